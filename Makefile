@@ -1,0 +1,50 @@
+# glf_tf: set-up, training and tests, each by one word.
+#
+#   make train                               GLF on the embedded digits, about two minutes
+#   make train RECIPE=flags/glf/mnist.cfg DATA_DIR=/path/to/idx/files
+#   make test                                the whole suite
+#   make quick                               the suite without its slow tests
+#   make lint                                ruff, format and rules
+#   make install                             the set-up alone
+
+RECIPE ?= flags/glf/digits.cfg
+DATA_DIR ?=
+WORKDIR ?= runs/$(subst /,_,$(basename $(RECIPE:flags/%=%)))
+FLAGS ?=
+# The newest supported Python there is; `make PYTHON=...` names another.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+	2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+
+.PHONY: install train test quick lint clean
+.DEFAULT_GOAL := install
+
+install: $(STAMP)
+
+$(STAMP): requirements.txt requirements-dev.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "glf_tf needs Python 3.11, 3.12 or 3.13. \
+	Received: none on PATH. Install one or pass PYTHON=/path/to/python."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--no-build-isolation --editable .
+	@touch $(STAMP)
+
+train: $(STAMP)
+	$(BIN)/python tools/train.py --flagfile=$(RECIPE) --workdir=$(WORKDIR) \
+		$(if $(DATA_DIR),--data_dir=$(DATA_DIR)) $(FLAGS)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)
+
+quick: $(STAMP)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" $(TESTS)
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check . && $(BIN)/ruff check .
+
+clean:
+	rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds what a name stands for: file name = flag value, constructor keyword = option.
+
+The file `glf_tf/models/foo_bar.py` that defines the class `FooBar` makes the model
+`foo_bar`; the keywords of its constructor are the model's options, their defaults are
+the defaults, and the `Args` of its docstring are the help. Nothing is registered.
+
+Names and options are read from the source text, not by importing it, so that
+`tools/train.py --help` answers before TensorFlow is loaded.
+"""
+
+__all__ = ["KINDS", "Option", "names", "options", "load", "build", "name_of"]
+
+import ast
+import dataclasses
+import functools
+import importlib
+import pathlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from glf_tf import errors
+
+KINDS = {"dataset": "data", "model": "models", "network": "networks", "flow": "flows"}
+"""The folder that holds each kind of part."""
+
+_ROOT = pathlib.Path(__file__).parent
+
+
+@dataclasses.dataclass(frozen=True)
+class Option:
+    """A keyword of a constructor, as its source text states it.
+
+    Attributes:
+        name: The keyword.
+        annotation: Its type, as written.
+        default: Its default, a Python literal.
+        help: Its line of the docstring's `Args`.
+    """
+
+    name: str
+    annotation: str
+    default: Any
+    help: str
+
+
+@functools.cache
+def names(kind: str) -> tuple[str, ...]:
+    """Returns the sorted names of all parts of a kind, such as "model"."""
+    files = sorted((_ROOT / KINDS[kind]).glob("*.py"))
+    return tuple(file.stem for file in files if _class_node(file) is not None)
+
+
+@functools.cache
+def options(kind: str, name: str) -> Mapping[str, Option]:
+    """Returns the options of a part: its constructor's keywords that have defaults.
+
+    Raises:
+        InvalidValue: There is no such part.
+    """
+    node = _class_node(_file(kind, name))
+    signature = next(
+        item.args
+        for item in node.body
+        if isinstance(item, ast.FunctionDef) and item.name == "__init__"
+    )
+    help_of = _argument_docs(node)
+    positional = signature.args[len(signature.args) - len(signature.defaults) :]
+    pairs = [*zip(positional, signature.defaults, strict=True)]
+    pairs += zip(signature.kwonlyargs, signature.kw_defaults, strict=True)
+    return {
+        argument.arg: Option(
+            name=argument.arg,
+            annotation=ast.unparse(argument.annotation),
+            default=ast.literal_eval(default),
+            help=help_of.get(argument.arg, ""),
+        )
+        for argument, default in pairs
+        if default is not None
+    }
+
+
+def load(kind: str, name: str) -> type:
+    """Imports and returns the class that a name stands for."""
+    node = _class_node(_file(kind, name))
+    module = importlib.import_module(f"glf_tf.{KINDS[kind]}.{name}")
+    return getattr(module, node.name)
+
+
+def build(kind: str, spec: str | Mapping[str, Any], **fixed: Any) -> Any:
+    """Builds the part that `spec` describes.
+
+    Args:
+        kind: "dataset", "model", "network" or "flow".
+        spec: A name, or a mapping with `name` and options.
+        **fixed: Arguments that the caller decides, such as the latent size.
+
+    Raises:
+        InvalidValue: The name or an option is unknown.
+    """
+    chosen = {"name": spec} if isinstance(spec, str) else dict(spec)
+    name = chosen.pop("name", "")
+    known = options(kind, name)
+    for option in chosen:
+        if option not in known:
+            raise errors.InvalidValue(
+                f"An option of the {kind} {name} must be one that it has",
+                received=f"{option}={chosen[option]!r}",
+                do=errors.suggestion(option, known),
+            )
+    return load(kind, name)(**fixed, **chosen)
+
+
+def name_of(spec: str | Mapping[str, Any]) -> str:
+    """Returns the name in a specification."""
+    return spec if isinstance(spec, str) else spec["name"]
+
+
+def _file(kind: str, name: str) -> pathlib.Path:
+    if name not in names(kind):
+        raise errors.InvalidValue(
+            f"The {kind} must be one that the library has",
+            received=f"{kind}={name!r}",
+            do=errors.suggestion(name, names(kind)),
+        )
+    return _ROOT / KINDS[kind] / f"{name}.py"
+
+
+@functools.cache
+def _class_node(file: pathlib.Path) -> ast.ClassDef | None:
+    """Returns the class named after its file: `FooBar` in `foo_bar.py`."""
+    wanted = file.stem.replace("_", "")
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef) and node.name.lower() == wanted:
+            return node
+    return None
+
+
+def _argument_docs(node: ast.ClassDef) -> dict[str, str]:
+    """Returns `{argument: text}` of the `Args` section of a class's docstring."""
+    text = ast.get_docstring(node) or ""
+    section = re.search(r"^Args:\n((?:[ ]{4}.*\n?|\n)+)", text, flags=re.MULTILINE)
+    if section is None:
+        return {}
+    items = re.findall(
+        r"^ {4}(\w+): (.*(?:\n {8}.*)*)", section.group(1), flags=re.MULTILINE
+    )
+    return {name: " ".join(body.split()) for name, body in items}

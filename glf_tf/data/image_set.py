@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A set of images with its labels: the one thing that every loader hands on."""
+
+__all__ = ["ImageSet"]
+
+import dataclasses
+import functools
+import hashlib
+
+import numpy as np
+
+from glf_tf import errors
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageSet:
+    """Images of one split of a data set, in memory or mapped from a file.
+
+    Attributes:
+        name: The data set's name, such as "mnist".
+        split: "train" or "test".
+        images: uint8 `[size, height, width, channels]` in [0, 255]; an array, or a
+            `numpy.memmap` where the set is larger than memory should hold.
+        labels: int64 `[size]`, or None where the data set has no labels.
+        source: Where the images came from, for people: a folder or a package.
+    """
+
+    name: str
+    split: str
+    images: np.ndarray
+    labels: np.ndarray | None
+    source: str
+
+    def __post_init__(self):
+        """Checks what every user of the set relies on.
+
+        Raises:
+            InvalidValue: The images are not uint8 `[size, height, width, channels]`,
+                there are none, or there is not one label an image.
+        """
+        if self.images.dtype != np.uint8 or self.images.ndim != 4 or not len(self):
+            raise errors.InvalidValue(
+                "Images must be uint8 [size, height, width, channels], at least one",
+                received=f"{self.images.dtype} {self.images.shape} for {self.name}",
+                do="Check the files that were read",
+            )
+        if self.labels is not None and self.labels.shape != (len(self),):
+            raise errors.InvalidValue(
+                "There must be one label an image",
+                received=f"{len(self)} images and labels of shape {self.labels.shape}",
+                do=f"Check the files of {self.name}: one of them may be cut off",
+            )
+
+    def __len__(self) -> int:
+        return self.images.shape[0]
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels)."""
+        return self.images.shape[1:]
+
+    @property
+    def is_mapped(self) -> bool:
+        """Whether the images are read from a mapped file rather than from memory."""
+        return isinstance(self.images, np.memmap)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """The first 16 hexadecimal digits of the SHA-256 of shape and pixels."""
+        sha = hashlib.sha256(repr(self.images.shape).encode())
+        for start in range(0, len(self), 4096):
+            sha.update(np.ascontiguousarray(self.images[start : start + 4096]))
+        return sha.hexdigest()[:16]
+
+    def take(self, count: int) -> "ImageSet":
+        """Returns the first `count` images, or all where there are fewer."""
+        labels = None if self.labels is None else self.labels[:count]
+        return dataclasses.replace(self, images=self.images[:count], labels=labels)

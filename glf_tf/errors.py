@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Errors that a user can cause, each with a message in three parts.
+
+The rule, what was received, and what to do:
+
+    InvalidValue(
+        "`latent_dim` must be even for half masks",
+        received="latent_dim=63",
+        do="Use an even number",
+    )
+
+reads "`latent_dim` must be even for half masks. Received: latent_dim=63. Use an even
+number." The tools print such an error as one line and exit with status 1; every other
+exception is a bug of ours and keeps its stack trace.
+"""
+
+__all__ = [
+    "UserError",
+    "InvalidValue",
+    "InvalidType",
+    "Unsupported",
+    "NotFound",
+    "Diverged",
+    "suggestion",
+]
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """An error with a three-part message; the base of all errors below.
+
+    Attributes:
+        rule: What must hold.
+        received: What was given instead.
+        do: What the user can do about it.
+    """
+
+    def __init__(self, rule: str, *, received: object, do: str):
+        self.rule, self.received, self.do = rule, str(received), do
+        super().__init__(f"{rule}. Received: {received}. {do}.")
+
+
+class InvalidValue(UserError, ValueError):
+    """A value of the right kind that breaks a rule."""
+
+
+class InvalidType(UserError, TypeError):
+    """A value of the wrong kind."""
+
+
+class Unsupported(UserError, NotImplementedError):
+    """A capability that the model or the machine does not have."""
+
+
+class NotFound(UserError, FileNotFoundError):
+    """Files that were looked for and are not there."""
+
+    def __str__(self) -> str:
+        """Returns the message; OSError would print its own otherwise."""
+        return str(self.args[0])
+
+
+class Diverged(UserError, ArithmeticError):
+    """A computation that left the finite numbers."""
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Returns advice for an unknown name: the closest known one, and all of them."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1)
+    start = f"Did you mean {close[0]}? " if close else ""
+    return f"{start}Use one of: {', '.join(known) or '(there are none)'}"

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Densities over latents: what a model draws its codes from."""
