@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turns a set of images into batches whose order is a pure function of seed and step.
+
+Step `s` of a set that has `n` steps an epoch is batch `s % n` of epoch `s // n`, and an
+epoch's order is a permutation that depends on (seed, epoch) alone. Resuming at a step
+therefore needs no state of an iterator: `batches(..., start_step=k)` goes on exactly as
+a run that was never stopped.
+"""
+
+__all__ = ["batches", "evaluation_batches", "steps_per_epoch"]
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from glf_tf import errors, types
+from glf_tf.data import image_set as image_set_lib
+
+
+def batches(
+    image_set: image_set_lib.ImageSet,
+    *,
+    batch_size: int,
+    seed: int,
+    start_step: int = 0,
+    shuffle: bool = True,
+) -> tf.data.Dataset:
+    """Returns endless batches for training.
+
+    What remains of an epoch after its last whole batch is dropped, and differs from
+    epoch to epoch.
+
+    Args:
+        image_set: The images.
+        batch_size: Images a batch, over all replicas.
+        seed: Decides the order.
+        start_step: The number of batches that were already consumed.
+        shuffle: Whether to permute each epoch; the set's own order otherwise.
+
+    Returns:
+        batches: Of `image` float32 `[batch_size, height, width, channels]` in [0, 1],
+            `index` int64 `[batch_size]`, and `label` int64 `[batch_size]` where the
+            set has labels.
+
+    Raises:
+        InvalidValue: `batch_size` is not in [1, size], or `start_step` is negative.
+    """
+    size = len(image_set)
+    steps = steps_per_epoch(size, batch_size=batch_size)
+    if start_step < 0:
+        raise errors.InvalidValue(
+            "`start_step` counts the batches consumed so far and cannot be negative",
+            received=f"start_step={start_step}",
+            do="Pass 0 to begin, or the step of the checkpoint",
+        )
+
+    def indices(step: tf.Tensor) -> tf.Tensor:
+        slots = step % steps * batch_size + tf.range(batch_size, dtype=tf.int64)
+        if not shuffle:
+            return slots
+        return tf.random.experimental.index_shuffle(
+            slots, seed=tf.stack([seed, step // steps]), max_index=size - 1
+        )
+
+    order = tf.data.Dataset.counter(start_step).map(indices)
+    return _with_images(order, image_set, batch_size=batch_size)
+
+
+def evaluation_batches(
+    image_set: image_set_lib.ImageSet, *, batch_size: int
+) -> tf.data.Dataset:
+    """Returns each image once, in the set's order; the last batch may be smaller.
+
+    The elements are as in `batches`.
+
+    Raises:
+        InvalidValue: `batch_size` is less than 1.
+    """
+    size = len(image_set)
+    _check_batch_size(size, batch_size=min(batch_size, size))
+
+    def indices(start: tf.Tensor) -> tf.Tensor:
+        return tf.range(start, tf.minimum(start + batch_size, size))
+
+    order = tf.data.Dataset.range(0, size, batch_size).map(indices)
+    return _with_images(order, image_set, batch_size=None)
+
+
+def steps_per_epoch(size: int, *, batch_size: int) -> int:
+    """Returns the number of whole batches in a set of `size` images.
+
+    Raises:
+        InvalidValue: `batch_size` is not in [1, size].
+    """
+    _check_batch_size(size, batch_size=batch_size)
+    return size // batch_size
+
+
+def _check_batch_size(size: int, *, batch_size: int) -> None:
+    if not 1 <= batch_size <= size:
+        raise errors.InvalidValue(
+            "`batch_size` must lie between 1 and the number of images",
+            received=f"batch_size={batch_size} for {size} images",
+            do=f"Pass --batch_size={max(1, min(batch_size, size))} or another in range",
+        )
+
+
+def _with_images(
+    order: tf.data.Dataset, image_set: image_set_lib.ImageSet, *, batch_size: int | None
+) -> tf.data.Dataset:
+    """Returns the batches for a data set of int64 indices `[batch]`."""
+    gather = (_gather_mapped if image_set.is_mapped else _gather)(image_set.images)
+    # On the CPU even where there is a GPU: tf.data runs there.
+    with tf.device("CPU:0"):
+        labels = None if image_set.labels is None else tf.constant(image_set.labels)
+
+    def batch(index: tf.Tensor) -> types.Batch:
+        index = tf.ensure_shape(index, [batch_size])
+        pixels = tf.ensure_shape(gather(index), [batch_size, *image_set.image_shape])
+        result = {"image": tf.cast(pixels, tf.float32) / 255.0, "index": index}
+        if labels is not None:
+            result["label"] = tf.gather(labels, index)
+        return result
+
+    # A gather from memory costs less than handing it to another thread; a read from a
+    # mapped file waits for the disk, and several can wait at once.
+    calls = tf.data.AUTOTUNE if image_set.is_mapped else None
+    data = order.map(batch, num_parallel_calls=calls)
+    return data.prefetch(tf.data.AUTOTUNE).with_options(_options())
+
+
+def _gather(images: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns a gather in the graph from a uint8 tensor that the graph captures."""
+    with tf.device("CPU:0"):
+        tensor = tf.constant(images)
+    return lambda index: tf.gather(tensor, index)
+
+
+def _gather_mapped(images: np.memmap) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns a gather from a mapped file, which reads it in the order on the disk."""
+
+    def read(index: np.ndarray) -> np.ndarray:
+        order = np.argsort(index)
+        result = np.empty((len(index), *images.shape[1:]), np.uint8)
+        result[order] = images[index[order]]
+        return result
+
+    return lambda index: tf.numpy_function(read, [index], tf.uint8, stateful=False)
+
+
+def _options() -> tf.data.Options:
+    """Returns options that leave the processor to the model."""
+    options = tf.data.Options()
+    options.deterministic = True
+    options.threading.private_threadpool_size = 2
+    options.threading.max_intra_op_parallelism = 1
+    return options

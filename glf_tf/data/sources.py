@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The places that may hold a copy of a data set, tried one after the other."""
+
+__all__ = ["Source", "first", "missing_file"]
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Iterable
+
+from glf_tf import errors
+from glf_tf.data import image_set
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """One place that may hold a copy of a data set.
+
+    Attributes:
+        where: The place in words, for the message that lists where was looked.
+        load: Returns the wanted split, or None where the place does not hold the set.
+    """
+
+    where: str
+    load: Callable[[], image_set.ImageSet | None]
+
+
+def first(name: str, sources: Iterable[Source], *, do: str) -> image_set.ImageSet:
+    """Returns the split from the first source that has it.
+
+    Args:
+        name: The data set's name.
+        sources: The places, in the order in which they are tried.
+        do: How the user can bring the files there.
+
+    Raises:
+        NotFound: No source has it; the message lists them all.
+    """
+    looked = []
+    for source in sources:
+        found = source.load()
+        if found is not None:
+            return found
+        looked.append(source.where)
+    raise errors.NotFound(
+        f"The files of {name} must be in one of the places that are looked in",
+        received=f"nothing in {', '.join(looked)}",
+        do=do,
+    )
+
+
+def missing_file(name: str, file: pathlib.Path) -> errors.NotFound:
+    """Returns the error for a folder that holds only a part of a data set."""
+    return errors.NotFound(
+        f"A folder must hold all files of {name}, or none",
+        received=f"{file.parent} without {file.name}",
+        do=f"Put {file.name} there, or move the folder's other files away",
+    )
