@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Affine coupling: one half of a vector is scaled and shifted by functions of the other.
+
+Dinh, Sohl-Dickstein, Bengio: Density estimation using Real NVP, 2016.
+https://arxiv.org/abs/1605.08803
+Xiao, Yan, Amit: Generative Latent Flow, 2019, section 3.1.
+https://arxiv.org/abs/1905.10485
+"""
+
+__all__ = ["Coupling", "CouplingBijector"]
+
+from collections.abc import Callable
+from typing import Literal
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+from tensorflow_probability.python.internal import cache_util
+
+from glf_tf import errors
+from glf_tf.bijectors import conditioner, step
+
+tfb = tfp.bijectors
+
+CLAMP = 2.0
+"""Bound on the soft-clamped log-scale, in nats: `exp(-2) < scale < exp(2)`."""
+
+
+class CouplingBijector(tfb.Bijector):
+    """The map of a coupling, with its parameters given as a function.
+
+    Towards noise (`inverse`), with `c` the half that conditions and `x` the other:
+
+        shift, log_scale = parameters(c)
+        multiply first:  y = x * exp(log_scale) + shift
+        shift first:     y = (x + shift) * exp(log_scale)
+        inverse_log_det_jacobian = sum(log_scale, axis=-1)
+
+    Value and log-determinant come out of one pass through the network: `tfb.RealNVP`
+    runs it twice.
+    """
+
+    # The cache that `tfb.FFJORD` uses: a map that returns its log-determinant along with
+    # its value has both stored, and neither is computed again.
+    _cache = cache_util.BijectorCacheWithGreedyAttrs(
+        forward_name="_augmented_forward", inverse_name="_augmented_inverse"
+    )
+
+    def __init__(
+        self,
+        parameters_fn: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+        *,
+        split: int,
+        transforms_first: bool,
+        shift_first: bool,
+        name: str = "coupling",
+    ):
+        """Initializes the bijector.
+
+        Args:
+            parameters_fn: Maps the conditioning half to `(shift, log_scale)`.
+            split: Size of the first half.
+            transforms_first: Whether the first half is transformed, or the second.
+            shift_first: Whether the shift comes before the scale, towards noise.
+            name: Name of the operations.
+        """
+        parameters = dict(locals())
+        self._parameters_fn = parameters_fn
+        self._split = split
+        self._transforms_first = transforms_first
+        self._shift_first = shift_first
+        super().__init__(
+            forward_min_event_ndims=1,
+            inverse_min_event_ndims=1,
+            parameters=parameters,
+            name=name,
+        )
+
+    def _augmented_inverse(self, z):
+        x, c = self._halves(z)
+        shift, log_scale = self._parameters_fn(c)
+        scale = tf.exp(log_scale)
+        y = (x + shift) * scale if self._shift_first else x * scale + shift
+        log_det = tf.reduce_sum(log_scale, axis=-1)
+        return self._join(y, c), {"ildj": log_det, "fldj": -log_det}
+
+    def _augmented_forward(self, eps):
+        y, c = self._halves(eps)
+        shift, log_scale = self._parameters_fn(c)
+        scale = tf.exp(-log_scale)
+        x = y * scale - shift if self._shift_first else (y - shift) * scale
+        log_det = tf.reduce_sum(log_scale, axis=-1)
+        return self._join(x, c), {"ildj": log_det, "fldj": -log_det}
+
+    def _forward(self, x):
+        return self._augmented_forward(x)[0]
+
+    def _inverse(self, y):
+        return self._augmented_inverse(y)[0]
+
+    def _inverse_log_det_jacobian(self, y):
+        cached = self._cache.inverse_attributes(y)
+        return (
+            cached["ildj"]
+            if "ildj" in cached
+            else self._augmented_inverse(y)[1]["ildj"]
+        )
+
+    def _forward_log_det_jacobian(self, x):
+        cached = self._cache.forward_attributes(x)
+        return (
+            cached["fldj"]
+            if "fldj" in cached
+            else self._augmented_forward(x)[1]["fldj"]
+        )
+
+    def _halves(self, vector):
+        """Returns the half that is transformed, and the half that conditions."""
+        first, second = vector[..., : self._split], vector[..., self._split :]
+        return (first, second) if self._transforms_first else (second, first)
+
+    def _join(self, transformed, conditioning):
+        halves = (transformed, conditioning)
+        return tf.concat(halves if self._transforms_first else halves[::-1], axis=-1)
+
+
+@keras.saving.register_keras_serializable(package="glf_tf")
+class Coupling(step.AbstractFlowStep):
+    """A coupling whose shift and scale are computed by small networks.
+
+    The log-scale is bounded, so that no sample can overflow:
+
+        "soft_clamp":  log_scale = 2 * 0.636 * atan(raw), inside (-2, 2); multiply, shift
+        "sigmoid":     log_scale = log_sigmoid(raw + 2), negative; shift, then multiply
+
+    The first is that of the GLF authors' code. The second is that of the slides; towards
+    noise it only contracts, so latents narrower than the noise cannot be widened.
+    """
+
+    def __init__(
+        self,
+        event_dim: int,
+        *,
+        transforms: Literal["first", "second"] = "second",
+        scale: Literal["soft_clamp", "sigmoid"] = "soft_clamp",
+        hidden: int = 64,
+        batch_norm: bool = False,
+        shared: bool = False,
+        **kwargs,
+    ):
+        """Initializes the coupling and its variables.
+
+        Args:
+            event_dim: Size of the vectors, at least 2; the first `event_dim // 2`
+                coordinates are the first half.
+            transforms: The half that is transformed; the other conditions.
+            scale: How the log-scale is bounded.
+            hidden: Width of the networks.
+            batch_norm: Whether the networks normalise over the batch.
+            shared: Whether one network gives shift and scale, or one each.
+            **kwargs: Keras' own.
+
+        Raises:
+            InvalidValue: `event_dim` is smaller than 2.
+        """
+        super().__init__(event_dim, **kwargs)
+        if event_dim < 2:
+            raise errors.InvalidValue(
+                "A coupling needs a vector that can be cut into two halves",
+                received=f"event_dim={event_dim}",
+                do="Use at least 2 dimensions",
+            )
+        self.transforms, self.scale = transforms, scale
+        first = event_dim // 2
+        sizes = (first, event_dim - first)
+        output_dim, input_dim = sizes if transforms == "first" else sizes[::-1]
+
+        def network(name: str, factor: int = 1) -> conditioner.Conditioner:
+            return conditioner.Conditioner(
+                input_dim,
+                factor * output_dim,
+                hidden=hidden,
+                batch_norm=batch_norm,
+                dtype=self.dtype_policy,
+                name=name,
+            )
+
+        with keras.name_scope(self.name):
+            self.shared_net = network("shared", 2) if shared else None
+            self.shift_net = None if shared else network("shift")
+            self.scale_net = None if shared else network("scale")
+        self.built = True
+
+    def bijector(self, *, training: bool = False) -> tfb.Bijector:
+        """Returns a fresh bijector from noise to data."""
+        return CouplingBijector(
+            lambda half: self._parameters(half, training=training),
+            split=self.event_dim // 2,
+            transforms_first=self.transforms == "first",
+            shift_first=self.scale == "sigmoid",
+        )
+
+    def _parameters(self, half, *, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
+        if self.shared_net is not None:
+            outputs = self.shared_net(half, training=training)
+            raw, shift = tf.split(outputs, 2, axis=-1)
+        else:
+            raw = self.scale_net(half, training=training)
+            shift = self.shift_net(half, training=training)
+        return shift, _LOG_SCALES[self.scale](raw)
+
+
+_LOG_SCALES = {
+    # 0.636 is 2 / pi cut off, as in the authors' code: atan(raw) * 0.636 < 1.
+    "soft_clamp": lambda raw: CLAMP * 0.636 * tf.atan(raw),
+    "sigmoid": lambda raw: tf.math.log_sigmoid(raw + 2.0),
+}

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A fixed random permutation of coordinates, drawn once and saved with the weights."""
+
+__all__ = ["Permutation"]
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from glf_tf.bijectors import step
+
+tfb = tfp.bijectors
+
+
+@keras.saving.register_keras_serializable(package="glf_tf")
+class Permutation(step.AbstractFlowStep):
+    """A permutation; towards noise, `eps[..., i] = z[..., permutation[i]]`.
+
+    It is a weight that does not train: a constant would be missing from checkpoints, and
+    a model restored over another seed would be silently wrong.
+    """
+
+    def __init__(self, event_dim: int, *, seed: int = 0, **kwargs):
+        """Draws the permutation.
+
+        Args:
+            event_dim: Size of the vectors.
+            seed: Seed of NumPy's legacy generator, which the authors' code uses: seed `k`
+                gives the permutation of their block `k`.
+            **kwargs: Keras' own.
+        """
+        super().__init__(event_dim, **kwargs)
+        drawn = np.random.RandomState(seed).permutation(event_dim)
+        self.permutation = self.add_weight(
+            name="permutation",
+            shape=(event_dim,),
+            dtype="int32",
+            trainable=False,
+            autocast=False,
+            initializer=lambda shape, dtype=None: tf.constant(drawn, tf.int32),
+        )
+        self.built = True
+
+    def bijector(self, *, training: bool = False) -> tfb.Bijector:
+        """Returns a fresh bijector from noise to data."""
+        return tfb.Invert(tfb.Permute(tf.convert_to_tensor(self.permutation)))

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every flow step is: a Keras layer that hands out a bijector.
+
+Keras owns the parameters, so that optimisers, checkpoints and `.keras` files see them;
+TensorFlow Probability does the mathematics. Neither sees into the other: a bijector that
+owned variables would lose them from checkpoints, and one that was kept would answer from
+a stale cache after an update. So a bijector holds no state and is built afresh per call.
+"""
+
+__all__ = ["AbstractFlowStep"]
+
+import abc
+
+import keras
+import tensorflow_probability as tfp
+
+tfb = tfp.bijectors
+
+
+class AbstractFlowStep(keras.layers.Layer, abc.ABC):
+    """An invertible map of vectors; `forward` runs from noise to data."""
+
+    def __init__(self, event_dim: int, **kwargs):
+        """Initializes the step.
+
+        Args:
+            event_dim: Size of the vectors.
+            **kwargs: Keras' own, such as `name`.
+        """
+        # Densities stay in full precision under a mixed-precision policy.
+        kwargs.setdefault("dtype", keras.config.floatx())
+        super().__init__(**kwargs)
+        self.event_dim = event_dim
+
+    @abc.abstractmethod
+    def bijector(self, *, training: bool = False) -> tfb.Bijector:
+        """Returns a fresh bijector from noise to data, over vectors `[event_dim]`.
+
+        Args:
+            training: Whether batch normalisation inside uses the batch's statistics.
+        """
+
+    def call(self, z, training=False):
+        """Returns the noise of `z`, `[batch, event_dim]`, as Keras users expect."""
+        return self.bijector(training=training).inverse(z)

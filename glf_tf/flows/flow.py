@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every flow is: flow steps in a chain, from data (first) to noise (last)."""
+
+__all__ = ["AbstractFlow"]
+
+import abc
+
+import keras
+import tensorflow_probability as tfp
+
+from glf_tf.bijectors import step
+
+tfb = tfp.bijectors
+
+
+class AbstractFlow(step.AbstractFlowStep):
+    """A flow step made of flow steps, in the order from data to noise."""
+
+    def __init__(self, event_dim: int, **kwargs):
+        """Initializes the flow: its steps are those of `make_steps`.
+
+        Args:
+            event_dim: Size of the vectors.
+            **kwargs: Keras' own.
+        """
+        super().__init__(event_dim, **kwargs)
+        # The scope gives every variable a path of its own, which checkpoints rely on.
+        with keras.name_scope(self.name):
+            self.steps = self.make_steps()
+        self.built = True
+
+    @abc.abstractmethod
+    def make_steps(self) -> list[step.AbstractFlowStep]:
+        """Returns new steps; the first one is next to the data."""
+
+    def bijector(self, *, training: bool = False) -> tfb.Bijector:
+        """Returns a fresh `tfb.Chain` from noise to data."""
+        # A chain's forward applies its last bijector first: noise enters at the end.
+        return tfb.Chain([one.bijector(training=training) for one in self.steps])

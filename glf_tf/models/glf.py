@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Generative Latent Flow: a deterministic autoencoder and a flow on its latents.
+
+Xiao, Yan, Amit: Generative Latent Flow, 2019. https://arxiv.org/abs/1905.10485
+"""
+
+__all__ = ["GLF"]
+
+from collections.abc import Mapping
+from typing import Literal
+
+import keras
+import tensorflow as tf
+
+from glf_tf import catalogue, errors, types
+from glf_tf.models import autoencoder, stages
+from glf_tf.objectives import reconstruction as reconstruction_lib
+from glf_tf.priors import flow as flow_prior
+
+
+@keras.saving.register_keras_serializable(package="glf_tf")
+class GLF(autoencoder.AbstractAutoencoder):
+    """An autoencoder whose latents are modelled by a flow, learned together.
+
+        loss = mean(beta * recon(x, G(E(x))) + nll(f(stop_gradient(E(x)))))     (eq. 2)
+        nll(f(z)) = -log N(f(z); 0, I) - log |det df/dz|                        (eq. 1)
+
+    The likelihood never reaches the encoder: with the gradient stopped, autoencoder and
+    flow share no parameter, and under Adam `beta` changes nothing but rounding. Without
+    the stop (regularised GLF) it does, and small values diverge.
+
+    Args:
+        image_shape: (height, width, channels).
+        latent_dim: Size of the latents; the paper has 20 for MNIST, else 64.
+        network: The encoder's and decoder's family.
+        flow: The flow on the latents.
+        reconstruction: The reconstruction term, summed over pixels.
+        beta: Weight of the reconstruction term.
+        stop_gradient: Whether the flow's likelihood is kept from the encoder.
+        procedure: Whether both are learned at once, or the flow after the autoencoder.
+    """
+
+    def __init__(
+        self,
+        image_shape: types.ImageShape,
+        *,
+        latent_dim: int = 64,
+        network: types.Spec = "infogan",
+        flow: types.Spec = "real_nvp",
+        reconstruction: Literal["squared_error", "bernoulli"] = "squared_error",
+        beta: float = 1.0,
+        stop_gradient: bool = True,
+        procedure: Literal["joint", "two_stage"] = "joint",
+        name: str | None = "glf",
+    ):
+        super().__init__(arguments=locals())
+        _check(latent_dim=latent_dim, beta=beta)
+        if procedure == "two_stage" and not stop_gradient:
+            raise errors.InvalidValue(
+                "Without the stop-gradient, autoencoder and flow are learned together",
+                received=f"procedure={procedure!r}, stop_gradient={stop_gradient}",
+                do='Use procedure="joint", or keep the stop-gradient',
+            )
+        self.beta, self.stop_gradient, self.procedure = beta, stop_gradient, procedure
+        self._latent_dim = latent_dim
+        self._recon_term = reconstruction_lib.OBJECTIVES[reconstruction]
+        networks = catalogue.build("network", network)
+        self.encoder = networks.encoder(self.image_shape, latent_dim)
+        self.decoder = networks.decoder(latent_dim, self.image_shape)
+        self.flow = catalogue.build("flow", flow, event_dim=latent_dim, name="flow")
+        self._prior = flow_prior.FlowPrior(self.flow, name="prior")
+        self.built = True
+
+    @property
+    def prior(self) -> flow_prior.FlowPrior:
+        """The flow's density."""
+        return self._prior
+
+    @property
+    def latent_dim(self) -> int:
+        """Size of the latents."""
+        return self._latent_dim
+
+    def stages(self) -> tuple[stages.Stage, ...]:
+        """Returns one stage with two optimisers, or two stages."""
+        ae = stages.Group("autoencoder", layers=(self.encoder, self.decoder))
+        flow = stages.Group("flow", layers=(self.flow,))
+        if self.procedure == "joint":
+            return (stages.Stage("joint", (stages.Update("joint", (ae, flow)),)),)
+        return (
+            stages.Stage("autoencoder", (stages.Update("autoencoder", (ae,)),)),
+            stages.Stage("flow", (stages.Update("flow", (flow,)),)),
+        )
+
+    @property
+    def term_weights(self) -> Mapping[str, Mapping[str, float]]:
+        """The weights of eq. 2."""
+        return {
+            "joint": {"reconstruction": self.beta, "nll": 1.0},
+            "autoencoder": {"reconstruction": self.beta},
+            "flow": {"nll": 1.0},
+        }
+
+    def terms(
+        self, update: str, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    ) -> types.Terms:
+        """Returns "reconstruction" and "nll" (nats), or one of them; each `[batch]`."""
+        del seed  # nothing is drawn
+        # A stage that learns the flow alone must leave the encoder's statistics alone.
+        z = self.encode(batch["image"], training=training and update != "flow")
+        terms = {}
+        if update != "flow":
+            logits = self.decoder(z, training=training)
+            terms["reconstruction"] = self._recon_term(batch["image"], logits)
+        if update != "autoencoder":
+            # Protects the encoder: the flow would shrink its latents towards zero.
+            z = tf.stop_gradient(z) if self.stop_gradient else z
+            terms["nll"] = -self.prior.log_prob(z, training=training)
+        return terms
+
+    def encode(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
+        """Returns the latents of images: `[batch, latent_dim]`."""
+        return self.encoder(image, training=training)
+
+    def decode(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
+        """Returns the images of latents, in [0, 1]."""
+        logits = self.decoder(z, training=training)
+        return tf.sigmoid(tf.cast(logits, tf.float32))
+
+
+def _check(*, latent_dim: int, beta: float):
+    if latent_dim < 2:
+        raise errors.InvalidValue(
+            "`latent_dim` must be at least 2, so that a coupling can cut it in half",
+            received=f"latent_dim={latent_dim}",
+            do="Use a larger latent size",
+        )
+    if beta < 0:
+        raise errors.InvalidValue(
+            "`beta`, the weight of the reconstruction term, must not be negative",
+            received=f"beta={beta}",
+            do="Use a positive weight",
+        )

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The contract between models and everything else.
+
+A model is a Keras model that owns layers, declares data (its stages, and the weights of
+its loss terms) and gives three functions: `infer`, `terms` and `sample`. It knows no
+optimiser, strategy, path or flag; the loop knows no model.
+"""
+
+__all__ = ["GenerativeModel"]
+
+import abc
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from glf_tf import errors, types
+from glf_tf.data import image_set
+from glf_tf.models import stages as stages_lib
+
+
+class GenerativeModel(keras.Model, abc.ABC):
+    """A model that draws images.
+
+    Keras owns the names `losses`, `weights` and `metrics`: what this library minimises are
+    *terms*.
+    """
+
+    def __init__(self, *, arguments: Mapping[str, object]):
+        """Initializes the model.
+
+        Args:
+            arguments: The arguments of the concrete constructor, among them
+                `image_shape` and `name`; pass `locals()` before anything else is set.
+        """
+        super().__init__(name=arguments["name"])
+        self._config = {
+            key: value
+            for key, value in arguments.items()
+            if key not in ("self", "__class__")
+        }
+        self.image_shape = _checked_shape(arguments["image_shape"])
+
+    @abc.abstractmethod
+    def stages(self) -> tuple[stages_lib.Stage, ...]:
+        """Returns the training stages, in order."""
+
+    @property
+    @abc.abstractmethod
+    def term_weights(self) -> Mapping[str, Mapping[str, float]]:
+        """The weight of each term of each update: `{update: {term: weight}}`."""
+
+    @abc.abstractmethod
+    def terms(
+        self, update: str, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    ) -> types.Terms:
+        """Returns the loss terms of one update.
+
+        Args:
+            update: Name of the update.
+            batch: Images, their indices, and whatever `infer` added.
+            seed: A stateless seed, fresh at every step and replica.
+            training: Whether batch normalisation uses the batch's statistics.
+
+        Returns:
+            `{term: value}`, of shapes [batch] or [], with the keys of `term_weights`;
+            smaller is better.
+        """
+
+    @abc.abstractmethod
+    def sample(
+        self, n: int | tf.Tensor, *, seed: types.Seed, temperature: float = 1.0
+    ) -> tf.Tensor:
+        """Returns `n` images in [0, 1], `[n, height, width, channels]`.
+
+        Args:
+            n: How many.
+            seed: A stateless seed: the same seed draws the same images.
+            temperature: Factor on the standard deviation of the noise.
+        """
+
+    def prepare(self, stage: stages_lib.Stage, data: image_set.ImageSet) -> None:
+        """Runs once before a stage: fits in closed form, starts that depend on data."""
+        del stage, data
+
+    def infer(
+        self, stage: stages_lib.Stage, batch: types.Batch, *, seed: tf.Tensor
+    ) -> types.Batch:
+        """Returns the batch with what must be inferred outside any tape, such as `z`."""
+        del stage, seed
+        return batch
+
+    def get_config(self) -> dict:
+        """Returns the constructor's arguments, for `.keras` files."""
+        return {**self._config, "image_shape": list(self.image_shape)}
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects=None) -> "GenerativeModel":
+        """Returns the model that `get_config` describes."""
+        del custom_objects
+        return cls(**config)
+
+    def build_from_config(self, config: dict) -> None:
+        """Does nothing: all variables exist when the constructor returns."""
+        del config
+
+
+def _checked_shape(image_shape: object) -> types.ImageShape:
+    shape = tuple(int(size) for size in np.ravel(image_shape))
+    if len(shape) != 3 or min(shape) < 1:
+        raise errors.InvalidValue(
+            "`image_shape` must be (height, width, channels), all positive",
+            received=f"image_shape={image_shape}",
+            do="Use for instance image_shape=(28, 28, 1)",
+        )
+    return shape

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A convolutional pair for larger images, with the layers of DCGAN.
+
+Radford, Metz, Chintala: Unsupervised Representation Learning with Deep Convolutional
+Generative Adversarial Networks, 2015. https://arxiv.org/abs/1511.06434
+"""
+
+__all__ = ["DCGAN"]
+
+import math
+
+import keras
+from keras import layers
+
+from glf_tf import errors, types
+from glf_tf.networks import network
+
+INNER = 4
+"""Side of the innermost feature map, in pixels."""
+
+
+class DCGAN(network.AbstractNetwork):
+    """Strided 4x4 convolutions down to 4 x 4 pixels, and their mirror image.
+
+    Each halves the side and doubles the filters, up to `max_filters`; all but the first
+    are normalised over the batch. The GLF paper uses such a pair at 256 x 256 without
+    giving its widths; these are ours.
+
+    Args:
+        filters: Filters next to the image.
+        max_filters: Most filters of a layer.
+    """
+
+    def __init__(self, *, filters: int = 32, max_filters: int = 512):
+        self.filters, self.max_filters = filters, max_filters
+
+    def encoder(
+        self, image_shape: types.ImageShape, output_dim: int, *, name: str = "encoder"
+    ) -> keras.Model:
+        """Returns a new encoder; see `AbstractNetwork`."""
+        stack = [keras.Input(image_shape, name="image")]
+        for index, filters in enumerate(self._widths(image_shape)):
+            stack.append(_conv(layers.Conv2D, filters, f"conv_{index}", bias=not index))
+            if index:
+                stack.append(network.batch_norm(f"norm_{index}"))
+            stack.append(layers.LeakyReLU(negative_slope=0.2, name=f"relu_{index}"))
+        stack.append(layers.Flatten(name="flatten"))
+        stack.append(
+            layers.Dense(output_dim, kernel_initializer=_start(), name="dense_last")
+        )
+        return keras.Sequential(stack, name=name)
+
+    def decoder(
+        self, latent_dim: int, image_shape: types.ImageShape, *, name: str = "decoder"
+    ) -> keras.Model:
+        """Returns a new decoder; see `AbstractNetwork`."""
+        widths = self._widths(image_shape)[::-1]
+        inner = (INNER, INNER, widths[0])
+        stack = [
+            keras.Input((latent_dim,), name="z"),
+            layers.Dense(
+                math.prod(inner),
+                use_bias=False,
+                kernel_initializer=_start(),
+                name="dense_first",
+            ),
+            layers.Reshape(inner, name="reshape"),
+        ]
+        for index, filters in enumerate([*widths[1:], image_shape[2]]):
+            stack.append(network.batch_norm(f"norm_{index}"))
+            stack.append(layers.ReLU(name=f"relu_{index}"))
+            is_last = index == len(widths) - 1
+            stack.append(
+                _conv(layers.Conv2DTranspose, filters, f"deconv_{index}", bias=is_last)
+            )
+        return keras.Sequential(stack, name=name)
+
+    def _widths(self, image_shape: types.ImageShape) -> list[int]:
+        """Returns the filters of each convolution, next to the image first."""
+        height, width, _ = image_shape
+        halvings = round(math.log2(max(height, 1) / INNER))
+        if height != width or halvings < 1 or height != INNER * 2**halvings:
+            raise errors.InvalidValue(
+                "The DCGAN network needs square images of a side 8, 16, 32, 64, ...",
+                received=f"image_shape={image_shape}",
+                do="Resize the images, or use --network=infogan",
+            )
+        return [min(self.filters * 2**n, self.max_filters) for n in range(halvings)]
+
+
+def _start() -> keras.initializers.Initializer:
+    return keras.initializers.RandomNormal(stddev=0.02)
+
+
+def _conv(kind: type, filters: int, name: str, *, bias: bool) -> layers.Layer:
+    return kind(
+        filters,
+        kernel_size=4,
+        strides=2,
+        padding="same",
+        use_bias=bias,
+        kernel_initializer=_start(),
+        name=name,
+    )

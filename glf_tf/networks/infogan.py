@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The autoencoder of GLF, with the layers of InfoGAN.
+
+Xiao, Yan, Amit: Generative Latent Flow, 2019, table 3. https://arxiv.org/abs/1905.10485
+"""
+
+__all__ = ["InfoGAN"]
+
+import keras
+from keras import layers
+
+from glf_tf import errors, types
+from glf_tf.networks import network
+
+
+class InfoGAN(network.AbstractNetwork):
+    """Two strided convolutions and two dense layers, and their mirror image.
+
+        encoder: conv 4x4 (filters), ReLU; conv 4x4 (2 filters), BN, ReLU;
+                 dense (hidden), BN, ReLU; dense (output_dim)
+        decoder: dense (hidden), BN, ReLU; dense (2 filters * M * M), BN, ReLU;
+                 transposed conv 4x4 (filters), BN, ReLU; transposed conv 4x4 (channels)
+
+    with strides of 2 and M = size / 4. Weights start from N(0, 0.02^2).
+
+    Deviation: layers before a batch normalisation have no bias, since it would be
+    subtracted again; the last activation is that of the paper's table, a sigmoid.
+
+    Args:
+        filters: Filters of the outer convolutions.
+        hidden: Width of the dense layers.
+    """
+
+    def __init__(self, *, filters: int = 64, hidden: int = 1024):
+        self.filters, self.hidden = filters, hidden
+
+    def encoder(
+        self, image_shape: types.ImageShape, output_dim: int, *, name: str = "encoder"
+    ) -> keras.Model:
+        """Returns a new encoder; see `AbstractNetwork`."""
+        _check(image_shape)
+        return keras.Sequential(
+            [
+                keras.Input(image_shape, name="image"),
+                _conv(self.filters, "conv_0", use_bias=True),
+                layers.ReLU(name="relu_0"),
+                _conv(2 * self.filters, "conv_1", use_bias=False),
+                network.batch_norm("norm_1"),
+                layers.ReLU(name="relu_1"),
+                layers.Flatten(name="flatten"),
+                _dense(self.hidden, "dense_2", use_bias=False),
+                network.batch_norm("norm_2"),
+                layers.ReLU(name="relu_2"),
+                _dense(output_dim, "dense_3", use_bias=True),
+            ],
+            name=name,
+        )
+
+    def decoder(
+        self, latent_dim: int, image_shape: types.ImageShape, *, name: str = "decoder"
+    ) -> keras.Model:
+        """Returns a new decoder; see `AbstractNetwork`."""
+        _check(image_shape)
+        height, width, channels = image_shape
+        inner = (height // 4, width // 4, 2 * self.filters)
+        return keras.Sequential(
+            [
+                keras.Input((latent_dim,), name="z"),
+                _dense(self.hidden, "dense_0", use_bias=False),
+                network.batch_norm("norm_0"),
+                layers.ReLU(name="relu_0"),
+                _dense(inner[0] * inner[1] * inner[2], "dense_1", use_bias=False),
+                network.batch_norm("norm_1"),
+                layers.ReLU(name="relu_1"),
+                layers.Reshape(inner, name="reshape"),
+                _deconv(self.filters, "deconv_2", use_bias=False),
+                network.batch_norm("norm_2"),
+                layers.ReLU(name="relu_2"),
+                _deconv(channels, "deconv_3", use_bias=True),
+            ],
+            name=name,
+        )
+
+
+def _start() -> keras.initializers.Initializer:
+    return keras.initializers.RandomNormal(stddev=0.02)
+
+
+def _conv(filters: int, name: str, *, use_bias: bool) -> layers.Layer:
+    return layers.Conv2D(
+        filters,
+        kernel_size=4,
+        strides=2,
+        padding="same",
+        use_bias=use_bias,
+        kernel_initializer=_start(),
+        name=name,
+    )
+
+
+def _deconv(filters: int, name: str, *, use_bias: bool) -> layers.Layer:
+    return layers.Conv2DTranspose(
+        filters,
+        kernel_size=4,
+        strides=2,
+        padding="same",
+        use_bias=use_bias,
+        kernel_initializer=_start(),
+        name=name,
+    )
+
+
+def _dense(units: int, name: str, *, use_bias: bool) -> layers.Layer:
+    return layers.Dense(
+        units, use_bias=use_bias, kernel_initializer=_start(), name=name
+    )
+
+
+def _check(image_shape: types.ImageShape):
+    if image_shape[0] % 4 or image_shape[1] % 4:
+        raise errors.InvalidValue(
+            "The InfoGAN network needs a height and width divisible by 4",
+            received=f"image_shape={image_shape}",
+            do="Resize or pad the images, or use --network=mlp",
+        )

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A flow as a prior: the density of standard normal noise carried through a flow."""
+
+__all__ = ["FlowPrior"]
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from glf_tf.flows import flow as flow_lib
+from glf_tf.priors import prior
+
+tfd = tfp.distributions
+
+
+class FlowPrior(prior.AbstractNoisePrior):
+    """The density of `z = F(eps)`, `eps ~ N(0, I)`.
+
+        log p(z) = log N(f(z); 0, I) + log |det df/dz|,  f = F^-1
+
+    Reference: Generative Latent Flow, eq. 1, https://arxiv.org/abs/1905.10485
+    """
+
+    def __init__(self, flow: flow_lib.AbstractFlow, **kwargs):
+        """Initializes the prior.
+
+        Args:
+            flow: The flow, which owns the parameters.
+            **kwargs: Keras' own.
+        """
+        super().__init__(flow.event_dim, **kwargs)
+        self.flow = flow
+        self.built = True
+
+    def distribution(self, *, training: bool = False) -> tfd.Distribution:
+        """Returns the prior as a fresh `tfd.TransformedDistribution`."""
+        zeros = tf.zeros([self.latent_dim], self.compute_dtype)
+        return tfd.TransformedDistribution(
+            tfd.MultivariateNormalDiag(loc=zeros),
+            bijector=self.flow.bijector(training=training),
+        )
+
+    def log_prob(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
+        """Returns the log-density of each latent in nats, `[batch]`."""
+        z = tf.cast(z, self.compute_dtype)
+        return self.distribution(training=training).log_prob(z)
+
+    def forward(self, eps: tf.Tensor) -> tf.Tensor:
+        """Returns the latents of noise, `[batch, latent_dim]`."""
+        return self.flow.bijector().forward(tf.cast(eps, self.compute_dtype))
+
+    def inverse(self, z: tf.Tensor) -> tf.Tensor:
+        """Returns the noise of latents, `[batch, latent_dim]`."""
+        return self.flow.bijector().inverse(tf.cast(z, self.compute_dtype))

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every prior is: a density over latents that can be sampled."""
+
+__all__ = ["AbstractPrior", "AbstractNoisePrior"]
+
+import abc
+
+import keras
+import tensorflow as tf
+
+from glf_tf import seeds, types
+
+
+class AbstractPrior(keras.layers.Layer, abc.ABC):
+    """A density over latents `[batch, latent_dim]`."""
+
+    def __init__(self, latent_dim: int, **kwargs):
+        """Initializes the prior.
+
+        Args:
+            latent_dim: Size of the latents.
+            **kwargs: Keras' own.
+        """
+        kwargs.setdefault("dtype", keras.config.floatx())
+        super().__init__(**kwargs)
+        self.latent_dim = latent_dim
+
+    @abc.abstractmethod
+    def log_prob(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
+        """Returns the log-density of each latent in nats, `[batch]`."""
+
+    @abc.abstractmethod
+    def sample(
+        self, n: int | tf.Tensor, *, seed: types.Seed, temperature: float = 1.0
+    ) -> tf.Tensor:
+        """Returns `n` latents `[n, latent_dim]`.
+
+        Args:
+            n: How many.
+            seed: A stateless seed.
+            temperature: Factor on the standard deviation of the noise.
+        """
+
+
+class AbstractNoisePrior(AbstractPrior):
+    """A prior that is an invertible map of standard normal noise."""
+
+    @abc.abstractmethod
+    def forward(self, eps: tf.Tensor) -> tf.Tensor:
+        """Returns the latents of noise, `[batch, latent_dim]`."""
+
+    @abc.abstractmethod
+    def inverse(self, z: tf.Tensor) -> tf.Tensor:
+        """Returns the noise of latents, `[batch, latent_dim]`."""
+
+    def sample(
+        self, n: int | tf.Tensor, *, seed: types.Seed, temperature: float = 1.0
+    ) -> tf.Tensor:
+        """Returns `forward(temperature * noise)`, `[n, latent_dim]`."""
+        noise = tf.random.stateless_normal(
+            [n, self.latent_dim], seed=seeds.make(seed), dtype=self.compute_dtype
+        )
+        return self.forward(tf.cast(temperature, noise.dtype) * noise)

@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one loop: runs every stage of every model, and actions between its steps."""
+
+__all__ = ["Loop", "Options", "NonFinite", "Stopped"]
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from glf_tf import errors
+from glf_tf.data import image_set, pipeline
+from glf_tf.models import model as model_lib
+from glf_tf.models import stages as stages_lib
+from glf_tf.training import actions as actions_lib
+from glf_tf.training import optimizers as optimizers_lib
+from glf_tf.training import step as step_lib
+
+SECONDS_PER_CALL = 0.5
+"""How long a call of the training function aims to take: long enough that Python costs
+nothing, short enough that a signal is heard and the progress bar moves."""
+
+
+class NonFinite(errors.Diverged):
+    """A loss term left the finite numbers.
+
+    Attributes:
+        step: Global number of the step, from 1.
+        terms: The terms' values at the step.
+        batch: The batch of the step, as arrays.
+    """
+
+    def __init__(self, *, stage: str, step: int, terms: Mapping, batch: Mapping):
+        bad = ", ".join(f"{k}={v}" for k, v in terms.items() if not np.isfinite(v))
+        super().__init__(
+            "Every loss term must stay finite",
+            received=f"{bad} at step {step} (stage {stage})",
+            do="Lower the learning rate or set --clip_norm",
+        )
+        self.step, self.terms, self.batch = step, dict(terms), dict(batch)
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
+    """The run was asked to stop, and has saved its state."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How long and with what to train.
+
+    Attributes:
+        epochs: Epochs of each stage by name, and under "" of all others.
+        batch_size: Images a step, over all replicas.
+        seed: Decides the order of the images and every random number.
+        jit_compile: Whether XLA compiles the forward and backward passes.
+    """
+
+    epochs: Mapping[str, int]
+    batch_size: int
+    seed: int = 0
+    jit_compile: bool = False
+
+    def check(self, stages: Sequence[stages_lib.Stage]) -> None:
+        """Checks that each stage that is named exists.
+
+        Raises:
+            InvalidValue: One does not, or a number of epochs is negative.
+        """
+        known = [stage.name for stage in stages if stage.updates]
+        for stage, epochs in self.epochs.items():
+            if stage and stage not in known:
+                raise errors.InvalidValue(
+                    "`epochs` can be set for stages that the model has",
+                    received=f"epochs={stage}:{epochs}",
+                    do=errors.suggestion(stage, known),
+                )
+            if epochs < 0:
+                raise errors.InvalidValue(
+                    "The number of epochs must not be negative",
+                    received=f"epochs={epochs}",
+                    do="Use 0 to train not at all, or a positive number",
+                )
+
+    def epochs_of(self, stage: str) -> int:
+        """Returns the epochs of a stage."""
+        return self.epochs.get(stage, self.epochs.get("", 0))
+
+
+class Loop:
+    """Trains a model through all its stages.
+
+    Its position, `(stage, step)`, and the actions' states are all that a resumed run
+    needs beside the variables: order and random numbers are functions of them.
+    """
+
+    def __init__(
+        self,
+        model: model_lib.GenerativeModel,
+        data: image_set.ImageSet,
+        *,
+        options: Options,
+        optimizers: Mapping[str, optimizers_lib.Optimizer],
+        actions: Sequence[actions_lib.AbstractAction] = (),
+        should_stop: Callable[[], bool] = lambda: False,
+    ):
+        """Initializes the loop; call it in the strategy's scope.
+
+        Args:
+            model: The model.
+            data: The training set.
+            options: How long and with what to train.
+            optimizers: The optimisers, from `optimizers.make`.
+            actions: What runs at intervals, in this order.
+            should_stop: Asked between calls; a stop runs the actions that are
+                `runs_on_stop` and raises `Stopped`.
+        """
+        self._model, self._data, self._options = model, data, options
+        self._optimizers, self._actions = optimizers, tuple(actions)
+        self._should_stop = should_stop
+        self._strategy = tf.distribute.get_strategy()
+        self._stages = model.stages()
+        options.check(self._stages)
+        self._batches_per_epoch = pipeline.steps_per_epoch(
+            len(data), batch_size=options.batch_size
+        )
+        self._stage_index, self._step, self._global_step = 0, 0, 0
+        self._train_seconds = 0.0
+
+    def get_state(self) -> dict:
+        """Returns the position and the actions' states, as JSON values."""
+        return {
+            "stage": self._stage_index,
+            "step": self._step,
+            "global_step": self._global_step,
+            "actions": [action.get_state() for action in self._actions],
+        }
+
+    def set_state(self, state: Mapping) -> None:
+        """Goes to a position, with the actions as they were there."""
+        self._stage_index, self._step = state["stage"], state["step"]
+        self._global_step = state["global_step"]
+        for action, saved in zip(self._actions, state["actions"], strict=True):
+            action.set_state(saved)
+
+    @property
+    def total_steps(self) -> int:
+        """Training steps of all stages."""
+        return sum(self._total(stage) for stage in self._stages)
+
+    def run(self) -> None:
+        """Trains from the position to the end.
+
+        Raises:
+            NonFinite: A loss term left the finite numbers.
+            Stopped: `should_stop` said so.
+        """
+        while self._stage_index < len(self._stages):
+            stage = self._stages[self._stage_index]
+            if self._step == 0:
+                self._model.prepare(stage, self._data)
+            if self._step < self._total(stage):
+                self._run_stage(stage)
+            self._stage_index, self._step = self._stage_index + 1, 0
+
+    def _run_stage(self, stage: stages_lib.Stage) -> None:
+        trainer = step_lib.StageTrainer(
+            self._model,
+            stage,
+            optimizers=self._optimizers,
+            seed=self._options.seed,
+            jit_compile=self._options.jit_compile,
+        )
+        iterator = self._iterator(stage)
+        pace = _Pace()
+        while self._step < self._total(stage):
+            steps = min(pace.steps, self._steps_to_boundary(stage))
+            started = time.perf_counter()
+            result = trainer.run(iterator, first_step=self._global_step, steps=steps)
+            seconds = time.perf_counter() - started
+            pace.observe(result.steps, seconds=seconds)
+            self._advance(stage, result, seconds=seconds)
+
+    def _advance(
+        self, stage: stages_lib.Stage, result: step_lib.Result, *, seconds: float
+    ) -> None:
+        """Moves the position on, and runs the actions whose intervals end there."""
+        self._step += result.steps
+        self._global_step += result.steps
+        self._train_seconds += seconds
+        if not all(np.isfinite(value) for value in result.last.values()):
+            raise self._nonfinite(stage, result)
+        moment = self._moment(stage)
+        for action in self._actions:
+            action.observe(result, moment)
+        for action in self._actions:
+            if self._is_due(action, moment):
+                action.run(moment)
+        if self._should_stop() and not moment.is_stage_end:
+            for action in self._actions:
+                if action.runs_on_stop and not self._is_due(action, moment):
+                    action.run(moment)
+            raise Stopped(f"Stopped at step {self._global_step}; the state is saved")
+
+    def _is_due(
+        self, action: actions_lib.AbstractAction, moment: actions_lib.Moment
+    ) -> bool:
+        every = action.every.in_steps(moment.steps_per_epoch)
+        return every > 0 and (moment.is_stage_end or moment.step % every == 0)
+
+    def _steps_to_boundary(self, stage: stages_lib.Stage) -> int:
+        """Returns the steps until the next interval of any action ends."""
+        per_epoch = stage.steps_per_epoch(self._batches_per_epoch)
+        intervals = [action.every.in_steps(per_epoch) for action in self._actions]
+        left = [every - self._step % every for every in intervals if every > 0]
+        return min([self._total(stage) - self._step, *left])
+
+    def _moment(self, stage: stages_lib.Stage) -> actions_lib.Moment:
+        return actions_lib.Moment(
+            stage=stage.name,
+            step=self._step,
+            total_steps=self._total(stage),
+            global_step=self._global_step,
+            steps_per_epoch=stage.steps_per_epoch(self._batches_per_epoch),
+            images_per_step=self._options.batch_size * stage.batches_per_step,
+            train_seconds=self._train_seconds,
+        )
+
+    def _total(self, stage: stages_lib.Stage) -> int:
+        if not stage.updates:
+            return 0
+        per_epoch = stage.steps_per_epoch(self._batches_per_epoch)
+        return self._options.epochs_of(stage.name) * per_epoch
+
+    def _batches(self, stage: stages_lib.Stage, *, step: int) -> tf.data.Dataset:
+        return pipeline.batches(
+            self._data,
+            batch_size=self._options.batch_size,
+            seed=self._options.seed,
+            start_step=step * stage.batches_per_step,
+        )
+
+    def _iterator(self, stage: stages_lib.Stage):
+        batches = self._batches(stage, step=self._step)
+        return iter(self._strategy.experimental_distribute_dataset(batches))
+
+    def _nonfinite(self, stage: stages_lib.Stage, result: step_lib.Result) -> NonFinite:
+        batches = self._batches(stage, step=self._step - 1)
+        batch = next(iter(batches.as_numpy_iterator()))
+        return NonFinite(
+            stage=stage.name, step=self._global_step, terms=result.last, batch=batch
+        )
+
+
+class _Pace:
+    """Chooses how many steps a call takes, so that it takes about half a second."""
+
+    def __init__(self):
+        self.steps = 1
+        self._calls = 0
+
+    def observe(self, steps: int, *, seconds: float) -> None:
+        """Learns from a call; the first one, which traces, is not counted."""
+        self._calls += 1
+        if self._calls > 1:
+            wanted = int(SECONDS_PER_CALL * steps / max(seconds, 1e-6))
+            self.steps = max(1, min(wanted, 4 * self.steps))

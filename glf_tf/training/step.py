@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The traced function that trains one stage of any model, several steps a call.
+
+A training step: `infer` once, outside every tape; then, for each update in order, a tape,
+the weighted sum of the terms' means over the number of replicas, the gradient with respect
+to the update's groups, and each group's optimiser.
+"""
+
+__all__ = ["StageTrainer", "Result"]
+
+import dataclasses
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from glf_tf import errors, seeds, types
+from glf_tf.models import model as model_lib
+from glf_tf.models import stages as stages_lib
+from glf_tf.training import optimizers as optimizers_lib
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a call did.
+
+    Attributes:
+        steps: Steps taken; fewer than asked for where a term was not finite.
+        sums: Each term's batch means, summed over the steps.
+        last: Each term's batch mean at the last step.
+    """
+
+    steps: int
+    sums: Mapping[str, float]
+    last: Mapping[str, float]
+
+
+class StageTrainer:
+    """Trains one stage of a model.
+
+    At tracing it checks that terms and weights have the same names, that no gradient is
+    missing and that the groups share no variable.
+    """
+
+    def __init__(
+        self,
+        model: model_lib.GenerativeModel,
+        stage: stages_lib.Stage,
+        *,
+        optimizers: Mapping[str, optimizers_lib.Optimizer],
+        seed: int,
+        jit_compile: bool = False,
+    ):
+        """Initializes the trainer; call it in the strategy's scope.
+
+        Args:
+            model: The model.
+            stage: The stage.
+            optimizers: The optimiser of each group, by "stage/group".
+            seed: Decides every random number of the stage.
+            jit_compile: Whether XLA compiles the forward and backward passes. The
+                optimisers stay outside: under a strategy they cannot be compiled.
+        """
+        _check_disjoint(stage)
+        self._model, self._stage = model, stage
+        self._optimizers = optimizers
+        self._seed = seed
+        self._strategy = tf.distribute.get_strategy()
+        self._terms = _term_names(model, stage)
+        self._differentiate = {
+            update.name: tf.function(
+                lambda batch, seed, update=update: self._gradients(
+                    update, batch, seed=seed
+                ),
+                jit_compile=jit_compile or None,
+            )
+            for update in stage.updates
+        }
+        self._run = tf.function(self._run_steps)
+
+    def run(self, iterator, *, first_step: int, steps: int) -> Result:
+        """Takes training steps.
+
+        Args:
+            iterator: Of batches, distributed by the strategy.
+            first_step: Number of steps taken before, which decides random numbers.
+            steps: How many to take.
+
+        Returns:
+            result: What was done; it ends early at a term that is not finite.
+        """
+        done, sums, last = self._run(
+            iterator, tf.constant(first_step, tf.int64), tf.constant(steps, tf.int64)
+        )
+        return Result(int(done), _as_floats(sums), _as_floats(last))
+
+    def _run_steps(self, iterator, first_step, steps):
+        sums = {name: tf.zeros([], tf.float64) for name in self._terms}
+        last = {name: tf.zeros([], tf.float64) for name in self._terms}
+        done = tf.zeros([], tf.int64)
+        for _ in tf.range(steps):
+            batches = [next(iterator) for _ in range(self._stage.batches_per_step)]
+            last = self._step(batches, first_step + done)
+            # Sums of float32 numbers in float64 are exact here, so that the number of
+            # steps a call takes, which depends on the machine, changes no figure.
+            sums = {name: sums[name] + last[name] for name in self._terms}
+            done += 1
+            if not _all_finite(last):
+                break
+        return done, sums, last
+
+    def _step(self, batches: list[types.Batch], step: tf.Tensor) -> types.Terms:
+        values = self._strategy.run(self._replica_step, args=(batches, step))
+        mean = tf.distribute.ReduceOp.MEAN
+        return {
+            name: tf.cast(self._strategy.reduce(mean, value, axis=None), tf.float64)
+            for name, value in values.items()
+        }
+
+    def _replica_step(self, batches: list[types.Batch], step: tf.Tensor) -> types.Terms:
+        context = tf.distribute.get_replica_context()
+        # Every replica draws numbers of its own.
+        seed = seeds.fold(self._seed, step, context.replica_id_in_sync_group)
+        batches = [
+            self._model.infer(self._stage, batch, seed=seeds.fold(seed, 0, index))
+            for index, batch in enumerate(batches)
+        ]
+        values = {}
+        for index, update in enumerate(self._stage.updates):
+            for turn in range(update.repeats):
+                values |= self._update(
+                    update, batches[turn], seed=seeds.fold(seed, index + 1, turn)
+                )
+        return values
+
+    def _update(
+        self, update: stages_lib.Update, batch: types.Batch, *, seed: tf.Tensor
+    ) -> types.Terms:
+        values, gradients = self._differentiate[update.name](batch, seed)
+        for group in update.groups:
+            optimizer = self._optimizers[f"{self._stage.name}/{group.name}"]
+            optimizer.apply(gradients[group.name])
+        return values
+
+    def _gradients(
+        self, update: stages_lib.Update, batch: types.Batch, *, seed: tf.Tensor
+    ) -> tuple[types.Terms, dict[str, list[tf.Tensor]]]:
+        """Returns the terms' means, and each group's gradients."""
+        weights = self._model.term_weights[update.name]
+        variables = {group.name: group.variables for group in update.groups}
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([v.value for group in variables.values() for v in group])
+            terms = self._model.terms(update.name, batch, seed=seed, training=True)
+            _check_names(terms, weights=weights, update=update.name)
+            means = {name: tf.reduce_mean(value) for name, value in terms.items()}
+            loss = tf.add_n([weights[name] * means[name] for name in means])
+            loss /= self._strategy.num_replicas_in_sync
+        values = {name: [v.value for v in group] for name, group in variables.items()}
+        gradients = tape.gradient(loss, values)
+        _check_gradients(gradients, variables=variables, update=update.name)
+        return means, gradients
+
+
+def _term_names(
+    model: model_lib.GenerativeModel, stage: stages_lib.Stage
+) -> tuple[str, ...]:
+    names = [name for one in stage.updates for name in model.term_weights[one.name]]
+    if len(set(names)) < len(names):
+        raise errors.InvalidValue(
+            "The terms of a stage must have names of their own",
+            received=f"{names} in the stage {stage.name} of {type(model).__name__}",
+            do="Rename one of them in the model",
+        )
+    return tuple(names)
+
+
+def _check_disjoint(stage: stages_lib.Stage) -> None:
+    owners = {}
+    for group in (group for update in stage.updates for group in update.groups):
+        for variable in group.variables:
+            other = owners.setdefault(id(variable), group.name)
+            if other != group.name:
+                raise errors.InvalidValue(
+                    "The groups of a stage must share no variable",
+                    received=f"{variable.path} in both {other} and {group.name}",
+                    do="Leave it to one of them in the model's `stages`",
+                )
+
+
+def _check_names(terms: types.Terms, *, weights: Mapping, update: str) -> None:
+    if set(terms) != set(weights):
+        raise errors.InvalidValue(
+            "`terms` must give exactly the terms that `term_weights` weighs",
+            received=f"{sorted(terms)} for {sorted(weights)} in the update {update}",
+            do="Make the two agree in the model",
+        )
+
+
+def _check_gradients(
+    gradients: Mapping[str, list], *, variables: Mapping[str, list], update: str
+) -> None:
+    missing = [
+        variable.path
+        for name, group in variables.items()
+        for variable, gradient in zip(group, gradients[name], strict=True)
+        if gradient is None
+    ]
+    if missing:
+        raise errors.InvalidValue(
+            f"Every variable of the update {update} must have a gradient",
+            received=f"none for {', '.join(missing[:5])} ({len(missing)} in all)",
+            do="Let a term of the update depend on it, or leave it out of the group",
+        )
+
+
+def _all_finite(values: types.Terms) -> tf.Tensor:
+    return tf.reduce_all(tf.math.is_finite(tf.stack(list(values.values()))))
+
+
+def _as_floats(values: types.Terms) -> dict[str, float]:
+    return {name: float(value) for name, value in values.items()}
