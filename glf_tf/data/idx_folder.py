@@ -8,10 +8,16 @@ import pathlib
 
 import numpy as np
 
+from glf_tf import errors
 from glf_tf.data import dataset, idx, image_set, sources
 
 _PREFIX = {"train": "train", "test": "t10k"}
 _KINDS = ("images-idx3-ubyte", "labels-idx1-ubyte")
+_FIRST_LABELS = {
+    "mnist": {"train": "5041921314", "test": "7210414959"},
+    "fashion_mnist": {"train": "9003027255", "test": "9211614657"},
+}
+"""How the sets begin: their files have the same names and are easily mixed up."""
 
 
 def source(
@@ -40,14 +46,32 @@ def _load(
     for kind in _KINDS:
         if found[split, kind] is None:
             raise sources.missing_file(name, folder / f"{_PREFIX[split]}-{kind}.gz")
-    images, labels = (found[split, kind] for kind in _KINDS)
+    images, labels = (
+        idx.read(found[split, kind], rank=rank)
+        for kind, rank in zip(_KINDS, (3, 1), strict=True)
+    )
+    _check_is(name, split, labels=labels, folder=folder)
     return image_set.ImageSet(
         name=name,
         split=split,
-        images=idx.read(images, rank=3)[..., np.newaxis],
-        labels=idx.read(labels, rank=1).astype(np.int64),
+        images=images[..., np.newaxis],
+        labels=labels.astype(np.int64),
         source=str(folder),
     )
+
+
+def _check_is(
+    name: str, split: dataset.Split, *, labels: np.ndarray, folder: pathlib.Path
+) -> None:
+    """Refuses the files of another set of which we know how it begins."""
+    start = "".join(map(str, labels[:10]))
+    for other, first_labels in _FIRST_LABELS.items():
+        if other != name and start == first_labels[split]:
+            raise errors.InvalidValue(
+                f"The folder must hold the files of {name}",
+                received=f"{folder}, which holds those of {other}",
+                do=f"Pass the folder of {name}, or --dataset={other}",
+            )
 
 
 def _find(folder: pathlib.Path, stem: str) -> pathlib.Path | None:

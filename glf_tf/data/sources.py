@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The places that may hold a copy of a data set, tried one after the other."""
 
-__all__ = ["Source", "first", "missing_file"]
+__all__ = ["Source", "first", "all_or_none", "missing_file"]
 
 import dataclasses
 import pathlib
@@ -46,6 +46,34 @@ def first(name: str, sources: Iterable[Source], *, do: str) -> image_set.ImageSe
         received=f"nothing in {', '.join(looked)}",
         do=do,
     )
+
+
+def all_or_none(
+    name: str,
+    folder: pathlib.Path,
+    needed: Iterable[str],
+    *,
+    siblings: Iterable[str] = (),
+) -> list[pathlib.Path] | None:
+    """Returns the needed files of a folder, or None where it does not hold the set.
+
+    Args:
+        name: The data set's name.
+        folder: The folder, which need not exist.
+        needed: The names of the files of the wanted split.
+        siblings: Names of further files of the set: a folder that has one of them, but
+            not all that are needed, is an error and not a folder of something else.
+
+    Raises:
+        NotFound: Some files are there and a needed one is not.
+    """
+    files = [folder / item for item in needed]
+    if not any(file.exists() for file in [*files, *(folder / s for s in siblings)]):
+        return None
+    for file in files:
+        if not file.exists():
+            raise missing_file(name, file)
+    return files
 
 
 def missing_file(name: str, file: pathlib.Path) -> errors.NotFound:

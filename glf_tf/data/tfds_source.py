@@ -6,16 +6,17 @@ nothing is downloaded unless `places.download` says so, and then a connection is
 first.
 """
 
-__all__ = ["sources_of", "prepared", "examples"]
+__all__ = ["sources_of", "as_sources", "prepared", "examples"]
 
 import functools
 import os
 import pathlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from glf_tf import errors
 from glf_tf.data import dataset, image_set, sources
@@ -35,19 +36,25 @@ def sources_of(
         places: Where to look: `data_dir`, then TFDS' own folder.
     """
 
-    def load(folder: pathlib.Path, download: bool) -> image_set.ImageSet | None:
+    def load(folder: pathlib.Path, *, download: bool) -> image_set.ImageSet | None:
         builder = prepared(name, folder=folder, download=download)
         return None if builder is None else _labelled(name, split, builder=builder)
 
     return as_sources(name, load, places=places)
 
 
-def as_sources(name: str, load: Any, *, places: dataset.Places) -> list[sources.Source]:
+def as_sources(
+    name: str,
+    load: Callable[..., image_set.ImageSet | None],
+    *,
+    places: dataset.Places,
+) -> list[sources.Source]:
     """Returns one source a TFDS folder; the last may download.
 
     Args:
         name: The TFDS builder, such as "mnist" or "celeb_a_hq/256".
-        load: A function of (folder, download) that returns an `ImageSet` or None.
+        load: A function of (folder, *, download), as `prepared`, that returns the
+            split or None.
         places: Where to look.
     """
     own = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
@@ -99,13 +106,23 @@ def prepared(name: str, *, folder: pathlib.Path, download: bool) -> Any | None:
 
 
 def examples(
-    builder: Any, split: str, *, decoders: Any = None
+    builder: Any, split: str, *, decode_images: bool = True
 ) -> Iterator[dict[str, Any]]:
-    """Yields a prepared split's examples as NumPy values, in their fixed order."""
+    """Yields a prepared split's examples as NumPy values, in their fixed order.
+
+    Args:
+        builder: What `prepared` returned.
+        split: A split of TFDS.
+        decode_images: Whether `image` is uint8 pixels; the encoded bytes otherwise.
+    """
     import tensorflow_datasets as tfds
 
-    data = builder.as_dataset(split=split, decoders=decoders, shuffle_files=False)
-    yield from tfds.as_numpy(data)
+    decoders = None if decode_images else {"image": tfds.decode.SkipDecoding()}
+    try:
+        data = builder.as_dataset(split=split, decoders=decoders, shuffle_files=False)
+        yield from tfds.as_numpy(data)
+    except (tf.errors.OpError, OSError, ValueError, AssertionError) as error:
+        raise _damaged(builder, split, str(error)) from error
 
 
 def _labelled(name: str, split: dataset.Split, *, builder: Any) -> image_set.ImageSet:
@@ -113,10 +130,23 @@ def _labelled(name: str, split: dataset.Split, *, builder: Any) -> image_set.Ima
     size = builder.info.splits[split].num_examples
     images = np.empty((size, *builder.info.features["image"].shape), np.uint8)
     labels = np.empty((size,), np.int64)
-    for index, example in enumerate(examples(builder, split)):
-        images[index], labels[index] = example["image"], example["label"]
+    count = 0
+    for example in examples(builder, split):
+        images[count], labels[count] = example["image"], example["label"]
+        count += 1
+    if count != size:
+        raise _damaged(builder, split, f"{count} examples instead of {size}")
     source = str(builder.data_path)
     return image_set.ImageSet(name, split, images, labels, source)
+
+
+def _damaged(builder: Any, split: str, found: str) -> errors.InvalidValue:
+    found = " ".join(found.split())
+    return errors.InvalidValue(
+        "A set that TFDS prepared must be whole",
+        received=f"{builder.data_path}, split {split}: {found}",
+        do="Remove the folder and prepare it again",
+    )
 
 
 def _check_connection(name: str) -> None:
