@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures of generated images: pure functions of features, and where features come from."""
+"""Measures of images: functions of features, and where the features come from."""

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether samples are copies of training images: distances to the nearest ones.
+
+Meehan, Chaudhuri, Dasgupta, A Non-Parametric Test to Detect Data-Copying in Generative
+Models, 2020, https://arxiv.org/abs/2004.05675
+
+The honest yardstick is the test set: real images that the model has not seen. Samples
+that lie nearer to the training images than test images do have been copied from them.
+Distances are Euclidean, between pixels in [0, 1].
+"""
+
+__all__ = ["Memorization", "check"]
+
+import dataclasses
+
+import numpy as np
+
+from glf_tf import errors, types
+from glf_tf.metrics import images as image_lib
+from glf_tf.metrics import neighbors, vectors
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Memorization:
+    """How near samples come to training images, beside how near test images come.
+
+    Attributes:
+        to_train: float64 `[size]`, from each sample to the nearest training image.
+        nearest_train: int64 `[size]`, which one that is, to show it next to the sample.
+        to_test: float64 `[size]`, from each sample to the nearest test image.
+        test_to_train: float64 `[test_size]`, from each test image to the nearest
+            training image: what `to_train` would look like for new real images.
+        closer_to_train: Share of samples that are nearer to a training image than to a
+            test image, among equally many of both; about 0.5 without copying.
+        copying: Probability that a sample is nearer to the training set than a test
+            image is; well above 0.5 means copies, well below 0.5 poor samples.
+    """
+
+    to_train: np.ndarray
+    nearest_train: np.ndarray
+    to_test: np.ndarray
+    test_to_train: np.ndarray
+    closer_to_train: float
+    copying: float
+
+    def summary(self) -> dict[str, float]:
+        """Returns the numbers: shares, and medians of the distances."""
+        return {
+            "closer_to_train": self.closer_to_train,
+            "copying": self.copying,
+            "median_sample_to_train": float(np.median(self.to_train)),
+            "median_sample_to_test": float(np.median(self.to_test)),
+            "median_test_to_train": float(np.median(self.test_to_train)),
+        }
+
+
+def check(
+    samples: types.Tensor,
+    *,
+    train: types.Tensor,
+    test: types.Tensor,
+    seed: types.Seed,
+) -> Memorization:
+    """Returns the distances of samples to their nearest training and test images.
+
+    Args:
+        samples: `[size, height, width, channels]`, uint8 or floats in [0, 1].
+        train: The images that the model has seen; a mapped file may be large.
+        test: Real images that it has not seen.
+        seed: Decides the training images of the comparison at equal counts.
+
+    Raises:
+        InvalidValue: The images are not fit, or of different shapes.
+    """
+    samples, train, test = _rows(samples, train=train, test=test)
+    nearest_train, to_train = neighbors.nearest(samples, others=train)
+    _, to_test = neighbors.nearest(samples, others=test)
+    _, test_to_train = neighbors.nearest(test, others=train)
+    return Memorization(
+        to_train=to_train,
+        nearest_train=nearest_train,
+        to_test=to_test,
+        test_to_train=test_to_train,
+        closer_to_train=_share_below(
+            _to_some(samples, others=train, count=len(test), known=to_train, seed=seed),
+            others=_to_some(
+                samples, others=test, count=len(train), known=to_test, seed=seed
+            ),
+        ),
+        copying=_probability_below(to_train, others=test_to_train),
+    )
+
+
+def _rows(
+    samples: types.Tensor, *, train: types.Tensor, test: types.Tensor
+) -> list[np.ndarray]:
+    named = {"samples": samples, "train": train, "test": test}
+    checked = {name: image_lib.check(x, name=name) for name, x in named.items()}
+    shapes = {name: x.shape[1:] for name, x in checked.items()}
+    if len(set(shapes.values())) > 1:
+        raise errors.InvalidValue(
+            "Samples, training and test images must have the same shape",
+            received=str(shapes),
+            do="Load the data as the model was trained on it",
+        )
+    for name, x in checked.items():
+        for _ in image_lib.batches(x, size=4096, name=name):
+            pass  # Looks at the values.
+    return [x.reshape(len(x), -1) for x in checked.values()]
+
+
+def _to_some(
+    samples: np.ndarray,
+    *,
+    others: np.ndarray,
+    count: int,
+    known: np.ndarray,
+    seed: types.Seed,
+) -> np.ndarray:
+    """Returns the distances to the nearest of at most `count` of the others.
+
+    More candidates come nearer; only equally many can be compared.
+    """
+    some = vectors.subset(others, count=count, seed=seed)
+    return known if some is others else neighbors.nearest(samples, others=some)[1]
+
+
+def _share_below(distances: np.ndarray, *, others: np.ndarray) -> float:
+    """Returns how often the one is smaller, pair by pair; a tie counts half."""
+    return float(np.mean((distances < others) + 0.5 * (distances == others)))
+
+
+def _probability_below(distances: np.ndarray, *, others: np.ndarray) -> float:
+    """Returns P(distance < other) over all pairs, a tie counting half."""
+    others = np.sort(others)
+    above = len(others) - np.searchsorted(others, distances, side="right")
+    not_below = len(others) - np.searchsorted(others, distances, side="left")
+    return float(np.mean(above + not_below) / (2 * len(others)))

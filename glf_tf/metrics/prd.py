@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Precision and recall of distributions, as a curve, and its two summaries.
+
+Sajjadi, Bachem, Lucic, Bousquet, Gelly, Assessing Generative Models via Precision and
+Recall, 2018, https://arxiv.org/abs/1806.00035
+
+Both sets are clustered together, and the histograms p of the reference and q of the
+samples over the clusters are compared:
+
+    precision(slope) = sum(min(slope * p, q))        recall(slope) = precision / slope
+
+for slopes tan(angle) between 0 and infinity. F_8 weighs recall, F_1/8 precision.
+"""
+
+__all__ = ["Curve", "curve", "curve_of_histograms"]
+
+import dataclasses
+
+import numpy as np
+from sklearn import cluster
+
+from glf_tf import errors, types
+from glf_tf.metrics import vectors
+
+_EDGE = 1e-10  # Keeps the slopes off 0 and infinity.
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Curve:
+    """A precision-recall curve of distributions.
+
+    Attributes:
+        precision: `[angles]`, in [0, 1], rising.
+        recall: `[angles]`, in [0, 1], falling.
+    """
+
+    precision: np.ndarray
+    recall: np.ndarray
+
+    def f_score(self, beta: float) -> float:
+        """Returns the largest F_beta on the curve; `beta` > 1 favours recall."""
+        product = (1 + beta**2) * self.precision * self.recall
+        return float(np.max(product / (beta**2 * self.precision + self.recall + _EDGE)))
+
+    @property
+    def f_8(self) -> float:
+        """F_8: how much of the reference the samples cover."""
+        return self.f_score(8.0)
+
+    @property
+    def f_1_8(self) -> float:
+        """F_1/8: how much of the samples looks like the reference."""
+        return self.f_score(1 / 8)
+
+
+def curve(
+    features: types.Tensor,
+    *,
+    reference: types.Tensor,
+    seed: types.Seed,
+    clusters: int = 20,
+    angles: int = 1001,
+    runs: int = 10,
+) -> Curve:
+    """Returns the curve, averaged over several clusterings.
+
+    Args:
+        features: `[size, dim]` of the samples.
+        reference: `[size, dim]` of as many real images.
+        seed: Decides the clusterings.
+        clusters: How many k-means clusters.
+        angles: Points of the curve.
+        runs: Clusterings to average over.
+
+    Raises:
+        InvalidValue: The counts differ, or there are fewer points than clusters.
+    """
+    features, reference = vectors.check_pair(features, reference=reference)
+    _check_counts(len(features), reference=len(reference), clusters=clusters)
+    union = np.concatenate([features, reference])
+    rng = vectors.generator(seed)
+    curves = []
+    for _ in range(runs):
+        histograms = _histograms(union, clusters=clusters, rng=rng)
+        curves.append(curve_of_histograms(*histograms, angles=angles))
+    return Curve(
+        np.mean([run.precision for run in curves], axis=0),
+        np.mean([run.recall for run in curves], axis=0),
+    )
+
+
+def curve_of_histograms(
+    samples: np.ndarray, reference: np.ndarray, *, angles: int = 1001
+) -> Curve:
+    """Returns the curve of two histograms `[bins]` over the same bins, of sum 1."""
+    slopes = np.tan(np.linspace(_EDGE, np.pi / 2 - _EDGE, angles))[:, np.newaxis]
+    precision = np.minimum(slopes * reference, samples).sum(axis=1)
+    recall = precision / slopes[:, 0]
+    return Curve(np.clip(precision, 0, 1), np.clip(recall, 0, 1))
+
+
+def _histograms(
+    union: np.ndarray, *, clusters: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the histograms of the first and of the second half of `union`."""
+    kmeans = cluster.MiniBatchKMeans(
+        n_clusters=clusters, n_init=10, random_state=int(rng.integers(2**31))
+    )
+    first, second = np.split(kmeans.fit(union).labels_, 2)
+    return tuple(
+        np.bincount(labels, minlength=clusters) / len(labels)
+        for labels in (first, second)
+    )
+
+
+def _check_counts(samples: int, *, reference: int, clusters: int) -> None:
+    if samples != reference:
+        raise errors.InvalidValue(
+            "PRD compares equally many samples and real images",
+            received=f"{samples} and {reference}",
+            do="Draw a subset of the larger set with `vectors.subset`",
+        )
+    if samples < clusters:
+        raise errors.InvalidValue(
+            "PRD needs at least as many samples as clusters",
+            received=f"{samples} samples, clusters={clusters}",
+            do="Draw more samples or ask for fewer clusters",
+        )

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Squared error of reconstructions, in every unit in which papers print it.
+
+A "reconstruction error" is a sum over the values of an image or their mean, of pixels
+in [0, 1] or in [-1, 1]; between the four lie factors of 4 and of the number of values.
+"""
+
+__all__ = ["ReconstructionError", "squared_error"]
+
+import dataclasses
+
+import numpy as np
+
+from glf_tf import errors, types
+from glf_tf.metrics import images as image_lib
+
+_BATCH = 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class ReconstructionError:
+    """Mean squared errors over a set of images.
+
+    A pixel here is one value: a colour image has three a place.
+
+    Attributes:
+        per_image_unit: Summed over an image, pixels in [0, 1].
+        per_pixel_unit: Averaged over an image, pixels in [0, 1].
+        per_image_symmetric: Summed over an image, pixels in [-1, 1].
+        per_pixel_symmetric: Averaged over an image, pixels in [-1, 1].
+        standard_error: Of `per_image_unit`, over the images; None for a single one.
+        count: How many images.
+    """
+
+    per_image_unit: float
+    per_pixel_unit: float
+    per_image_symmetric: float
+    per_pixel_symmetric: float
+    standard_error: float | None
+    count: int
+
+
+def squared_error(
+    images: types.Tensor, *, reconstructions: types.Tensor
+) -> ReconstructionError:
+    """Returns the squared error between images and their reconstructions.
+
+    Args:
+        images: `[size, height, width, channels]`, uint8 or floats in [0, 1].
+        reconstructions: The same.
+
+    Raises:
+        InvalidValue: The shapes differ, or the images are not fit.
+    """
+    images = image_lib.check(images)
+    made = image_lib.check(reconstructions, name="reconstructions")
+    if images.shape != made.shape:
+        raise errors.InvalidValue(
+            "Images and reconstructions must have the same shape",
+            received=f"{images.shape} and {made.shape}",
+            do="Reconstruct exactly these images",
+        )
+    sums = np.concatenate(
+        [
+            np.sum(np.square(x - y, dtype=np.float64), axis=(1, 2, 3))
+            for x, y in zip(
+                image_lib.batches(images, size=_BATCH),
+                image_lib.batches(made, size=_BATCH, name="reconstructions"),
+                strict=True,
+            )
+        ]
+    )
+    return _summary(sums, values=int(np.prod(images.shape[1:])))
+
+
+def _summary(sums: np.ndarray, *, values: int) -> ReconstructionError:
+    total = float(sums.mean())
+    count = len(sums)
+    return ReconstructionError(
+        per_image_unit=total,
+        per_pixel_unit=total / values,
+        # [-1, 1] is twice as wide, and the error is squared.
+        per_image_symmetric=4 * total,
+        per_pixel_symmetric=4 * total / values,
+        standard_error=float(sums.std(ddof=1) / count**0.5) if count > 1 else None,
+        count=count,
+    )

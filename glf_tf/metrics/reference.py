@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The real images that samples are compared with, and what is known about them."""
+
+__all__ = ["Reference"]
+
+import functools
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from glf_tf import types
+from glf_tf.metrics import digest, features, frechet, statistics_cache
+from glf_tf.metrics import images as image_lib
+
+
+class Reference:
+    """Real images with their features and statistics, each computed when first asked.
+
+    Attributes:
+        extractor: What makes the features.
+        split: What the images are, such as "test".
+        images: `[size, height, width, channels]`.
+        digest: Of the images.
+    """
+
+    def __init__(
+        self,
+        images: types.Tensor,
+        *,
+        extractor: features.AbstractExtractor,
+        split: str,
+        cache_dir: pathlib.Path | None = None,
+    ):
+        """Names the images and their extractor.
+
+        Args:
+            images: uint8 or floats in [0, 1]; a mapped file may be large.
+            extractor: What makes the features.
+            split: What the images are, such as "test".
+            cache_dir: Where statistics are kept and found again; None for nowhere.
+        """
+        self.images = image_lib.check(images, name="reference images")
+        self.extractor, self.split = extractor, split
+        self.digest = digest.of_array(self.images)
+        self._cache_dir = cache_dir
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @functools.cached_property
+    def features(self) -> np.ndarray:
+        """Features of all images, float32 `[size, dim]`, held in memory."""
+        return self.extractor(self.images)
+
+    @functools.cached_property
+    def statistics(self) -> frechet.Statistics:
+        """Statistics of the features, from the cache where there is one."""
+        if self._cache_dir is None:
+            return self._compute()
+        path = statistics_cache.path_of(
+            self._cache_dir,
+            extractor=self.extractor.name,
+            checksum=self.extractor.checksum,
+            images=self.digest,
+        )
+        return statistics_cache.load_or_compute(path, compute=self._compute)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The fields of a `protocol.Protocol` that are the reference's to fill."""
+        return {
+            "extractor": self.extractor.name,
+            "extractor_checksum": self.extractor.checksum,
+            "reference_split": self.split,
+            "reference_digest": self.digest,
+            "references": len(self),
+        }
+
+    def _compute(self) -> frechet.Statistics:
+        if "features" in vars(self):
+            return frechet.statistics(self.features)
+        # A Frechet distance alone does not need all features in memory.
+        pieces = image_lib.batches(self.images, size=self.extractor.batch_size)
+        return frechet.statistics(self.extractor.stream(pieces), dim=self.extractor.dim)
