@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stateless random seeds: same seed, same numbers, on every machine and after a restore.
+"""Stateless random seeds: same seed, same numbers, also after a restore.
 
 No function of this library draws from a global or stateful generator. A function that
-draws takes `seed`, and gives each of its parts a seed of its own with `split` or `fold`.
+draws takes `seed`, and gives each of its parts a seed of its own with `split` or
+`fold`.
 """
 
 __all__ = ["make", "split", "fold"]

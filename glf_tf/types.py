@@ -25,4 +25,5 @@ ImageShape = tuple[int, int, int]
 """(height, width, channels)."""
 
 Spec = str | Mapping[str, Any]
-"""A part of a model by name, or by name with options: `{"name": "mlp", "width": 200}`."""
+"""A part of a model by name, or by name with options: `{"name": "mlp", "width":
+200}`."""

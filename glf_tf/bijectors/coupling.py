@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Affine coupling: one half of a vector is scaled and shifted by functions of the other.
+"""Affine coupling: half of a vector is scaled and shifted as the other half says.
 
 Dinh, Sohl-Dickstein, Bengio: Density estimation using Real NVP, 2016.
 https://arxiv.org/abs/1605.08803
@@ -40,8 +40,8 @@ class CouplingBijector(tfb.Bijector):
     runs it twice.
     """
 
-    # The cache that `tfb.FFJORD` uses: a map that returns its log-determinant along with
-    # its value has both stored, and neither is computed again.
+    # The cache that `tfb.FFJORD` uses: a map that returns its log-determinant along
+    # with its value has both stored, and neither is computed again.
     _cache = cache_util.BijectorCacheWithGreedyAttrs(
         forward_name="_augmented_forward", inverse_name="_augmented_inverse"
     )
@@ -130,11 +130,13 @@ class Coupling(step.AbstractFlowStep):
 
     The log-scale is bounded, so that no sample can overflow:
 
-        "soft_clamp":  log_scale = 2 * 0.636 * atan(raw), inside (-2, 2); multiply, shift
-        "sigmoid":     log_scale = log_sigmoid(raw + 2), negative; shift, then multiply
+        "soft_clamp":  log_scale = 2 * 0.636 * atan(raw), inside (-2, 2); multiply,
+        shift "sigmoid":     log_scale = log_sigmoid(raw + 2), negative; shift, then
+        multiply
 
-    The first is that of the GLF authors' code. The second is that of the slides; towards
-    noise it only contracts, so latents narrower than the noise cannot be widened.
+    The first is that of the GLF authors' code. The second is that of the slides;
+    towards noise it only contracts, so latents narrower than the noise cannot be
+    widened.
     """
 
     def __init__(

@@ -17,8 +17,8 @@ tfb = tfp.bijectors
 class Permutation(step.AbstractFlowStep):
     """A permutation; towards noise, `eps[..., i] = z[..., permutation[i]]`.
 
-    It is a weight that does not train: a constant would be missing from checkpoints, and
-    a model restored over another seed would be silently wrong.
+    It is a weight that does not train: a constant would be missing from checkpoints,
+    and a model restored over another seed would be silently wrong.
     """
 
     def __init__(self, event_dim: int, *, seed: int = 0, **kwargs):
@@ -26,7 +26,8 @@ class Permutation(step.AbstractFlowStep):
 
         Args:
             event_dim: Size of the vectors.
-            seed: Seed of NumPy's legacy generator, which the authors' code uses: seed `k`
+            seed: Seed of NumPy's legacy generator, which the authors' code uses: seed
+            `k`
                 gives the permutation of their block `k`.
             **kwargs: Keras' own.
         """

@@ -2,9 +2,10 @@
 """What every flow step is: a Keras layer that hands out a bijector.
 
 Keras owns the parameters, so that optimisers, checkpoints and `.keras` files see them;
-TensorFlow Probability does the mathematics. Neither sees into the other: a bijector that
-owned variables would lose them from checkpoints, and one that was kept would answer from
-a stale cache after an update. So a bijector holds no state and is built afresh per call.
+TensorFlow Probability does the mathematics. Neither sees into the other: a bijector
+that owned variables would lose them from checkpoints, and one that was kept would
+answer from a stale cache after an update. So a bijector holds no state and is built
+afresh per call.
 """
 
 __all__ = ["AbstractFlowStep"]

@@ -20,11 +20,11 @@ from glf_tf.flows import flow
 class RealNVP(flow.AbstractFlow):
     """Blocks of couplings, each followed by a random permutation.
 
-    A "two_sided" block transforms the first half given the second, then the second given
-    the first: every coordinate is transformed in every block. A "one_sided" block
+    A "two_sided" block transforms the first half given the second, then the second
+    given the first: every coordinate is transformed in every block. A "one_sided" block
     transforms the second half alone, and no permutation follows the last block; that is
-    the form of the slides. Four of them leave some 2.5 of 40 coordinates untouched, which
-    is why it is not the default.
+    the form of the slides. Four of them leave some 2.5 of 40 coordinates untouched,
+    which is why it is not the default.
 
     Args:
         event_dim: Size of the vectors.
@@ -52,7 +52,7 @@ class RealNVP(flow.AbstractFlow):
     ):
         _check(blocks=blocks, hidden=hidden)
         self._blocks, self._two_sided = blocks, sides == "two_sided"
-        self._coupling = dict(scale=scale, hidden=hidden, batch_norm=batch_norm)
+        self._coupling = {"scale": scale, "hidden": hidden, "batch_norm": batch_norm}
         self._permutation_seed = permutation_seed
         super().__init__(event_dim, **kwargs)
 

@@ -54,8 +54,8 @@ class AbstractAutoencoder(model.GenerativeModel):
     def log_prob(self, z: tf.Tensor) -> tf.Tensor:
         """Returns the prior's log-density of latents in nats, `[batch]`.
 
-        It is a density of latents, not of images. Where nothing fixes the latents' scale,
-        as in GLF, it can be compared between priors on the same latents only.
+        It is a density of latents, not of images. Where nothing fixes the latents'
+        scale, as in GLF, it can be compared between priors on the same latents only.
         """
         return self.prior.log_prob(z)
 
@@ -73,7 +73,8 @@ class AbstractAutoencoder(model.GenerativeModel):
             start: Latents `[batch, latent_dim]`.
             end: Latents `[batch, latent_dim]`.
             num_steps: Points on each line, both ends included.
-            space: Where the lines are straight: in the prior's noise, as in figure 2f of
+            space: Where the lines are straight: in the prior's noise, as in figure 2f
+            of
                 the GLF paper, or among the latents themselves.
 
         Returns:

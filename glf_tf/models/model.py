@@ -23,8 +23,8 @@ from glf_tf.models import stages as stages_lib
 class GenerativeModel(keras.Model, abc.ABC):
     """A model that draws images.
 
-    Keras owns the names `losses`, `weights` and `metrics`: what this library minimises are
-    *terms*.
+    Keras owns the names `losses`, `weights` and `metrics`: what this library minimises
+    are *terms*.
     """
 
     def __init__(self, *, arguments: Mapping[str, object]):
@@ -87,7 +87,7 @@ class GenerativeModel(keras.Model, abc.ABC):
     def infer(
         self, stage: stages_lib.Stage, batch: types.Batch, *, seed: tf.Tensor
     ) -> types.Batch:
-        """Returns the batch with what must be inferred outside any tape, such as `z`."""
+        """Returns the batch with what is inferred outside any tape, such as `z`."""
         del stage, seed
         return batch
 

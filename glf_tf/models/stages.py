@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a model is trained, said as data: stages, made of updates, made of groups.
 
-A *stage* is trained to its end before the next begins. A training step of a stage runs its
-*updates* in order; each has a gradient tape of its own, so that the second player of an
-adversarial pair sees the first one's new weights. The variables of an update are in one or
-more *groups*, each with an optimiser of its own.
+A *stage* is trained to its end before the next begins. A training step of a stage runs
+its *updates* in order; each has a gradient tape of its own, so that the second player
+of an adversarial pair sees the first one's new weights. The variables of an update are
+in one or more *groups*, each with an optimiser of its own.
 
     GLF                 joint: autoencoder+flow          one tape, two optimisers
     GLF, two stages     autoencoder; flow                freezing is simply absence

@@ -13,8 +13,9 @@ from glf_tf import types
 class AbstractNetwork(abc.ABC):
     """A family of networks; its options are its constructor's keywords.
 
-    An encoder maps images in [0, 1] to vectors. A decoder maps latents to *pixel logits*:
-    `sigmoid(logits)` is the image, and the Bernoulli loss needs no logarithm of it.
+    An encoder maps images in [0, 1] to vectors. A decoder maps latents to *pixel
+    logits*: `sigmoid(logits)` is the image, and the Bernoulli loss needs no logarithm
+    of it.
     """
 
     @abc.abstractmethod
@@ -39,7 +40,7 @@ class AbstractNetwork(abc.ABC):
 
 
 def batch_norm(name: str) -> keras.layers.Layer:
-    """Returns a batch normalisation with the constants of PyTorch, which the papers use.
+    """Returns a batch normalisation with PyTorch's constants, which the papers use.
 
     Keras' momentum is the complement of PyTorch's: 0.9 here is 0.1 there.
     """

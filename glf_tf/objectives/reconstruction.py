@@ -11,7 +11,7 @@ import tensorflow as tf
 
 
 def squared_error(image: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Returns `sum((image - sigmoid(logits))^2)`, on pixels in [0, 1]; no factor 1/2."""
+    """Returns `sum((image - sigmoid(logits))^2)`: pixels in [0, 1], no factor."""
     logits = tf.cast(logits, image.dtype)
     return _sum(tf.math.squared_difference(image, tf.sigmoid(logits)))
 
@@ -21,8 +21,8 @@ def bernoulli(image: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 
         sum(-image * log p - (1 - image) * log(1 - p)),  p = sigmoid(logits)
 
-    For grey images in [0, 1] it is not the likelihood of anything, and its least value is
-    the pixels' entropy rather than 0; it is the loss of the slides.
+    For grey images in [0, 1] it is not the likelihood of anything, and its least value
+    is the pixels' entropy rather than 0; it is the loss of the slides.
     """
     logits = tf.cast(logits, image.dtype)
     return _sum(tf.nn.sigmoid_cross_entropy_with_logits(labels=image, logits=logits))

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="glf_tf")
 class StepDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """`rate(step) = initial * factor^floor(step / every)`; `every` of 0 never decays."""
+    """`rate(step) = initial * factor^floor(step / every)`; 0 is never."""
 
     def __init__(self, initial: float, *, every: int, factor: float):
         """Initializes the schedule.

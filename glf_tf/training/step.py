@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The traced function that trains one stage of any model, several steps a call.
 
-A training step: `infer` once, outside every tape; then, for each update in order, a tape,
-the weighted sum of the terms' means over the number of replicas, the gradient with respect
-to the update's groups, and each group's optimiser.
+A training step: `infer` once, outside every tape; then, for each update in order, a
+tape, the weighted sum of the terms' means over the number of replicas, the gradient
+with respect to the update's groups, and each group's optimiser.
 """
 
 __all__ = ["StageTrainer", "Result"]
