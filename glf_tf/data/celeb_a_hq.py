@@ -58,7 +58,7 @@ class CelebAHq(dataset.AbstractDataset):
             split=split,
             tfds_split="train",
             places=self.places,
-            keep=lambda example: _is_in(split, example["image/filename"].decode()),
+            keep=functools.partial(_is_in, split),
             size=self.size,
         )
         return sources.first(

@@ -23,7 +23,7 @@ from glf_tf.data import (
     tfds_source,
 )
 
-Keep = Callable[[dict[str, Any]], bool]
+_NAME = "image/filename"
 
 
 def sources_of(
@@ -33,7 +33,7 @@ def sources_of(
     split: dataset.Split,
     tfds_split: str,
     places: dataset.Places,
-    keep: Keep | None = None,
+    keep: Callable[[str], bool] | None = None,
     **options: Any,
 ) -> list[sources.Source]:
     """Returns the TFDS folders that may hold the set, in the order to try.
@@ -44,7 +44,7 @@ def sources_of(
         split: "train" or "test".
         tfds_split: The split of TFDS that holds it.
         places: Where to look, and where the cache is.
-        keep: Which examples belong to `split`; all where None.
+        keep: Whether the picture of that file name belongs to `split`; all where None.
         **options: `size`, `channels` and `crop`, as `pictures.square` takes them.
     """
 
@@ -68,9 +68,12 @@ def sources_of(
     return tfds_source.as_sources(builder, load, places=places)
 
 
-def _encoded(builder: Any, split: str, *, keep: Keep | None) -> Iterator[bytes]:
-    for example in tfds_source.examples(builder, split, decode_images=False):
-        if keep is None or keep(example):
+def _encoded(
+    builder: Any, split: str, *, keep: Callable[[str], bool] | None
+) -> Iterator[bytes]:
+    features = ["image"] if keep is None else ["image", _NAME]
+    for example in tfds_source.examples(builder, split, features, decode_images=False):
+        if keep is None or keep(example[_NAME].decode()):
             yield example["image"]
 
 

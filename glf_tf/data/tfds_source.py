@@ -8,15 +8,17 @@ first.
 
 __all__ = ["sources_of", "as_sources", "prepared", "examples"]
 
+import contextlib
 import functools
 import os
 import pathlib
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from glf_tf import errors
 from glf_tf.data import dataset, image_set, sources
@@ -106,20 +108,30 @@ def prepared(name: str, *, folder: pathlib.Path, download: bool) -> Any | None:
 
 
 def examples(
-    builder: Any, split: str, *, decode_images: bool = True
+    builder: Any, split: str, features: Collection[str], *, decode_images: bool = True
 ) -> Iterator[dict[str, Any]]:
     """Yields a prepared split's examples as NumPy values, in their fixed order.
 
     Args:
         builder: What `prepared` returned.
         split: A split of TFDS.
+        features: Which features to read; the others of a set cost time for nothing.
         decode_images: Whether `image` is uint8 pixels; the encoded bytes otherwise.
+
+    Raises:
+        InvalidValue: The set's files are damaged.
     """
     import tensorflow_datasets as tfds
 
-    decoders = None if decode_images else {"image": tfds.decode.SkipDecoding()}
+    decoders = tfds.decode.PartialDecoding(
+        dict.fromkeys(features, True),
+        decoders=None if decode_images else {"image": tfds.decode.SkipDecoding()},
+    )
     try:
-        data = builder.as_dataset(split=split, decoders=decoders, shuffle_files=False)
+        with _quiet():
+            data = builder.as_dataset(
+                split=split, decoders=decoders, shuffle_files=False
+            )
         yield from tfds.as_numpy(data)
     except (tf.errors.OpError, OSError, ValueError, AssertionError) as error:
         raise _damaged(builder, split, str(error)) from error
@@ -131,13 +143,24 @@ def _labelled(name: str, split: dataset.Split, *, builder: Any) -> image_set.Ima
     images = np.empty((size, *builder.info.features["image"].shape), np.uint8)
     labels = np.empty((size,), np.int64)
     count = 0
-    for example in examples(builder, split):
+    for example in examples(builder, split, ("image", "label")):
         images[count], labels[count] = example["image"], example["label"]
         count += 1
     if count != size:
         raise _damaged(builder, split, f"{count} examples instead of {size}")
     source = str(builder.data_path)
     return image_set.ImageSet(name, split, images, labels, source)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Hides TFDS' warnings of its own use of deprecated names; errors still show."""
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def _damaged(builder: Any, split: str, found: str) -> errors.InvalidValue:
