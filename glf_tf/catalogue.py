@@ -9,12 +9,13 @@ Names and options are read from the source text, not by importing it, so that
 `tools/train.py --help` answers before TensorFlow is loaded.
 """
 
-__all__ = ["KINDS", "Option", "names", "options", "load", "build", "name_of"]
+__all__ = ["KINDS", "Option", "names", "options", "load", "build", "described", "name_of"]
 
 import ast
 import dataclasses
 import functools
 import importlib
+import inspect
 import pathlib
 import re
 from collections.abc import Mapping
@@ -56,6 +57,8 @@ def names(kind: str) -> tuple[str, ...]:
 def options(kind: str, name: str) -> Mapping[str, Option]:
     """Returns the options of a part: its constructor's keywords that have defaults.
 
+    `name`, which Keras layers and models have, is none.
+
     Raises:
         InvalidValue: There is no such part.
     """
@@ -77,7 +80,7 @@ def options(kind: str, name: str) -> Mapping[str, Option]:
             help=help_of.get(argument.arg, ""),
         )
         for argument, default in pairs
-        if default is not None
+        if default is not None and argument.arg != "name"
     }
 
 
@@ -112,6 +115,21 @@ def build(kind: str, spec: str | Mapping[str, Any], **fixed: Any) -> Any:
     return load(kind, name)(**fixed, **chosen)
 
 
+def described(docstring: str, *, section: str) -> dict[str, str]:
+    """Returns `{name: text}` of a section, such as "Args", of a docstring."""
+    body = re.search(
+        rf"^{section}:\n((?:[ ]{{4}}.*\n?|\n)+)",
+        inspect.cleandoc(docstring),
+        flags=re.MULTILINE,
+    )
+    if body is None:
+        return {}
+    items = re.findall(
+        r"^ {4}(\w+): (.*(?:\n {8}.*)*)", body.group(1), flags=re.MULTILINE
+    )
+    return {name: " ".join(text.split()) for name, text in items}
+
+
 def name_of(spec: str | Mapping[str, Any]) -> str:
     """Returns the name in a specification."""
     return spec if isinstance(spec, str) else spec["name"]
@@ -129,21 +147,15 @@ def _file(kind: str, name: str) -> pathlib.Path:
 
 @functools.cache
 def _class_node(file: pathlib.Path) -> ast.ClassDef | None:
-    """Returns the class named after its file: `FooBar` in `foo_bar.py`."""
+    """Returns the class named after its file: `FooBar(Base)` in `foo_bar.py`."""
     wanted = file.stem.replace("_", "")
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.ClassDef) and node.name.lower() == wanted:
+        is_class = isinstance(node, ast.ClassDef) and node.bases
+        if is_class and node.name.lower() == wanted:
             return node
     return None
 
 
 def _argument_docs(node: ast.ClassDef) -> dict[str, str]:
     """Returns `{argument: text}` of the `Args` section of a class's docstring."""
-    text = ast.get_docstring(node) or ""
-    section = re.search(r"^Args:\n((?:[ ]{4}.*\n?|\n)+)", text, flags=re.MULTILINE)
-    if section is None:
-        return {}
-    items = re.findall(
-        r"^ {4}(\w+): (.*(?:\n {8}.*)*)", section.group(1), flags=re.MULTILINE
-    )
-    return {name: " ".join(body.split()) for name, body in items}
+    return described(ast.get_docstring(node) or "", section="Args")

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one loop: runs every stage of every model, and actions between its steps."""
 
-__all__ = ["Loop", "Options", "NonFinite", "Stopped"]
+__all__ = ["Loop", "NonFinite", "Stopped"]
 
-import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -16,6 +15,7 @@ from glf_tf.models import model as model_lib
 from glf_tf.models import stages as stages_lib
 from glf_tf.training import actions as actions_lib
 from glf_tf.training import optimizers as optimizers_lib
+from glf_tf.training import options as options_lib
 from glf_tf.training import step as step_lib
 
 SECONDS_PER_CALL = 0.5
@@ -46,48 +46,6 @@ class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
     """The run was asked to stop, and has saved its state."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """How long and with what to train.
-
-    Attributes:
-        epochs: Epochs of each stage by name, and under "" of all others.
-        batch_size: Images a step, over all replicas.
-        seed: Decides the order of the images and every random number.
-        jit_compile: Whether XLA compiles the forward and backward passes.
-    """
-
-    epochs: Mapping[str, int]
-    batch_size: int
-    seed: int = 0
-    jit_compile: bool = False
-
-    def check(self, stages: Sequence[stages_lib.Stage]) -> None:
-        """Checks that each stage that is named exists.
-
-        Raises:
-            InvalidValue: One does not, or a number of epochs is negative.
-        """
-        known = [stage.name for stage in stages if stage.updates]
-        for stage, epochs in self.epochs.items():
-            if stage and stage not in known:
-                raise errors.InvalidValue(
-                    "`epochs` can be set for stages that the model has",
-                    received=f"epochs={stage}:{epochs}",
-                    do=errors.suggestion(stage, known),
-                )
-            if epochs < 0:
-                raise errors.InvalidValue(
-                    "The number of epochs must not be negative",
-                    received=f"epochs={epochs}",
-                    do="Use 0 to train not at all, or a positive number",
-                )
-
-    def epochs_of(self, stage: str) -> int:
-        """Returns the epochs of a stage."""
-        return self.epochs.get(stage, self.epochs.get("", 0))
-
-
 class Loop:
     """Trains a model through all its stages.
 
@@ -100,7 +58,7 @@ class Loop:
         model: model_lib.GenerativeModel,
         data: image_set.ImageSet,
         *,
-        options: Options,
+        options: options_lib.Training,
         optimizers: Mapping[str, optimizers_lib.Optimizer],
         actions: Sequence[actions_lib.AbstractAction] = (),
         should_stop: Callable[[], bool] = lambda: False,
@@ -121,7 +79,7 @@ class Loop:
         self._should_stop = should_stop
         self._strategy = tf.distribute.get_strategy()
         self._stages = model.stages()
-        options.check(self._stages)
+        options.check(stage.name for stage in self._stages if stage.updates)
         self._batches_per_epoch = pipeline.steps_per_epoch(
             len(data), batch_size=options.batch_size
         )

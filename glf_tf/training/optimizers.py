@@ -1,67 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the optimisers of a model's groups from options that may differ by group."""
 
-__all__ = ["Options", "PerGroup", "Optimizer", "make"]
+__all__ = ["Optimizer", "make"]
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import tensorflow as tf
 
-from glf_tf import errors
 from glf_tf.models import stages as stages_lib
 from glf_tf.training import adam, schedule
-
-PerGroup = Mapping[str, float]
-"""A value for each group by name, and under "" the value of all others."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """The settings of Adam, each for all groups or by group.
-
-    Attributes:
-        learning_rate: The first learning rate.
-        beta_1: Decay of the first moment.
-        beta_2: Decay of the second moment.
-        epsilon: Added to the root of the second moment.
-        weight_decay: L2 in the gradient, as in PyTorch's Adam; not the decoupled one.
-        clip_norm: Bound on the norm of a group's gradient; 0 for none.
-        decay_every: Epochs between decays of the learning rate; 0 for none.
-        decay_factor: What each decay multiplies the learning rate by.
-    """
-
-    learning_rate: PerGroup = dataclasses.field(default_factory=lambda: {"": 1e-3})
-    beta_1: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.9})
-    beta_2: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.999})
-    epsilon: PerGroup = dataclasses.field(default_factory=lambda: {"": 1e-8})
-    weight_decay: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.0})
-    clip_norm: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.0})
-    decay_every: PerGroup = dataclasses.field(default_factory=lambda: {"": 0})
-    decay_factor: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.5})
-
-    def check(self, groups: Iterable[str]) -> None:
-        """Checks values, and that every group that is named exists.
-
-        Raises:
-            InvalidValue: One does not, or a value is out of range.
-        """
-        groups = sorted(set(groups))
-        for field in dataclasses.fields(self):
-            for group, value in getattr(self, field.name).items():
-                if group and group not in groups:
-                    raise errors.InvalidValue(
-                        f"`{field.name}` can be set for groups that the model has",
-                        received=f"{field.name}={group}:{value}",
-                        do=errors.suggestion(group, groups),
-                    )
-                _check_range(field.name, value)
-
-    def of(self, group: str) -> dict[str, float]:
-        """Returns the settings of one group."""
-        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return {name: value.get(group, value[""]) for name, value in values.items()}
-
+from glf_tf.training import options as options_lib
 
 @dataclasses.dataclass(frozen=True)
 class Optimizer:
@@ -90,7 +39,7 @@ class Optimizer:
 
 
 def make(
-    stages: Iterable[stages_lib.Stage], *, options: Options, batches_per_epoch: int
+    stages: Iterable[stages_lib.Stage], *, options: options_lib.Optimizers, batches_per_epoch: int
 ) -> dict[str, Optimizer]:
     """Returns a built optimiser for each group: `{"stage/group": optimizer}`.
 
@@ -153,25 +102,3 @@ def _clipped(gradients: list[tf.Tensor], *, clip_norm: float) -> list[tf.Tensor]
     clipped, _ = tf.clip_by_global_norm(summed, clip_norm)
     # `apply` sums over replicas again.
     return [gradient / context.num_replicas_in_sync for gradient in clipped]
-
-
-def _check_range(name: str, value: float) -> None:
-    low, high = _RANGES[name]
-    if not low <= value <= high:
-        raise errors.InvalidValue(
-            f"`{name}` must lie between {low} and {high}",
-            received=f"{name}={value}",
-            do="Use a value in that range",
-        )
-
-
-_RANGES = {
-    "learning_rate": (0.0, 10.0),
-    "beta_1": (0.0, 0.9999),
-    "beta_2": (0.0, 0.999999),
-    "epsilon": (0.0, 1.0),
-    "weight_decay": (0.0, 1.0),
-    "clip_norm": (0.0, 1e9),
-    "decay_every": (0, 1e6),
-    "decay_factor": (0.0, 1.0),
-}

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An experiment: a plan made of plain values, carried out in a run's folder."""
+
+__all__ = ["train", "strategy"]
+
+import signal
+import threading
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from glf_tf import catalogue, errors, export
+from glf_tf.data import image_set
+from glf_tf.models import model as model_lib
+from glf_tf.runs import folder as folder_lib
+from glf_tf.runs import plan as plan_lib
+from glf_tf.runs import progress, reports
+from glf_tf.training import actions, checkpoints, loop, optimizers, summaries
+
+
+def train(
+    plan: plan_lib.Plan, folder: folder_lib.Folder, *, resume: bool = False
+) -> model_lib.GenerativeModel:
+    """Trains a model, and leaves in the folder all that `Folder` names.
+
+    Args:
+        plan: What to train.
+        folder: Where.
+        resume: Whether to go on from the newest checkpoint, if there is one.
+
+    Returns:
+        model: The trained model.
+
+    Raises:
+        InvalidValue: The folder holds a run and `resume` is false, or another plan.
+        NotFound: The data are nowhere.
+        NonFinite: A loss term left the finite numbers.
+        Stopped: The process was told to stop; the state is saved.
+    """
+    _check_folder(folder, plan, resume=resume)
+    dataset = catalogue.build("dataset", plan.dataset, places=plan.places)
+    data, test = dataset.load("train"), dataset.load("test")
+    # The initial weights, the only random numbers that Keras draws.
+    keras.utils.set_random_seed(plan.training.seed)
+    with strategy(plan.strategy).scope():
+        model = catalogue.build("model", plan.model, image_shape=data.image_shape)
+        session = _Session(plan, folder, model=model, data=data, test=test)
+        _describe(folder, plan, model=model, data=data)
+        session.run(resume=resume)
+    export.export(model, folder.saved_model)
+    return model
+
+
+def strategy(name: str) -> tf.distribute.Strategy:
+    """Returns a distribution strategy.
+
+    Args:
+        name: "one_device": the first GPU, or the CPU; "mirrored": all GPUs, or all
+            logical CPUs; "auto": "mirrored" where there are several GPUs.
+
+    Raises:
+        InvalidValue: There is no such strategy.
+    """
+    gpus = tf.config.list_logical_devices("GPU")
+    if name == "one_device" or (name == "auto" and len(gpus) < 2):
+        return tf.distribute.get_strategy()
+    if name in ("auto", "mirrored"):
+        devices = gpus or tf.config.list_logical_devices("CPU")
+        return tf.distribute.MirroredStrategy([device.name for device in devices])
+    raise errors.InvalidValue(
+        "The strategy must be one that the library has",
+        received=f"strategy={name!r}",
+        do=errors.suggestion(name, ("auto", "one_device", "mirrored")),
+    )
+
+
+class _Session:
+    """The parts of a run, put together."""
+
+    def __init__(
+        self,
+        plan: plan_lib.Plan,
+        folder: folder_lib.Folder,
+        *,
+        model: model_lib.GenerativeModel,
+        data: image_set.ImageSet,
+        test: image_set.ImageSet,
+    ):
+        self._plan, self._folder = plan, folder
+        self._optimizers = optimizers.make(
+            model.stages(),
+            options=plan.optimizers,
+            batches_per_epoch=len(data) // plan.training.batch_size,
+        )
+        self._store = checkpoints.Checkpoints(
+            folder.checkpoints,
+            checkpoints.variables_of(
+                model, [optimizer.adam for optimizer in self._optimizers.values()]
+            ),
+            keep=plan.reports.keep_checkpoints,
+        )
+        self._writer = summaries.Summaries(folder.path)
+        self._progress = progress.Progress()
+        self._stop = _StopSignal()
+        self._loop = loop.Loop(
+            model,
+            data,
+            options=plan.training,
+            optimizers=self._optimizers,
+            actions=self._actions(model, test),
+            should_stop=self._stop.is_set,
+        )
+        self._saving.get_loop_state = self._loop.get_state
+
+    def run(self, *, resume: bool) -> None:
+        """Trains to the end."""
+        state = self._store.restore() if resume else None
+        if state is not None:
+            self._loop.set_state(state)
+        step = 0 if state is None else state["global_step"]
+        self._writer.rewind(step)
+        self._writer.recipe(
+            self._plan.recipe, options=self._plan.flags, name=self._folder.path.name
+        )
+        self._progress.open(total_steps=self._loop.total_steps, step=step)
+        try:
+            with self._stop:
+                self._loop.run()
+        except loop.NonFinite as error:
+            raise self._with_evidence(error) from error
+        finally:
+            self._progress.close()
+            self._writer.flush()
+
+    def _actions(
+        self, model: model_lib.GenerativeModel, test: image_set.ImageSet
+    ) -> list[actions.AbstractAction]:
+        often, writer = self._plan.reports, self._writer
+        every_epoch = actions.Every(epochs=1)
+        scalars = {"writer": writer, "optimizers": self._optimizers}
+        shown = {"model": model, "data": test, "writer": writer}
+        validation = reports.Validation(
+            actions.Every(epochs=often.validate_every), **shown
+        )
+        self._saving = reports.Saving(
+            actions.Every(epochs=often.save_every),
+            store=self._store,
+            validation=validation,
+            best_by=often.best_by,
+        )
+        drawing = actions.Every(epochs=often.draw_every)
+        return [
+            reports.Scalars(
+                actions.Every(steps=often.log_every), prefix="train", **scalars
+            ),
+            reports.Scalars(every_epoch, prefix="epoch", **scalars),
+            self._progress,
+            validation,
+            reports.Pictures(
+                drawing,
+                folder=self._folder.pictures,
+                seed=self._plan.training.seed,
+                **shown,
+            ),
+            reports.Histograms(drawing, **shown),
+            # Last, so that what is saved is the others' state after they ran.
+            self._saving,
+        ]
+
+    def _with_evidence(self, error: loop.NonFinite) -> errors.Diverged:
+        """Writes the offending batch, and returns an error that names it."""
+        file = self._folder.path / f"nonfinite_step_{error.step}.npz"
+        np.savez(file, **error.batch)
+        latest = self._store.latest()
+        goes_on = f"go on from {latest} with --resume" if latest else "start anew"
+        return errors.Diverged(
+            error.rule,
+            received=f"{error.received}; its batch is in {file}",
+            do=f"{error.do}, then {goes_on}",
+        )
+
+
+class _StopSignal:
+    """Turns SIGTERM and SIGINT into a question that the loop asks between calls."""
+
+    def __init__(self):
+        self._event = threading.Event()
+        self._before = {}
+
+    def is_set(self) -> bool:
+        """Returns whether a signal came."""
+        return self._event.is_set()
+
+    def __enter__(self):
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._before[number] = signal.signal(number, self._set)
+
+    def __exit__(self, *_):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _set(self, number, frame):
+        del frame
+        if self._event.is_set():  # asked twice: do not wait for the step
+            signal.signal(number, self._before[number])
+            signal.raise_signal(number)
+        self._event.set()
+
+
+def _check_folder(folder: folder_lib.Folder, plan: plan_lib.Plan, *, resume: bool) -> None:
+    if not folder.description.exists():
+        return
+    if not resume:
+        raise errors.InvalidValue(
+            "A run needs a folder of its own",
+            received=f"--workdir={folder.path}, which holds a run",
+            do="Pass --resume to go on with it, or another --workdir",
+        )
+    before = folder.read()
+    for key, value in _identity(plan).items():
+        if before[key] != value:
+            raise errors.InvalidValue(
+                "A run goes on with the model, data, batch size and seed it began with",
+                received=f"{key}={value} after {before[key]}",
+                do=f"Use the flags in {folder.flags}, or another --workdir",
+            )
+
+
+def _describe(
+    folder: folder_lib.Folder,
+    plan: plan_lib.Plan,
+    *,
+    model: model_lib.GenerativeModel,
+    data: image_set.ImageSet,
+) -> None:
+    folder.write("flags.cfg", plan.recipe)
+    folder.describe(
+        {
+            **_identity(plan),
+            "image_shape": list(model.image_shape),
+            "data_dir": str(plan.places.data_dir or ""),
+            "data_source": data.source,
+        }
+    )
+
+
+def _identity(plan: plan_lib.Plan) -> dict:
+    """Returns what a resumed run must share with the one it goes on from."""
+    return {
+        "dataset": _plain(plan.dataset),
+        "model": _plain(plan.model),
+        "batch_size": plan.training.batch_size,
+        "seed": plan.training.seed,
+    }
+
+
+def _plain(value: object) -> object:
+    """Returns a specification as JSON gives it back: tuples are lists."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value

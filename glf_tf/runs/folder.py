@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What lies where in the folder of a run."""
+
+__all__ = ["Folder"]
+
+import dataclasses
+import json
+import os
+import pathlib
+from collections.abc import Mapping
+
+from glf_tf import errors
+
+
+@dataclasses.dataclass(frozen=True)
+class Folder:
+    """The folder of a run.
+
+    flags.cfg      replays the run: `tools/train.py --flagfile=flags.cfg`
+    run.json       the data set and the model, for those who load it
+    metrics.jsonl  every scalar, a line a time
+    checkpoints/   the newest, and the best
+    tensorboard/   events
+    samples/       pictures
+    saved_model/   the exported model
+
+    Attributes:
+        path: The folder.
+    """
+
+    path: pathlib.Path
+
+    @property
+    def flags(self) -> pathlib.Path:
+        """The recipe."""
+        return self.path / "flags.cfg"
+
+    @property
+    def description(self) -> pathlib.Path:
+        """The data set and the model."""
+        return self.path / "run.json"
+
+    @property
+    def checkpoints(self) -> pathlib.Path:
+        """The checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def tensorboard(self) -> pathlib.Path:
+        """The events."""
+        return self.path / "tensorboard"
+
+    @property
+    def pictures(self) -> pathlib.Path:
+        """The pictures."""
+        return self.path / "samples"
+
+    @property
+    def saved_model(self) -> pathlib.Path:
+        """The exported model."""
+        return self.path / "saved_model"
+
+    def read(self) -> dict:
+        """Returns what `run.json` says.
+
+        Raises:
+            NotFound: There is no run in the folder.
+        """
+        try:
+            return json.loads(self.description.read_text())
+        except FileNotFoundError as error:
+            raise errors.NotFound(
+                "A run's folder holds run.json and checkpoints/",
+                received=f"{self.path}, which has no run.json",
+                do="Pass the --workdir of a run of tools/train.py",
+            ) from error
+
+    def write(self, name: str, text: str) -> None:
+        """Writes a small file whole or not at all."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        partial = self.path / f"{name}.partial"
+        partial.write_text(text)
+        os.replace(partial, self.path / name)
+
+    def describe(self, description: Mapping) -> None:
+        """Writes `run.json`."""
+        self.write("run.json", json.dumps(description, indent=2) + "\n")

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All that decides a run, as plain values; nothing here loads TensorFlow."""
+
+__all__ = ["Plan", "Reports"]
+
+import dataclasses
+from collections.abc import Mapping
+
+from glf_tf import errors
+from glf_tf.data import dataset
+from glf_tf.training import options
+
+
+@dataclasses.dataclass(frozen=True)
+class Reports:
+    """How often a run reports; an interval of 0 is never.
+
+    Attributes:
+        log_every: Steps between scalars of the training terms, beside each epoch's.
+        validate_every: Epochs between passes over the test set.
+        draw_every: Epochs between pictures and histograms.
+        save_every: Epochs between checkpoints.
+        keep_checkpoints: How many of the newest to keep.
+        best_by: The test scalar whose least value marks the best checkpoint.
+    """
+
+    log_every: int = 100
+    validate_every: int = 1
+    draw_every: int = 5
+    save_every: int = 1
+    keep_checkpoints: int = 3
+    best_by: str = "test/reconstruction"
+
+    def __post_init__(self):
+        """Checks the intervals.
+
+        Raises:
+            InvalidValue: One is negative.
+        """
+        for name, value in dataclasses.asdict(self).items():
+            if name.endswith("_every") and value < 0:
+                raise errors.InvalidValue(
+                    f"`{name}` is an interval and must not be negative",
+                    received=f"{name}={value}",
+                    do="Use 0 for never, or a positive number",
+                )
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """All that decides a run.
+
+    Attributes:
+        dataset: The data set: a name, or a mapping with `name` and options.
+        model: The model, likewise; its `image_shape` comes from the data.
+        places: Where data may be looked for.
+        training: How long and with what to train.
+        optimizers: The settings of Adam.
+        reports: How often to report.
+        strategy: Name of the distribution strategy.
+        recipe: The flags as text, one a line, for the folder and TensorBoard.
+        flags: The flags as values, for TensorBoard's HParams page.
+    """
+
+    dataset: str | Mapping[str, object]
+    model: str | Mapping[str, object]
+    training: options.Training
+    places: dataset.Places = dataset.Places()
+    optimizers: options.Optimizers = options.Optimizers()
+    reports: Reports = Reports()
+    strategy: str = "auto"
+    recipe: str = ""
+    flags: Mapping[str, object] = dataclasses.field(default_factory=dict)

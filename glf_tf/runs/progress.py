@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shows how training goes: a bar on a terminal, a line an epoch elsewhere."""
+
+__all__ = ["Progress"]
+
+import sys
+
+import tqdm
+
+from glf_tf.training import actions
+
+
+class Progress(actions.AbstractAction):
+    """A progress bar over all stages, with a line of averages at the end of each epoch."""
+
+    def __init__(self, *, stream=None):
+        """Initializes the action.
+
+        Args:
+            stream: Where to; standard error where it is None.
+        """
+        super().__init__(actions.Every(epochs=1))
+        self._stream = stream or sys.stderr
+        self._averages = actions.Averages()
+        self._bar = None
+        self._seconds, self._step = 0.0, 0
+
+    def open(self, *, total_steps: int, step: int) -> None:
+        """Starts the bar at a step."""
+        self._step = step
+        if step:
+            tqdm.tqdm.write(f"going on from step {step}", file=self._stream)
+        self._bar = tqdm.tqdm(
+            total=total_steps,
+            initial=step,
+            unit="step",
+            dynamic_ncols=True,
+            file=self._stream,
+            disable=not self._stream.isatty(),
+        )
+
+    def observe(self, result, moment):
+        """Moves the bar."""
+        self._averages.add(result)
+        self._bar.update(result.steps)
+
+    def run(self, moment):
+        """Writes the line of an epoch."""
+        means = self._averages.take()
+        seconds = moment.train_seconds - self._seconds
+        images = (moment.global_step - self._step) * moment.images_per_step
+        self._seconds, self._step = moment.train_seconds, moment.global_step
+        epochs = moment.total_steps // moment.steps_per_epoch
+        values = "  ".join(f"{name} {value:.4g}" for name, value in means.items())
+        line = (
+            f"{moment.stage} epoch {moment.epoch:.0f}/{epochs}  {values}  "
+            f"{seconds:.1f} s  {images / max(seconds, 1e-9):,.0f} images/s"
+        )
+        tqdm.tqdm.write(line, file=self._stream)
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Ends the bar."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def get_state(self):
+        """Returns the sums so far."""
+        return self._averages.get_state()
+
+    def set_state(self, state):
+        """Takes over the sums."""
+        self._averages.set_state(state)

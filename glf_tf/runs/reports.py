@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Actions that write scalars, pictures, histograms and checkpoints while training."""
+
+__all__ = ["Scalars", "Validation", "Pictures", "Histograms", "Saving"]
+
+import pathlib
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from glf_tf.data import image_set, pipeline
+from glf_tf.models import autoencoder, stages
+from glf_tf.models import model as model_lib
+from glf_tf.priors import prior as prior_lib
+from glf_tf.tasks import interpolate, pictures, reconstruct, sample
+from glf_tf.training import actions, checkpoints, optimizers, summaries
+
+EVALUATION_BATCH = 500
+"""Images at once where nothing is learned."""
+
+
+class Scalars(actions.AbstractAction):
+    """Writes the terms' averages over an interval, learning rates and speed."""
+
+    def __init__(
+        self,
+        every: actions.Every,
+        *,
+        prefix: str,
+        writer: summaries.Summaries,
+        optimizers: Mapping[str, optimizers.Optimizer],
+    ):
+        """Initializes the action.
+
+        Args:
+            every: The interval.
+            prefix: What the names begin with, such as "train".
+            writer: Where to.
+            optimizers: By "stage/group".
+        """
+        super().__init__(every)
+        self._prefix, self._writer, self._optimizers = prefix, writer, optimizers
+        self._averages = actions.Averages()
+        self._seconds, self._step = 0.0, None
+
+    def observe(self, result, moment):
+        """Adds the steps of a call."""
+        self._averages.add(result)
+        if self._step is None:
+            self._step = moment.global_step - result.steps
+
+    def run(self, moment):
+        """Writes the averages since the last time."""
+        means = self._averages.take()
+        values = {f"{self._prefix}/{name}": value for name, value in means.items()}
+        for name, optimizer in self._optimizers.items():
+            stage, group = name.split("/")
+            if stage == moment.stage:
+                values[f"learning_rate/{group}"] = optimizer.learning_rate
+        seconds = moment.train_seconds - self._seconds
+        steps = moment.global_step - self._step
+        values[f"{self._prefix}/images_per_second"] = (
+            steps * moment.images_per_step / max(seconds, 1e-9)
+        )
+        self._seconds, self._step = moment.train_seconds, moment.global_step
+        self._writer.scalars(values, step=moment.global_step)
+
+    def get_state(self):
+        """Returns the sums so far."""
+        return self._averages.get_state()
+
+    def set_state(self, state):
+        """Takes over the sums."""
+        self._averages.set_state(state)
+
+
+class Validation(actions.AbstractAction):
+    """Writes the terms' averages over the test set, with nothing learned.
+
+    Attributes:
+        latest: The averages of the last time, by name.
+    """
+
+    def __init__(
+        self,
+        every: actions.Every,
+        *,
+        model: model_lib.GenerativeModel,
+        data: image_set.ImageSet,
+        writer: summaries.Summaries,
+    ):
+        """Initializes the action.
+
+        Args:
+            every: The interval.
+            model: The model.
+            data: The test set.
+            writer: Where to.
+        """
+        super().__init__(every)
+        self._model, self._data, self._writer = model, data, writer
+        self._functions: dict[str, Callable] = {}
+        self.latest: dict[str, float] = {}
+
+    def run(self, moment):
+        """Goes through the test set once."""
+        if moment.stage not in self._functions:
+            stage = next(s for s in self._model.stages() if s.name == moment.stage)
+            self._functions[moment.stage] = self._make(stage)
+        function = self._functions[moment.stage]
+        sums: dict[str, float] = {}
+        for batch in pipeline.evaluation_batches(
+            self._data, batch_size=EVALUATION_BATCH
+        ):
+            for name, value in function(batch).items():
+                sums[name] = sums.get(name, 0.0) + float(value)
+        self.latest = {f"test/{k}": v / len(self._data) for k, v in sums.items()}
+        self._writer.scalars(self.latest, step=moment.global_step)
+
+    def _make(self, stage: stages.Stage) -> Callable:
+        @tf.function(reduce_retracing=True)
+        def sums(batch):
+            seed = tf.zeros([2], tf.int32)
+            batch = self._model.infer(stage, batch, seed=seed)
+            values = {}
+            for update in stage.updates:
+                values |= self._model.terms(
+                    update.name, batch, seed=seed, training=False
+                )
+            count = tf.cast(tf.shape(batch["image"])[0], tf.float32)
+            return {k: tf.reduce_mean(v) * count for k, v in values.items()}
+
+        return sums
+
+    def get_state(self):
+        """Returns the averages of the last time."""
+        return {"latest": self.latest}
+
+    def set_state(self, state):
+        """Takes them over."""
+        self.latest = dict(state["latest"])
+
+
+class Pictures(actions.AbstractAction):
+    """Draws samples, reconstructions and interpolations."""
+
+    def __init__(
+        self,
+        every: actions.Every,
+        *,
+        model: model_lib.GenerativeModel,
+        data: image_set.ImageSet,
+        folder: pathlib.Path,
+        writer: summaries.Summaries,
+        seed: int,
+    ):
+        """Initializes the action.
+
+        Args:
+            every: The interval.
+            model: The model.
+            data: The test set, whose first images are reconstructed.
+            folder: Where the PNG files go.
+            writer: Where TensorBoard's go.
+            seed: Of the samples, the same each time, so that progress shows.
+        """
+        super().__init__(every)
+        self._model, self._writer, self._folder = model, writer, folder
+        self._images = np.asarray(data.images[:32], np.float32) / 255.0
+        self._seed = seed
+
+    def run(self, moment):
+        """Draws, writes `NAME.png` and keeps `NAME_STEP.png`."""
+        for name, picture in self._draw().items():
+            pictures.save(self._folder / f"{name}.png", picture)
+            step = f"{moment.global_step:08d}"
+            pictures.save(self._folder / "steps" / f"{name}_{step}.png", picture)
+            self._writer.image(name, picture, step=moment.global_step)
+        self._writer.flush()
+
+    def _draw(self) -> dict[str, np.ndarray]:
+        drawn = next(sample.sample(self._model, 64, seed=self._seed))
+        result = {"samples": pictures.grid(drawn, columns=8)}
+        if isinstance(self._model, autoencoder.AbstractAutoencoder):
+            decoded = reconstruct.reconstruct(self._model, self._images)
+            pairs = reconstruct.side_by_side(self._images, decoded)
+            result["reconstructions"] = pictures.grid(pairs, columns=8)
+            result["interpolations"] = self._interpolations()
+        return result
+
+    def _interpolations(self) -> np.ndarray:
+        has_noise = isinstance(self._model.prior, prior_lib.AbstractNoisePrior)
+        lines = interpolate.between_samples(
+            self._model,
+            8,
+            seed=self._seed,
+            num_steps=10,
+            space="noise" if has_noise else "latent",
+        )
+        return pictures.grid(lines.reshape([-1, *lines.shape[2:]]), columns=10)
+
+
+class Histograms(actions.AbstractAction):
+    """Writes histograms of the test images' latents z and of their noise f(z)."""
+
+    def __init__(
+        self,
+        every: actions.Every,
+        *,
+        model: model_lib.GenerativeModel,
+        data: image_set.ImageSet,
+        writer: summaries.Summaries,
+    ):
+        """Initializes the action; it does nothing for a model without an encoder.
+
+        Args:
+            every: The interval.
+            model: The model.
+            data: The test set, of which the first 1,000 images are encoded.
+            writer: Where to.
+        """
+        super().__init__(every)
+        self._model, self._writer = model, writer
+        self._images = np.asarray(data.images[:1000], np.float32) / 255.0
+        self._encode = tf.function(self._latents)
+
+    def run(self, moment):
+        """Encodes the images and writes the histograms."""
+        if isinstance(self._model, autoencoder.AbstractAutoencoder):
+            for name, values in self._encode(self._images).items():
+                self._writer.histogram(name, values.numpy(), step=moment.global_step)
+
+    def _latents(self, images):
+        z = self._model.encode(images)
+        if isinstance(self._model.prior, prior_lib.AbstractNoisePrior):
+            return {"latents/z": z, "latents/noise": self._model.prior.inverse(z)}
+        return {"latents/z": z}
+
+
+class Saving(actions.AbstractAction):
+    """Saves checkpoints, and the best one by a scalar of the validation."""
+
+    runs_on_stop = True
+
+    def __init__(
+        self,
+        every: actions.Every,
+        *,
+        store: checkpoints.Checkpoints,
+        validation: Validation,
+        best_by: str,
+    ):
+        """Initializes the action; set `get_loop_state` before it runs.
+
+        Args:
+            every: The interval.
+            store: Where to.
+            validation: Whose scalars decide.
+            best_by: Name of the scalar, smaller is better; "" for none.
+        """
+        super().__init__(every)
+        self._store, self._validation, self._best_by = store, validation, best_by
+        self._best = float("inf")
+        self.get_loop_state: Callable[[], dict] = dict
+
+    def run(self, moment):
+        """Saves."""
+        score = self._validation.latest.get(self._best_by, float("inf"))
+        is_best = score < self._best
+        self._best = min(self._best, score)
+        state = self.get_loop_state()
+        self._store.save(state, step=moment.global_step)
+        if is_best:
+            self._store.save_best(state)
+
+    def get_state(self):
+        """Returns the best score so far."""
+        return {"best": None if np.isinf(self._best) else self._best}
+
+    def set_state(self, state):
+        """Takes it over."""
+        self._best = float("inf") if state["best"] is None else state["best"]

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Images on the way from one image, or sample, to another."""
+
+__all__ = ["between_images", "between_samples"]
+
+from typing import Literal
+
+import numpy as np
+
+from glf_tf import errors, seeds, types
+from glf_tf.models import model as model_lib
+from glf_tf.tasks import reconstruct
+
+Space = Literal["noise", "latent"]
+
+
+def between_images(
+    model: model_lib.GenerativeModel,
+    start: np.ndarray,
+    end: np.ndarray,
+    *,
+    num_steps: int = 10,
+    space: Space = "noise",
+) -> np.ndarray:
+    """Returns the decoded points between the codes of images.
+
+    Args:
+        model: A model with an encoder.
+        start: Images `[n, height, width, channels]` in [0, 1].
+        end: Images of the same shape.
+        num_steps: Points on each line, both ends included.
+        space: Where the lines are straight; see `AbstractAutoencoder.interpolate`.
+
+    Returns:
+        images: `[n, num_steps, height, width, channels]` in [0, 1].
+
+    Raises:
+        InvalidValue: `num_steps` is less than 2.
+        Unsupported: The model has no encoder, or no noise space.
+    """
+    check(num_steps)
+    encoder = reconstruct.as_autoencoder(model)
+    ends = encoder.encode(start), encoder.encode(end)
+    return encoder.interpolate(*ends, num_steps=num_steps, space=space).numpy()
+
+
+def between_samples(
+    model: model_lib.GenerativeModel,
+    n: int,
+    *,
+    seed: types.Seed = 0,
+    num_steps: int = 10,
+    space: Space = "noise",
+) -> np.ndarray:
+    """Returns the decoded points between `n` pairs of samples from the prior.
+
+    The arguments, the shape of the result and the errors are those of `between_images`.
+    """
+    check(num_steps)
+    encoder = reconstruct.as_autoencoder(model)
+    ends = [encoder.prior.sample(n, seed=one) for one in seeds.split(seed, 2)]
+    return encoder.interpolate(*ends, num_steps=num_steps, space=space).numpy()
+
+
+def check(num_steps: int) -> None:
+    """Checks the number of points.
+
+    Raises:
+        InvalidValue: It is less than 2.
+    """
+    if num_steps < 2:
+        raise errors.InvalidValue(
+            "A line has at least its two ends",
+            received=f"num_steps={num_steps}",
+            do="Use 2 steps or more",
+        )

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turns images into grids that people can look at, and into PNG files."""
+
+__all__ = ["grid", "save", "to_uint8"]
+
+import math
+import pathlib
+
+import numpy as np
+from PIL import Image
+
+LEAST_SIDE = 32
+"""Images smaller than this are enlarged by a whole factor, in pixels."""
+
+
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """Returns images in [0, 1] rounded to uint8."""
+    return np.clip(np.round(np.asarray(images) * 255.0), 0, 255).astype(np.uint8)
+
+
+def grid(
+    images: np.ndarray, *, columns: int | None = None, gap: int = 2
+) -> np.ndarray:
+    """Lays images out in rows.
+
+    Args:
+        images: `[n, height, width, channels]` in [0, 1]; 1 or 3 channels.
+        columns: Images a row; about a square where it is None.
+        gap: White pixels between images.
+
+    Returns:
+        picture: uint8 `[height, width, channels]`.
+    """
+    images = to_uint8(images)
+    factor = math.ceil(LEAST_SIDE / min(images.shape[1:3]))
+    images = images.repeat(factor, axis=1).repeat(factor, axis=2)
+    n, height, width, channels = images.shape
+    columns = columns or math.ceil(math.sqrt(n))
+    rows = math.ceil(n / columns)
+    size = (rows * (height + gap) - gap, columns * (width + gap) - gap, channels)
+    picture = np.full(size, 255, np.uint8)
+    for index, image in enumerate(images):
+        top = index // columns * (height + gap)
+        left = index % columns * (width + gap)
+        picture[top : top + height, left : left + width] = image
+    return picture
+
+
+def save(path: pathlib.Path, picture: np.ndarray) -> None:
+    """Writes a picture, uint8 `[height, width, channels]`, as a PNG file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture).save(path)

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checkpoints: whole or not there, kept, best, and found again.
+
+A checkpoint is a folder `step_00001234/` with TensorFlow's `variables.*`, `state.json`
+(the position of the loop and of its actions) and `manifest.json` (the sizes and SHA-256 of
+the others). It is written under a temporary name and renamed, so a kill leaves no half of
+one; what is damaged later is noticed by the manifest, and the one before is used.
+
+Variables are stored under their own paths, such as `encoder/conv_0/kernel`:
+`tf.train.Checkpoint` follows attributes, and silently leaves out layers in Keras lists.
+"""
+
+__all__ = ["Checkpoints", "variables_of"]
+
+import hashlib
+import json
+import pathlib
+import shutil
+from collections.abc import Iterable, Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from glf_tf import errors
+
+_PREFIX = "variables"
+_PARTIAL = ".partial"
+
+
+class Checkpoints:
+    """The checkpoints of a run."""
+
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        variables: Mapping[str, tf.Variable],
+        *,
+        keep: int = 3,
+        partly: bool = False,
+    ):
+        """Initializes the store.
+
+        What an interrupted save left behind is removed, except where `partly` says that
+        the run may belong to another process.
+
+        Args:
+            folder: Where they are kept.
+            variables: Everything that is saved, by name; see `variables_of`.
+            keep: How many of the newest to keep, at least 1; the best is kept as well.
+            partly: Whether checkpoints may hold more than `variables`, such as the
+                optimisers' when only a model is loaded.
+
+        Raises:
+            InvalidValue: `keep` is less than 1.
+        """
+        if keep < 1:
+            raise errors.InvalidValue(
+                "At least one checkpoint must be kept",
+                received=f"keep={keep}",
+                do="Use --keep_checkpoints=1 or more",
+            )
+        self._folder, self._keep, self._partly = folder, keep, partly
+        self._variables = dict(variables)
+        self._checkpoint = tf.train.Checkpoint(variables=self._variables)
+        for partial in () if partly else folder.glob(f"*{_PARTIAL}"):
+            shutil.rmtree(partial)
+
+    def save(self, state: Mapping, *, step: int) -> pathlib.Path:
+        """Saves variables and state, and removes the oldest beyond `keep`.
+
+        Args:
+            state: JSON values.
+            step: The global step, which names the folder.
+
+        Raises:
+            Diverged: A variable is not finite; nothing was written.
+        """
+        self._check_finite()
+        target = self._folder / f"step_{step:08d}"
+        self._write(target, state)
+        for old in self._found()[self._keep :]:
+            shutil.rmtree(old)
+        return target
+
+    def save_best(self, state: Mapping) -> pathlib.Path:
+        """Saves variables and state as `best/`, in place of the one before."""
+        self._check_finite()
+        target = self._folder / "best"
+        self._write(target, state)
+        return target
+
+    def restore(self, folder: pathlib.Path | None = None) -> dict | None:
+        """Restores the newest whole checkpoint, or the one in `folder`.
+
+        Returns:
+            state: What was saved with it; None where there is no checkpoint.
+
+        Raises:
+            InvalidValue: `folder` holds no whole checkpoint, or one of other variables.
+        """
+        candidates = self._found() if folder is None else [folder]
+        for candidate in candidates:
+            damage = _damage(candidate)
+            if damage is None:
+                return self._read(candidate)
+            logging.warning("Checkpoint %s is not used: %s.", candidate, damage)
+        if candidates:
+            raise errors.InvalidValue(
+                "A run goes on from a whole checkpoint",
+                received=f"{len(candidates)} damaged one(s) in {self._folder}",
+                do="Restore the folder from a copy, or start anew without --resume",
+            )
+        return None
+
+    def latest(self) -> pathlib.Path | None:
+        """Returns the folder of the newest checkpoint, or None."""
+        return next(iter(self._found()), None)
+
+    def _found(self) -> list[pathlib.Path]:
+        """Returns the folders, newest first."""
+        folders = self._folder.glob("step_*")
+        return sorted((f for f in folders if f.suffix != _PARTIAL), reverse=True)
+
+    def _write(self, target: pathlib.Path, state: Mapping) -> None:
+        partial = target.with_name(target.name + _PARTIAL)
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        self._checkpoint.write(str(partial / _PREFIX))
+        (partial / "state.json").write_text(json.dumps(state))
+        (partial / "manifest.json").write_text(json.dumps(_manifest(partial)))
+        if target.exists():
+            shutil.rmtree(target)
+        partial.rename(target)
+
+    def _read(self, folder: pathlib.Path) -> dict:
+        reader = tf.train.load_checkpoint(str(folder / _PREFIX))
+        # One entry beside the variables: the graph of objects.
+        saved = len(reader.get_variable_to_shape_map()) - 1
+        if saved != len(self._variables) and not self._partly:
+            raise self._mismatch(folder, f"{saved} variables")
+        try:
+            status = self._checkpoint.read(str(folder / _PREFIX))
+            if self._partly:
+                status.assert_existing_objects_matched().expect_partial()
+            else:
+                status.assert_consumed()
+        except (AssertionError, ValueError) as error:
+            raise self._mismatch(folder, str(error).splitlines()[0]) from error
+        return json.loads((folder / "state.json").read_text())
+
+    def _mismatch(self, folder: pathlib.Path, received: str) -> errors.InvalidValue:
+        return errors.InvalidValue(
+            f"A checkpoint must hold this model's {len(self._variables)} variables",
+            received=f"{received} in {folder}",
+            do="Use the flags that the run was made with (its flags.cfg)",
+        )
+
+    def _check_finite(self) -> None:
+        for name, variable in self._variables.items():
+            if not variable.dtype.is_floating:
+                continue
+            if not np.isfinite(tf.convert_to_tensor(variable).numpy()).all():
+                raise errors.Diverged(
+                    "Only finite variables are saved",
+                    received=f"a value in {name} that is not",
+                    do=f"Go on from {self.latest() or 'the start'} with a lower "
+                    "learning rate or --clip_norm",
+                )
+
+
+def variables_of(
+    model: keras.Model, optimizers: Iterable[keras.optimizers.Optimizer] = ()
+) -> dict[str, tf.Variable]:
+    """Returns all variables of a model and its optimisers, by unique names.
+
+    Raises:
+        InvalidValue: Two have the same name, so that one would be lost.
+    """
+    found = [(f"model/{v.path}", v.value) for v in model.variables]
+    for optimizer in optimizers:
+        found += [
+            (f"optimizer/{optimizer.name}/{v.path}", v.value)
+            for v in optimizer.variables
+        ]
+    named = dict(found)
+    if len(named) < len(found):
+        names = [name for name, _ in found]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise errors.InvalidValue(
+            "Every variable must have a path of its own",
+            received=f"{twice[0]} more than once",
+            do="Name the layers of the model, and open `keras.name_scope` around them",
+        )
+    return named
+
+
+def _manifest(folder: pathlib.Path) -> dict[str, dict]:
+    return {
+        file.name: {"bytes": file.stat().st_size, "sha256": _sha256(file)}
+        for file in sorted(folder.iterdir())
+        if file.name != "manifest.json"
+    }
+
+
+def _damage(folder: pathlib.Path) -> str | None:
+    """Returns what is wrong with a checkpoint, or None."""
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+    except (OSError, ValueError):
+        return "its manifest cannot be read"
+    for name, facts in manifest.items():
+        file = folder / name
+        if not file.exists():
+            return f"{name} is missing"
+        if file.stat().st_size != facts["bytes"] or _sha256(file) != facts["sha256"]:
+            return f"{name} is cut off or changed"
+    return None
+
+
+def _sha256(file: pathlib.Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

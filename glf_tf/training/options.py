@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The settings of training, as plain values; nothing here loads TensorFlow."""
+
+__all__ = ["PerGroup", "Optimizers", "Training"]
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+
+from glf_tf import errors
+
+PerGroup = Mapping[str, float]
+"""A value for each group by name, and under "" the value of all others."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Optimizers:
+    """The settings of Adam, each for all groups or by group.
+
+    Attributes:
+        learning_rate: The first learning rate.
+        beta_1: Decay of the first moment.
+        beta_2: Decay of the second moment.
+        epsilon: Added to the root of the second moment.
+        weight_decay: L2 in the gradient, as in PyTorch's Adam; not the decoupled one.
+        clip_norm: Bound on the norm of a group's gradient; 0 for none.
+        decay_every: Epochs between decays of the learning rate; 0 for none.
+        decay_factor: What each decay multiplies the learning rate by.
+    """
+
+    learning_rate: PerGroup = dataclasses.field(default_factory=lambda: {"": 1e-3})
+    beta_1: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.9})
+    beta_2: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.999})
+    epsilon: PerGroup = dataclasses.field(default_factory=lambda: {"": 1e-8})
+    weight_decay: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.0})
+    clip_norm: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.0})
+    decay_every: PerGroup = dataclasses.field(default_factory=lambda: {"": 0})
+    decay_factor: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.5})
+
+    def check(self, groups: Iterable[str]) -> None:
+        """Checks values, and that every group that is named exists.
+
+        Raises:
+            InvalidValue: One does not, or a value is out of range.
+        """
+        groups = sorted(set(groups))
+        for field in dataclasses.fields(self):
+            for group, value in getattr(self, field.name).items():
+                if group and group not in groups:
+                    raise errors.InvalidValue(
+                        f"`{field.name}` can be set for groups that the model has",
+                        received=f"{field.name}={group}:{value}",
+                        do=errors.suggestion(group, groups),
+                    )
+                _check_range(field.name, value)
+
+    def of(self, group: str) -> dict[str, float]:
+        """Returns the settings of one group."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {name: value.get(group, value[""]) for name, value in values.items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """How long and with what to train.
+
+    Attributes:
+        epochs: Epochs of each stage by name, and under "" of all others.
+        batch_size: Images a step, over all replicas.
+        seed: Decides the order of the images and every random number.
+        jit_compile: Whether XLA compiles the forward and backward passes.
+    """
+
+    epochs: Mapping[str, int]
+    batch_size: int
+    seed: int = 0
+    jit_compile: bool = False
+
+    def check(self, stages: Iterable[str]) -> None:
+        """Checks that each stage that is named is among those that train.
+
+        Raises:
+            InvalidValue: One does not, or a number of epochs is negative.
+        """
+        known = sorted(stages)
+        for stage, epochs in self.epochs.items():
+            if stage and stage not in known:
+                raise errors.InvalidValue(
+                    "`epochs` can be set for stages that the model has",
+                    received=f"epochs={stage}:{epochs}",
+                    do=errors.suggestion(stage, known),
+                )
+            if epochs < 0:
+                raise errors.InvalidValue(
+                    "The number of epochs must not be negative",
+                    received=f"epochs={epochs}",
+                    do="Use 0 to train not at all, or a positive number",
+                )
+
+    def epochs_of(self, stage: str) -> int:
+        """Returns the epochs of a stage."""
+        return self.epochs.get(stage, self.epochs.get("", 0))
+
+
+def _check_range(name: str, value: float) -> None:
+    low, high = _RANGES[name]
+    if not low <= value <= high:
+        raise errors.InvalidValue(
+            f"`{name}` must lie between {low} and {high}",
+            received=f"{name}={value}",
+            do="Use a value in that range",
+        )
+
+
+_RANGES = {
+    "learning_rate": (0.0, 10.0),
+    "beta_1": (0.0, 0.9999),
+    "beta_2": (0.0, 0.999999),
+    "epsilon": (0.0, 1.0),
+    "weight_decay": (0.0, 1.0),
+    "clip_norm": (0.0, 1e9),
+    "decay_every": (0, 1e6),
+    "decay_factor": (0.0, 1.0),
+}

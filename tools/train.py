@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trains a model.
+
+    python tools/train.py --flagfile=flags/glf/digits.cfg --workdir=runs/digits
+
+Every setting is a flag; a recipe under flags/ is a file of them. What the chosen model,
+data set, network and flow can be told is listed by
+`python tools/train.py --model=glf --help`.
+"""
+
+from glf_tf import cli
+
+
+def main() -> None:
+    """Reads the flags, trains, and says where everything is."""
+    plan, folder = cli.plan(), cli.folder()
+
+    from glf_tf.runs import experiment
+
+    experiment.train(plan, folder, resume=cli.FLAGS.resume)
+
+    print(
+        f"samples          {folder.pictures / 'samples.png'}\n"
+        f"reconstructions  {folder.pictures / 'reconstructions.png'}\n"
+        f"interpolations   {folder.pictures / 'interpolations.png'}\n"
+        f"checkpoints      {folder.checkpoints}\n"
+        f"SavedModel       {folder.saved_model}\n"
+        f"TensorBoard      tensorboard --logdir={folder.tensorboard}"
+    )
+
+
+if __name__ == "__main__":
+    cli.run(main, define=cli.define_training)
