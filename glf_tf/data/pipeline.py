@@ -55,15 +55,18 @@ def batches(
             do="Pass 0 to begin, or the step of the checkpoint",
         )
 
-    def indices(step: tf.Tensor) -> tf.Tensor:
-        slots = step % steps * batch_size + tf.range(batch_size, dtype=tf.int64)
-        if not shuffle:
-            return slots
-        return tf.random.experimental.index_shuffle(
-            slots, seed=tf.stack([seed, step // steps]), max_index=size - 1
-        )
+    def epoch_order(epoch: tf.Tensor) -> tf.data.Dataset:
+        order = tf.range(size, dtype=tf.int64)
+        if shuffle:
+            order = _shuffled(order, seed=seed, epoch=epoch)
+        rows = tf.reshape(order[: steps * batch_size], [steps, batch_size])
+        return tf.data.Dataset.from_tensor_slices(rows)
 
-    order = tf.data.Dataset.counter(start_step).map(indices)
+    order = tf.data.Dataset.counter(start_step // steps).flat_map(epoch_order)
+    order = order.skip(start_step % steps)
+    order = order.apply(
+        tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+    )
     return _with_images(order, image_set, batch_size=batch_size)
 
 
@@ -95,6 +98,19 @@ def steps_per_epoch(size: int, *, batch_size: int) -> int:
     """
     _check_batch_size(size, batch_size=batch_size)
     return size // batch_size
+
+
+def _shuffled(order: tf.Tensor, *, seed: int, epoch: tf.Tensor) -> tf.Tensor:
+    """Returns a permutation that depends on (seed, epoch) alone.
+
+    `index_shuffle` would give single places of a permutation without drawing the whole,
+    but it keeps eight bits of each number of its seed for a set of this size, so that
+    epoch 256 repeats epoch 0, and in consecutive epochs an image has nearly the same
+    place. A whole permutation of 60,000 takes 4 ms once an epoch.
+    """
+    return tf.random.experimental.stateless_shuffle(
+        order, seed=tf.stack([tf.constant(seed, tf.int64), epoch]), alg="philox"
+    )
 
 
 def _check_batch_size(size: int, *, batch_size: int) -> None:

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+import numpy as np
+import pytest
+
+from glf_tf import errors
+from glf_tf.data import decoding
+
+
+def decode(item: int) -> np.ndarray:
+    if item < 0:
+        raise errors.InvalidValue("Whole", received=f"item{item}", do="Fetch it")
+    return np.full((1, 1, 1), item % 256, np.uint8)
+
+
+def values(items, **options) -> list[int]:
+    chunks = list(decoding.chunks(items, decode, name="some", **options))
+    assert all(len(chunk) for chunk in chunks)
+    return np.concatenate(chunks).ravel().tolist()
+
+
+def test_order_is_kept_over_chunks():
+    assert values(range(200)) == list(range(200))
+
+
+def test_memory_stays_flat():
+    """Items are taken as they are needed, not all at once."""
+    taken = []
+    items = (taken.append(item) or item for item in range(1000))
+    next(decoding.chunks(items, decode, name="some"))
+    assert len(taken) < 300
+
+
+def test_first_broken_item_is_refused():
+    with pytest.raises(errors.InvalidValue, match="item-1"):
+        values([1, -1, 2, -2])
+
+
+def test_broken_items_are_skipped_with_one_warning(caplog):
+    items = [*range(100), -1, -2, -3, -4]
+    assert values(items, on_broken="skip") == list(range(100))
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "some: skipped 4 broken pictures: item-1; item-2; item-3; ..."
+    )
+
+
+def test_whole_items_give_no_warning(caplog):
+    values([1, 2], on_broken="skip")
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("items", "word"), [([], "no pictures"), ([-1, -2], "2 broken")]
+)
+def test_nothing_readable_is_refused(items, word):
+    with pytest.raises(errors.InvalidValue, match=word):
+        values(items, on_broken="skip")
+
+
+def test_bar_shows_only_on_a_terminal(capfd):
+    values([1, 2], total=2)
+    assert not capfd.readouterr().err

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+import gzip
+
+import numpy as np
+import pytest
+
+from glf_tf import errors
+from glf_tf.data import idx, mnist
+from tests.unit.data import samples
+
+VALUES = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_values_come_back(tmp_path, pack):
+    file = tmp_path / "file"
+    file.write_bytes(pack(samples.idx_bytes(VALUES)))
+    np.testing.assert_array_equal(idx.read(file, rank=3), VALUES)
+
+
+@pytest.mark.parametrize(
+    ("damage", "word"),
+    [
+        (lambda data: b"\x89PNG" + data[4:], "magic"),
+        (lambda data: b"", "magic"),
+        (lambda data: data[:3] + b"\x01" + data[4:], "rank 3"),
+        (lambda data: data[:10], "header of 16"),
+        (lambda data: data[:-1], "23 bytes of values"),
+        (lambda data: data + b"\0", "25 bytes of values"),
+        (lambda data: gzip.compress(data)[:-9], "gzip"),
+        (lambda data: gzip.compress(data)[:12] + b"broken" * 9, "gzip"),
+    ],
+)
+def test_damaged_file_is_named(tmp_path, damage, word):
+    file = tmp_path / "train-images-idx3-ubyte"
+    file.write_bytes(damage(samples.idx_bytes(VALUES)))
+    with pytest.raises(errors.InvalidValue, match=word) as caught:
+        idx.read(file, rank=3)
+    assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize("dotted", [False, True])
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("folder", ["", "mnist", "MNIST/raw"])
+def test_files_are_found_under_their_usual_names(places, dotted, packed, folder):
+    samples.write_idx(places.data_dir / folder, dotted=dotted, packed=packed)
+    found = mnist.Mnist(places).load("test")
+    np.testing.assert_array_equal(
+        found.images[..., 0], samples.pixels("test", (28, 28))
+    )
+    np.testing.assert_array_equal(found.labels, samples.labels("test"))
+    assert found.source == str(places.data_dir / folder)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+@pytest.mark.parametrize("kind", ["images-idx3-ubyte", "labels-idx1-ubyte"])
+def test_missing_file_is_named(places, split, kind):
+    samples.write_idx(places.data_dir)
+    name = f"{'train' if split == 'train' else 't10k'}-{kind}.gz"
+    (places.data_dir / name).unlink()
+    with pytest.raises(errors.NotFound, match=f"without {name}"):
+        mnist.Mnist(places).load(split)
+
+
+def test_missing_split_is_not_taken_from_elsewhere(places):
+    samples.write_idx(places.data_dir)
+    samples.write_tfds("mnist", places.data_dir)
+    for file in places.data_dir.glob("t10k-*"):
+        file.unlink()
+    with pytest.raises(errors.NotFound, match="without t10k-images"):
+        mnist.Mnist(places).load("test")
+
+
+def test_labels_of_another_size_are_refused(places):
+    samples.write_idx(places.data_dir, packed=False)
+    labels = samples.idx_bytes(np.zeros(3, np.uint8))
+    (places.data_dir / "train-labels-idx1-ubyte").write_bytes(labels)
+    with pytest.raises(errors.InvalidValue, match="one label an image"):
+        mnist.Mnist(places).load("train")
+
+
+def test_files_of_fashion_mnist_are_not_taken_for_mnist(places):
+    samples.write_idx(places.data_dir, packed=False)
+    labels = np.array([9, 0, 0, 3, 0, 2, 7, 2, 5, 5, 1, 1], np.uint8)
+    file = places.data_dir / "train-labels-idx1-ubyte"
+    file.write_bytes(samples.idx_bytes(labels))
+    with pytest.raises(errors.InvalidValue, match="--dataset=fashion_mnist"):
+        mnist.Mnist(places).load("train")
