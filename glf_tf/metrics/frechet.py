@@ -128,9 +128,9 @@ def statistics(
         dim: The width of the pieces.
     """
     if dim is None:
-        features = vectors.check(features)
-        dim = features.shape[1]
-        features = (features[i : i + _BLOCK] for i in range(0, len(features), _BLOCK))
+        rows = vectors.check(features)
+        dim = rows.shape[1]
+        features = (rows[i : i + _BLOCK] for i in range(0, len(rows), _BLOCK))
     moments = Moments(dim)
     for piece in features:
         moments.update(piece)

@@ -2,7 +2,7 @@
 """Distances between many vectors, a block at a time, so that memory stays bounded.
 
 All distances between 50,000 points and 50,000 others are 10 GB in float32; a block of
-them is 128 MB. TensorFlow does the products, on whatever device there is.
+them is 32 MB. TensorFlow does the products, on whatever device there is.
 """
 
 __all__ = ["blocks", "radii", "nearest"]
@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-BLOCK_ELEMENTS = 2**25
-"""Distances in memory at a time: 128 MB in float32."""
+BLOCK_ELEMENTS = 2**23
+"""Distances in memory at a time: 32 MB in float32."""
 
 # Below this share of their squared lengths, float32 cannot tell two points apart. Such
 # distances are set to 0, so that a duplicate is exactly as near as a duplicate can be.

@@ -92,8 +92,8 @@ def _count(
         balls += np.count_nonzero(inside)
         covered |= np.any(inside, axis=0)
     return Scores(
-        precision=precise / len(features),
+        precision=float(precise / len(features)),
         recall=float(recalled.mean()),
-        density=balls / (density_k * len(features)),
+        density=float(balls / (density_k * len(features))),
         coverage=float(covered.mean()),
     )
