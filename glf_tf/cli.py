@@ -7,13 +7,25 @@ flow from its constructor, so that `--model=foo --help` shows what `foo` has. No
 loads TensorFlow before the flags are known to be right.
 """
 
-__all__ = ["run", "define_training", "plan", "folder", "seed"]
+__all__ = [
+    "FLAGS",
+    "run",
+    "define_training",
+    "plan",
+    "folder",
+    "define_loading",
+    "load_model",
+    "load_images",
+    "needed",
+    "indices",
+    "seed",
+]
 
 import dataclasses
 import pathlib
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from absl import app, flags, logging
 
@@ -76,6 +88,78 @@ def define_training(arguments: list[recipe.Argument]) -> None:
             _define(f"{kind}.{option.name}", option)
 
 
+def define_loading(arguments: list[recipe.Argument]) -> None:
+    """Defines the flags of a tool that loads a trained model."""
+    del arguments
+    flags.DEFINE_string("workdir", None, "The folder of a run.")
+    flags.DEFINE_enum(
+        "checkpoint", "latest", ["latest", "best"], "Which of the run's checkpoints."
+    )
+    flags.DEFINE_string("data_dir", None, "Where data are; the run's own by default.")
+
+
+def load_model():
+    """Returns the model that `--workdir` and `--checkpoint` name."""
+    from glf_tf.runs import restore
+
+    return restore.load_model(needed("workdir"), which=FLAGS.checkpoint)
+
+
+def load_images(count: int | None = None, *, indices: Sequence[int] | None = None):
+    """Returns test images of the run's data set, float32 in [0, 1].
+
+    Args:
+        count: The first so many; all where there are fewer.
+        indices: Or those of these indices.
+
+    Raises:
+        InvalidValue: An index is out of range.
+    """
+    from glf_tf.runs import restore
+
+    data = restore.load_data(needed("workdir"), "test", data_dir=FLAGS.data_dir)
+    chosen = range(min(count, len(data))) if indices is None else indices
+    for index in chosen:
+        if not 0 <= index < len(data):
+            raise errors.InvalidValue(
+                f"The test images have the indices 0 to {len(data) - 1}",
+                received=f"index {index}",
+                do="Choose one of them",
+            )
+    return data.images[list(chosen)].astype("float32") / 255.0
+
+
+def needed(name: str) -> str:
+    """Returns the value of a flag that has no default.
+
+    Raises:
+        InvalidValue: It was not given.
+    """
+    value = FLAGS[name].value
+    if value in (None, "", []):
+        raise errors.InvalidValue(
+            f"--{name} must be given",
+            received="no value",
+            do=f"Pass --{name}=...; --help says what it means",
+        )
+    return value
+
+
+def indices(texts: Sequence[str], *, count: int) -> list[int]:
+    """Returns indices from their texts.
+
+    Raises:
+        InvalidValue: They are not `count` whole numbers.
+    """
+    if len(texts) != count or not all(text.strip().isdigit() for text in texts):
+        raise errors.InvalidValue(
+            f"Images are chosen by {count} whole numbers with commas between",
+            received=",".join(texts),
+            do="Use for instance 3,17",
+        )
+    return [int(text) for text in texts]
+
+
 def plan() -> plan_lib.Plan:
     """Returns the plan that the flags describe.
 
@@ -83,12 +167,7 @@ def plan() -> plan_lib.Plan:
         InvalidValue: A flag that has no default is missing, or values contradict.
     """
     for name in ("workdir", "epochs", "batch_size"):
-        if FLAGS[name].value in (None, []):
-            raise errors.InvalidValue(
-                f"A run needs --{name}",
-                received="no value",
-                do="Pass it, or a recipe that has it: --flagfile=flags/glf/digits.cfg",
-            )
+        needed(name)
     model = FLAGS.model
     return plan_lib.Plan(
         dataset=_spec("dataset", FLAGS.dataset),

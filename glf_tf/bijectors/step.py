@@ -29,7 +29,7 @@ class AbstractFlowStep(keras.layers.Layer, abc.ABC):
             **kwargs: Keras' own, such as `name`.
         """
         # Densities stay in full precision under a mixed-precision policy.
-        kwargs.setdefault("dtype", keras.config.floatx())
+        kwargs["dtype"] = kwargs.get("dtype") or keras.config.floatx()
         super().__init__(**kwargs)
         self.event_dim = event_dim
 

@@ -26,8 +26,17 @@ class AbstractFlow(step.AbstractFlowStep):
         super().__init__(event_dim, **kwargs)
         # The scope gives every variable a path of its own, which checkpoints rely on.
         with keras.name_scope(self.name):
-            self.steps = self.make_steps()
+            steps = self.make_steps()
+        # An attribute each: `tf.train.Checkpoint` does not look into Keras' lists.
+        self._step_names = tuple(one.name for one in steps)
+        for one in steps:
+            setattr(self, one.name, one)
         self.built = True
+
+    @property
+    def steps(self) -> list[step.AbstractFlowStep]:
+        """The steps; the first one is next to the data."""
+        return [getattr(self, name) for name in self._step_names]
 
     @abc.abstractmethod
     def make_steps(self) -> list[step.AbstractFlowStep]:

@@ -72,6 +72,7 @@ class RealNVP(flow.AbstractFlow):
             transforms=transforms,
             # The authors have a network each for shift and scale, the slides one.
             shared=not self._two_sided,
+            dtype=self.dtype_policy,
             name=f"block_{block}_{transforms}",
             **self._coupling,
         )
@@ -80,6 +81,7 @@ class RealNVP(flow.AbstractFlow):
         return permutation.Permutation(
             self.event_dim,
             seed=self._permutation_seed + block,
+            dtype=self.dtype_policy,
             name=f"block_{block}_permutation",
         )
 

@@ -21,7 +21,7 @@ class AbstractPrior(keras.layers.Layer, abc.ABC):
             latent_dim: Size of the latents.
             **kwargs: Keras' own.
         """
-        kwargs.setdefault("dtype", keras.config.floatx())
+        kwargs["dtype"] = kwargs.get("dtype") or keras.config.floatx()
         super().__init__(**kwargs)
         self.latent_dim = latent_dim
 

@@ -3,6 +3,7 @@
 
 __all__ = ["train", "strategy"]
 
+import functools
 import signal
 import threading
 from collections.abc import Mapping
@@ -53,6 +54,9 @@ def train(
     return model
 
 
+# One of each a process: a second mirrored strategy would reuse the first one's keys of
+# collective operations, for tensors of other shapes.
+@functools.cache
 def strategy(name: str) -> tf.distribute.Strategy:
     """Returns a distribution strategy.
 

@@ -9,7 +9,7 @@ import pathlib
 import numpy as np
 from PIL import Image
 
-LEAST_SIDE = 32
+LEAST_SIDE = 56
 """Images smaller than this are enlarged by a whole factor, in pixels."""
 
 

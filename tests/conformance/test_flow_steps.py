@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Laws of every flow step and flow."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import descriptors
+
+BATCH = 4
+
+
+@pytest.fixture(params=sorted(descriptors.FLOW_STEPS))
+def make(request):
+    """Makes the step, moved off its start, in double precision."""
+
+    def make(dtype="float64"):
+        step = descriptors.FLOW_STEPS[request.param](
+            descriptors.DIM, name="step", dtype=dtype
+        )
+        descriptors.perturb(step)
+        return step
+
+    return make
+
+
+def vectors(dtype="float64", *, seed=1):
+    """Random vectors."""
+    drawn = np.random.default_rng(seed).normal(size=(BATCH, descriptors.DIM))
+    return tf.constant(drawn, dtype)
+
+
+def test_inverse_undoes_forward(make):
+    step, eps = make(), vectors()
+    z = step.bijector().forward(eps)
+    # A second bijector: the first one's cache would hand back eps itself.
+    np.testing.assert_allclose(step.bijector().inverse(tf.identity(z)), eps, atol=1e-9)
+
+
+def test_forward_undoes_inverse(make):
+    step, z = make(), vectors()
+    eps = step.bijector().inverse(z)
+    np.testing.assert_allclose(step.bijector().forward(tf.identity(eps)), z, atol=1e-9)
+
+
+def test_log_det_agrees_with_autodiff(make):
+    step, z = make(), vectors()
+    with tf.GradientTape() as tape:
+        tape.watch(z)
+        eps = step.bijector().inverse(z)
+    jacobian = tape.batch_jacobian(eps, z)
+    log_det = step.bijector().inverse_log_det_jacobian(z)
+    np.testing.assert_allclose(
+        np.broadcast_to(log_det, [BATCH]), np.linalg.slogdet(jacobian)[1], atol=1e-9
+    )
+
+
+def test_log_dets_of_both_directions_cancel(make):
+    step, eps = make(), vectors()
+    z = tf.identity(step.bijector().forward(eps))
+    forward = step.bijector().forward_log_det_jacobian(eps)
+    inverse = step.bijector().inverse_log_det_jacobian(z)
+    np.testing.assert_allclose(forward, -inverse, atol=1e-9)
+
+
+def test_log_det_needs_no_value_before_it(make):
+    step, z = make(), vectors()
+    alone = step.bijector().inverse_log_det_jacobian(z)
+    after = step.bijector()
+    after.inverse(z)
+    np.testing.assert_allclose(alone, after.inverse_log_det_jacobian(z), atol=1e-12)
+
+
+def test_vectors_of_a_batch_do_not_mix(make):
+    step, z = make(), vectors()
+    together = step.bijector().inverse(z)
+    alone = step.bijector().inverse(tf.identity(z[:1]))
+    np.testing.assert_allclose(together[:1], alone, atol=1e-12)
+
+
+def test_a_step_outside_tf_function_equals_one_inside(make):
+    step, z = make("float32"), vectors("float32")
+    compiled = tf.function(lambda z: step.bijector().inverse(z))
+    np.testing.assert_allclose(compiled(z), step.bijector().inverse(z), atol=1e-5)
+
+
+def test_weights_reach_the_value_after_an_update(make):
+    step, z = make(), vectors()
+    if not step.trainable_variables:
+        pytest.skip("it has no weights that train")
+    before = step.bijector().inverse(z)
+    descriptors.perturb(step, seed=9)
+    assert np.abs(step.bijector().inverse(z) - before).max() > 1e-3
+
+
+def test_every_weight_has_a_gradient(make):
+    step, z = make("float32"), vectors("float32")
+    with tf.GradientTape() as tape:
+        bijector = step.bijector(training=True)
+        eps = bijector.inverse(z)
+        log_det = bijector.inverse_log_det_jacobian(z)
+        loss = tf.reduce_sum(eps**2) - tf.reduce_sum(log_det)
+    variables = step.trainable_variables
+    for variable, gradient in zip(
+        variables, tape.gradient(loss, [v.value for v in variables]), strict=True
+    ):
+        assert gradient is not None, variable.path
+
+
+def test_variable_paths_are_unique(make):
+    paths = [variable.path for variable in make().variables]
+    assert len(set(paths)) == len(paths)
+
+
+def test_keras_file_keeps_the_map(make, tmp_path):
+    step, z = make("float32"), vectors("float32")
+    model = keras.Sequential([keras.Input((descriptors.DIM,)), step])
+    model.save(tmp_path / "step.keras")
+    loaded = keras.saving.load_model(tmp_path / "step.keras")
+    np.testing.assert_array_equal(loaded(z), model(z))
+
+
+def test_tf_checkpoint_keeps_the_map(make, tmp_path):
+    step, z = make("float32"), vectors("float32")
+    tf.train.Checkpoint(step=step).write(str(tmp_path / "step"))
+    other = make("float32")
+    for variable in other.variables:
+        values = np.asarray(variable)
+        variable.assign(values[::-1].copy() if values.dtype == np.int32 else values + 1)
+    tf.train.Checkpoint(step=other).read(str(tmp_path / "step")).assert_consumed()
+    expected = step.bijector().inverse(z)
+    np.testing.assert_array_equal(other.bijector().inverse(tf.identity(z)), expected)
+
+
+def test_mixed_precision_leaves_the_flow_in_float32(make):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        step = make(dtype=None)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert {v.dtype for v in step.trainable_variables} <= {"float32"}
+    assert step.bijector().inverse(vectors("float32")).dtype == tf.float32

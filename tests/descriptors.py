@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small instances of everything that makes a promise; the conformance suite runs on all.
+
+To put a new flow step, flow, network or model under test, add a line here.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from glf_tf import catalogue
+from glf_tf.bijectors import coupling, permutation
+from glf_tf.data import image_set
+from glf_tf.flows import real_nvp
+
+DIM = 5
+"""Size of the vectors: odd, so that halves differ."""
+
+
+def _coupling(**options):
+    return functools.partial(coupling.Coupling, hidden=6, **options)
+
+
+def _real_nvp(**options):
+    return functools.partial(real_nvp.RealNVP, hidden=6, blocks=2, **options)
+
+
+FLOW_STEPS: dict[str, Callable] = {
+    "coupling": _coupling(),
+    "coupling_first": _coupling(transforms="first"),
+    "coupling_sigmoid": _coupling(scale="sigmoid"),
+    "coupling_shared": _coupling(shared=True),
+    "coupling_batch_norm": _coupling(batch_norm=True),
+    "permutation": functools.partial(permutation.Permutation, seed=3),
+    "real_nvp": _real_nvp(),
+    "real_nvp_batch_norm": _real_nvp(batch_norm=True),
+    "real_nvp_one_sided": _real_nvp(sides="one_sided", scale="sigmoid"),
+}
+"""Makers of flow steps, called with `event_dim` and `name`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A small network, and the image shapes that it takes."""
+
+    spec: Mapping
+    image_shapes: tuple[tuple[int, int, int], ...]
+
+
+NETWORKS = {
+    "infogan": Network(
+        {"name": "infogan", "filters": 4, "hidden": 8}, ((8, 12, 1), (16, 16, 3))
+    ),
+    "mlp": Network({"name": "mlp", "hidden": (7, 6)}, ((3, 5, 1), (8, 8, 3))),
+    "dcgan": Network(
+        {"name": "dcgan", "filters": 4, "max_filters": 8}, ((8, 8, 1), (32, 32, 3))
+    ),
+}
+
+_GLF = {
+    "name": "glf",
+    "latent_dim": 4,
+    "network": {"name": "mlp", "hidden": (12,)},
+    "flow": {"name": "real_nvp", "hidden": 6, "blocks": 2},
+}
+
+MODELS: dict[str, Mapping] = {
+    "glf": _GLF,
+    "glf_convolutional": {
+        **_GLF,
+        "network": {"name": "infogan", "filters": 4, "hidden": 8},
+        "flow": {"name": "real_nvp", "hidden": 6, "blocks": 2, "batch_norm": True},
+    },
+    "glf_two_stage": {**_GLF, "procedure": "two_stage"},
+    "glf_bernoulli": {**_GLF, "reconstruction": "bernoulli"},
+    "glf_regularized": {**_GLF, "stop_gradient": False, "beta": 10.0},
+    "glf_slides": {
+        **_GLF,
+        "flow": {**_GLF["flow"], "sides": "one_sided", "scale": "sigmoid"},
+    },
+}
+"""Specifications of models."""
+
+WITH_BATCH_NORM = {"glf_convolutional"}
+"""Models whose replicas differ from one device unless statistics are synchronised."""
+
+IMAGE_SHAPE = (8, 8, 1)
+
+
+def model(name: str):
+    """Returns a new model, with weights moved off their start."""
+    made = catalogue.build("model", MODELS[name], image_shape=IMAGE_SHAPE)
+    perturb(made)
+    return made
+
+
+def perturb(layer, *, scale: float = 0.3, seed: int = 0) -> None:
+    """Moves trainable weights off their start: flows start near the identity."""
+    generator = np.random.default_rng(seed)
+    for variable in layer.trainable_variables:
+        noise = generator.normal(size=variable.shape)
+        variable.assign(variable + tf.cast(scale * noise, variable.dtype))
+
+
+def images(count: int = 48, *, seed: int = 0) -> image_set.ImageSet:
+    """Returns a small labelled set of random images."""
+    generator = np.random.default_rng(seed)
+    shape = (count, *IMAGE_SHAPE)
+    return image_set.ImageSet(
+        name="random",
+        split="train",
+        images=generator.integers(0, 256, shape, dtype=np.uint8),
+        labels=generator.integers(0, 10, count),
+        source="generator",
+    )
+
+
+def batch(count: int = 6, *, seed: int = 0) -> dict[str, tf.Tensor]:
+    """Returns a batch of random images."""
+    drawn = images(count, seed=seed)
+    return {
+        "image": tf.constant(drawn.images, tf.float32) / 255.0,
+        "index": tf.range(count, dtype=tf.int64),
+        "label": tf.constant(drawn.labels),
+    }

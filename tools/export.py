@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Exports a trained model as a SavedModel, which needs nothing but TensorFlow.
+
+    python tools/export.py --workdir=runs/glf/digits --checkpoint=best \
+        --output=serving/digits/1
+
+`glf_tf/export.py` lists the signatures; `saved_model_cli show --dir=DIR --all` does too.
+"""
+
+import pathlib
+
+from absl import flags
+
+from glf_tf import cli
+
+_OUTPUT = flags.DEFINE_string("output", None, "The SavedModel's folder.")
+
+
+def main() -> None:
+    """Reads the flags, loads the model, exports it."""
+    path = pathlib.Path(cli.needed("output"))
+
+    from glf_tf import export
+
+    signatures = export.export(cli.load_model(), path)
+
+    print(f"{path}\nsignatures: {', '.join(signatures)}")
+
+
+if __name__ == "__main__":
+    cli.run(main, define=cli.define_loading)

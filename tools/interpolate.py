@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Draws the images on the way from one sample, or test image, to another.
+
+    python tools/interpolate.py --workdir=runs/glf/digits --num_lines=8 --space=noise \
+        --output=interpolations.png
+    python tools/interpolate.py --workdir=runs/glf/digits --between=3,17
+
+One line a row. `--space=noise` is straight in the noise that the flow starts from,
+`--space=latent` among the latents themselves.
+"""
+
+import pathlib
+
+from absl import flags
+
+from glf_tf import cli
+
+_LINES = flags.DEFINE_integer("num_lines", 8, "Pairs of samples.", lower_bound=1)
+_BETWEEN = flags.DEFINE_list(
+    "between", None, "Two test images by their indices, instead of samples."
+)
+_STEPS = flags.DEFINE_integer("num_steps", 10, "Images a line, both ends included.")
+_SPACE = flags.DEFINE_enum(
+    "space", "noise", ["noise", "latent"], "Where lines are straight."
+)
+_SEED = flags.DEFINE_string("seed", "0", "A seed: a whole number, or two.")
+_OUTPUT = flags.DEFINE_string(
+    "output", "interpolations.png", "NAME.png, NAME.npy or a folder."
+)
+
+
+def main() -> None:
+    """Reads the flags, interpolates, writes."""
+    path, seed = pathlib.Path(_OUTPUT.value), cli.seed(_SEED.value)
+    indices = _BETWEEN.value and cli.indices(_BETWEEN.value, count=2)
+
+    from glf_tf.tasks import interpolate, output
+
+    output.check(path, count=_LINES.value * _STEPS.value)
+    interpolate.check(_STEPS.value)
+    model = cli.load_model()
+    how = {"num_steps": _STEPS.value, "space": _SPACE.value}
+    if indices:
+        ends = cli.load_images(indices=indices)
+        lines = interpolate.between_images(model, ends[:1], ends[1:], **how)
+    else:
+        lines = interpolate.between_samples(model, _LINES.value, seed=seed, **how)
+    output.write(path, lines, columns=_STEPS.value)
+
+    print(path)
+
+
+if __name__ == "__main__":
+    cli.run(main, define=cli.define_loading)

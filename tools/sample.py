@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Draws images from a trained model.
+
+    python tools/sample.py --workdir=runs/glf/digits --num_samples=64 --seed=1 \
+        --output=digits.png
+
+`--output` may be a PNG grid, an array (NAME.npy) or a folder of PNG files.
+"""
+
+import pathlib
+
+from absl import flags
+
+from glf_tf import cli
+
+_COUNT = flags.DEFINE_integer("num_samples", 64, "How many images.", lower_bound=1)
+_SEED = flags.DEFINE_string("seed", "0", "A seed: a whole number, or two.")
+_TEMPERATURE = flags.DEFINE_float(
+    "temperature", 1.0, "Factor on the noise: below 1 for likelier images."
+)
+_OUTPUT = flags.DEFINE_string("output", "samples.png", "NAME.png, NAME.npy or a folder.")
+_COLUMNS = flags.DEFINE_integer("columns", None, "Images a row of a grid.")
+
+
+def main() -> None:
+    """Reads the flags, draws, writes."""
+    path, count, seed = pathlib.Path(_OUTPUT.value), _COUNT.value, cli.seed(_SEED.value)
+
+    from glf_tf.tasks import output, sample
+
+    output.check(path, count=count)
+    sample.check(count, temperature=_TEMPERATURE.value)
+    model = cli.load_model()
+    images = sample.sample(model, count, seed=seed, temperature=_TEMPERATURE.value)
+    output.write(path, images, columns=_COLUMNS.value)
+
+    print(path)
+
+
+if __name__ == "__main__":
+    cli.run(main, define=cli.define_loading)
