@@ -82,19 +82,20 @@ def squared_mmd(features: np.ndarray, *, reference: np.ndarray) -> float:
     """Returns the unbiased estimate from all rows of both, in float64."""
     x, y = features.astype(np.float64), reference.astype(np.float64)
     within = _mean_off_diagonal(x) + _mean_off_diagonal(y)
-    return float(within - 2 * _kernel(x, y).mean())
+    return float(within - 2 * _kernel_sum(x, others=y) / (len(x) * len(y)))
 
 
-def _kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    inner = x @ y.T
-    inner /= x.shape[1]
-    inner += 1
-    return inner * inner * inner  # `** 3` calls `pow` for each of a million elements.
+def _kernel_sum(x: np.ndarray, *, others: np.ndarray) -> float:
+    base = x @ others.T
+    base /= x.shape[1]
+    base += 1
+    # The sum of cubes, with one array less than `np.sum(base**3)` and no call of `pow`.
+    return np.vdot(base * base, base)
 
 
 def _mean_off_diagonal(x: np.ndarray) -> float:
-    kernel = _kernel(x, x)
-    return (kernel.sum() - np.trace(kernel)) / (len(x) * (len(x) - 1))
+    diagonal = (np.einsum("nd,nd->n", x, x) / x.shape[1] + 1) ** 3
+    return (_kernel_sum(x, others=x) - diagonal.sum()) / (len(x) * (len(x) - 1))
 
 
 def _draw(rows: np.ndarray, *, size: int, rng: np.random.Generator) -> np.ndarray:

@@ -17,6 +17,7 @@ __all__ = ["Curve", "curve", "curve_of_histograms"]
 import dataclasses
 
 import numpy as np
+import threadpoolctl
 from sklearn import cluster
 
 from glf_tf import errors, types
@@ -106,10 +107,13 @@ def _histograms(
     kmeans = cluster.MiniBatchKMeans(
         n_clusters=clusters, n_init=10, random_state=int(rng.integers(2**31))
     )
-    first, second = np.split(kmeans.fit(union).labels_, 2)
+    # One thread: where other processes want the cores, more threads spin while they
+    # wait for each other, and take ten times as long.
+    with threadpoolctl.threadpool_limits(1):
+        labels = kmeans.fit(union).labels_
+    first, second = np.split(labels, 2)
     return tuple(
-        np.bincount(labels, minlength=clusters) / len(labels)
-        for labels in (first, second)
+        np.bincount(half, minlength=clusters) / len(half) for half in (first, second)
     )
 
 

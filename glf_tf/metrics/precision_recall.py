@@ -11,6 +11,9 @@ A point's ball reaches to its k-th nearest neighbour in its own set, rim include
     precision = share of samples in any real ball          recall = the same, reversed
     density   = mean number of real balls a sample is in, divided by k; may exceed 1
     coverage  = share of real balls that hold any sample
+
+Recall measures with the balls of the samples, and scattered samples have large ones:
+noise can raise it. Coverage, whose balls are those of real images, is safer.
 """
 
 __all__ = ["Scores", "scores"]

@@ -32,14 +32,19 @@ def check(features: types.Tensor, *, name: str = "features") -> np.ndarray:
             received=f"{len(features)} rows",
             do="Draw more samples",
         )
-    # A sum is finite only if all terms are, and needs no array of its own.
-    if not np.isfinite(np.sum(features, dtype=np.float64)):
+    if not _all_finite(features):
         raise errors.InvalidValue(
             f"{name} must be finite",
             received=f"{np.count_nonzero(~np.isfinite(features))} that are NaN or inf",
             do="Look at the images and at the extractor that made them",
         )
     return features
+
+
+def _all_finite(features: np.ndarray) -> bool:
+    # A sum is finite only if all terms are, and needs no array of its own.
+    with np.errstate(invalid="ignore"):
+        return bool(np.isfinite(np.sum(features, dtype=np.float64)))
 
 
 def check_pair(
