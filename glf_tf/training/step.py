@@ -72,10 +72,12 @@ class StageTrainer:
                     update, batch, seed=seed
                 ),
                 jit_compile=jit_compile or None,
+                autograph=False,
             )
             for update in stage.updates
         }
-        self._run = tf.function(self._run_steps)
+        # Without AutoGraph, errors of models and of users arrive as they were raised.
+        self._run = tf.function(self._run_steps, autograph=False)
 
     def run(self, iterator, *, first_step: int, steps: int) -> Result:
         """Takes training steps.
@@ -94,19 +96,24 @@ class StageTrainer:
         return Result(int(done), _as_floats(sums), _as_floats(last))
 
     def _run_steps(self, iterator, first_step, steps):
-        sums = {name: tf.zeros([], tf.float64) for name in self._terms}
-        last = {name: tf.zeros([], tf.float64) for name in self._terms}
-        done = tf.zeros([], tf.int64)
-        for _ in tf.range(steps):
-            batches = [next(iterator) for _ in range(self._stage.batches_per_step)]
-            last = self._step(batches, first_step + done)
+        zeros = {name: tf.zeros([], tf.float64) for name in self._terms}
+
+        def is_going(done, sums, last):
+            del sums
+            return (done < steps) & _all_finite(last)
+
+        def body(done, sums, last):
+            del last
+            count = self._stage.batches_per_step
+            batches = [iterator.get_next() for _ in range(count)]
+            values = self._step(batches, first_step + done)
             # Sums of float32 numbers in float64 are exact here, so that the number of
             # steps a call takes, which depends on the machine, changes no figure.
-            sums = {name: sums[name] + last[name] for name in self._terms}
-            done += 1
-            if not _all_finite(last):
-                break
-        return done, sums, last
+            sums = {name: sums[name] + values[name] for name in self._terms}
+            return done + 1, sums, {name: values[name] for name in self._terms}
+
+        start = (tf.zeros([], tf.int64), zeros, zeros)
+        return tf.while_loop(is_going, body, start)
 
     def _step(self, batches: list[types.Batch], step: tf.Tensor) -> types.Terms:
         values = self._strategy.run(self._replica_step, args=(batches, step))

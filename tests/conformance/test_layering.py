@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may import whom: arrows point down only (the picture is in BUILD.md)."""
+
+import ast
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+# From the bottom up; a package may import from rows below its own, and from itself.
+ROWS = (
+    {"errors", "types", "quiet"},
+    {"catalogue", "recipe", "seeds"},
+    {"data"},
+    {"bijectors", "networks"},
+    {"flows", "objectives"},
+    {"priors"},
+    {"models"},
+    {"metrics", "tasks", "training", "export"},
+    {"runs"},
+    {"cli"},
+    {"tools"},
+)
+LEVEL = {name: level for level, row in enumerate(ROWS) for name in row}
+
+FILES = sorted(
+    path
+    for folder in ("glf_tf", "tools")
+    for path in (ROOT / folder).rglob("*.py")
+    if path != ROOT / "glf_tf" / "__init__.py"
+)
+
+
+def part_of(path):
+    """The part that a file belongs to: "models" for glf_tf/models/glf.py."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return parts[1] if parts[0] == "glf_tf" else "tools"
+
+
+def imports_of(path):
+    """The parts of the library that a file imports, wherever the statement stands."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        for name in names:
+            if name.startswith("glf_tf."):
+                yield name.split(".")[1]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_down(path):
+    part = part_of(path)
+    for imported in imports_of(path):
+        assert imported == part or LEVEL[imported] < LEVEL[part], imported
+
+
+def test_flags_are_read_in_one_place():
+    readers = [
+        path.name
+        for path in (ROOT / "glf_tf").rglob("*.py")
+        if "FLAGS" in path.read_text()
+    ]
+    assert readers == ["cli.py"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_functions_fit_in_the_eye(path):
+    """None over 40 lines of code, docstrings and signatures apart."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+            assert lines <= 50, f"{node.name} has {lines} lines"

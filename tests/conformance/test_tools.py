@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every tool, as a user runs it: help at once, its docstring's command, one-line errors."""
+
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = pathlib.Path(__file__).parents[2]
+TOOLS = sorted((ROOT / "tools").glob("*.py"))
+SMALL = (
+    "--dataset=digits",
+    "--network=mlp",
+    "--network.hidden=16",
+    "--latent_dim=4",
+    "--flow.hidden=8",
+    "--epochs=1",
+    "--batch_size=256",
+)
+
+
+def run(tool, *arguments, cwd=ROOT):
+    """Runs a tool and returns the finished process."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / "tools" / f"{tool}.py"), *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The folder of a finished run, and what its tool printed."""
+    folder = tmp_path_factory.mktemp("runs") / "digits"
+    done = run("train", f"--workdir={folder}", *SMALL)
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda path: path.stem)
+def test_help_answers_within_a_second(tool):
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        done = run(tool.stem, "--help")
+        seconds.append(time.perf_counter() - start)
+    assert done.returncode == 0
+    assert "--workdir" in done.stdout
+    assert done.stdout.strip().startswith(done.stdout.strip().splitlines()[0])
+    assert min(seconds) < 1.0
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda path: path.stem)
+def test_docstring_has_a_command(tool):
+    text = tool.read_text()
+    assert re.search(rf"python tools/{tool.stem}\.py --", text)
+
+
+def commands():
+    """The commands in the docstrings of the tools that load a run."""
+    for tool in TOOLS:
+        text = tool.read_text().split('"""')[1].replace("\\\n", " ")
+        for line in re.findall(rf"python tools/{tool.stem}\.py (.*)", text):
+            if "--workdir=runs/glf/digits" in line and tool.stem != "train":
+                yield tool.stem, line.strip()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("tool", "line"), list(commands()))
+def test_docstring_command_works(tool, line, trained, tmp_path):
+    folder, _ = trained
+    arguments = line.replace("runs/glf/digits", str(folder)).split()
+    done = run(tool, *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    written = pathlib.Path(done.stdout.splitlines()[0])
+    assert (tmp_path / written).exists()
+
+
+def test_training_ends_with_where_everything_is(trained):
+    folder, done = trained
+    assert done.stderr.count("\n") < 6, done.stderr
+    paths = [line.split()[-1] for line in done.stdout.splitlines()]
+    assert all(pathlib.Path(path).exists() for path in paths[:-1])
+    assert f"tensorboard --logdir={folder}" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_runs_own_flags_replay_it(trained, tmp_path):
+    folder, _ = trained
+    done = run("train", f"--flagfile={folder / 'flags.cfg'}", f"--workdir={tmp_path}/2")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "2/flags.cfg").read_text() == (folder / "flags.cfg").read_text()
+    for name in ("samples.png", "reconstructions.png"):
+        one, two = (
+            np.asarray(Image.open(where / "samples" / name))
+            for where in (folder, tmp_path / "2")
+        )
+        np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.slow
+def test_sample_writes_what_the_seed_says(trained, tmp_path):
+    folder, _ = trained
+    for seed in ("1", "1", "2"):
+        done = run(
+            "sample",
+            f"--workdir={folder}",
+            "--num_samples=5",
+            f"--seed={seed}",
+            f"--output={tmp_path}/{seed}.npy",
+        )
+        assert done.returncode == 0, done.stderr
+    one, two = (np.load(tmp_path / f"{seed}.npy") for seed in ("1", "2"))
+    assert one.shape == (5, 8, 8, 1)
+    assert np.abs(one - two).max() > 1e-3
+
+
+BAD = [
+    ("train", ["--workdir=x", "--epocs=3"], 2, "Did you mean epochs"),
+    ("train", ["--workdir=x", "--model=glv"], 2, "Did you mean glf"),
+    ("train", ["--workdir=x", "--flow.blocks=two"], 2, "flow.blocks"),
+    ("train", ["--workdir=x", "--learning_rate=flow:fast"], 2, "NAME:NUMBER"),
+    ("train", ["--workdir=x", "--flagfile=nowhere.cfg"], 2, "nowhere.cfg"),
+    ("train", ["--workdir=x", "extra", "--epochs=1"], 2, "extra"),
+    ("train", ["--workdir=x", "--epochs=1"], 1, "--batch_size"),
+    ("train", ["--epochs=1", "--batch_size=8"], 1, "--workdir"),
+    ("train", ["--workdir=x", *SMALL, "--batch_size=9999"], 1, "batch_size"),
+    ("train", ["--workdir=x", *SMALL, "--learning_rate=flaw:1"], 1, "flow"),
+    ("train", ["--workdir=x", *SMALL, "--epochs=flow:3"], 1, "joint"),
+    ("train", ["--workdir=x", *SMALL, "--latent_dim=1"], 1, "latent_dim"),
+    ("train", ["--workdir=x", *SMALL, "--data_dir=nowhere"], 1, "nowhere"),
+    (
+        "train",
+        ["--workdir=x", *SMALL, "--procedure=two_stage", "--nostop_gradient"],
+        1,
+        "learned together",
+    ),
+    ("train", ["--workdir=x", *SMALL, "--dataset=cifar10"], 1, "--download"),
+    ("sample", ["--workdir=nowhere"], 1, "run.json"),
+    ("sample", ["--workdir=nowhere", "--num_samples=0"], 2, "num_samples"),
+    ("sample", ["--workdir=nowhere", "--seed=x"], 1, "whole number"),
+    ("sample", ["--workdir=nowhere", "--temperature=-1"], 1, "temperature"),
+    ("sample", ["--workdir=nowhere", "--output=x.gif"], 1, "NAME.png"),
+    ("interpolate", ["--workdir=nowhere", "--num_steps=1"], 1, "two ends"),
+    ("interpolate", ["--workdir=nowhere", "--between=1,2,3"], 1, "2 whole numbers"),
+    ("export", ["--workdir=nowhere"], 1, "--output"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("tool", "arguments", "status", "word"), BAD)
+def test_bad_flags_stop_with_one_line_before_anything_is_written(
+    tool, arguments, status, word, tmp_path
+):
+    done = run(tool, *arguments, cwd=tmp_path)
+    assert done.returncode == status, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert word in line
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tasks: sampling in chunks, pictures pixel by pixel, outputs in every form."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from glf_tf import errors, seeds
+from glf_tf.tasks import interpolate, output, pictures, reconstruct, sample
+from tests import descriptors
+
+
+def test_first_chunk_is_the_models_own_sample(monkeypatch):
+    monkeypatch.setattr(sample, "CHUNK", 4)
+    model = descriptors.model("glf")
+    chunks = list(sample.sample(model, 10, seed=3))
+    assert [len(chunk) for chunk in chunks] == [4, 4, 2]
+    np.testing.assert_allclose(chunks[0], model.sample(4, seed=3), atol=1e-6)
+    second = model.sample(4, seed=seeds.fold(3, 1))
+    np.testing.assert_allclose(chunks[1], second, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("n", "temperature", "word"),
+    [(0, 1.0, "at least 1"), (1, -0.5, "negative"), (1, float("nan"), "negative")],
+)
+def test_bad_requests_are_refused(n, temperature, word):
+    with pytest.raises(errors.InvalidValue, match=word):
+        next(sample.sample(descriptors.model("glf"), n, temperature=temperature))
+
+
+def test_grid_has_every_pixel_at_its_place():
+    images = np.zeros((3, 60, 64, 1))
+    images[1, 0, 0] = 1.0
+    images[2, -1, -1] = 0.5
+    picture = pictures.grid(images, columns=2, gap=1)
+    assert picture.shape == (121, 129, 1)
+    assert picture[0, 65, 0] == 255  # first pixel of the second image
+    assert picture[120, 63, 0] == 128  # last pixel of the third
+    assert picture[60, 0, 0] == 255  # the gap
+    assert picture[0, 0, 0] == 0
+    assert (picture[61:, 65:] == 255).all()  # no fourth image
+
+
+def test_small_images_are_enlarged_by_whole_factors():
+    image = np.random.default_rng(0).random((1, 8, 8, 1))
+    picture = pictures.grid(image)
+    assert picture.shape == (56, 56, 1)
+    np.testing.assert_array_equal(picture[::7, ::7], pictures.to_uint8(image)[0])
+
+
+def test_pairs_stand_side_by_side():
+    images, decoded = np.zeros((2, 4, 4, 1)), np.ones((2, 4, 4, 1))
+    pairs = reconstruct.side_by_side(images, decoded)
+    assert list(pairs[:, 0, 0, 0]) == [0, 1, 0, 1]
+
+
+def test_reconstruction_in_chunks_equals_all_at_once(monkeypatch):
+    monkeypatch.setattr(reconstruct, "CHUNK", 4)
+    model, image = descriptors.model("glf"), descriptors.batch(6)["image"].numpy()
+    np.testing.assert_allclose(
+        reconstruct.reconstruct(model, image), model.reconstruct(image), atol=1e-6
+    )
+
+
+def test_interpolation_between_images_ends_at_their_reconstructions():
+    model, image = descriptors.model("glf"), descriptors.batch(4)["image"].numpy()
+    lines = interpolate.between_images(model, image[:2], image[2:], num_steps=5)
+    assert lines.shape == (2, 5, *descriptors.IMAGE_SHAPE)
+    np.testing.assert_allclose(lines[:, -1], model.reconstruct(image[2:]), atol=1e-3)
+
+
+def test_one_step_is_no_line():
+    with pytest.raises(errors.InvalidValue, match="two ends"):
+        interpolate.between_samples(descriptors.model("glf"), 1, num_steps=1)
+
+
+IMAGES = np.random.default_rng(0).random((5, 8, 8, 3)).astype(np.float32)
+
+
+def test_array_holds_the_images_as_they_are(tmp_path):
+    output.write(tmp_path / "x.npy", [IMAGES[:3], IMAGES[3:]])
+    np.testing.assert_array_equal(np.load(tmp_path / "x.npy"), IMAGES)
+
+
+def test_folder_holds_a_png_an_image(tmp_path):
+    output.write(tmp_path / "x", [IMAGES[:3], IMAGES[3:]])
+    files = sorted((tmp_path / "x").iterdir())
+    assert [file.name for file in files] == [f"0000{i}.png" for i in range(5)]
+    read = np.stack([np.asarray(Image.open(file)) for file in files])
+    np.testing.assert_array_equal(read, np.round(IMAGES * 255))
+
+
+def test_png_is_one_grid(tmp_path):
+    output.write(tmp_path / "x.png", [IMAGES], columns=5)
+    assert Image.open(tmp_path / "x.png").size == (5 * 56 + 4 * 2, 56)
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "word"), [("x.png", 10**6, "at most"), ("x.jpg", 1, "NAME.png")]
+)
+def test_bad_outputs_are_refused(tmp_path, name, count, word):
+    with pytest.raises(errors.InvalidValue, match=word):
+        output.check(tmp_path / name, count=count)

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names and options, read from source text, agree with what importing gives."""
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+from glf_tf import catalogue, errors
+
+PARTS = [(kind, name) for kind in catalogue.KINDS for name in catalogue.names(kind)]
+
+
+@pytest.mark.parametrize(("kind", "name"), PARTS)
+def test_options_are_those_of_the_imported_constructor(kind, name):
+    signature = inspect.signature(catalogue.load(kind, name).__init__)
+    expected = {
+        parameter.name: parameter.default
+        for parameter in signature.parameters.values()
+        if parameter.default is not parameter.empty and parameter.name != "name"
+    }
+    found = catalogue.options(kind, name)
+    assert {option.name: option.default for option in found.values()} == expected
+
+
+@pytest.mark.parametrize(("kind", "name"), PARTS)
+def test_every_option_has_help(kind, name):
+    for option in catalogue.options(kind, name).values():
+        assert option.help, option.name
+
+
+def test_reading_options_loads_no_tensorflow():
+    program = (
+        "import sys; from glf_tf import catalogue; catalogue.options('model', 'glf'); "
+        "sys.exit('tensorflow' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_options_build_the_part():
+    network = catalogue.build("network", {"name": "mlp", "hidden": (3,)})
+    assert network.hidden == (3,)
+
+
+@pytest.mark.parametrize(
+    ("spec", "word"),
+    [("mpl", "Did you mean mlp"), ({"name": "mlp", "hiden": 3}, "Did you mean hidden")],
+)
+def test_unknown_names_are_refused_with_a_suggestion(spec, word):
+    with pytest.raises(errors.InvalidValue, match=word):
+        catalogue.build("network", spec)

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages in three parts."""
+
+import pytest
+
+from glf_tf import errors
+
+
+@pytest.mark.parametrize(
+    ("kind", "base"),
+    [
+        (errors.InvalidValue, ValueError),
+        (errors.InvalidType, TypeError),
+        (errors.Unsupported, NotImplementedError),
+        (errors.NotFound, FileNotFoundError),
+        (errors.Diverged, ArithmeticError),
+    ],
+)
+def test_message_has_rule_received_and_advice(kind, base):
+    error = kind("It must be even", received="x=3", do="Use 4")
+    assert str(error) == "It must be even. Received: x=3. Use 4."
+    assert isinstance(error, base)
+
+
+def test_suggestion_names_the_closest():
+    assert errors.suggestion("glv", ["vae", "glf"]).startswith("Did you mean glf?")
+    assert errors.suggestion("qqq", ["vae", "glf"]) == "Use one of: glf, vae"

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Seeds: every form means the same, and folding gives other numbers."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from glf_tf import errors, seeds
+
+
+def test_an_int_stands_for_a_pair():
+    np.testing.assert_array_equal(seeds.make(3), [3, 0])
+    np.testing.assert_array_equal(seeds.make((3, 1)), [3, 1])
+    np.testing.assert_array_equal(seeds.make(tf.constant(3)), [3, 0])
+
+
+def test_folding_and_splitting_give_distinct_seeds():
+    found = [seeds.fold(0, i) for i in range(20)] + seeds.split(0, 20)
+    assert len({tuple(np.array(seed)) for seed in found}) == 40
+
+
+def test_folding_twice_differs_from_folding_the_other_way():
+    one, other = seeds.fold(0, 1, 2), seeds.fold(0, 2, 1)
+    assert np.any(one != other)
+
+
+def test_other_shapes_are_refused():
+    with pytest.raises(errors.InvalidValue, match="pair"):
+        seeds.make((1, 2, 3))
