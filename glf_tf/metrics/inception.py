@@ -203,7 +203,6 @@ def _modernize(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
     for node in [*graph.node]:
         if node.op == "BatchNormWithGlobalNormalization":
             _modernize_batch_norm(node, graph=graph)
-    graph.versions.producer = tf.version.GRAPH_DEF_VERSION
     return graph
 
 

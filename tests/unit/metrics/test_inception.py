@@ -91,6 +91,11 @@ def test_features_agree_with_numpy_for_any_batch(write, scaled):
     )
 
 
+def test_the_fixed_batch_of_one_is_forgotten(write):
+    (output,) = inception.Inception(write(small_graph()))._function.outputs
+    assert output.shape.as_list() == [None, 1, 1, WIDTH]
+
+
 def test_batches_do_not_mix_images(write):
     path = write(small_graph())
     images = colour_images()
