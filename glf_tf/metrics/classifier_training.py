@@ -41,20 +41,7 @@ def check(train: LabelledImages, *, test: LabelledImages) -> None:
             received=f"{train[0].shape[1:]} and {test[0].shape[1:]}",
             do="Load both splits in the same way",
         )
-    known = np.unique(train[1])
-    if len(known) < 2 or known[0] != 0 or known[-1] != len(known) - 1:
-        raise errors.InvalidValue(
-            "Labels must be 0 to classes - 1, each of them in use",
-            received=f"labels {known[:12].tolist()}",
-            do="Number the classes from 0; a single class cannot train a classifier",
-        )
-    unknown = np.setdiff1d(test[1], known)
-    if len(unknown):
-        raise errors.InvalidValue(
-            "Test labels must occur among the training labels",
-            received=f"labels {unknown[:12].tolist()}",
-            do="Check that both splits belong to one data set",
-        )
+    _check_classes(train[1], test=test[1])
 
 
 def fit(
@@ -85,6 +72,23 @@ def fit(
     )
     network.fit(batches, epochs=epochs, shuffle=False, verbose=0)
     return _accuracy(network, test=test)
+
+
+def _check_classes(train: np.ndarray, *, test: np.ndarray) -> None:
+    known = np.unique(train)
+    if len(known) < 2 or known[0] != 0 or known[-1] != len(known) - 1:
+        raise errors.InvalidValue(
+            "Labels must be 0 to classes - 1, each of them in use",
+            received=f"labels {known[:12].tolist()}",
+            do="Number the classes from 0; a single class cannot train a classifier",
+        )
+    unknown = np.setdiff1d(test, known)
+    if len(unknown):
+        raise errors.InvalidValue(
+            "Test labels must occur among the training labels",
+            received=f"labels {unknown[:12].tolist()}",
+            do="Check that both splits belong to one data set",
+        )
 
 
 def _accuracy(network: keras.Sequential, *, test: LabelledImages) -> float:

@@ -14,6 +14,7 @@ import numpy as np
 
 from glf_tf import errors, types
 from glf_tf.metrics import images as image_lib
+from glf_tf.metrics import tensor_float
 
 INCEPTION = "inception-2015-12-05"
 """The one extractor whose Frechet distance is called FID."""
@@ -60,7 +61,9 @@ class AbstractExtractor(abc.ABC):
         """
         for piece in pieces:
             for batch in image_lib.batches(piece, size=self.batch_size):
-                yield self._check(np.asarray(self._extract(batch)), size=len(batch))
+                with tensor_float.full_float32():
+                    features = np.asarray(self._extract(batch))
+                yield self._check(features, size=len(batch))
 
     def _check(self, features: np.ndarray, *, size: int) -> np.ndarray:
         if features.shape != (size, self.dim):

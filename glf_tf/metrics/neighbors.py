@@ -12,6 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
+from glf_tf.metrics import tensor_float
+
 BLOCK_ELEMENTS = 2**23
 """Distances in memory at a time: 32 MB in float32."""
 
@@ -41,7 +43,9 @@ def blocks(
     for start in range(0, len(points), rows):
         part = slice(start, min(start + rows, len(points)))
         moved = tf.constant(points[part] - center, tf.float32)
-        yield part, _squared_distances(moved, others=fixed, lengths=lengths).numpy()
+        with tensor_float.full_float32():
+            squared = _squared_distances(moved, others=fixed, lengths=lengths)
+        yield part, squared.numpy()
 
 
 def radii(points: np.ndarray, *, ks: tuple[int, ...]) -> np.ndarray:
