@@ -142,12 +142,8 @@ def _labelled(name: str, split: dataset.Split, *, builder: Any) -> image_set.Ima
     size = builder.info.splits[split].num_examples
     images = np.empty((size, *builder.info.features["image"].shape), np.uint8)
     labels = np.empty((size,), np.int64)
-    count = 0
-    for example in examples(builder, split, ("image", "label")):
-        images[count], labels[count] = example["image"], example["label"]
-        count += 1
-    if count != size:
-        raise _damaged(builder, split, f"{count} examples instead of {size}")
+    for index, example in enumerate(examples(builder, split, ("image", "label"))):
+        images[index], labels[index] = example["image"], example["label"]
     source = str(builder.data_path)
     return image_set.ImageSet(name, split, images, labels, source)
 

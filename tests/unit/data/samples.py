@@ -135,7 +135,7 @@ def write_pictures(folder: pathlib.Path, count: int = 40):
         picture.save(place / f"picture_{index:02d}.{suffix}")
 
 
-def write_tfds(name: str, data_dir: pathlib.Path):
+def write_tfds(name: str, data_dir: pathlib.Path, *, shards: int = 1):
     """Writes what TFDS leaves on the disk after it has prepared a set."""
     examples = _examples(name)
     features = _features(name)
@@ -168,7 +168,8 @@ def write_tfds(name: str, data_dir: pathlib.Path):
             )
             members["BUILDER_CONFIGS"] = [config]
         builder = type(class_name, (tfds.core.GeneratorBasedBuilder,), members)
-    builder(data_dir=data_dir).download_and_prepare()
+    config = tfds.download.DownloadConfig(num_shards=shards)
+    builder(data_dir=data_dir).download_and_prepare(download_config=config)
 
 
 def _features(name: str) -> dict:

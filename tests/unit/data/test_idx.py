@@ -29,6 +29,8 @@ def test_values_come_back(tmp_path, pack):
         (lambda data: data + b"\0", "25 bytes of values"),
         (lambda data: gzip.compress(data)[:-9], "gzip"),
         (lambda data: gzip.compress(data)[:12] + b"broken" * 9, "gzip"),
+        (lambda data: gzip.compress(data)[:10] + b"\xff" * 50, "gzip"),
+        (lambda data: gzip.compress(data)[:-8] + b"\0" * 8, "gzip"),
     ],
 )
 def test_damaged_file_is_named(tmp_path, damage, word):
