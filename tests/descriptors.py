@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small instances of everything that makes a promise; the conformance suite runs on all.
+"""Small instances of everything that makes a promise; the conformance suite runs on
+all.
 
 To put a new flow step, flow, network or model under test, add a line here.
 """

@@ -4,7 +4,8 @@
     python tools/export.py --workdir=runs/glf/digits --checkpoint=best \
         --output=serving/digits/1
 
-`glf_tf/export.py` lists the signatures; `saved_model_cli show --dir=DIR --all` does too.
+`glf_tf/export.py` lists the signatures; `saved_model_cli show --dir=DIR --all` does
+too.
 """
 
 import pathlib

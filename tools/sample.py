@@ -18,7 +18,9 @@ _SEED = flags.DEFINE_string("seed", "0", "A seed: a whole number, or two.")
 _TEMPERATURE = flags.DEFINE_float(
     "temperature", 1.0, "Factor on the noise: below 1 for likelier images."
 )
-_OUTPUT = flags.DEFINE_string("output", "samples.png", "NAME.png, NAME.npy or a folder.")
+_OUTPUT = flags.DEFINE_string(
+    "output", "samples.png", "NAME.png, NAME.npy or a folder."
+)
 _COLUMNS = flags.DEFINE_integer("columns", None, "Images a row of a grid.")
 
 

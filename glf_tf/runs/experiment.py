@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from glf_tf import catalogue, errors, export
-from glf_tf.data import image_set
+from glf_tf.data import image_set, pipeline
 from glf_tf.models import model as model_lib
 from glf_tf.runs import folder as folder_lib
 from glf_tf.runs import plan as plan_lib
@@ -47,6 +47,7 @@ def train(
     keras.utils.set_random_seed(plan.training.seed)
     with strategy(plan.strategy).scope():
         model = catalogue.build("model", plan.model, image_shape=data.image_shape)
+        _check_plan(plan, model=model, data=data)
         session = _Session(plan, folder, model=model, data=data, test=test)
         _describe(folder, plan, model=model, data=data)
         session.run(resume=resume)
@@ -214,7 +215,9 @@ class _StopSignal:
         self._event.set()
 
 
-def _check_folder(folder: folder_lib.Folder, plan: plan_lib.Plan, *, resume: bool) -> None:
+def _check_folder(
+    folder: folder_lib.Folder, plan: plan_lib.Plan, *, resume: bool
+) -> None:
     if not folder.description.exists():
         return
     if not resume:
@@ -231,6 +234,17 @@ def _check_folder(folder: folder_lib.Folder, plan: plan_lib.Plan, *, resume: boo
                 received=f"{key}={value} after {before[key]}",
                 do=f"Use the flags in {folder.flags}, or another --workdir",
             )
+
+
+def _check_plan(
+    plan: plan_lib.Plan, *, model: model_lib.GenerativeModel, data: image_set.ImageSet
+) -> None:
+    """Checks what takes model and data to know, before anything is written."""
+    pipeline.steps_per_epoch(len(data), batch_size=plan.training.batch_size)
+    updating = [stage for stage in model.stages() if stage.updates]
+    plan.training.check(stage.name for stage in updating)
+    updates = [update for stage in updating for update in stage.updates]
+    plan.optimizers.check(group.name for one in updates for group in one.groups)
 
 
 def _describe(

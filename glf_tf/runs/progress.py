@@ -11,7 +11,7 @@ from glf_tf.training import actions
 
 
 class Progress(actions.AbstractAction):
-    """A progress bar over all stages, with a line of averages at the end of each epoch."""
+    """A progress bar over all stages, and a line of averages an epoch."""
 
     def __init__(self, *, stream=None):
         """Initializes the action.

@@ -18,9 +18,7 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
     return np.clip(np.round(np.asarray(images) * 255.0), 0, 255).astype(np.uint8)
 
 
-def grid(
-    images: np.ndarray, *, columns: int | None = None, gap: int = 2
-) -> np.ndarray:
+def grid(images: np.ndarray, *, columns: int | None = None, gap: int = 2) -> np.ndarray:
     """Lays images out in rows.
 
     Args:

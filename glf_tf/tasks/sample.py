@@ -24,8 +24,8 @@ def sample(
 ) -> Iterator[np.ndarray]:
     """Draws `n` images.
 
-    The first 500 are those of `model.sample(500, seed)`; the k-th 500 after them have the
-    seed `seeds.fold(seed, k)`. So a few images are the beginning of many.
+    The first 500 are those of `model.sample(500, seed)`; the k-th 500 after them have
+    the seed `seeds.fold(seed, k)`. So a few images are the beginning of many.
 
     Args:
         model: The model.

@@ -2,9 +2,10 @@
 """Checkpoints: whole or not there, kept, best, and found again.
 
 A checkpoint is a folder `step_00001234/` with TensorFlow's `variables.*`, `state.json`
-(the position of the loop and of its actions) and `manifest.json` (the sizes and SHA-256 of
-the others). It is written under a temporary name and renamed, so a kill leaves no half of
-one; what is damaged later is noticed by the manifest, and the one before is used.
+(the position of the loop and of its actions) and `manifest.json` (the sizes and SHA-256
+of the others). It is written under a temporary name and renamed, so a kill leaves no
+half of one; what is damaged later is noticed by the manifest, and the one before is
+used.
 
 Variables are stored under their own paths, such as `encoder/conv_0/kernel`:
 `tf.train.Checkpoint` follows attributes, and silently leaves out layers in Keras lists.

@@ -12,6 +12,7 @@ from glf_tf.models import stages as stages_lib
 from glf_tf.training import adam, schedule
 from glf_tf.training import options as options_lib
 
+
 @dataclasses.dataclass(frozen=True)
 class Optimizer:
     """The optimiser of one group.
@@ -39,7 +40,10 @@ class Optimizer:
 
 
 def make(
-    stages: Iterable[stages_lib.Stage], *, options: options_lib.Optimizers, batches_per_epoch: int
+    stages: Iterable[stages_lib.Stage],
+    *,
+    options: options_lib.Optimizers,
+    batches_per_epoch: int,
 ) -> dict[str, Optimizer]:
     """Returns a built optimiser for each group: `{"stage/group": optimizer}`.
 

@@ -16,7 +16,8 @@ from tensorboard.plugins.hparams import api as hparams
 class Summaries:
     """The writer of one run.
 
-    Scalars also go to `metrics.jsonl`, one line a call: `{"step": 100, "train/nll": ...}`.
+    Scalars also go to `metrics.jsonl`, one line a call: `{"step": 100, "train/nll":
+    ...}`.
     """
 
     def __init__(self, folder: pathlib.Path):

@@ -177,7 +177,9 @@ def test_loss_falls(model):
         last = run_stage(model, stage, steps=60, made=made)
         for update in stage.updates:
             weights = model.term_weights[update.name]
-            total = [sum(weights[k] * r.last[k] for k in weights) for r in (first, last)]
+            total = [
+                sum(weights[k] * r.last[k] for k in weights) for r in (first, last)
+            ]
             assert total[1] < total[0]
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every tool, as a user runs it: help at once, its docstring's command, one-line errors."""
+"""Every tool, as a user runs it: help at once, its docstring's command, one-line
+errors."""
 
 import pathlib
 import re
@@ -134,21 +135,10 @@ BAD = [
     ("train", ["--workdir=x", *SMALL, "--batch_size=9999"], 1, "batch_size"),
     ("train", ["--workdir=x", *SMALL, "--learning_rate=flaw:1"], 1, "flow"),
     ("train", ["--workdir=x", *SMALL, "--epochs=flow:3"], 1, "joint"),
-    ("train", ["--workdir=x", *SMALL, "--latent_dim=1"], 1, "latent_dim"),
-    ("train", ["--workdir=x", *SMALL, "--data_dir=nowhere"], 1, "nowhere"),
-    (
-        "train",
-        ["--workdir=x", *SMALL, "--procedure=two_stage", "--nostop_gradient"],
-        1,
-        "learned together",
-    ),
     ("train", ["--workdir=x", *SMALL, "--dataset=cifar10"], 1, "--download"),
     ("sample", ["--workdir=nowhere"], 1, "run.json"),
     ("sample", ["--workdir=nowhere", "--num_samples=0"], 2, "num_samples"),
-    ("sample", ["--workdir=nowhere", "--seed=x"], 1, "whole number"),
-    ("sample", ["--workdir=nowhere", "--temperature=-1"], 1, "temperature"),
     ("sample", ["--workdir=nowhere", "--output=x.gif"], 1, "NAME.png"),
-    ("interpolate", ["--workdir=nowhere", "--num_steps=1"], 1, "two ends"),
     ("interpolate", ["--workdir=nowhere", "--between=1,2,3"], 1, "2 whole numbers"),
     ("export", ["--workdir=nowhere"], 1, "--output"),
 ]

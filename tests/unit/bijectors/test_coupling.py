@@ -28,7 +28,8 @@ def test_log_scale_stays_within_its_bounds():
         layer = coupling.Coupling(6, hidden=4, scale=scale)
         descriptors.perturb(layer)
         log_det = layer.bijector().inverse_log_det_jacobian(z)
-        assert np.all(low * 3 <= log_det) and np.all(log_det <= high * 3)
+        assert np.all(low * 3 <= log_det)
+        assert np.all(log_det <= high * 3)
 
 
 def test_soft_clamp_is_that_of_the_authors_code():

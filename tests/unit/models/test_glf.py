@@ -85,7 +85,9 @@ def moved(flow):
     z = np.random.default_rng(0).normal(size=(8, flow.event_dim)).astype(np.float32)
     eps = flow.bijector().inverse(z).numpy()
     # A coordinate that was only permuted is still somewhere in the noise.
-    found = np.isclose(z[:, :, None], eps[:, None, :], atol=1e-6).all(axis=0).any(axis=1)
+    found = (
+        np.isclose(z[:, :, None], eps[:, None, :], atol=1e-6).all(axis=0).any(axis=1)
+    )
     return ~found
 
 

@@ -99,16 +99,21 @@ def test_tensorboard_and_json_lines_tell_the_same(tmp_path):
             np.testing.assert_allclose(found[-1:], [line[name]], rtol=1e-5)
 
 
+def stop_at_call(number, monkeypatch):
+    """Lets the run be asked to stop when it asks for the `number`-th time."""
+    calls = iter(range(1, 10**6))
+    monkeypatch.setattr(
+        experiment._StopSignal, "is_set", lambda _: next(calls) >= number
+    )
+
+
 @pytest.mark.parametrize("model", ["glf_convolutional", "glf_two_stage"])
 def test_a_resumed_run_equals_an_uninterrupted_one(model, tmp_path, monkeypatch):
     whole = make_plan(model)
     experiment.train(whole, folder.Folder(tmp_path / "whole"))
     for stop_after in (2, 4):
         # Stops in the middle of an epoch, and of a stage.
-        calls = iter(range(1, 10**6))
-        monkeypatch.setattr(
-            experiment._StopSignal, "is_set", lambda _, c=calls: next(c) >= stop_after
-        )
+        stop_at_call(stop_after, monkeypatch)
         with pytest.raises(loop.Stopped):
             experiment.train(whole, folder.Folder(tmp_path / "cut"), resume=True)
     monkeypatch.undo()

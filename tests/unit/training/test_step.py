@@ -182,7 +182,8 @@ def test_loop_names_step_term_and_batch_of_a_diverged_run():
         running.run()
     assert 7 in caught.value.batch["index"]
     np.testing.assert_array_equal(
-        np.round(caught.value.batch["image"] * 255), data.images[caught.value.batch["index"]]
+        np.round(caught.value.batch["image"] * 255),
+        data.images[caught.value.batch["index"]],
     )
 
 
