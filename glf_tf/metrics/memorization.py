@@ -31,7 +31,8 @@ class Memorization:
         test_to_train: float64 `[test_size]`, from each test image to the nearest
             training image: what `to_train` would look like for new real images.
         closer_to_train: Share of samples that are nearer to a training image than to a
-            test image, among equally many of both; about 0.5 without copying.
+            test image, among equally many of both; about 0.5 without copying. A copy
+            of a training image that is not among them does not show here.
         copying: Probability that a sample is nearer to the training set than a test
             image is; well above 0.5 means copies, well below 0.5 poor samples.
     """

@@ -13,10 +13,15 @@ enabled = tf.config.experimental.tensor_float_32_execution_enabled
 @pytest.mark.parametrize("before", [True, False])
 def test_setting_is_off_within_and_restored_after_an_error(before):
     tf.config.experimental.enable_tensor_float_32_execution(before)
-    try:
-        with pytest.raises(KeyError), tensor_float.full_float32():
+
+    def fail_within():
+        with tensor_float.full_float32():
             assert not enabled()
             raise KeyError
+
+    try:
+        with pytest.raises(KeyError):
+            fail_within()
         assert enabled() is before
     finally:
         tf.config.experimental.enable_tensor_float_32_execution(True)
