@@ -9,7 +9,16 @@ Names and options are read from the source text, not by importing it, so that
 `tools/train.py --help` answers before TensorFlow is loaded.
 """
 
-__all__ = ["KINDS", "Option", "names", "options", "load", "build", "described", "name_of"]
+__all__ = [
+    "KINDS",
+    "Option",
+    "names",
+    "options",
+    "load",
+    "build",
+    "described",
+    "name_of",
+]
 
 import ast
 import dataclasses

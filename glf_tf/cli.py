@@ -2,9 +2,9 @@
 """The one reader of flags: turns a command line into plain values.
 
 Flags come from where their defaults are stated: the settings of training from the data
-classes in `training.options` and `runs.plan`, the options of a model, data set, network or
-flow from its constructor, so that `--model=foo --help` shows what `foo` has. Nothing here
-loads TensorFlow before the flags are known to be right.
+classes in `training.options` and `runs.plan`, the options of a model, data set, network
+or flow from its constructor, so that `--model=foo --help` shows what `foo` has. Nothing
+here loads TensorFlow before the flags are known to be right.
 """
 
 __all__ = [
@@ -234,7 +234,9 @@ def _known(program: str, arguments: list[recipe.Argument]) -> list[str]:
     try:
         rest = FLAGS([program, *(argument.text for argument in arguments)])
     except flags.UnrecognizedFlagError as error:
-        origins = [a.origin for a in arguments if a.text.startswith(f"--{error.flagname}")]
+        origins = [
+            a.origin for a in arguments if a.text.startswith(f"--{error.flagname}")
+        ]
         origin = f" in {origins[0]}" if origins and origins[0] else ""
         known = [flag.name for flag in _our_flags()]
         raise errors.InvalidValue(
@@ -364,7 +366,9 @@ class _Named(flags.ArgumentParser):
 
 class _NamedSerializer(flags.ArgumentSerializer):
     def serialize(self, value):
-        return ",".join(f"{name}:{one}" if name else f"{one}" for name, one in value.items())
+        return ",".join(
+            f"{name}:{one}" if name else f"{one}" for name, one in value.items()
+        )
 
 
 class _SequenceSerializer(flags.ArgumentSerializer):

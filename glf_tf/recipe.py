@@ -5,7 +5,8 @@
     --flagfile=../base/mnist.cfg
     --latent_dim=20
 
-A path in a recipe is relative to the recipe; on the command line, to the working folder.
+A path in a recipe is relative to the recipe; on the command line, to the working
+folder.
 """
 
 __all__ = ["Argument", "expand", "last_value"]

@@ -6,7 +6,12 @@
 Every setting is a flag; a recipe under flags/ is a file of them. What the chosen model,
 data set, network and flow can be told is listed by
 `python tools/train.py --model=glf --help`.
+
+SIGTERM and Ctrl-C save the state and end with status 75 (try again); --resume goes on.
 """
+
+import os
+import sys
 
 from glf_tf import cli
 
@@ -16,8 +21,13 @@ def main() -> None:
     plan, folder = cli.plan(), cli.folder()
 
     from glf_tf.runs import experiment
+    from glf_tf.training import loop
 
-    experiment.train(plan, folder, resume=cli.FLAGS.resume)
+    try:
+        experiment.train(plan, folder, resume=cli.FLAGS.resume)
+    except loop.Stopped as stopped:
+        print(f"{stopped}; --resume goes on from there", file=sys.stderr)
+        sys.exit(os.EX_TEMPFAIL)
 
     print(
         f"samples          {folder.pictures / 'samples.png'}\n"

@@ -2,8 +2,10 @@
 """Every tool, as a user runs it: help at once, its docstring's command, one-line
 errors."""
 
+import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -104,6 +106,23 @@ def test_the_runs_own_flags_replay_it(trained, tmp_path):
             for where in (folder, tmp_path / "2")
         )
         np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.slow
+def test_a_terminated_run_saves_and_goes_on(tmp_path):
+    command = [sys.executable, str(ROOT / "tools/train.py"), f"--workdir={tmp_path}/x"]
+    settings = [*SMALL, "--epochs=10000", "--draw_every=0"]
+    running = subprocess.Popen([*command, *settings], stderr=subprocess.PIPE, text=True)
+    for line in running.stderr:
+        if "epoch 3/" in line:
+            running.send_signal(signal.SIGTERM)
+            break
+    _, told = running.communicate(timeout=60)
+    assert running.returncode == os.EX_TEMPFAIL, told
+    assert "--resume" in told
+    done = run("train", f"--workdir={tmp_path}/x", *SMALL, "--epochs=3", "--resume")
+    assert done.returncode == 0, done.stderr
+    assert "going on from step" in done.stderr
 
 
 @pytest.mark.slow
