@@ -1,6 +1,7 @@
 # glf_tf: set-up, training and tests, each by one word.
 #
-#   make train                               GLF on the embedded digits, about two minutes
+#   make train                               GLF on the embedded digits, about a minute;
+#                                            goes on where it was stopped
 #   make train RECIPE=flags/glf/mnist.cfg DATA_DIR=/path/to/idx/files
 #   make test                                the whole suite
 #   make quick                               the suite without its slow tests
@@ -9,7 +10,7 @@
 
 RECIPE ?= flags/glf/digits.cfg
 DATA_DIR ?=
-WORKDIR ?= runs/$(subst /,_,$(basename $(RECIPE:flags/%=%)))
+WORKDIR ?= runs/$(basename $(RECIPE:flags/%=%))
 FLAGS ?=
 # The newest supported Python there is; `make PYTHON=...` names another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -34,7 +35,7 @@ $(STAMP): requirements.txt requirements-dev.txt pyproject.toml
 	@touch $(STAMP)
 
 train: $(STAMP)
-	$(BIN)/python tools/train.py --flagfile=$(RECIPE) --workdir=$(WORKDIR) \
+	$(BIN)/python tools/train.py --flagfile=$(RECIPE) --workdir=$(WORKDIR) --resume \
 		$(if $(DATA_DIR),--data_dir=$(DATA_DIR)) $(FLAGS)
 
 test: $(STAMP)
