@@ -14,6 +14,12 @@ __all__ = [
     "plan",
     "folder",
     "define_loading",
+    "define_measuring",
+    "load_dataset",
+    "dataset_options",
+    "one_of",
+    "refuse_beside",
+    "choices",
     "load_model",
     "load_images",
     "needed",
@@ -22,6 +28,7 @@ __all__ = [
 ]
 
 import dataclasses
+import functools
 import pathlib
 import re
 import sys
@@ -67,10 +74,7 @@ def define_training(arguments: list[recipe.Argument]) -> None:
     flags.DEFINE_enum("model", "glf", catalogue.names("model"), "The model.")
     flags.DEFINE_enum("dataset", "digits", catalogue.names("dataset"), "The data set.")
     flags.DEFINE_string("data_dir", None, "A folder that holds data sets.")
-    flags.DEFINE_string(
-        "cache_dir", str(dataset.Places.cache_dir), "For decoded copies of large sets."
-    )
-    flags.DEFINE_bool("download", False, "Let TensorFlow Datasets use the network.")
+    _define_places()
     flags.DEFINE_enum(
         "strategy",
         plan_lib.Plan.strategy,
@@ -96,6 +100,101 @@ def define_loading(arguments: list[recipe.Argument]) -> None:
         "checkpoint", "latest", ["latest", "best"], "Which of the run's checkpoints."
     )
     flags.DEFINE_string("data_dir", None, "Where data are; the run's own by default.")
+
+
+def define_measuring(arguments: list[recipe.Argument]) -> None:
+    """Defines the flags of a tool that loads a trained model, or a data set."""
+    define_loading(arguments)
+    _define_places()
+    flags.DEFINE_enum(
+        "dataset", None, catalogue.names("dataset"), "The data set; the run's own."
+    )
+    if name := _chosen(arguments, "dataset", default=""):
+        for option in catalogue.options("dataset", name).values():
+            _define(f"dataset.{option.name}", option)
+
+
+def load_dataset():
+    """Returns training set, test set and places: of the run, or of `--dataset`.
+
+    Raises:
+        InvalidValue: There is neither, or both.
+    """
+    from glf_tf.runs import restore
+
+    if FLAGS.workdir and FLAGS.dataset:
+        raise errors.InvalidValue(
+            "A run is measured against its own data set",
+            received=f"--workdir and --dataset={FLAGS.dataset}",
+            do="Leave --dataset out",
+        )
+    if FLAGS.workdir:
+        load = functools.partial(
+            restore.load_data, FLAGS.workdir, data_dir=FLAGS.data_dir
+        )
+        return load("train"), load("test"), _places()
+    needed("dataset")
+    spec = _spec("dataset", FLAGS.dataset)
+    found = catalogue.build("dataset", spec, places=_places())
+    return found.load("train"), found.load("test"), _places()
+
+
+def dataset_options() -> str:
+    """Returns the data set's options as text, such as "crop=160, size=64"."""
+    if FLAGS.workdir:
+        spec = folder().read()["dataset"]
+    else:
+        spec = _spec("dataset", needed("dataset"))
+    return ", ".join(f"{key}={spec[key]}" for key in spec if key != "name")
+
+
+def one_of(*names: str) -> str:
+    """Returns which one of some flags was given.
+
+    Raises:
+        InvalidValue: None was, or several.
+    """
+    given = [name for name in names if FLAGS[name].value]
+    if len(given) != 1:
+        raise errors.InvalidValue(
+            f"Exactly one of {', '.join('--' + name for name in names)} must be given",
+            received=", ".join("--" + name for name in given) or "none",
+            do="Pass one of them",
+        )
+    return given[0]
+
+
+def refuse_beside(name: str, others: Mapping[str, object]) -> None:
+    """Refuses flags that another flag decides.
+
+    Raises:
+        InvalidValue: There is one.
+    """
+    for other, value in others.items():
+        raise errors.InvalidValue(
+            f"--{name} decides --{other}",
+            received=f"--{name}={FLAGS[name].value} and --{other}={value}",
+            do="Leave one of the two out",
+        )
+
+
+def choices(name: str, *, known: Sequence[str]) -> list[str]:
+    """Returns the values of a list flag; "all" stands for all that are known.
+
+    Raises:
+        InvalidValue: One is not known, or there is none.
+    """
+    chosen = FLAGS[name].value
+    if chosen == ["all"]:
+        return list(known)
+    for value in chosen or [""]:
+        if value not in known:
+            raise errors.InvalidValue(
+                f"--{name} takes names with commas between",
+                received=f"{value!r}",
+                do=errors.suggestion(value, known),
+            )
+    return chosen
 
 
 def load_model():
@@ -180,11 +279,7 @@ def plan() -> plan_lib.Plan:
                 if kind != "dataset"
             },
         },
-        places=dataset.Places(
-            data_dir=FLAGS.data_dir and pathlib.Path(FLAGS.data_dir),
-            cache_dir=pathlib.Path(FLAGS.cache_dir),
-            download=FLAGS.download,
-        ),
+        places=_places(),
         training=_settings(options.Training),
         optimizers=_settings(options.Optimizers),
         reports=_settings(plan_lib.Reports),
@@ -213,6 +308,23 @@ def seed(text: str) -> tuple[int, int]:
             do="Use for instance --seed=3",
         )
     return (int(parts[0]), int(parts[1]) if len(parts) == 2 else 0)
+
+
+def _define_places() -> None:
+    flags.DEFINE_string(
+        "cache_dir",
+        str(dataset.Places.cache_dir),
+        "For decoded copies of large sets, classifiers and statistics.",
+    )
+    flags.DEFINE_bool("download", False, "Let downloads use the network.")
+
+
+def _places() -> dataset.Places:
+    return dataset.Places(
+        data_dir=FLAGS.data_dir and pathlib.Path(FLAGS.data_dir),
+        cache_dir=pathlib.Path(FLAGS.cache_dir),
+        download=FLAGS.download,
+    )
 
 
 def _parse(argv: list[str], *, define: Callable | None) -> list[str]:

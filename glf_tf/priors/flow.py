@@ -44,9 +44,10 @@ class FlowPrior(prior.AbstractNoisePrior):
         z = tf.cast(z, self.compute_dtype)
         return self.distribution(training=training).log_prob(z)
 
-    def forward(self, eps: tf.Tensor) -> tf.Tensor:
+    def forward(self, eps: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Returns the latents of noise, `[batch, latent_dim]`."""
-        return self.flow.bijector().forward(tf.cast(eps, self.compute_dtype))
+        eps = tf.cast(eps, self.compute_dtype)
+        return self.flow.bijector(training=training).forward(eps)
 
     def inverse(self, z: tf.Tensor) -> tf.Tensor:
         """Returns the noise of latents, `[batch, latent_dim]`."""

@@ -46,7 +46,7 @@ class AbstractNoisePrior(AbstractPrior):
     """A prior that is an invertible map of standard normal noise."""
 
     @abc.abstractmethod
-    def forward(self, eps: tf.Tensor) -> tf.Tensor:
+    def forward(self, eps: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Returns the latents of noise, `[batch, latent_dim]`."""
 
     @abc.abstractmethod

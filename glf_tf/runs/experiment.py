@@ -14,10 +14,11 @@ import tensorflow as tf
 
 from glf_tf import catalogue, errors, export
 from glf_tf.data import image_set, pipeline
+from glf_tf.metrics import reference
 from glf_tf.models import model as model_lib
+from glf_tf.runs import extractor, progress, reports
 from glf_tf.runs import folder as folder_lib
 from glf_tf.runs import plan as plan_lib
-from glf_tf.runs import progress, reports
 from glf_tf.training import actions, checkpoints, loop, optimizers, summaries
 
 
@@ -94,6 +95,7 @@ class _Session:
         test: image_set.ImageSet,
     ):
         self._plan, self._folder = plan, folder
+        self._data, self._test = data, test
         self._optimizers = optimizers.make(
             model.stages(),
             options=plan.optimizers,
@@ -149,10 +151,17 @@ class _Session:
         validation = reports.Validation(
             actions.Every(epochs=often.validate_every), **shown
         )
+        quality = reports.SampleQuality(
+            actions.Every(epochs=often.evaluate_every),
+            model=model,
+            real=self._reference,
+            metric=often.evaluate_metric,
+            writer=writer,
+        )
         self._saving = reports.Saving(
             actions.Every(epochs=often.save_every),
             store=self._store,
-            validation=validation,
+            measures=[validation, quality],
             best_by=often.best_by,
         )
         drawing = actions.Every(epochs=often.draw_every)
@@ -163,6 +172,7 @@ class _Session:
             reports.Scalars(every_epoch, prefix="epoch", **scalars),
             self._progress,
             validation,
+            quality,
             reports.Pictures(
                 drawing,
                 folder=self._folder.pictures,
@@ -173,6 +183,22 @@ class _Session:
             # Last, so that what is saved is the others' state after they ran.
             self._saving,
         ]
+
+    def _reference(self) -> reference.Reference:
+        """Returns the real images that samples are compared with while training."""
+        asked, cache_dir = self._plan.reports, self._plan.places.cache_dir
+        return reference.Reference(
+            self._test.images[: asked.evaluate_samples],
+            extractor=extractor.make(
+                asked.extractor,
+                train=self._data,
+                test=self._test,
+                places=self._plan.places,
+                inception_graph=asked.inception_graph,
+            ),
+            split="test",
+            cache_dir=cache_dir / "statistics",
+        )
 
     def _with_evidence(self, error: loop.NonFinite) -> errors.Diverged:
         """Writes the offending batch, and returns an error that names it."""
@@ -240,6 +266,7 @@ def _check_plan(
     plan: plan_lib.Plan, *, model: model_lib.GenerativeModel, data: image_set.ImageSet
 ) -> None:
     """Checks what takes model and data to know, before anything is written."""
+    reports.check_metric(plan.reports.evaluate_metric)
     pipeline.steps_per_epoch(len(data), batch_size=plan.training.batch_size)
     updating = [stage for stage in model.stages() if stage.updates]
     plan.training.check(stage.name for stage in updating)

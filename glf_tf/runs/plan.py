@@ -21,7 +21,13 @@ class Reports:
         draw_every: Epochs between pictures and histograms.
         save_every: Epochs between checkpoints.
         keep_checkpoints: How many of the newest to keep.
-        best_by: The test scalar whose least value marks the best checkpoint.
+        best_by: The scalar of the test set whose least value marks the best checkpoint;
+            one of a metric is called "evaluation/fd".
+        evaluate_every: Epochs between measures of samples.
+        evaluate_metric: What is measured: fd, kid, prd or precision_recall.
+        evaluate_samples: How many samples, against as many test images.
+        extractor: What makes features: "classifier" or "inception".
+        inception_graph: Where the 2015 graph is; "" to look in the cache.
     """
 
     log_every: int = 100
@@ -30,13 +36,24 @@ class Reports:
     save_every: int = 1
     keep_checkpoints: int = 3
     best_by: str = "test/reconstruction"
+    evaluate_every: int = 0
+    evaluate_metric: str = "fd"
+    evaluate_samples: int = 2000
+    extractor: str = "classifier"
+    inception_graph: str = ""
 
     def __post_init__(self):
-        """Checks the intervals.
+        """Checks the intervals, and that the best can be told.
 
         Raises:
-            InvalidValue: One is negative.
+            InvalidValue: One is negative, or nothing would measure `best_by`.
         """
+        if self.best_by.startswith("evaluation/") and not self.evaluate_every:
+            raise errors.InvalidValue(
+                "The best checkpoint is told by a scalar that is measured",
+                received=f"best_by={self.best_by} and evaluate_every=0",
+                do="Set --evaluate_every, or another --best_by",
+            )
         for name, value in dataclasses.asdict(self).items():
             if name.endswith("_every") and value < 0:
                 raise errors.InvalidValue(

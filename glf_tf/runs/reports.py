@@ -1,15 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Actions that write scalars, pictures, histograms and checkpoints while training."""
 
-__all__ = ["Scalars", "Validation", "Pictures", "Histograms", "Saving"]
+__all__ = [
+    "Scalars",
+    "Validation",
+    "SampleQuality",
+    "Pictures",
+    "Histograms",
+    "Saving",
+]
 
+import functools
 import pathlib
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from glf_tf import errors
 from glf_tf.data import image_set, pipeline
+from glf_tf.metrics import images, reference, suite, vectors
 from glf_tf.models import autoencoder, stages
 from glf_tf.models import model as model_lib
 from glf_tf.priors import prior as prior_lib
@@ -142,6 +153,73 @@ class Validation(actions.AbstractAction):
         self.latest = dict(state["latest"])
 
 
+class SampleQuality(actions.AbstractAction):
+    """Writes a metric of a few samples against as many test images.
+
+    Attributes:
+        latest: The numbers of the last time, by name.
+    """
+
+    def __init__(
+        self,
+        every: actions.Every,
+        *,
+        model: model_lib.GenerativeModel,
+        real: Callable[[], reference.Reference],
+        metric: str,
+        writer: summaries.Summaries,
+    ):
+        """Initializes the action.
+
+        Args:
+            every: The interval.
+            model: The model.
+            real: Makes the real images' reference when it is first needed.
+            metric: A key of `suite.METRICS`.
+            writer: Where to.
+        """
+        super().__init__(every)
+        self._model, self._metric, self._writer = model, metric, writer
+        self._real = functools.cache(real)
+        self.latest: dict[str, float] = {}
+
+    def run(self, moment):
+        """Draws the same noise each time, so that progress shows."""
+        real = self._real()
+        drawn = sample.sample(self._model, len(real), seed=0)
+        samples = np.concatenate(
+            [real.extractor(images.round_to_uint8(some)) for some in drawn]
+        )
+        with warnings.catch_warnings():
+            # Few samples are the point here.
+            warnings.simplefilter("ignore", vectors.SmallSampleWarning)
+            found = suite.compute([self._metric], samples=samples, real=real, seed=0)
+        self.latest = {f"evaluation/{key}": value for key, value in found.items()}
+        self._writer.scalars(self.latest, step=moment.global_step)
+
+    def get_state(self):
+        """Returns the numbers of the last time."""
+        return {"latest": self.latest}
+
+    def set_state(self, state):
+        """Takes them over."""
+        self.latest = dict(state["latest"])
+
+
+def check_metric(metric: str) -> None:
+    """Checks the name of a metric of samples.
+
+    Raises:
+        InvalidValue: There is no such metric.
+    """
+    if metric not in suite.METRICS:
+        raise errors.InvalidValue(
+            "The metric must be one that is measured on samples",
+            received=f"evaluate_metric={metric}",
+            do=errors.suggestion(metric, suite.METRICS),
+        )
+
+
 class Pictures(actions.AbstractAction):
     """Draws samples, reconstructions and interpolations."""
 
@@ -248,7 +326,7 @@ class Saving(actions.AbstractAction):
         every: actions.Every,
         *,
         store: checkpoints.Checkpoints,
-        validation: Validation,
+        measures: Sequence[Validation | SampleQuality],
         best_by: str,
     ):
         """Initializes the action; set `get_loop_state` before it runs.
@@ -256,17 +334,18 @@ class Saving(actions.AbstractAction):
         Args:
             every: The interval.
             store: Where to.
-            validation: Whose scalars decide.
+            measures: Whose scalars decide.
             best_by: Name of the scalar, smaller is better; "" for none.
         """
         super().__init__(every)
-        self._store, self._validation, self._best_by = store, validation, best_by
+        self._store, self._measures, self._best_by = store, tuple(measures), best_by
         self._best = float("inf")
         self.get_loop_state: Callable[[], dict] = dict
 
     def run(self, moment):
         """Saves."""
-        score = self._validation.latest.get(self._best_by, float("inf"))
+        latest = {k: v for one in self._measures for k, v in one.latest.items()}
+        score = latest.get(self._best_by, float("inf"))
         is_best = score < self._best
         self._best = min(self._best, score)
         state = self.get_loop_state()

@@ -17,7 +17,7 @@ ROWS = (
     {"flows", "objectives"},
     {"priors"},
     {"models"},
-    {"metrics", "tasks", "training", "export"},
+    {"export", "metrics", "tasks", "training"},
     {"runs"},
     {"cli"},
     {"tools"},

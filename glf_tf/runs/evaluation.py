@@ -1,0 +1,324 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measures samples, reconstructions and real images under one protocol."""
+
+__all__ = ["METRICS", "Settings", "Evaluation", "log", "table"]
+
+import dataclasses
+import warnings
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+import tqdm
+
+from glf_tf import errors, types
+from glf_tf.data import image_set
+from glf_tf.metrics import (
+    features,
+    likelihood,
+    memorization,
+    protocol,
+    reconstruction,
+    reference,
+    suite,
+    vectors,
+)
+from glf_tf.metrics import images as image_lib
+from glf_tf.models import autoencoder
+from glf_tf.models import model as model_lib
+from glf_tf.runs import folder as folder_lib
+from glf_tf.runs import subjects
+from glf_tf.training import summaries
+
+METRICS = (
+    *suite.METRICS,
+    "floor",
+    "reconstruction_fd",
+    "reconstruction",
+    "nll",
+    "copies",
+)
+"""What can be asked for: the suite's measures of samples, and
+
+floor              the same Frechet distance, of real images of the other split
+reconstruction_fd  of reconstructions: what no prior can beat
+reconstruction     squared error of test images
+nll                of the test images' latents, in nats
+copies             how near samples come to training images
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The protocol that is asked for.
+
+    Attributes:
+        samples: Images a trial.
+        reference_split: "train" or "test".
+        references: How many real images; None for all.
+        trials: Independent draws.
+        rounded: Whether samples are rounded to uint8.
+        seed: Of samples, subsets and clusterings.
+        crop: How the real images were cropped and resized, for the record.
+        preset: Name of the preset that these are, for the record.
+    """
+
+    samples: int = 10_000
+    reference_split: str = "test"
+    references: int | None = None
+    trials: int = 1
+    rounded: bool = True
+    seed: int = 0
+    crop: str = ""
+    preset: str = ""
+
+    @classmethod
+    def of_preset(cls, name: str, **others) -> "Settings":
+        """Returns the settings of a named preset.
+
+        Raises:
+            InvalidValue: There is none of that name.
+        """
+        chosen = dataclasses.asdict(protocol.preset(name))
+        return cls(**chosen, preset=name, **others)
+
+
+class Evaluation:
+    """Measures images against one data set, with one extractor."""
+
+    def __init__(
+        self,
+        *,
+        train: image_set.ImageSet,
+        test: image_set.ImageSet,
+        extractor: features.AbstractExtractor,
+        settings: Settings,
+        cache_dir=None,
+    ):
+        """Initializes the evaluation.
+
+        Args:
+            train: The training images.
+            test: The test images.
+            extractor: What makes features.
+            settings: The protocol.
+            cache_dir: Where statistics of real images are kept; None for nowhere.
+        """
+        self._train, self._test, self._settings = train, test, settings
+        self._extractor = extractor
+        split = train if settings.reference_split == "train" else test
+        self._reference = reference.Reference(
+            split.images[: settings.references],
+            extractor=extractor,
+            split=settings.reference_split,
+            cache_dir=cache_dir,
+        )
+
+    def samples(
+        self, subject: subjects.AbstractSubject, *, metrics: Sequence[str]
+    ) -> list[protocol.Measurement]:
+        """Measures samples with some of the suite's metrics, and "copies".
+
+        Raises:
+            InvalidValue: Sizes differ from the data's, or there are too few samples.
+        """
+        self._check(subject)
+        found = []
+        if in_suite := [metric for metric in metrics if metric in suite.METRICS]:
+            found += self._measure(subject, metrics=in_suite)
+        if "copies" in metrics:
+            found += self._copies(subject)
+        return found
+
+    def floor(self) -> list[protocol.Measurement]:
+        """Measures real images of the other split: what a perfect model would get."""
+        is_test = self._settings.reference_split == "test"
+        other = self._train if is_test else self._test
+        subject = subjects.GivenImages(other.images, name=f"real {other.split} images")
+        return self._measure(subject, metrics=["fd"])
+
+    def model(
+        self, model: model_lib.GenerativeModel, *, metrics: Sequence[str]
+    ) -> list[protocol.Measurement]:
+        """Measures reconstructions and likelihood, for those asked for that there are.
+
+        Raises:
+            Unsupported: The model has no encoder.
+        """
+        wanted = {
+            "reconstruction_fd": self._reconstruction_fd,
+            "reconstruction": self._reconstruction,
+            "nll": self._nll,
+        }
+        chosen = [wanted[metric] for metric in metrics if metric in wanted]
+        return [one for measure in chosen for one in measure(model)]
+
+    def _measure(
+        self, subject: subjects.AbstractSubject, *, metrics: Sequence[str]
+    ) -> list[protocol.Measurement]:
+        count = self._count(subject)
+        with warnings.catch_warnings():
+            # The same text is in the measurement's notes.
+            warnings.simplefilter("ignore", vectors.SmallSampleWarning)
+            return suite.measure(
+                metrics,
+                draw=lambda seed: self._features(subject, count=count, seed=seed),
+                real=self._reference,
+                settings=self._protocol(subject, count=count),
+            )
+
+    def _features(
+        self, subject: subjects.AbstractSubject, *, count: int, seed: types.Seed
+    ) -> np.ndarray:
+        images = self._images(subject, count=count, seed=seed)
+        total = -(-count // subjects.CHUNK)
+        bar = tqdm.tqdm(images, desc=subject.name, total=total, disable=None)
+        return np.concatenate([self._extractor(image) for image in bar])
+
+    def _images(
+        self, subject: subjects.AbstractSubject, *, count: int, seed: types.Seed
+    ) -> Iterator[np.ndarray]:
+        for images in subject.draw(count, seed=seed):
+            if self._settings.rounded:
+                yield image_lib.round_to_uint8(images)
+            else:
+                yield image_lib.to_unit(images, name=subject.name)
+
+    def _copies(self, subject: subjects.AbstractSubject) -> list[protocol.Measurement]:
+        count, seed = self._count(subject), self._settings.seed
+        found = memorization.check(
+            np.concatenate(list(self._images(subject, count=count, seed=seed))),
+            train=self._train.images,
+            test=self._test.images,
+            seed=seed,
+        )
+        return self._plain(found.summary(), subject=subject, space="pixels")
+
+    def _reconstruction_fd(self, model) -> list[protocol.Measurement]:
+        return self._measure(self._reconstructions(model), metrics=["fd"])
+
+    def _reconstruction(self, model) -> list[protocol.Measurement]:
+        subject = self._reconstructions(model)
+        drawn = np.concatenate(list(subject.draw(subject.most, seed=0)))
+        error = reconstruction.squared_error(self._test.images, reconstructions=drawn)
+        numbers = {
+            "reconstruction_per_image": error.per_image_unit,
+            "reconstruction_per_pixel": error.per_pixel_unit,
+            "reconstruction_per_pixel_symmetric": error.per_pixel_symmetric,
+        }
+        return self._plain(numbers, subject=subject, space="pixels")
+
+    def _nll(self, model) -> list[protocol.Measurement]:
+        subject = self._reconstructions(model)
+        images = np.float32(self._test.images) / 255.0
+        log_prob = tf.function(lambda x: model.log_prob(model.encode(x)))
+        parts = [
+            log_prob(images[start : start + subjects.CHUNK])
+            for start in range(0, len(images), subjects.CHUNK)
+        ]
+        found = likelihood.negative_log_likelihood(
+            np.concatenate(parts), dim=model.latent_dim
+        )
+        return self._plain({"nll": found.nats}, subject=subject, space="latents")
+
+    def _reconstructions(self, model) -> subjects.Reconstructions:
+        if not isinstance(model, autoencoder.AbstractAutoencoder):
+            raise errors.Unsupported(
+                "Reconstructions are those of a model with an encoder",
+                received=type(model).__name__,
+                do="Leave reconstruction, reconstruction_fd and nll out of --metrics",
+            )
+        return subjects.Reconstructions(model, self._test.images)
+
+    def _plain(
+        self, numbers: dict, *, subject: subjects.AbstractSubject, space: str
+    ) -> list[protocol.Measurement]:
+        """Returns measurements of one trial that no extractor took part in."""
+        count = self._count(subject)
+        settings = dataclasses.replace(
+            self._protocol(subject, count=count),
+            extractor=space,
+            extractor_checksum="",
+            trials=1,
+        )
+        return [
+            protocol.Measurement(
+                metric=key,
+                title=key.replace("_", " "),
+                values=(float(value),),
+                protocol=settings,
+            )
+            for key, value in numbers.items()
+        ]
+
+    def _protocol(
+        self, subject: subjects.AbstractSubject, *, count: int
+    ) -> protocol.Protocol:
+        asked = self._settings
+        return protocol.Protocol(
+            **self._reference.identity,
+            subject=subject.name,
+            dataset=self._test.name,
+            samples=count,
+            # Reconstructions are the same in every trial.
+            trials=1 if subject.name == "reconstructions" else asked.trials,
+            rounded=asked.rounded,
+            crop=asked.crop,
+            sampling=subject.sampling,
+            seed=asked.seed,
+            preset=asked.preset,
+        )
+
+    def _count(self, subject: subjects.AbstractSubject) -> int:
+        most = subject.most or self._settings.samples
+        return min(self._settings.samples, most)
+
+    def _check(self, subject: subjects.AbstractSubject) -> None:
+        """Looks at the first two images, before time is spent on the others."""
+        first = next(iter(subject.draw(min(2, subject.most or 2), seed=0)))
+        if first.shape[1:] != self._test.image_shape:
+            raise errors.InvalidValue(
+                "Samples must have the shape of the data they are compared with",
+                received=f"{first.shape[1:]} against {self._test.image_shape} of "
+                f"{self._test.name}",
+                do="Resize them, or choose another --dataset",
+            )
+        if self._count(subject) < 2:
+            raise errors.InvalidValue(
+                "A distance needs at least 2 samples",
+                received=f"{self._count(subject)}",
+                do="Pass more samples",
+            )
+
+
+def log(
+    folder: folder_lib.Folder, measurements: Sequence[protocol.Measurement]
+) -> None:
+    """Writes means to a run's TensorBoard, at the step of its newest checkpoint."""
+    step = int(sorted(folder.checkpoints.glob("step_*"))[-1].name.split("_")[1])
+    values = {
+        f"evaluation/{one.title}/{one.protocol.subject}": one.mean
+        for one in measurements
+    }
+    summaries.Summaries(folder.path).scalars(values, step=step)
+
+
+def table(measurements: Sequence[protocol.Measurement]) -> str:
+    """Returns measurements as a table for people."""
+    rows = [
+        (
+            one.title,
+            f"{one.mean:.4g}" + ("" if one.std is None else f" ± {one.std:.2g}"),
+            one.protocol.subject + ("" if one.protocol.sampling == "plain" else "*"),
+            f"{one.protocol.samples:,} against {one.protocol.references:,} "
+            f"{one.protocol.reference_split}",
+        )
+        for one in measurements
+    ]
+    head = ("measure", "value", "of", "images")
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in [head, *rows]]
+    notes = sorted({note for one in measurements for note in one.notes})
+    if any(one.protocol.sampling == "authors" for one in measurements):
+        notes.append("* sampled as the GLF authors' script does")
+    return "\n".join(lines + notes)

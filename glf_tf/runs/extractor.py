@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes the feature extractor that a name stands for."""
+
+__all__ = ["NAMES", "make"]
+
+import pathlib
+
+from glf_tf import errors
+from glf_tf.data import dataset, image_set
+from glf_tf.metrics import classifier, features, inception
+
+NAMES = ("classifier", "inception")
+
+
+def make(
+    name: str,
+    *,
+    train: image_set.ImageSet,
+    test: image_set.ImageSet,
+    places: dataset.Places,
+    inception_graph: str = "",
+) -> features.AbstractExtractor:
+    """Returns a feature extractor.
+
+    Args:
+        name: "classifier", trained on the set's labels and cached, or "inception".
+        train: The training images, with labels for the classifier.
+        test: The test images, likewise.
+        places: Where to cache, and whether the network may be used.
+        inception_graph: Where the 2015 graph is; "" to look in the cache.
+
+    Raises:
+        InvalidValue: There is no such extractor.
+        Unsupported: The set has no labels to train the classifier on.
+        NotFound: The graph is nowhere.
+    """
+    if name == "inception":
+        graph = pathlib.Path(inception_graph).expanduser() if inception_graph else None
+        return inception.Inception(
+            graph or inception.find_graph(places.cache_dir, download=places.download)
+        )
+    if name != "classifier":
+        raise errors.InvalidValue(
+            "The extractor must be one that the library has",
+            received=f"extractor={name!r}",
+            do=errors.suggestion(name, NAMES),
+        )
+    if train.labels is None or test.labels is None:
+        raise errors.Unsupported(
+            "The classifier is trained on a data set's labels",
+            received=f"{train.name}, which has none",
+            do="Use --extractor=inception",
+        )
+    return classifier.load_or_fit(
+        places.cache_dir / "classifiers",
+        dataset=train.name,
+        train=(train.images, train.labels),
+        test=(test.images, test.labels),
+    )

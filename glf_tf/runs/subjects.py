@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be measured: anything that draws images from a seed."""
+
+__all__ = [
+    "AbstractSubject",
+    "ModelSamples",
+    "NormalLatents",
+    "SavedModelSamples",
+    "GivenImages",
+    "Reconstructions",
+    "read_images",
+]
+
+import abc
+import pathlib
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image, UnidentifiedImageError
+
+from glf_tf import errors, seeds, types
+from glf_tf.models import model as model_lib
+from glf_tf.tasks import authors, reconstruct, sample
+
+CHUNK = 500
+"""Images at a time."""
+
+
+class AbstractSubject(abc.ABC):
+    """Something that draws images.
+
+    Attributes:
+        name: What a protocol calls it, such as "samples".
+        most: How many images it can give, None for any number.
+        sampling: "plain", or "authors"; see `tasks.authors`.
+    """
+
+    name = "samples"
+    most: int | None = None
+    sampling: Literal["plain", "authors"] = "plain"
+
+    @abc.abstractmethod
+    def draw(self, count: int, *, seed: types.Seed) -> Iterator[np.ndarray]:
+        """Yields `count` images in all, `[some, height, width, channels]`."""
+
+
+class ModelSamples(AbstractSubject):
+    """Samples of a model."""
+
+    def __init__(
+        self,
+        model: model_lib.GenerativeModel,
+        *,
+        sampling: Literal["plain", "authors"] = "plain",
+        temperature: float = 1.0,
+    ):
+        """Initializes the subject.
+
+        Args:
+            model: The model.
+            sampling: "plain", or "authors" for the habits of the GLF authors' script.
+            temperature: Factor on the noise.
+        """
+        self._model, self.sampling, self._temperature = model, sampling, temperature
+
+    def draw(self, count, *, seed):
+        """Yields samples."""
+        function = sample.sample if self.sampling == "plain" else authors.sample
+        return function(self._model, count, seed=seed, temperature=self._temperature)
+
+
+class NormalLatents(AbstractSubject):
+    """Decoded latents that no learned prior took part in: what the prior is worth.
+
+    They are drawn from N(0, I), as in a figure of the GLF slides, or from the normal
+    distribution with the mean and covariance of the codes of real images.
+    """
+
+    def __init__(
+        self,
+        model: model_lib.GenerativeModel,
+        *,
+        fitted_to: np.ndarray | None = None,
+        temperature: float = 1.0,
+    ):
+        """Initializes the subject.
+
+        Args:
+            model: A model with an encoder.
+            fitted_to: uint8 images whose codes are fitted; None for N(0, I).
+            temperature: Factor on the noise.
+        """
+        self._model = reconstruct.as_autoencoder(model)
+        self._temperature = temperature
+        self.name = "decoded N(0, I)" if fitted_to is None else "decoded fitted normal"
+        dim = self._model.latent_dim
+        self._mean, self._root = np.zeros(dim), np.eye(dim)
+        if fitted_to is not None:
+            codes = np.concatenate(list(self._codes(fitted_to))).astype(np.float64)
+            self._mean = codes.mean(axis=0)
+            # Jitter: an unused latent has no variance, and no Cholesky factor.
+            covariance = np.cov(codes, rowvar=False) + 1e-9 * np.eye(dim)
+            self._root = np.linalg.cholesky(covariance)
+
+    def draw(self, count, *, seed):
+        """Yields decoded latents."""
+        decode = tf.function(self._model.decode, reduce_retracing=True)
+        for chunk in range(-(-count // CHUNK)):
+            size = [min(CHUNK, count - chunk * CHUNK), len(self._mean)]
+            noise = tf.random.stateless_normal(size, seed=seeds.fold(seed, chunk))
+            z = self._mean + self._temperature * noise.numpy() @ self._root.T
+            yield decode(np.float32(z)).numpy()
+
+    def _codes(self, images: np.ndarray) -> Iterator[np.ndarray]:
+        encode = tf.function(self._model.encode, reduce_retracing=True)
+        for start in range(0, len(images), CHUNK):
+            yield encode(np.float32(images[start : start + CHUNK]) / 255.0).numpy()
+
+
+class SavedModelSamples(AbstractSubject):
+    """Samples of a SavedModel with the signature `sample`."""
+
+    def __init__(self, folder: pathlib.Path, *, temperature: float = 1.0):
+        """Loads the SavedModel.
+
+        Args:
+            folder: Where it is.
+            temperature: Factor on the noise.
+
+        Raises:
+            NotFound: There is none.
+            Unsupported: It has no signature `sample`.
+        """
+        if not (folder / "saved_model.pb").exists():
+            raise errors.NotFound(
+                "A SavedModel's folder holds saved_model.pb",
+                received=f"--saved_model={folder}",
+                do="Pass the folder that tools/export.py wrote",
+            )
+        # The root must be kept: its variables go when it does.
+        self._root = tf.saved_model.load(str(folder))
+        if "sample" not in self._root.signatures:
+            raise errors.Unsupported(
+                "A SavedModel is measured through its signature `sample`",
+                received=f"{sorted(self._root.signatures)} in {folder}",
+                do="Export the model with tools/export.py",
+            )
+        self._temperature = tf.constant(temperature)
+
+    def draw(self, count, *, seed):
+        """Yields samples, with the seeds of `tasks.sample`."""
+        for chunk in range(-(-count // CHUNK)):
+            yield self._root.signatures["sample"](
+                num_samples=tf.constant(min(CHUNK, count - chunk * CHUNK)),
+                seed=seeds.fold(seed, chunk) if chunk else seeds.make(seed),
+                temperature=self._temperature,
+            )["image"].numpy()
+
+
+class GivenImages(AbstractSubject):
+    """Images that exist, of which a trial takes a random part."""
+
+    def __init__(self, images: np.ndarray, *, name: str = "samples"):
+        """Initializes the subject.
+
+        Args:
+            images: `[size, height, width, channels]`.
+            name: What a protocol calls them.
+        """
+        self._images, self.name, self.most = images, name, len(images)
+
+    def draw(self, count, *, seed):
+        """Yields images, none of them twice."""
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(len(self._images)), seed=seeds.make(seed)
+        ).numpy()[:count]
+        for start in range(0, count, CHUNK):
+            yield self._images[np.sort(order[start : start + CHUNK])]
+
+
+class Reconstructions(AbstractSubject):
+    """Reconstructions of real images, in their order."""
+
+    name = "reconstructions"
+
+    def __init__(self, model: model_lib.GenerativeModel, images: np.ndarray):
+        """Initializes the subject.
+
+        Args:
+            model: A model with an encoder.
+            images: uint8 `[size, height, width, channels]`.
+        """
+        self._model, self._images, self.most = model, images, len(images)
+
+    def draw(self, count, *, seed):
+        """Yields the reconstructions of the first images."""
+        del seed  # nothing is drawn
+        for start in range(0, count, CHUNK):
+            images = self._images[start : min(start + CHUNK, count)]
+            yield reconstruct.reconstruct(self._model, np.float32(images) / 255.0)
+
+
+def read_images(path: pathlib.Path) -> np.ndarray:
+    """Returns a user's images: an array `NAME.npy`, or a folder of pictures.
+
+    Raises:
+        NotFound: There is no such file, or no picture in the folder.
+        InvalidValue: A picture cannot be read, or sizes differ.
+    """
+    if path.suffix == ".npy" and path.is_file():
+        return np.load(path, mmap_mode="r")
+    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in _ENDINGS)
+    if not files:
+        raise errors.NotFound(
+            "Samples are an array NAME.npy or a folder of PNG or JPEG pictures",
+            received=f"--samples={path}, with no picture in it",
+            do="Check the path",
+        )
+    images = [_read_picture(file) for file in files]
+    shapes = {image.shape for image in images}
+    if len(shapes) > 1:
+        raise errors.InvalidValue(
+            "All samples must have one size and number of channels",
+            received=f"{sorted(shapes)[:3]} in {path}",
+            do="Convert them to one size",
+        )
+    return np.stack(images)
+
+
+_ENDINGS = (".png", ".jpg", ".jpeg")
+
+
+def _read_picture(file: pathlib.Path) -> np.ndarray:
+    try:
+        with Image.open(file) as picture:
+            is_grey = picture.mode in ("1", "L", "I", "I;16")
+            image = np.asarray(picture.convert("L" if is_grey else "RGB"))
+    except (OSError, UnidentifiedImageError) as error:
+        raise errors.InvalidValue(
+            "Every picture must be readable",
+            received=f"{file} ({error})",
+            do="Remove or replace it",
+        ) from error
+    return image[..., None] if image.ndim == 2 else image

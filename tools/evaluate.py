@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measures the samples of a trained model, a SavedModel, or anyone's images.
+
+    python tools/evaluate.py --workdir=runs/glf/digits --num_samples=300 --trials=3
+    python tools/evaluate.py --saved_model=DIR --dataset=mnist --data_dir=DIR \
+        --preset=glf_paper
+    python tools/evaluate.py --samples=FOLDER_OR_NPY --dataset=mnist --data_dir=DIR
+
+Prints JSON (or writes it to `--out`), with a table on standard error; the means also go
+to the run's TensorBoard. `--preset` sets counts, trials and references as a paper has
+them. The extractor `classifier` is trained on the data's labels and cached: its
+distances carry its name and compare models on that data set alone. `inception` is the
+2015 graph, whose distance is the FID.
+"""
+
+import pathlib
+import sys
+
+from absl import flags
+
+from glf_tf import cli
+
+_SAVED_MODEL = flags.DEFINE_string("saved_model", None, "A SavedModel's folder.")
+_SAMPLES = flags.DEFINE_string("samples", None, "NAME.npy, or a folder of pictures.")
+_METRICS = flags.DEFINE_list(
+    "metrics",
+    ["fd", "kid", "precision_recall", "prd"],
+    "fd, fd_infinity, kid, prd, precision_recall, floor, reconstruction_fd, "
+    "reconstruction, nll, copies; or all.",
+)
+_PRESET = flags.DEFINE_enum("preset", None, ["glf_paper", "lfbm"], "A paper's counts.")
+_COUNT = flags.DEFINE_integer("num_samples", None, "Images a trial.", lower_bound=2)
+_TRIALS = flags.DEFINE_integer("trials", None, "Independent draws.", lower_bound=1)
+_SPLIT = flags.DEFINE_enum("reference_split", None, ["train", "test"], "Real images.")
+_ROUNDED = flags.DEFINE_bool("rounded", None, "Round samples to uint8.")
+_SAMPLING = flags.DEFINE_enum(
+    "sampling", "plain", ["plain", "authors"], "Or the GLF authors' habits."
+)
+_LATENTS = flags.DEFINE_enum(
+    "latents",
+    "prior",
+    ["prior", "fitted_normal", "standard_normal"],
+    "Whence latents come: the model's prior, or what it is compared with.",
+)
+_TEMPERATURE = flags.DEFINE_float("temperature", 1.0, "Factor on the noise.")
+_SEED = flags.DEFINE_integer("seed", 0, "Of samples, subsets and clusterings.")
+_EXTRACTOR = flags.DEFINE_enum(
+    "extractor", "classifier", ["classifier", "inception"], "What makes features."
+)
+_GRAPH = flags.DEFINE_string("inception_graph", "", "Where the 2015 graph is.")
+_OUT = flags.DEFINE_string("out", None, "Where JSON goes; standard output without it.")
+
+
+def main() -> None:
+    """Reads the flags, measures, writes."""
+    source = cli.one_of("workdir", "saved_model", "samples")
+
+    from glf_tf.metrics import protocol
+    from glf_tf.runs import evaluation
+
+    metrics = cli.choices("metrics", known=evaluation.METRICS)
+    train, test, places = cli.load_dataset()
+    measuring = evaluation.Evaluation(
+        train=train,
+        test=test,
+        extractor=_extractor(train, test, places),
+        settings=_settings(),
+        cache_dir=places.cache_dir / "statistics",
+    )
+    subject, model = _subject(source, train)
+    found = measuring.samples(subject, metrics=metrics)
+    if "floor" in metrics:
+        found += measuring.floor()
+    if model is not None:
+        found += measuring.model(model, metrics=metrics)
+
+    print(evaluation.table(found), file=sys.stderr)
+    if source == "workdir":
+        evaluation.log(cli.folder(), found)
+    if _OUT.value:
+        pathlib.Path(_OUT.value).write_text(protocol.to_json(found) + "\n")
+    else:
+        print(protocol.to_json(found))
+
+
+def _settings():
+    """Returns the preset, or the flags that were given."""
+    from glf_tf.runs import evaluation
+
+    given = {
+        "num_samples": _COUNT.value,
+        "trials": _TRIALS.value,
+        "reference_split": _SPLIT.value,
+        "rounded": _ROUNDED.value,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    common = {"seed": _SEED.value, "crop": cli.dataset_options()}
+    if _PRESET.value:
+        cli.refuse_beside("preset", given)
+        return evaluation.Settings.of_preset(_PRESET.value, **common)
+    if "num_samples" in given:
+        given["samples"] = given.pop("num_samples")
+    return evaluation.Settings(**given, **common)
+
+
+def _extractor(train, test, places):
+    from glf_tf.runs import extractor
+
+    return extractor.make(
+        _EXTRACTOR.value,
+        train=train,
+        test=test,
+        places=places,
+        inception_graph=_GRAPH.value,
+    )
+
+
+def _subject(source: str, train):
+    """Returns what is measured, and the model where there is one."""
+    from glf_tf.runs import subjects
+
+    how = {"temperature": _TEMPERATURE.value}
+    if source == "workdir":
+        model = cli.load_model()
+        if _LATENTS.value != "prior":
+            fitted_to = train.images if _LATENTS.value == "fitted_normal" else None
+            return subjects.NormalLatents(model, fitted_to=fitted_to, **how), model
+        return subjects.ModelSamples(model, sampling=_SAMPLING.value, **how), model
+    for flag, default in (("sampling", "plain"), ("latents", "prior")):
+        if cli.FLAGS[flag].value != default:
+            cli.refuse_beside(flag, {source: cli.FLAGS[source].value})
+    if source == "saved_model":
+        path = pathlib.Path(_SAVED_MODEL.value)
+        return subjects.SavedModelSamples(path, **how), None
+    images = subjects.read_images(pathlib.Path(_SAMPLES.value))
+    return subjects.GivenImages(images), None
+
+
+if __name__ == "__main__":
+    cli.run(main, define=cli.define_measuring)
