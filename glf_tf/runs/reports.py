@@ -55,6 +55,11 @@ class Scalars(actions.AbstractAction):
         self._averages = actions.Averages()
         self._seconds, self._step = 0.0, None
 
+    @property
+    def name(self):
+        """What its state is saved under."""
+        return f"Scalars-{self._prefix}"
+
     def observe(self, result, moment):
         """Adds the steps of a call."""
         self._averages.add(result)

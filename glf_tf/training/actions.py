@@ -71,6 +71,11 @@ class AbstractAction(abc.ABC):
     def __init__(self, every: Every):
         self.every = every
 
+    @property
+    def name(self) -> str:
+        """What its state is saved under; unique in a run."""
+        return type(self).__name__
+
     def observe(self, result: step_lib.Result, moment: Moment) -> None:
         """Is called after each call of the training function."""
         del result, moment

@@ -92,15 +92,19 @@ class Loop:
             "stage": self._stage_index,
             "step": self._step,
             "global_step": self._global_step,
-            "actions": [action.get_state() for action in self._actions],
+            "actions": {one.name: one.get_state() for one in self._actions},
         }
 
     def set_state(self, state: Mapping) -> None:
-        """Goes to a position, with the actions as they were there."""
+        """Goes to a position, with the actions as they were there.
+
+        An action that was not there begins anew.
+        """
         self._stage_index, self._step = state["stage"], state["step"]
         self._global_step = state["global_step"]
-        for action, saved in zip(self._actions, state["actions"], strict=True):
-            action.set_state(saved)
+        for action in self._actions:
+            if action.name in state["actions"]:
+                action.set_state(state["actions"][action.name])
 
     @property
     def total_steps(self) -> int:
