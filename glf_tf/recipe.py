@@ -53,7 +53,7 @@ def last_value(arguments: Sequence[Argument], name: str, *, default: str) -> str
     """Returns the value of the last `--name=value` (or `--name value`)."""
     value = default
     texts = [argument.text for argument in arguments]
-    for text, following in zip(texts, [*texts[1:], ""], strict=True):
+    for text, following in zip(texts, [*texts[1:], ""], strict=False):
         if text.startswith(f"--{name}="):
             value = text.split("=", 1)[1]
         elif text == f"--{name}":

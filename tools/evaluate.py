@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures the samples of a trained model, a SavedModel, or anyone's images.
 
-    python tools/evaluate.py --workdir=runs/glf/digits --num_samples=300 --trials=3
+    python tools/evaluate.py --workdir=runs/glf/digits --num_samples=300 --trials=2 \
+        --out=digits.json
     python tools/evaluate.py --saved_model=DIR --dataset=mnist --data_dir=DIR \
         --preset=glf_paper
     python tools/evaluate.py --samples=FOLDER_OR_NPY --dataset=mnist --data_dir=DIR
@@ -79,6 +80,7 @@ def main() -> None:
         evaluation.log(cli.folder(), found)
     if _OUT.value:
         pathlib.Path(_OUT.value).write_text(protocol.to_json(found) + "\n")
+        print(_OUT.value)
     else:
         print(protocol.to_json(found))
 

@@ -192,14 +192,17 @@ class Reconstructions(AbstractSubject):
             model: A model with an encoder.
             images: uint8 `[size, height, width, channels]`.
         """
-        self._model, self._images, self.most = model, images, len(images)
+        self._images, self.most = images, len(images)
+        self._run = tf.function(
+            reconstruct.as_autoencoder(model).reconstruct, reduce_retracing=True
+        )
 
     def draw(self, count, *, seed):
         """Yields the reconstructions of the first images."""
         del seed  # nothing is drawn
         for start in range(0, count, CHUNK):
             images = self._images[start : min(start + CHUNK, count)]
-            yield reconstruct.reconstruct(self._model, np.float32(images) / 255.0)
+            yield self._run(np.float32(images) / 255.0).numpy()
 
 
 def read_images(path: pathlib.Path) -> np.ndarray:

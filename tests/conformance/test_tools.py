@@ -149,6 +149,7 @@ BAD = [
     ("train", ["--workdir=x", "--learning_rate=flow:fast"], 2, "NAME:NUMBER"),
     ("train", ["--workdir=x", "--flagfile=nowhere.cfg"], 2, "nowhere.cfg"),
     ("train", ["--workdir=x", "extra", "--epochs=1"], 2, "extra"),
+    ("train", [], 1, "--workdir"),
     ("train", ["--workdir=x", "--epochs=1"], 1, "--batch_size"),
     ("train", ["--epochs=1", "--batch_size=8"], 1, "--workdir"),
     ("train", ["--workdir=x", *SMALL, "--batch_size=9999"], 1, "batch_size"),
@@ -160,6 +161,10 @@ BAD = [
     ("sample", ["--workdir=nowhere", "--output=x.gif"], 1, "NAME.png"),
     ("interpolate", ["--workdir=nowhere", "--between=1,2,3"], 1, "2 whole numbers"),
     ("export", ["--workdir=nowhere"], 1, "--output"),
+    ("evaluate", [], 1, "Exactly one"),
+    ("evaluate", ["--workdir=nowhere", "--samples=x"], 1, "Exactly one"),
+    ("evaluate", ["--workdir=nowhere", "--metrics=fdd"], 1, "Did you mean fd"),
+    ("evaluate", ["--samples=nowhere", "--dataset=mnst"], 2, "mnist"),
 ]
 
 

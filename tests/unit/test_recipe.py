@@ -38,6 +38,7 @@ def test_the_last_value_wins(write):
     arguments = recipe.expand([flag, "--model", "glf"])
     assert recipe.last_value(arguments, "model", default="x") == "glf"
     assert recipe.last_value(arguments, "other", default="x") == "x"
+    assert recipe.last_value([], "other", default="x") == "x"
 
 
 def test_origin_names_file_and_line(write):

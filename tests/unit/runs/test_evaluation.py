@@ -72,9 +72,7 @@ def test_numbers_of_a_model_agree_with_its_own(data):
     }
     image = np.float32(data[1].images) / 255.0
     expected = np.sum((image - model.reconstruct(image)) ** 2, axis=(1, 2, 3)).mean()
-    np.testing.assert_allclose(
-        found["reconstruction_per_image"], expected, rtol=1e-4
-    )
+    np.testing.assert_allclose(found["reconstruction_per_image"], expected, rtol=1e-4)
     nll = -np.mean(model.log_prob(model.encode(image)))
     np.testing.assert_allclose(found["nll"], nll, rtol=1e-4)
 
@@ -208,7 +206,9 @@ def test_training_measures_samples_and_keeps_the_best(tmp_path, monkeypatch):
         json.loads(line)
         for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()
     ]
-    scores = {one["step"]: one["evaluation/fd"] for one in told if "evaluation/fd" in one}
+    scores = {
+        one["step"]: one["evaluation/fd"] for one in told if "evaluation/fd" in one
+    }
     assert len(scores) == 2
     best = json.loads((tmp_path / "run/checkpoints/best/state.json").read_text())
     assert best["global_step"] == min(scores, key=scores.get)
