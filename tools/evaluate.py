@@ -58,23 +58,32 @@ def main() -> None:
 
     from glf_tf.metrics import protocol
     from glf_tf.runs import evaluation
+    from glf_tf.runs import extractor as extractor_lib
 
     metrics = cli.choices("metrics", known=evaluation.METRICS)
     train, test, places = cli.load_dataset()
+    extractor = extractor_lib.make(
+        _EXTRACTOR.value,
+        train=train,
+        test=test,
+        places=places,
+        inception_graph=_GRAPH.value,
+    )
     measuring = evaluation.Evaluation(
         train=train,
         test=test,
-        extractor=_extractor(train, test, places),
+        extractor=extractor,
         settings=_settings(),
         cache_dir=places.cache_dir / "statistics",
     )
     subject, model = _subject(source, train)
     found = measuring.samples(subject, metrics=metrics)
     if "floor" in metrics:
-        found += measuring.floor()
+        found += measuring.floor(metrics=metrics)
     if model is not None:
         found += measuring.model(model, metrics=metrics)
 
+    print(extractor_lib.described(extractor), file=sys.stderr)
     print(evaluation.table(found), file=sys.stderr)
     if source == "workdir":
         evaluation.log(cli.folder(), found)
@@ -103,18 +112,6 @@ def _settings():
     if "num_samples" in given:
         given["samples"] = given.pop("num_samples")
     return evaluation.Settings(**given, **common)
-
-
-def _extractor(train, test, places):
-    from glf_tf.runs import extractor
-
-    return extractor.make(
-        _EXTRACTOR.value,
-        train=train,
-        test=test,
-        places=places,
-        inception_graph=_GRAPH.value,
-    )
 
 
 def _subject(source: str, train):

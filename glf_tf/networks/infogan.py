@@ -86,8 +86,10 @@ def _start() -> keras.initializers.Initializer:
     return keras.initializers.RandomNormal(stddev=0.02)
 
 
-def _conv(filters: int, name: str, *, use_bias: bool) -> layers.Layer:
-    return layers.Conv2D(
+def _conv(
+    filters: int, name: str, *, use_bias: bool, kind: type = layers.Conv2D
+) -> layers.Layer:
+    return kind(
         filters,
         kernel_size=4,
         strides=2,
@@ -99,15 +101,7 @@ def _conv(filters: int, name: str, *, use_bias: bool) -> layers.Layer:
 
 
 def _deconv(filters: int, name: str, *, use_bias: bool) -> layers.Layer:
-    return layers.Conv2DTranspose(
-        filters,
-        kernel_size=4,
-        strides=2,
-        padding="same",
-        use_bias=use_bias,
-        kernel_initializer=_start(),
-        name=name,
-    )
+    return _conv(filters, name, use_bias=use_bias, kind=layers.Conv2DTranspose)
 
 
 def _dense(units: int, name: str, *, use_bias: bool) -> layers.Layer:

@@ -40,8 +40,8 @@ METRICS = (
 )
 """What can be asked for: the suite's measures of samples, and
 
-floor              the same Frechet distance, of real images of the other split
-reconstruction_fd  of reconstructions: what no prior can beat
+floor              the same measures, of real images of the other split
+reconstruction_fd  the same measures, of reconstructions: what no prior can beat
 reconstruction     squared error of test images
 nll                of the test images' latents, in nats
 copies             how near samples come to training images
@@ -124,18 +124,21 @@ class Evaluation:
         """
         self._check(subject)
         found = []
-        if in_suite := [metric for metric in metrics if metric in suite.METRICS]:
+        if in_suite := _in_suite(metrics):
             found += self._measure(subject, metrics=in_suite)
         if "copies" in metrics:
             found += self._copies(subject)
         return found
 
-    def floor(self) -> list[protocol.Measurement]:
-        """Measures real images of the other split: what a perfect model would get."""
+    def floor(self, *, metrics: Sequence[str] = ()) -> list[protocol.Measurement]:
+        """Measures real images of the other split: what a perfect model would get.
+
+        With those of the metrics that are the suite's, or the Frechet distance alone.
+        """
         is_test = self._settings.reference_split == "test"
         other = self._train if is_test else self._test
         subject = subjects.GivenImages(other.images, name=f"real {other.split} images")
-        return self._measure(subject, metrics=["fd"])
+        return self._measure(subject, metrics=_in_suite(metrics) or ["fd"])
 
     def model(
         self, model: model_lib.GenerativeModel, *, metrics: Sequence[str]
@@ -146,7 +149,9 @@ class Evaluation:
             Unsupported: The model has no encoder.
         """
         wanted = {
-            "reconstruction_fd": self._reconstruction_fd,
+            "reconstruction_fd": lambda model: self._measure(
+                self._reconstructions(model), metrics=_in_suite(metrics) or ["fd"]
+            ),
             "reconstruction": self._reconstruction,
             "nll": self._nll,
         }
@@ -193,9 +198,6 @@ class Evaluation:
             seed=seed,
         )
         return self._plain(found.summary(), subject=subject, space="pixels")
-
-    def _reconstruction_fd(self, model) -> list[protocol.Measurement]:
-        return self._measure(self._reconstructions(model), metrics=["fd"])
 
     def _reconstruction(self, model) -> list[protocol.Measurement]:
         subject = self._reconstructions(model)
@@ -289,6 +291,10 @@ class Evaluation:
                 received=f"{self._count(subject)}",
                 do="Pass more samples",
             )
+
+
+def _in_suite(metrics: Sequence[str]) -> list[str]:
+    return [metric for metric in metrics if metric in suite.METRICS]
 
 
 def log(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the feature extractor that a name stands for."""
 
-__all__ = ["NAMES", "make"]
+__all__ = ["NAMES", "described", "make"]
 
 import pathlib
 
@@ -57,3 +57,11 @@ def make(
         train=(train.images, train.labels),
         test=(test.images, test.labels),
     )
+
+
+def described(extractor: features.AbstractExtractor) -> str:
+    """Returns a line about an extractor, with a classifier's test accuracy."""
+    line = f"features of {extractor.name}, {extractor.dim} dimensions"
+    if isinstance(extractor, classifier.Classifier):
+        return f"{line}, test accuracy {100 * extractor.accuracy:.2f} %"
+    return f"{line}, checksum {extractor.checksum}"
