@@ -285,7 +285,7 @@ def plan() -> plan_lib.Plan:
         reports=_settings(plan_lib.Reports),
         strategy=FLAGS.strategy,
         recipe=_recipe_text(),
-        flags={name: FLAGS[name].value for name in _recipe_names()},
+        flags=_flat({name: FLAGS[name].value for name in _recipe_names()}),
     )
 
 
@@ -515,6 +515,18 @@ def _settings(settings: type):
             value = {**field.default_factory(), **value}
         values[field.name] = value
     return settings(**values)
+
+
+def _flat(values: Mapping[str, object]) -> dict[str, object]:
+    """Returns values with those of groups under names of their own: `beta_1.flow`."""
+    flat = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            items = value.items()
+            flat |= {f"{name}.{key}" if key else name: one for key, one in items}
+        else:
+            flat[name] = value
+    return flat
 
 
 def _recipe_names() -> list[str]:
