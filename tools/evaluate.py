@@ -19,7 +19,7 @@ import sys
 
 from absl import flags
 
-from glf_tf import cli
+from glf_tf.cli import loading, program, training, values
 
 _SAVED_MODEL = flags.DEFINE_string("saved_model", None, "A SavedModel's folder.")
 _SAMPLES = flags.DEFINE_string("samples", None, "NAME.npy, or a folder of pictures.")
@@ -54,14 +54,14 @@ _OUT = flags.DEFINE_string("out", None, "Where JSON goes; standard output withou
 
 def main() -> None:
     """Reads the flags, measures, writes."""
-    source = cli.one_of("workdir", "saved_model", "samples")
+    source = values.one_of("workdir", "saved_model", "samples")
 
     from glf_tf.metrics import protocol
     from glf_tf.runs import evaluation
     from glf_tf.runs import extractor as extractor_lib
 
-    metrics = cli.choices("metrics", known=evaluation.METRICS)
-    train, test, places = cli.load_dataset()
+    metrics = values.choices("metrics", known=evaluation.METRICS)
+    train, test, places = loading.load_dataset()
     extractor = extractor_lib.make(
         _EXTRACTOR.value,
         train=train,
@@ -86,7 +86,7 @@ def main() -> None:
     print(extractor_lib.described(extractor), file=sys.stderr)
     print(evaluation.table(found), file=sys.stderr)
     if source == "workdir":
-        evaluation.log(cli.folder(), found)
+        evaluation.log(training.folder(), found)
     if _OUT.value:
         pathlib.Path(_OUT.value).write_text(protocol.to_json(found) + "\n")
         print(_OUT.value)
@@ -105,9 +105,9 @@ def _settings():
         "rounded": _ROUNDED.value,
     }
     given = {name: value for name, value in given.items() if value is not None}
-    common = {"seed": _SEED.value, "crop": cli.dataset_options()}
+    common = {"seed": _SEED.value, "crop": loading.dataset_options()}
     if _PRESET.value:
-        cli.refuse_beside("preset", given)
+        values.refuse_beside("preset", given)
         return evaluation.Settings.of_preset(_PRESET.value, **common)
     if "num_samples" in given:
         given["samples"] = given.pop("num_samples")
@@ -120,14 +120,14 @@ def _subject(source: str, train):
 
     how = {"temperature": _TEMPERATURE.value}
     if source == "workdir":
-        model = cli.load_model()
+        model = loading.load_model()
         if _LATENTS.value != "prior":
             fitted_to = train.images if _LATENTS.value == "fitted_normal" else None
             return subjects.NormalLatents(model, fitted_to=fitted_to, **how), model
         return subjects.ModelSamples(model, sampling=_SAMPLING.value, **how), model
     for flag, default in (("sampling", "plain"), ("latents", "prior")):
-        if cli.FLAGS[flag].value != default:
-            cli.refuse_beside(flag, {source: cli.FLAGS[source].value})
+        if flags.FLAGS[flag].value != default:
+            values.refuse_beside(flag, {source: flags.FLAGS[source].value})
     if source == "saved_model":
         path = pathlib.Path(_SAVED_MODEL.value)
         return subjects.SavedModelSamples(path, **how), None
@@ -136,4 +136,4 @@ def _subject(source: str, train):
 
 
 if __name__ == "__main__":
-    cli.run(main, define=cli.define_measuring)
+    program.run(main, define=loading.define_measuring)

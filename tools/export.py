@@ -12,21 +12,21 @@ import pathlib
 
 from absl import flags
 
-from glf_tf import cli
+from glf_tf.cli import loading, program, values
 
 _OUTPUT = flags.DEFINE_string("output", None, "The SavedModel's folder.")
 
 
 def main() -> None:
     """Reads the flags, loads the model, exports it."""
-    path = pathlib.Path(cli.needed("output"))
+    path = pathlib.Path(values.needed("output"))
 
     from glf_tf import export
 
-    signatures = export.export(cli.load_model(), path)
+    signatures = export.export(loading.load_model(), path)
 
     print(f"{path}\nsignatures: {', '.join(signatures)}")
 
 
 if __name__ == "__main__":
-    cli.run(main, define=cli.define_loading)
+    program.run(main, define=loading.define_loading)

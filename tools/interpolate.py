@@ -13,7 +13,7 @@ import pathlib
 
 from absl import flags
 
-from glf_tf import cli
+from glf_tf.cli import loading, program, values
 
 _LINES = flags.DEFINE_integer("num_lines", 8, "Pairs of samples.", lower_bound=1)
 _BETWEEN = flags.DEFINE_list(
@@ -31,17 +31,17 @@ _OUTPUT = flags.DEFINE_string(
 
 def main() -> None:
     """Reads the flags, interpolates, writes."""
-    path, seed = pathlib.Path(_OUTPUT.value), cli.seed(_SEED.value)
-    indices = _BETWEEN.value and cli.indices(_BETWEEN.value, count=2)
+    path, seed = pathlib.Path(_OUTPUT.value), values.seed(_SEED.value)
+    indices = _BETWEEN.value and values.indices(_BETWEEN.value, count=2)
 
     from glf_tf.tasks import interpolate, output
 
     output.check(path, count=_LINES.value * _STEPS.value)
     interpolate.check(_STEPS.value)
-    model = cli.load_model()
+    model = loading.load_model()
     how = {"num_steps": _STEPS.value, "space": _SPACE.value}
     if indices:
-        ends = cli.load_images(indices=indices)
+        ends = loading.load_images(indices=indices)
         lines = interpolate.between_images(model, ends[:1], ends[1:], **how)
     else:
         lines = interpolate.between_samples(model, _LINES.value, seed=seed, **how)
@@ -51,4 +51,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main, define=cli.define_loading)
+    program.run(main, define=loading.define_loading)

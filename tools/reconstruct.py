@@ -12,7 +12,7 @@ import pathlib
 
 from absl import flags
 
-from glf_tf import cli
+from glf_tf.cli import loading, program
 
 _COUNT = flags.DEFINE_integer("num_images", 32, "How many images.", lower_bound=1)
 _OUTPUT = flags.DEFINE_string(
@@ -28,7 +28,7 @@ def main() -> None:
     from glf_tf.tasks import output, reconstruct
 
     output.check(path, count=2 * _COUNT.value)
-    model, images = cli.load_model(), cli.load_images(_COUNT.value)
+    model, images = loading.load_model(), loading.load_images(_COUNT.value)
     decoded = reconstruct.reconstruct(model, images)
     pairs = reconstruct.side_by_side(images, decoded)
     output.write(path, [pairs], columns=_COLUMNS.value)
@@ -38,4 +38,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main, define=cli.define_loading)
+    program.run(main, define=loading.define_loading)

@@ -11,7 +11,7 @@ import pathlib
 
 from absl import flags
 
-from glf_tf import cli
+from glf_tf.cli import loading, program, values
 
 _COUNT = flags.DEFINE_integer("num_samples", 64, "How many images.", lower_bound=1)
 _SEED = flags.DEFINE_string("seed", "0", "A seed: a whole number, or two.")
@@ -26,13 +26,17 @@ _COLUMNS = flags.DEFINE_integer("columns", None, "Images a row of a grid.")
 
 def main() -> None:
     """Reads the flags, draws, writes."""
-    path, count, seed = pathlib.Path(_OUTPUT.value), _COUNT.value, cli.seed(_SEED.value)
+    path, count, seed = (
+        pathlib.Path(_OUTPUT.value),
+        _COUNT.value,
+        values.seed(_SEED.value),
+    )
 
     from glf_tf.tasks import output, sample
 
     output.check(path, count=count)
     sample.check(count, temperature=_TEMPERATURE.value)
-    model = cli.load_model()
+    model = loading.load_model()
     images = sample.sample(model, count, seed=seed, temperature=_TEMPERATURE.value)
     output.write(path, images, columns=_COLUMNS.value)
 
@@ -40,4 +44,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main, define=cli.define_loading)
+    program.run(main, define=loading.define_loading)

@@ -13,18 +13,20 @@ SIGTERM and Ctrl-C save the state and end with status 75 (try again); --resume g
 import os
 import sys
 
-from glf_tf import cli
+from absl import flags
+
+from glf_tf.cli import program, training
 
 
 def main() -> None:
     """Reads the flags, trains, and says where everything is."""
-    plan, folder = cli.plan(), cli.folder()
+    plan, folder = training.plan(), training.folder()
 
     from glf_tf.runs import experiment
     from glf_tf.training import loop
 
     try:
-        experiment.train(plan, folder, resume=cli.FLAGS.resume)
+        experiment.train(plan, folder, resume=flags.FLAGS.resume)
     except loop.Stopped as stopped:
         print(f"{stopped}; --resume goes on from there", file=sys.stderr)
         sys.exit(os.EX_TEMPFAIL)
@@ -40,4 +42,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main, define=cli.define_training)
+    program.run(main, define=training.define_training)

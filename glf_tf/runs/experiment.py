@@ -158,7 +158,7 @@ class _Session:
             metric=often.evaluate_metric,
             writer=writer,
         )
-        self._saving = reports.Saving(
+        self._saving = saving.Saving(
             actions.Every(epochs=often.save_every),
             store=self._store,
             measures=[validation, quality],
@@ -173,13 +173,13 @@ class _Session:
             self._progress,
             validation,
             quality,
-            reports.Pictures(
+            drawing.Pictures(
                 drawing,
                 folder=self._folder.pictures,
                 seed=self._plan.training.seed,
                 **shown,
             ),
-            reports.Histograms(drawing, **shown),
+            drawing.Histograms(drawing, **shown),
             # Last, so that what is saved is the others' state after they ran.
             self._saving,
         ]

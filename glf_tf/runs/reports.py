@@ -1,19 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Actions that write scalars, pictures, histograms and checkpoints while training."""
+"""Actions that write scalars while training: terms, test terms, sample quality."""
 
-__all__ = [
-    "Scalars",
-    "Validation",
-    "SampleQuality",
-    "Pictures",
-    "Histograms",
-    "Saving",
-]
+__all__ = ["Scalars", "Validation", "SampleQuality", "check_metric"]
 
 import functools
-import pathlib
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -21,11 +13,10 @@ import tensorflow as tf
 from glf_tf import errors
 from glf_tf.data import image_set, pipeline
 from glf_tf.metrics import images, reference, suite, vectors
-from glf_tf.models import autoencoder, stages
 from glf_tf.models import model as model_lib
-from glf_tf.priors import prior as prior_lib
-from glf_tf.tasks import interpolate, pictures, reconstruct, sample
-from glf_tf.training import actions, checkpoints, optimizers, summaries
+from glf_tf.models import stages
+from glf_tf.tasks import sample
+from glf_tf.training import actions, optimizers, summaries
 
 EVALUATION_BATCH = 500
 """Images at once where nothing is learned."""
@@ -223,145 +214,3 @@ def check_metric(metric: str) -> None:
             received=f"evaluate_metric={metric}",
             do=errors.suggestion(metric, suite.METRICS),
         )
-
-
-class Pictures(actions.AbstractAction):
-    """Draws samples, reconstructions and interpolations."""
-
-    def __init__(
-        self,
-        every: actions.Every,
-        *,
-        model: model_lib.GenerativeModel,
-        data: image_set.ImageSet,
-        folder: pathlib.Path,
-        writer: summaries.Summaries,
-        seed: int,
-    ):
-        """Initializes the action.
-
-        Args:
-            every: The interval.
-            model: The model.
-            data: The test set, whose first images are reconstructed.
-            folder: Where the PNG files go.
-            writer: Where TensorBoard's go.
-            seed: Of the samples, the same each time, so that progress shows.
-        """
-        super().__init__(every)
-        self._model, self._writer, self._folder = model, writer, folder
-        self._images = np.asarray(data.images[:32], np.float32) / 255.0
-        self._seed = seed
-
-    def run(self, moment):
-        """Draws, writes `NAME.png` and keeps `NAME_STEP.png`."""
-        for name, picture in self._draw().items():
-            pictures.save(self._folder / f"{name}.png", picture)
-            step = f"{moment.global_step:08d}"
-            pictures.save(self._folder / "steps" / f"{name}_{step}.png", picture)
-            self._writer.image(name, picture, step=moment.global_step)
-        self._writer.flush()
-
-    def _draw(self) -> dict[str, np.ndarray]:
-        drawn = next(sample.sample(self._model, 64, seed=self._seed))
-        result = {"samples": pictures.grid(drawn, columns=8)}
-        if isinstance(self._model, autoencoder.AbstractAutoencoder):
-            decoded = reconstruct.reconstruct(self._model, self._images)
-            pairs = reconstruct.side_by_side(self._images, decoded)
-            result["reconstructions"] = pictures.grid(pairs, columns=8)
-            result["interpolations"] = self._interpolations()
-        return result
-
-    def _interpolations(self) -> np.ndarray:
-        has_noise = isinstance(self._model.prior, prior_lib.AbstractNoisePrior)
-        lines = interpolate.between_samples(
-            self._model,
-            8,
-            seed=self._seed,
-            num_steps=10,
-            space="noise" if has_noise else "latent",
-        )
-        return pictures.grid(lines.reshape([-1, *lines.shape[2:]]), columns=10)
-
-
-class Histograms(actions.AbstractAction):
-    """Writes histograms of the test images' latents z and of their noise f(z)."""
-
-    def __init__(
-        self,
-        every: actions.Every,
-        *,
-        model: model_lib.GenerativeModel,
-        data: image_set.ImageSet,
-        writer: summaries.Summaries,
-    ):
-        """Initializes the action; it does nothing for a model without an encoder.
-
-        Args:
-            every: The interval.
-            model: The model.
-            data: The test set, of which the first 1,000 images are encoded.
-            writer: Where to.
-        """
-        super().__init__(every)
-        self._model, self._writer = model, writer
-        self._images = np.asarray(data.images[:1000], np.float32) / 255.0
-        self._encode = tf.function(self._latents)
-
-    def run(self, moment):
-        """Encodes the images and writes the histograms."""
-        if isinstance(self._model, autoencoder.AbstractAutoencoder):
-            for name, values in self._encode(self._images).items():
-                self._writer.histogram(name, values.numpy(), step=moment.global_step)
-
-    def _latents(self, images):
-        z = self._model.encode(images)
-        if isinstance(self._model.prior, prior_lib.AbstractNoisePrior):
-            return {"latents/z": z, "latents/noise": self._model.prior.inverse(z)}
-        return {"latents/z": z}
-
-
-class Saving(actions.AbstractAction):
-    """Saves checkpoints, and the best one by a scalar of the validation."""
-
-    runs_on_stop = True
-
-    def __init__(
-        self,
-        every: actions.Every,
-        *,
-        store: checkpoints.Checkpoints,
-        measures: Sequence[Validation | SampleQuality],
-        best_by: str,
-    ):
-        """Initializes the action; set `get_loop_state` before it runs.
-
-        Args:
-            every: The interval.
-            store: Where to.
-            measures: Whose scalars decide.
-            best_by: Name of the scalar, smaller is better; "" for none.
-        """
-        super().__init__(every)
-        self._store, self._measures, self._best_by = store, tuple(measures), best_by
-        self._best = float("inf")
-        self.get_loop_state: Callable[[], dict] = dict
-
-    def run(self, moment):
-        """Saves."""
-        latest = {k: v for one in self._measures for k, v in one.latest.items()}
-        score = latest.get(self._best_by, float("inf"))
-        is_best = score < self._best
-        self._best = min(self._best, score)
-        state = self.get_loop_state()
-        self._store.save(state, step=moment.global_step)
-        if is_best:
-            self._store.save_best(state)
-
-    def get_state(self):
-        """Returns the best score so far."""
-        return {"best": None if np.isinf(self._best) else self._best}
-
-    def set_state(self, state):
-        """Takes it over."""
-        self._best = float("inf") if state["best"] is None else state["best"]

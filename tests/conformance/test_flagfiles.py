@@ -16,9 +16,9 @@ RUNNABLE = [path for path in RECIPES if path.parent.name != "base"]
 
 PROGRAM = """
 import dataclasses, json, sys
-from glf_tf import catalogue, cli
-cli._parse([sys.argv[0], *sys.argv[1:], "--workdir=unused"], define=cli.define_training)
-plan = cli.plan()
+from glf_tf.cli import program, training
+program._parse([*sys.argv, "--workdir=unused"], define=training.define_training)
+plan = training.plan()
 print(json.dumps({"dataset": plan.dataset, "model": plan.model,
                   "epochs": plan.training.epochs,
                   "optimizers": dataclasses.asdict(plan.optimizers)}))

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Flags, models and data of tools that use a trained model."""
+
+__all__ = [
+    "define_loading",
+    "define_measuring",
+    "load_model",
+    "load_images",
+    "load_dataset",
+    "dataset_options",
+]
+
+import functools
+from collections.abc import Sequence
+
+from absl import flags
+
+from glf_tf import catalogue, errors, recipe
+from glf_tf.cli import definitions, places, training, values
+
+FLAGS = flags.FLAGS
+
+
+def define_loading(arguments: list[recipe.Argument]) -> None:
+    """Defines the flags of a tool that loads a trained model."""
+    del arguments
+    flags.DEFINE_string("workdir", None, "The folder of a run.")
+    flags.DEFINE_enum(
+        "checkpoint", "latest", ["latest", "best"], "Which of the run's checkpoints."
+    )
+    places.define()
+
+
+def define_measuring(arguments: list[recipe.Argument]) -> None:
+    """Defines the flags of a tool that loads a trained model, or a data set."""
+    define_loading(arguments)
+    flags.DEFINE_enum(
+        "dataset", None, catalogue.names("dataset"), "The data set; the run's own."
+    )
+    if name := definitions.chosen(arguments, "dataset", default=""):
+        for option in catalogue.options("dataset", name).values():
+            definitions.define_option(f"dataset.{option.name}", option)
+
+
+def load_model():
+    """Returns the model that `--workdir` and `--checkpoint` name."""
+    from glf_tf.runs import restore
+
+    return restore.load_model(values.needed("workdir"), which=FLAGS.checkpoint)
+
+
+def load_images(count: int | None = None, *, indices: Sequence[int] | None = None):
+    """Returns test images of the run's data set, float32 in [0, 1].
+
+    Args:
+        count: The first so many; all where there are fewer.
+        indices: Or those of these indices.
+
+    Raises:
+        InvalidValue: An index is out of range.
+    """
+    from glf_tf.runs import restore
+
+    data = restore.load_data(values.needed("workdir"), "test", data_dir=FLAGS.data_dir)
+    chosen = range(min(count, len(data))) if indices is None else indices
+    for index in chosen:
+        if not 0 <= index < len(data):
+            raise errors.InvalidValue(
+                f"The test images have the indices 0 to {len(data) - 1}",
+                received=f"index {index}",
+                do="Choose one of them",
+            )
+    return data.images[list(chosen)].astype("float32") / 255.0
+
+
+def load_dataset():
+    """Returns training set, test set and places: of the run, or of `--dataset`.
+
+    Raises:
+        InvalidValue: There is neither, or both.
+    """
+    from glf_tf.runs import restore
+
+    if FLAGS.workdir and FLAGS.dataset:
+        raise errors.InvalidValue(
+            "A run is measured against its own data set",
+            received=f"--workdir and --dataset={FLAGS.dataset}",
+            do="Leave --dataset out",
+        )
+    if FLAGS.workdir:
+        load = functools.partial(
+            restore.load_data, FLAGS.workdir, data_dir=FLAGS.data_dir
+        )
+        return load("train"), load("test"), places.chosen()
+    values.needed("dataset")
+    spec = definitions.part_of("dataset", FLAGS.dataset)
+    found = catalogue.build("dataset", spec, places=places.chosen())
+    return found.load("train"), found.load("test"), places.chosen()
+
+
+def dataset_options() -> str:
+    """Returns the data set's options as text, such as "crop=160, size=64"."""
+    if FLAGS.workdir:
+        spec = training.folder().read()["dataset"]
+    else:
+        spec = definitions.part_of("dataset", values.needed("dataset"))
+    return ", ".join(f"{key}={spec[key]}" for key in spec if key != "name")

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Flags that say where data may be looked for."""
+
+__all__ = ["define", "chosen"]
+
+import pathlib
+
+from absl import flags
+
+from glf_tf.data import dataset
+
+FLAGS = flags.FLAGS
+
+
+def define() -> None:
+    """Defines the flags."""
+    flags.DEFINE_string(
+        "data_dir", None, "A folder that holds data sets; that of the run by default."
+    )
+    flags.DEFINE_string(
+        "cache_dir",
+        str(dataset.Places.cache_dir),
+        "For decoded copies of large sets, classifiers and statistics.",
+    )
+    flags.DEFINE_bool("download", False, "Let downloads use the network.")
+
+
+def chosen() -> dataset.Places:
+    """Returns what the flags say."""
+    return dataset.Places(
+        data_dir=FLAGS.data_dir and pathlib.Path(FLAGS.data_dir),
+        cache_dir=pathlib.Path(FLAGS.cache_dir),
+        download=FLAGS.download,
+    )

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks on the values of flags that absl does not know."""
+
+__all__ = ["needed", "one_of", "refuse_beside", "choices", "indices", "seed"]
+
+import re
+from collections.abc import Mapping, Sequence
+
+from absl import flags
+
+from glf_tf import errors
+
+FLAGS = flags.FLAGS
+
+
+def needed(name: str) -> str:
+    """Returns the value of a flag that has no default.
+
+    Raises:
+        InvalidValue: It was not given.
+    """
+    value = FLAGS[name].value
+    if value in (None, "", []):
+        raise errors.InvalidValue(
+            f"--{name} must be given",
+            received="no value",
+            do=f"Pass --{name}=...; --help says what it means",
+        )
+    return value
+
+
+def one_of(*names: str) -> str:
+    """Returns which one of some flags was given.
+
+    Raises:
+        InvalidValue: None was, or several.
+    """
+    given = [name for name in names if FLAGS[name].value]
+    if len(given) != 1:
+        raise errors.InvalidValue(
+            f"Exactly one of {', '.join('--' + name for name in names)} must be given",
+            received=", ".join("--" + name for name in given) or "none",
+            do="Pass one of them",
+        )
+    return given[0]
+
+
+def refuse_beside(name: str, others: Mapping[str, object]) -> None:
+    """Refuses flags that another flag decides.
+
+    Raises:
+        InvalidValue: There is one.
+    """
+    for other, value in others.items():
+        raise errors.InvalidValue(
+            f"--{name} decides --{other}",
+            received=f"--{name}={FLAGS[name].value} and --{other}={value}",
+            do="Leave one of the two out",
+        )
+
+
+def choices(name: str, *, known: Sequence[str]) -> list[str]:
+    """Returns the values of a list flag; "all" stands for all that are known.
+
+    Raises:
+        InvalidValue: One is not known, or there is none.
+    """
+    chosen = FLAGS[name].value
+    if chosen == ["all"]:
+        return list(known)
+    for value in chosen or [""]:
+        if value not in known:
+            raise errors.InvalidValue(
+                f"--{name} takes names with commas between",
+                received=f"{value!r}",
+                do=errors.suggestion(value, known),
+            )
+    return chosen
+
+
+def indices(texts: Sequence[str], *, count: int) -> list[int]:
+    """Returns indices from their texts.
+
+    Raises:
+        InvalidValue: They are not `count` whole numbers.
+    """
+    if len(texts) != count or not all(text.strip().isdigit() for text in texts):
+        raise errors.InvalidValue(
+            f"Images are chosen by {count} whole numbers with commas between",
+            received=",".join(texts),
+            do="Use for instance 3,17",
+        )
+    return [int(text) for text in texts]
+
+
+def seed(text: str) -> tuple[int, int]:
+    """Returns the seed that `--seed=3` or `--seed=3,1` means.
+
+    Raises:
+        InvalidValue: It is neither.
+    """
+    parts = text.split(",")
+    if len(parts) > 2 or not all(re.fullmatch(r"-?\d+", part) for part in parts):
+        raise errors.InvalidValue(
+            "A seed is a whole number, or two with a comma between",
+            received=f"seed={text}",
+            do="Use for instance --seed=3",
+        )
+    return (int(parts[0]), int(parts[1]) if len(parts) == 2 else 0)
