@@ -3,6 +3,7 @@
 
 __all__ = ["Saving"]
 
+import math
 from collections.abc import Callable, Sequence
 
 from glf_tf.runs import reports
@@ -48,7 +49,7 @@ class Saving(actions.AbstractAction):
 
     def get_state(self):
         """Returns the best score so far."""
-        return {"best": None if np.isinf(self._best) else self._best}
+        return {"best": None if math.isinf(self._best) else self._best}
 
     def set_state(self, state):
         """Takes it over."""
