@@ -16,7 +16,7 @@ from glf_tf import catalogue, errors, export
 from glf_tf.data import image_set, pipeline
 from glf_tf.metrics import reference
 from glf_tf.models import model as model_lib
-from glf_tf.runs import extractor, progress, reports
+from glf_tf.runs import drawing, extractor, progress, reports, saving
 from glf_tf.runs import folder as folder_lib
 from glf_tf.runs import plan as plan_lib
 from glf_tf.training import actions, checkpoints, loop, optimizers, summaries
