@@ -164,7 +164,7 @@ class _Session:
             measures=[validation, quality],
             best_by=often.best_by,
         )
-        drawing = actions.Every(epochs=often.draw_every)
+        to_draw = actions.Every(epochs=often.draw_every)
         return [
             reports.Scalars(
                 actions.Every(steps=often.log_every), prefix="train", **scalars
@@ -174,12 +174,12 @@ class _Session:
             validation,
             quality,
             drawing.Pictures(
-                drawing,
+                to_draw,
                 folder=self._folder.pictures,
                 seed=self._plan.training.seed,
                 **shown,
             ),
-            drawing.Histograms(drawing, **shown),
+            drawing.Histograms(to_draw, **shown),
             # Last, so that what is saved is the others' state after they ran.
             self._saving,
         ]
