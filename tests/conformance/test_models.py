@@ -195,7 +195,11 @@ def test_two_replicas_equal_one_device(name):
                 model,
                 descriptors.images(),
                 options=options.Training(epochs={"": 2}, batch_size=8),
-                optimizers=make_optimizers(model),
+                # So large an epsilon makes Adam feel the gradient's scale, and keeps it
+                # from turning rounding into whole steps where gradients are near zero.
+                optimizers=make_optimizers(
+                    model, epsilon={"": 1.0}, learning_rate={"": 0.1}
+                ),
                 actions=[recorder := Recorder()],
             )
             trainer.run()
@@ -203,9 +207,8 @@ def test_two_replicas_equal_one_device(name):
 
     one = losses(experiment.strategy("one_device"))
     two = losses(experiment.strategy("mirrored"))
-    # Adam's first steps turn rounding into whole steps where gradients are near zero.
     for left, right in zip(one, two, strict=True):
-        np.testing.assert_allclose(left, right, rtol=5e-3)
+        np.testing.assert_allclose(left, right, rtol=1e-4)
 
 
 class Recorder(loop.actions_lib.AbstractAction):
