@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds what a name stands for: file name = flag value, constructor keyword = option.
 
-The file `glf_tf/models/foo_bar.py` that defines the class `FooBar` makes the model
-`foo_bar`; the keywords of its constructor are the model's options, their defaults are
-the defaults, and the `Args` of its docstring are the help. Nothing is registered.
+The file `glf_tf/models/foo_bar.py` that defines the class `FooBar` (or `FooBarModel`)
+makes the model `foo_bar`; the keywords of its constructor are the model's options,
+their defaults are the defaults, and the `Args` of its docstring are the help. Nothing
+is registered.
 
 Names and options are read from the source text, not by importing it, so that
 `tools/train.py --help` answers before TensorFlow is loaded.
@@ -32,7 +33,14 @@ from typing import Any
 
 from glf_tf import errors
 
-KINDS = {"dataset": "data", "model": "models", "network": "networks", "flow": "flows"}
+KINDS = {
+    "dataset": "data",
+    "model": "models",
+    "network": "networks",
+    "flow": "flows",
+    "prior": "priors",
+    "reconstruction": "objectives",
+}
 """The folder that holds each kind of part."""
 
 _ROOT = pathlib.Path(__file__).parent
@@ -54,6 +62,11 @@ class Option:
     default: Any
     help: str
 
+    @property
+    def is_part(self) -> bool:
+        """Whether its value names a part, of the kind that the option is called."""
+        return self.annotation.endswith("Spec")
+
 
 @functools.cache
 def names(kind: str) -> tuple[str, ...]:
@@ -72,11 +85,9 @@ def options(kind: str, name: str) -> Mapping[str, Option]:
         InvalidValue: There is no such part.
     """
     node = _class_node(_file(kind, name))
-    signature = next(
-        item.args
-        for item in node.body
-        if isinstance(item, ast.FunctionDef) and item.name == "__init__"
-    )
+    signature = _constructor(node)
+    if signature is None:
+        return {}
     help_of = _argument_docs(node)
     positional = signature.args[len(signature.args) - len(signature.defaults) :]
     pairs = [*zip(positional, signature.defaults, strict=True)]
@@ -104,7 +115,7 @@ def build(kind: str, spec: str | Mapping[str, Any], **fixed: Any) -> Any:
     """Builds the part that `spec` describes.
 
     Args:
-        kind: "dataset", "model", "network" or "flow".
+        kind: One of `KINDS`, such as "flow".
         spec: A name, or a mapping with `name` and options.
         **fixed: Arguments that the caller decides, such as the latent size.
 
@@ -156,12 +167,24 @@ def _file(kind: str, name: str) -> pathlib.Path:
 
 @functools.cache
 def _class_node(file: pathlib.Path) -> ast.ClassDef | None:
-    """Returns the class named after its file: `FooBar(Base)` in `foo_bar.py`."""
-    wanted = file.stem.replace("_", "")
+    """Returns the class named after its file: `FooBar(Base)` in `foo_bar.py`.
+
+    The kind may follow, as in `FlowPrior` in `priors/flow.py`.
+    """
+    stem = file.stem.replace("_", "")
+    wanted = {stem, *(stem + kind for kind in KINDS)}
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
         is_class = isinstance(node, ast.ClassDef) and node.bases
-        if is_class and node.name.lower() == wanted:
+        if is_class and node.name.lower() in wanted:
             return node
+    return None
+
+
+def _constructor(node: ast.ClassDef) -> ast.arguments | None:
+    """Returns the arguments of a class's own constructor, if it has one."""
+    for item in node.body:
+        if isinstance(item, ast.FunctionDef) and item.name == "__init__":
+            return item.args
     return None
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Defines flags from data classes and constructors, which state the defaults."""
 
-__all__ = ["define_option", "define_settings", "settings_of", "part_of", "chosen"]
+__all__ = ["define_options", "define_settings", "settings_of", "spec_of", "chosen"]
 
 import dataclasses
 import re
@@ -14,13 +14,35 @@ from glf_tf import catalogue, recipe
 FLAGS = flags.FLAGS
 
 
-def define_option(name: str, option: catalogue.Option) -> None:
-    """Defines the flag of a constructor's option."""
+def define_options(
+    arguments: list[recipe.Argument], *, kind: str, name: str, prefix: str
+) -> None:
+    """Defines the flags of a part's options, and of the parts that it is made of.
+
+    Args:
+        arguments: The expanded arguments, which name the parts.
+        kind: The part's kind, such as "model".
+        name: The part's name.
+        prefix: What the flags begin with: "" or, say, "network.".
+    """
+    for option in catalogue.options(kind, name).values():
+        flag = prefix + option.name
+        _define_option(flag, option)
+        if option.is_part:
+            define_options(
+                arguments,
+                kind=option.name,
+                name=chosen(arguments, flag, default=option.default),
+                prefix=f"{flag}.",
+            )
+
+
+def _define_option(name: str, option: catalogue.Option) -> None:
     kind = option.annotation.removesuffix(" | None")
     if kind.startswith("Literal["):
         choices = re.findall(r"'([^']*)'", kind)
         flags.DEFINE_enum(name, option.default, choices, option.help)
-    elif kind.endswith("Spec"):
+    elif option.is_part:
         names = catalogue.names(option.name)
         flags.DEFINE_enum(name, option.default, names, option.help)
     elif kind.startswith("tuple[int"):
@@ -76,15 +98,21 @@ def settings_of(settings: type):
     return settings(**values)
 
 
-def part_of(kind: str, name: str) -> dict:
-    """Returns the specification of a part: its name, and its flags' values."""
-    names = catalogue.options(kind, name)
-    return {"name": name, **{one: FLAGS[f"{kind}.{one}"].value for one in names}}
+def spec_of(kind: str, name: str, *, prefix: str) -> dict:
+    """Returns the specification of a part from the flags of `define_options`."""
+    spec = {"name": name}
+    for option in catalogue.options(kind, name).values():
+        flag = prefix + option.name
+        value = FLAGS[flag].value
+        if option.is_part:
+            value = spec_of(option.name, value, prefix=f"{flag}.")
+        spec[option.name] = value
+    return spec
 
 
-def chosen(arguments: list[recipe.Argument], kind: str, *, default: str) -> str:
-    """Returns the name that the arguments give a kind of part, before parsing."""
-    return recipe.last_value(arguments, kind, default=default)
+def chosen(arguments: list[recipe.Argument], flag: str, *, default: str) -> str:
+    """Returns the value that the arguments give a flag, before parsing."""
+    return recipe.last_value(arguments, flag, default=default)
 
 
 class _Sequence(flags.ArgumentParser):

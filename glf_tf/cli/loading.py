@@ -38,8 +38,9 @@ def define_measuring(arguments: list[recipe.Argument]) -> None:
         "dataset", None, catalogue.names("dataset"), "The data set; the run's own."
     )
     if name := definitions.chosen(arguments, "dataset", default=""):
-        for option in catalogue.options("dataset", name).values():
-            definitions.define_option(f"dataset.{option.name}", option)
+        definitions.define_options(
+            arguments, kind="dataset", name=name, prefix="dataset."
+        )
 
 
 def load_model():
@@ -93,7 +94,7 @@ def load_dataset():
         )
         return load("train"), load("test"), places.chosen()
     values.needed("dataset")
-    spec = definitions.part_of("dataset", FLAGS.dataset)
+    spec = definitions.spec_of("dataset", FLAGS.dataset, prefix="dataset.")
     found = catalogue.build("dataset", spec, places=places.chosen())
     return found.load("train"), found.load("test"), places.chosen()
 
@@ -103,5 +104,7 @@ def dataset_options() -> str:
     if FLAGS.workdir:
         spec = training.folder().read()["dataset"]
     else:
-        spec = definitions.part_of("dataset", values.needed("dataset"))
+        spec = definitions.spec_of(
+            "dataset", values.needed("dataset"), prefix="dataset."
+        )
     return ", ".join(f"{key}={spec[key]}" for key in spec if key != "name")

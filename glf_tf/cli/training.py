@@ -18,14 +18,17 @@ FLAGS = flags.FLAGS
 
 _SETTINGS = (options.Optimizers, options.Training, plan_lib.Reports)
 _NOT_IN_RECIPES = ("workdir", "resume")
+# Kind, default, and what the flags of its options begin with.
+_PARTS = (("dataset", "digits", "dataset."), ("model", "glf", ""))
 
 
 def define_training(arguments: list[recipe.Argument]) -> None:
     """Defines the flags of a training run, those of the parts it names included."""
     flags.DEFINE_string("workdir", None, "The run's folder.")
     flags.DEFINE_bool("resume", False, "Go on from the run's newest checkpoint.")
-    flags.DEFINE_enum("model", "glf", catalogue.names("model"), "The model.")
-    flags.DEFINE_enum("dataset", "digits", catalogue.names("dataset"), "The data set.")
+    for kind, default, _ in _PARTS:
+        names = catalogue.names(kind)
+        flags.DEFINE_enum(kind, default, names, f"The {kind}.")
     places.define()
     flags.DEFINE_enum(
         "strategy",
@@ -35,13 +38,9 @@ def define_training(arguments: list[recipe.Argument]) -> None:
     )
     for settings in _SETTINGS:
         definitions.define_settings(settings)
-    model = definitions.chosen(arguments, "model", default="glf")
-    for option in catalogue.options("model", model).values():
-        definitions.define_option(option.name, option)
-    for kind, default in _parts(model).items():
+    for kind, default, prefix in _PARTS:
         name = definitions.chosen(arguments, kind, default=default)
-        for option in catalogue.options(kind, name).values():
-            definitions.define_option(f"{kind}.{option.name}", option)
+        definitions.define_options(arguments, kind=kind, name=name, prefix=prefix)
 
 
 def plan() -> plan_lib.Plan:
@@ -52,18 +51,12 @@ def plan() -> plan_lib.Plan:
     """
     for name in ("workdir", "epochs", "batch_size"):
         values.needed(name)
-    model = FLAGS.model
+    specs = {
+        kind: definitions.spec_of(kind, FLAGS[kind].value, prefix=prefix)
+        for kind, _, prefix in _PARTS
+    }
     return plan_lib.Plan(
-        dataset=definitions.part_of("dataset", FLAGS.dataset),
-        model={
-            "name": model,
-            **{name: FLAGS[name].value for name in catalogue.options("model", model)},
-            **{
-                kind: definitions.part_of(kind, FLAGS[kind].value)
-                for kind in _parts(model)
-                if kind != "dataset"
-            },
-        },
+        **specs,
         places=places.chosen(),
         training=definitions.settings_of(options.Training),
         optimizers=definitions.settings_of(options.Optimizers),
@@ -77,15 +70,6 @@ def plan() -> plan_lib.Plan:
 def folder() -> folder_lib.Folder:
     """Returns the run's folder."""
     return folder_lib.Folder(pathlib.Path(FLAGS.workdir).expanduser())
-
-
-def _parts(model: str) -> dict[str, str]:
-    """Returns the kinds of parts that a run has beside its model, with defaults."""
-    found = {"dataset": "digits"}
-    for option in catalogue.options("model", model).values():
-        if option.annotation.endswith("Spec"):
-            found[option.name] = option.default
-    return found
 
 
 def _flat(values: Mapping[str, object]) -> dict[str, object]:

@@ -7,9 +7,9 @@ therefore needs no state of an iterator: `batches(..., start_step=k)` goes on ex
 a run that was never stopped.
 """
 
-__all__ = ["batches", "evaluation_batches", "steps_per_epoch"]
+__all__ = ["Source", "batches", "evaluation_batches", "steps_per_epoch"]
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -17,9 +17,12 @@ import tensorflow as tf
 from glf_tf import errors, types
 from glf_tf.data import image_set as image_set_lib
 
+Source = image_set_lib.ImageSet | Mapping[str, np.ndarray]
+"""A set of images, or arrays by name whose row i belongs to image i."""
+
 
 def batches(
-    image_set: image_set_lib.ImageSet,
+    source: Source,
     *,
     batch_size: int,
     seed: int,
@@ -32,7 +35,7 @@ def batches(
     epoch to epoch.
 
     Args:
-        image_set: The images.
+        source: The images, or what is learned from instead of them.
         batch_size: Images a batch, over all replicas.
         seed: Decides the order.
         start_step: The number of batches that were already consumed.
@@ -41,12 +44,12 @@ def batches(
     Returns:
         batches: Of `image` float32 `[batch_size, height, width, channels]` in [0, 1],
             `index` int64 `[batch_size]`, and `label` int64 `[batch_size]` where the
-            set has labels.
+            set has labels; or `index` and the arrays' rows.
 
     Raises:
         InvalidValue: `batch_size` is not in [1, size], or `start_step` is negative.
     """
-    size = len(image_set)
+    size = _size(source)
     steps = steps_per_epoch(size, batch_size=batch_size)
     if start_step < 0:
         raise errors.InvalidValue(
@@ -67,12 +70,10 @@ def batches(
     order = order.apply(
         tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
     )
-    return _with_images(order, image_set, batch_size=batch_size)
+    return _with_rows(order, source, batch_size=batch_size)
 
 
-def evaluation_batches(
-    image_set: image_set_lib.ImageSet, *, batch_size: int
-) -> tf.data.Dataset:
+def evaluation_batches(source: Source, *, batch_size: int) -> tf.data.Dataset:
     """Returns each image once, in the set's order; the last batch may be smaller.
 
     The elements are as in `batches`.
@@ -80,14 +81,14 @@ def evaluation_batches(
     Raises:
         InvalidValue: `batch_size` is less than 1.
     """
-    size = len(image_set)
+    size = _size(source)
     _check_batch_size(size, batch_size=min(batch_size, size))
 
     def indices(start: tf.Tensor) -> tf.Tensor:
         return tf.range(start, tf.minimum(start + batch_size, size))
 
     order = tf.data.Dataset.range(0, size, batch_size).map(indices)
-    return _with_images(order, image_set, batch_size=None)
+    return _with_rows(order, source, batch_size=None)
 
 
 def steps_per_epoch(size: int, *, batch_size: int) -> int:
@@ -122,10 +123,32 @@ def _check_batch_size(size: int, *, batch_size: int) -> None:
         )
 
 
+def _size(source: Source) -> int:
+    if isinstance(source, image_set_lib.ImageSet):
+        return len(source)
+    return len(next(iter(source.values())))
+
+
+def _with_rows(
+    order: tf.data.Dataset, source: Source, *, batch_size: int | None
+) -> tf.data.Dataset:
+    """Returns the batches for a data set of int64 indices `[batch]`."""
+    if isinstance(source, image_set_lib.ImageSet):
+        return _with_images(order, source, batch_size=batch_size)
+    with tf.device("CPU:0"):
+        tensors = {name: tf.constant(array) for name, array in source.items()}
+
+    def batch(index: tf.Tensor) -> types.Batch:
+        index = tf.ensure_shape(index, [batch_size])
+        rows = {name: tf.gather(one, index) for name, one in tensors.items()}
+        return {**rows, "index": index}
+
+    return order.map(batch).prefetch(tf.data.AUTOTUNE).with_options(_options())
+
+
 def _with_images(
     order: tf.data.Dataset, image_set: image_set_lib.ImageSet, *, batch_size: int | None
 ) -> tf.data.Dataset:
-    """Returns the batches for a data set of int64 indices `[batch]`."""
     gather = (_gather_mapped if image_set.is_mapped else _gather)(image_set.images)
     # On the CPU even where there is a GPU: tf.data runs there.
     with tf.device("CPU:0"):

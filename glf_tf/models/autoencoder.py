@@ -4,20 +4,45 @@
 __all__ = ["AbstractAutoencoder"]
 
 import abc
+from collections.abc import Mapping
 from typing import Literal
 
+import numpy as np
 import tensorflow as tf
 
-from glf_tf import errors, types
-from glf_tf.models import model
+from glf_tf import catalogue, errors, types
+from glf_tf.data import image_set, pipeline
+from glf_tf.models import model, stages
 from glf_tf.priors import prior as prior_lib
+
+_AT_ONCE = 500
 
 
 class AbstractAutoencoder(model.GenerativeModel):
     """A model that draws a latent from its prior and decodes it.
 
-    A concrete class sets the layers `encoder` and `decoder` and gives `prior`.
+    It has an `encoder`, a `decoder` and a `reconstruction` term from the options
+    `latent_dim`, `network` and `reconstruction`; a concrete class gives `prior`.
     """
+
+    def __init__(self, *, arguments: Mapping[str, object], code_dim: int | None = None):
+        """Initializes the model.
+
+        Args:
+            arguments: The arguments of the concrete constructor; see `GenerativeModel`.
+            code_dim: Size of the encoder's output; `latent_dim` if it is None.
+
+        Raises:
+            InvalidValue: The latent size is not positive.
+        """
+        super().__init__(arguments=arguments)
+        self.latent_dim = _checked_dim(arguments["latent_dim"])
+        networks = catalogue.build("network", arguments["network"])
+        self.encoder = networks.encoder(self.image_shape, code_dim or self.latent_dim)
+        self.decoder = networks.decoder(self.latent_dim, self.image_shape)
+        self.reconstruction = catalogue.build(
+            "reconstruction", arguments["reconstruction"], image_shape=self.image_shape
+        )
 
     @property
     @abc.abstractmethod
@@ -25,17 +50,25 @@ class AbstractAutoencoder(model.GenerativeModel):
         """The density that latents are drawn from."""
 
     @property
-    @abc.abstractmethod
-    def latent_dim(self) -> int:
-        """Size of the latents."""
+    def autoencoder_group(self) -> stages.Group:
+        """All that is learned by reconstruction, for one optimiser."""
+        layers = (self.encoder, self.decoder, self.reconstruction)
+        return stages.Group("autoencoder", layers=layers)
 
-    @abc.abstractmethod
     def encode(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Returns the latents of images: `[batch, latent_dim]`."""
+        return self.encoder(image, training=training)
 
-    @abc.abstractmethod
     def decode(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Returns the images of latents, in [0, 1]."""
+        logits = self.decoder(z, training=training)
+        return tf.sigmoid(tf.cast(logits, tf.float32))
+
+    def encode_all(self, data: image_set.ImageSet) -> np.ndarray:
+        """Returns the latents of a whole set, `[size, latent_dim]`."""
+        encode = tf.function(self.encode)
+        batches = pipeline.evaluation_batches(data, batch_size=_AT_ONCE)
+        return np.concatenate([encode(batch["image"]) for batch in batches])
 
     def call(self, image, training=False):
         """Returns `reconstruct(image)`, so that the model is a Keras model."""
@@ -74,8 +107,7 @@ class AbstractAutoencoder(model.GenerativeModel):
             end: Latents `[batch, latent_dim]`.
             num_steps: Points on each line, both ends included.
             space: Where the lines are straight: in the prior's noise, as in figure 2f
-            of
-                the GLF paper, or among the latents themselves.
+                of the GLF paper, or among the latents themselves.
 
         Returns:
             Images `[batch, num_steps, height, width, channels]`.
@@ -101,3 +133,13 @@ class AbstractAutoencoder(model.GenerativeModel):
                 do='Use space="latent"',
             )
         return self.prior
+
+
+def _checked_dim(latent_dim: int) -> int:
+    if latent_dim < 1:
+        raise errors.InvalidValue(
+            "`latent_dim`, the size of the latents, must be at least 1",
+            received=f"latent_dim={latent_dim}",
+            do="Use a positive latent size",
+        )
+    return latent_dim

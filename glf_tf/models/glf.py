@@ -12,9 +12,9 @@ from typing import Literal
 import keras
 import tensorflow as tf
 
-from glf_tf import catalogue, errors, types
+from glf_tf import errors, types
+from glf_tf.flows import flow as flow_lib
 from glf_tf.models import autoencoder, stages
-from glf_tf.objectives import reconstruction as reconstruction_lib
 from glf_tf.priors import flow as flow_prior
 
 
@@ -47,7 +47,7 @@ class GLF(autoencoder.AbstractAutoencoder):
         latent_dim: int = 64,
         network: types.Spec = "infogan",
         flow: types.Spec = "real_nvp",
-        reconstruction: Literal["squared_error", "bernoulli"] = "squared_error",
+        reconstruction: types.Spec = "squared_error",
         beta: float = 1.0,
         stop_gradient: bool = True,
         procedure: Literal["joint", "two_stage"] = "joint",
@@ -62,13 +62,7 @@ class GLF(autoencoder.AbstractAutoencoder):
                 do='Use procedure="joint", or keep the stop-gradient',
             )
         self.beta, self.stop_gradient, self.procedure = beta, stop_gradient, procedure
-        self._latent_dim = latent_dim
-        self._recon_term = reconstruction_lib.OBJECTIVES[reconstruction]
-        networks = catalogue.build("network", network)
-        self.encoder = networks.encoder(self.image_shape, latent_dim)
-        self.decoder = networks.decoder(latent_dim, self.image_shape)
-        self.flow = catalogue.build("flow", flow, event_dim=latent_dim, name="flow")
-        self._prior = flow_prior.FlowPrior(self.flow, name="prior")
+        self._prior = flow_prior.FlowPrior(latent_dim, flow=flow)
         self.built = True
 
     @property
@@ -77,14 +71,14 @@ class GLF(autoencoder.AbstractAutoencoder):
         return self._prior
 
     @property
-    def latent_dim(self) -> int:
-        """Size of the latents."""
-        return self._latent_dim
+    def flow(self) -> flow_lib.AbstractFlow:
+        """The flow on the latents."""
+        return self._prior.flow
 
     def stages(self) -> tuple[stages.Stage, ...]:
         """Returns one stage with two optimisers, or two stages."""
-        ae = stages.Group("autoencoder", layers=(self.encoder, self.decoder))
-        flow = stages.Group("flow", layers=(self.flow,))
+        ae = self.autoencoder_group
+        flow = stages.Group("flow", layers=(self.prior,))
         if self.procedure == "joint":
             return (stages.Stage("joint", (stages.Update("joint", (ae, flow)),)),)
         return (
@@ -111,21 +105,12 @@ class GLF(autoencoder.AbstractAutoencoder):
         terms = {}
         if update != "flow":
             logits = self.decoder(z, training=training)
-            terms["reconstruction"] = self._recon_term(batch["image"], logits)
+            terms["reconstruction"] = self.reconstruction(batch["image"], logits)
         if update != "autoencoder":
             # Protects the encoder: the flow would shrink its latents towards zero.
             z = tf.stop_gradient(z) if self.stop_gradient else z
             terms["nll"] = -self.prior.log_prob(z, training=training)
         return terms
-
-    def encode(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
-        """Returns the latents of images: `[batch, latent_dim]`."""
-        return self.encoder(image, training=training)
-
-    def decode(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
-        """Returns the images of latents, in [0, 1]."""
-        logits = self.decoder(z, training=training)
-        return tf.sigmoid(tf.cast(logits, tf.float32))
 
 
 def _check(*, latent_dim: int, beta: float):

@@ -9,6 +9,7 @@ optimiser, strategy, path or flag; the loop knows no model.
 __all__ = ["GenerativeModel"]
 
 import abc
+import inspect
 from collections.abc import Mapping
 
 import keras
@@ -48,7 +49,7 @@ class GenerativeModel(keras.Model, abc.ABC):
 
     @property
     @abc.abstractmethod
-    def term_weights(self) -> Mapping[str, Mapping[str, float]]:
+    def term_weights(self) -> Mapping[str, Mapping[str, stages_lib.Weight]]:
         """The weight of each term of each update: `{update: {term: weight}}`."""
 
     @abc.abstractmethod
@@ -59,7 +60,8 @@ class GenerativeModel(keras.Model, abc.ABC):
 
         Args:
             update: Name of the update.
-            batch: Images, their indices, and whatever `infer` added.
+            batch: Images, or what `cache` gave, their indices, and whatever `infer`
+                added.
             seed: A stateless seed, fresh at every step and replica.
             training: Whether batch normalisation uses the batch's statistics.
 
@@ -84,12 +86,51 @@ class GenerativeModel(keras.Model, abc.ABC):
         """Runs once before a stage: fits in closed form, starts that depend on data."""
         del stage, data
 
+    def begin_epoch(
+        self, stage: stages_lib.Stage, data: image_set.ImageSet, *, seed: types.Seed
+    ) -> None:
+        """Runs before each epoch of a stage: what all the data decide anew.
+
+        What it finds must be kept in variables, so that a run that is resumed in the
+        midst of the epoch has it.
+
+        Args:
+            stage: The stage.
+            data: The training set.
+            seed: A stateless seed, another one each epoch.
+        """
+        del stage, data, seed
+
+    def cache(
+        self, stage: stages_lib.Stage, data: image_set.ImageSet
+    ) -> Mapping[str, np.ndarray] | None:
+        """Returns what a stage learns from instead of images; None for images.
+
+        For instance the codes of an encoder that the stage leaves alone. It must depend
+        on nothing that the stage changes: a run that is resumed asks again.
+
+        Returns:
+            arrays: By name, `[size, ...]`: row i belongs to image i.
+        """
+        del stage, data
+        return None
+
     def infer(
         self, stage: stages_lib.Stage, batch: types.Batch, *, seed: tf.Tensor
     ) -> types.Batch:
         """Returns the batch with what is inferred outside any tape, such as `z`."""
         del stage, seed
         return batch
+
+    @classmethod
+    def arguments_of(cls, data: image_set.ImageSet) -> dict:
+        """Returns the arguments of the constructor that the training set decides.
+
+        `image_shape`, and `num_images` where each image has parameters of its own.
+        """
+        decided = {"image_shape": data.image_shape, "num_images": len(data)}
+        wanted = inspect.signature(cls).parameters
+        return {name: value for name, value in decided.items() if name in wanted}
 
     def get_config(self) -> dict:
         """Returns the constructor's arguments, for `.keras` files."""

@@ -12,11 +12,37 @@ in one or more *groups*, each with an optimiser of its own.
     mixture as prior    autoencoder; prior (no update)   fitted in `prepare`
 """
 
-__all__ = ["Group", "Update", "Stage"]
+__all__ = ["Group", "Update", "Stage", "Ramp", "Weight"]
 
 import dataclasses
+from collections.abc import Callable
 
 import keras
+import tensorflow as tf
+
+Weight = float | Callable[[tf.Tensor], tf.Tensor]
+"""The weight of a loss term: a number, or a function of the stage's step, such as
+`Ramp`. A term of weight 0.0 is measured and written, and not minimised."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Ramp:
+    """A weight that rises in a straight line: `min(end, start + step / steps)`.
+
+    Attributes:
+        start: The weight at step 0.
+        steps: Steps in which it rises by 1.
+        end: The weight that it keeps.
+    """
+
+    start: float
+    steps: int
+    end: float = 1.0
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        """Returns the weight at a step, a float32 scalar."""
+        rise = tf.cast(step, tf.float32) / self.steps
+        return tf.minimum(self.end, self.start + rise)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,11 +86,16 @@ class Stage:
     Attributes:
         name: What flags call it, such as "flow" in `--epochs=100,flow:20`.
         updates: What a training step does, in order; none for a stage that is fitted in
-            closed form by the model's `prepare`.
+            closed form by the model's `prepare`, which counts as one step.
+        max_steps: A bound on its steps, for a short start; None for its epochs alone.
+        is_validated: Whether its terms can be measured on images that were not trained
+            on; not so where each training image has parameters of its own.
     """
 
     name: str
     updates: tuple[Update, ...] = ()
+    max_steps: int | None = None
+    is_validated: bool = True
 
     @property
     def batches_per_step(self) -> int:
@@ -74,3 +105,10 @@ class Stage:
     def steps_per_epoch(self, batches_per_epoch: int) -> int:
         """How many training steps an epoch has, at least one."""
         return max(1, batches_per_epoch // self.batches_per_step)
+
+    def total_steps(self, batches_per_epoch: int, *, epochs: int) -> int:
+        """Returns how many training steps the stage has."""
+        if not self.updates:
+            return 1
+        steps = epochs * self.steps_per_epoch(batches_per_epoch)
+        return steps if self.max_steps is None else min(steps, self.max_steps)

@@ -1,36 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reconstruction terms: how far an image is from the one that a decoder gives.
+"""What every reconstruction term is: how far an image is from what a decoder gives."""
 
-Each takes images in [0, 1] and pixel logits, `[batch, height, width, channels]`, and
-returns `[batch]`, the sum over pixels and channels.
-"""
+__all__ = ["AbstractReconstruction"]
 
-__all__ = ["OBJECTIVES", "squared_error", "bernoulli"]
+import abc
 
+import keras
 import tensorflow as tf
 
-
-def squared_error(image: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Returns `sum((image - sigmoid(logits))^2)`: pixels in [0, 1], no factor."""
-    logits = tf.cast(logits, image.dtype)
-    return _sum(tf.math.squared_difference(image, tf.sigmoid(logits)))
+from glf_tf import types
 
 
-def bernoulli(image: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Returns the binary cross entropy in nats.
+class AbstractReconstruction(keras.layers.Layer, abc.ABC):
+    """A loss between images and pixel logits; it may own parameters.
 
-        sum(-image * log p - (1 - image) * log(1 - p)),  p = sigmoid(logits)
-
-    For grey images in [0, 1] it is not the likelihood of anything, and its least value
-    is the pixels' entropy rather than 0; it is the loss of the slides.
+    Attributes:
+        is_likelihood: Whether it is -log p(image | z) in nats, with every constant, so
+            that bounds of a likelihood can be made of it.
     """
-    logits = tf.cast(logits, image.dtype)
-    return _sum(tf.nn.sigmoid_cross_entropy_with_logits(labels=image, logits=logits))
 
+    is_likelihood = False
 
-OBJECTIVES = {"squared_error": squared_error, "bernoulli": bernoulli}
-"""The terms by the name that models and flags give them."""
+    def __init__(self, image_shape: types.ImageShape, **kwargs):
+        """Initializes the term.
 
+        Args:
+            image_shape: (height, width, channels).
+            **kwargs: Keras' own.
+        """
+        # Sums over pixels stay in full precision under a mixed-precision policy.
+        kwargs["dtype"] = kwargs.get("dtype") or keras.config.floatx()
+        kwargs.setdefault("name", "reconstruction")
+        super().__init__(**kwargs)
+        self.image_shape = tuple(image_shape)
+        self.built = True
 
-def _sum(per_pixel: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_sum(per_pixel, axis=[1, 2, 3])
+    @abc.abstractmethod
+    def call(self, image: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        """Returns the loss of each image, `[batch]`.
+
+        Args:
+            image: `[batch, height, width, channels]` in [0, 1].
+            logits: Pixel logits of the same shape: `sigmoid(logits)` is the image.
+        """

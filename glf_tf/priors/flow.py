@@ -6,6 +6,7 @@ __all__ = ["FlowPrior"]
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from glf_tf import catalogue, types
 from glf_tf.flows import flow as flow_lib
 from glf_tf.priors import prior
 
@@ -18,17 +19,16 @@ class FlowPrior(prior.AbstractNoisePrior):
         log p(z) = log N(f(z); 0, I) + log |det df/dz|,  f = F^-1
 
     Reference: Generative Latent Flow, eq. 1, https://arxiv.org/abs/1905.10485
+
+    Args:
+        flow: The flow, which owns the parameters.
     """
 
-    def __init__(self, flow: flow_lib.AbstractFlow, **kwargs):
-        """Initializes the prior.
-
-        Args:
-            flow: The flow, which owns the parameters.
-            **kwargs: Keras' own.
-        """
-        super().__init__(flow.event_dim, **kwargs)
-        self.flow = flow
+    def __init__(self, latent_dim: int, *, flow: types.Spec = "real_nvp", **kwargs):
+        super().__init__(latent_dim, **kwargs)
+        self.flow: flow_lib.AbstractFlow = catalogue.build(
+            "flow", flow, event_dim=latent_dim, name="flow"
+        )
         self.built = True
 
     def distribution(self, *, training: bool = False) -> tfd.Distribution:

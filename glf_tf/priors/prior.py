@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every prior is: a density over latents that can be sampled."""
 
-__all__ = ["AbstractPrior", "AbstractNoisePrior"]
+__all__ = ["AbstractPrior", "AbstractNoisePrior", "Fitted"]
 
 import abc
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from glf_tf import seeds, types
 
 
 class AbstractPrior(keras.layers.Layer, abc.ABC):
-    """A density over latents `[batch, latent_dim]`."""
+    """A density over latents `[batch, latent_dim]`.
+
+    Its parameters are learned by gradients if it has trainable variables, fitted in
+    closed form if it is `Fitted`, and none otherwise.
+    """
 
     def __init__(self, latent_dim: int, **kwargs):
         """Initializes the prior.
@@ -22,6 +27,7 @@ class AbstractPrior(keras.layers.Layer, abc.ABC):
             **kwargs: Keras' own.
         """
         kwargs["dtype"] = kwargs.get("dtype") or keras.config.floatx()
+        kwargs.setdefault("name", "prior")
         super().__init__(**kwargs)
         self.latent_dim = latent_dim
 
@@ -61,3 +67,19 @@ class AbstractNoisePrior(AbstractPrior):
             [n, self.latent_dim], seed=seeds.make(seed), dtype=self.compute_dtype
         )
         return self.forward(tf.cast(temperature, noise.dtype) * noise)
+
+
+class Fitted(abc.ABC):
+    """What a prior also is whose parameters are fitted to codes in closed form.
+
+    They are weights that are not trainable, so that they are saved, restored and
+    exported with the model.
+    """
+
+    @abc.abstractmethod
+    def fit(self, z: np.ndarray) -> None:
+        """Fits the density to codes `[size, latent_dim]`.
+
+        Raises:
+            InvalidValue: There are too few codes.
+        """

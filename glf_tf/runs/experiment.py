@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import catalogue, errors, export
+from glf_tf import catalogue, errors, export, types
 from glf_tf.data import image_set, pipeline
 from glf_tf.metrics import reference
 from glf_tf.models import model as model_lib
@@ -47,7 +47,7 @@ def train(
     # The initial weights, the only random numbers that Keras draws.
     keras.utils.set_random_seed(plan.training.seed)
     with strategy(plan.strategy).scope():
-        model = catalogue.build("model", plan.model, image_shape=data.image_shape)
+        model = catalogue.build("model", plan.model, **_arguments(plan.model, data))
         _check_plan(plan, model=model, data=data)
         session = _Session(plan, folder, model=model, data=data, test=test)
         _describe(folder, plan, model=model, data=data)
@@ -285,11 +285,16 @@ def _describe(
     folder.describe(
         {
             **_identity(plan),
-            "image_shape": list(model.image_shape),
+            "arguments": _plain(_arguments(plan.model, data)),
             "data_dir": str(plan.places.data_dir or ""),
             "data_source": data.source,
         }
     )
+
+
+def _arguments(spec: types.Spec, data: image_set.ImageSet) -> dict:
+    """Returns the arguments of a model's constructor that the data decide."""
+    return catalogue.load("model", catalogue.name_of(spec)).arguments_of(data)
 
 
 def _identity(plan: plan_lib.Plan) -> dict:

@@ -3,6 +3,7 @@
 
 __all__ = ["Progress"]
 
+import math
 import sys
 
 import tqdm
@@ -50,10 +51,11 @@ class Progress(actions.AbstractAction):
         seconds = moment.train_seconds - self._seconds
         images = (moment.global_step - self._step) * moment.images_per_step
         self._seconds, self._step = moment.train_seconds, moment.global_step
-        epochs = moment.total_steps // moment.steps_per_epoch
+        epochs = math.ceil(moment.total_steps / moment.steps_per_epoch)
+        done = f"epoch {math.ceil(moment.epoch)}/{epochs}" if means else "fitted"
         values = "  ".join(f"{name} {value:.4g}" for name, value in means.items())
         line = (
-            f"{moment.stage} epoch {moment.epoch:.0f}/{epochs}  {values}  "
+            f"{moment.stage} {done}  {values}  "
             f"{seconds:.1f} s  {images / max(seconds, 1e-9):,.0f} images/s"
         )
         tqdm.tqdm.write(line, file=self._stream)

@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import errors
+from glf_tf import errors, seeds
 from glf_tf.data import image_set, pipeline
 from glf_tf.metrics import images, reference, suite, vectors
 from glf_tf.models import model as model_lib
-from glf_tf.models import stages
 from glf_tf.tasks import sample
 from glf_tf.training import actions, optimizers, summaries
 
@@ -60,6 +59,8 @@ class Scalars(actions.AbstractAction):
     def run(self, moment):
         """Writes the averages since the last time."""
         means = self._averages.take()
+        if not means:  # a stage in closed form
+            return
         values = {f"{self._prefix}/{name}": value for name, value in means.items()}
         for name, optimizer in self._optimizers.items():
             stage, group = name.split("/")
@@ -107,38 +108,49 @@ class Validation(actions.AbstractAction):
         """
         super().__init__(every)
         self._model, self._data, self._writer = model, data, writer
-        self._functions: dict[str, Callable] = {}
+        self._stages = {stage.name: stage for stage in model.stages()}
+        # What is made for one stage is dropped when the next one begins.
+        self._of_stage = functools.lru_cache(maxsize=1)(self._make)
         self.latest: dict[str, float] = {}
 
     def run(self, moment):
-        """Goes through the test set once."""
-        if moment.stage not in self._functions:
-            stage = next(s for s in self._model.stages() if s.name == moment.stage)
-            self._functions[moment.stage] = self._make(stage)
-        function = self._functions[moment.stage]
-        sums: dict[str, float] = {}
-        for batch in pipeline.evaluation_batches(
-            self._data, batch_size=EVALUATION_BATCH
-        ):
-            for name, value in function(batch).items():
-                sums[name] = sums.get(name, 0.0) + float(value)
-        self.latest = {f"test/{k}": v / len(self._data) for k, v in sums.items()}
-        self._writer.scalars(self.latest, step=moment.global_step)
+        """Goes through the test set once, where the terms have values there."""
+        stage = self._stages[moment.stage]
+        self.latest = {}
+        if stage.updates and stage.is_validated:
+            sums, batches = self._of_stage(moment.stage)
+            totals = {}
+            for index, batch in enumerate(batches):
+                for name, value in sums(batch, tf.constant(index)).items():
+                    totals[name] = totals.get(name, 0.0) + float(value)
+            size = len(self._data)
+            self.latest = {f"test/{k}": v / size for k, v in totals.items()}
+            self._writer.scalars(self.latest, step=moment.global_step)
 
-    def _make(self, stage: stages.Stage) -> Callable:
+    def _make(self, name: str) -> tuple[Callable, tf.data.Dataset]:
+        """Returns the function that sums a batch's terms, and the batches."""
+        stage = self._stages[name]
+        cached = self._model.cache(stage, self._data)
+        source = self._data if cached is None else cached
+        batches = pipeline.evaluation_batches(source, batch_size=EVALUATION_BATCH)
+
         @tf.function(reduce_retracing=True)
-        def sums(batch):
-            seed = tf.zeros([2], tf.int32)
-            batch = self._model.infer(stage, batch, seed=seed)
+        def sums(batch, number):
+            # The same numbers at each pass, other ones in each batch.
+            seed = seeds.fold(0, number)
+            batch = self._model.infer(stage, batch, seed=seeds.fold(seed, 0))
             values = {}
-            for update in stage.updates:
+            for place, update in enumerate(stage.updates):
                 values |= self._model.terms(
-                    update.name, batch, seed=seed, training=False
+                    update.name,
+                    batch,
+                    seed=seeds.fold(seed, place + 1),
+                    training=False,
                 )
-            count = tf.cast(tf.shape(batch["image"])[0], tf.float32)
+            count = tf.cast(tf.shape(batch["index"])[0], tf.float32)
             return {k: tf.reduce_mean(v) * count for k, v in values.items()}
 
-        return sums
+        return sums, batches
 
     def get_state(self):
         """Returns the averages of the last time."""

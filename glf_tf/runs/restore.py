@@ -29,9 +29,7 @@ def load_model(
     """
     folder = folder_lib.Folder(pathlib.Path(workdir))
     described = folder.read()
-    model = catalogue.build(
-        "model", described["model"], image_shape=tuple(described["image_shape"])
-    )
+    model = catalogue.build("model", described["model"], **described["arguments"])
     store = checkpoints.Checkpoints(
         folder.checkpoints, checkpoints.variables_of(model), partly=True
     )

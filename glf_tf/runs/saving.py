@@ -33,15 +33,19 @@ class Saving(actions.AbstractAction):
         """
         super().__init__(every)
         self._store, self._measures, self._best_by = store, tuple(measures), best_by
-        self._best = float("inf")
+        self._best, self._stage = float("inf"), ""
         self.get_loop_state: Callable[[], dict] = dict
 
     def run(self, moment):
         """Saves."""
+        if moment.stage != self._stage:
+            # A model is not the better for what a later stage has not yet learned.
+            self._best, self._stage = float("inf"), moment.stage
         latest = {k: v for one in self._measures for k, v in one.latest.items()}
-        score = latest.get(self._best_by, float("inf"))
-        is_best = score < self._best
-        self._best = min(self._best, score)
+        score = latest.get(self._best_by)
+        # Where a stage does not measure the scalar, its newest is its best.
+        is_best = bool(self._best_by) if score is None else score < self._best
+        self._best = self._best if score is None else min(self._best, score)
         state = self.get_loop_state()
         self._store.save(state, step=moment.global_step)
         if is_best:
@@ -49,8 +53,10 @@ class Saving(actions.AbstractAction):
 
     def get_state(self):
         """Returns the best score so far."""
-        return {"best": None if math.isinf(self._best) else self._best}
+        best = None if math.isinf(self._best) else self._best
+        return {"best": best, "stage": self._stage}
 
     def set_state(self, state):
         """Takes it over."""
         self._best = float("inf") if state["best"] is None else state["best"]
+        self._stage = state["stage"]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import errors
+from glf_tf import errors, seeds
 from glf_tf.data import image_set, pipeline
 from glf_tf.models import model as model_lib
 from glf_tf.models import stages as stages_lib
@@ -120,13 +120,21 @@ class Loop:
         """
         while self._stage_index < len(self._stages):
             stage = self._stages[self._stage_index]
-            if self._step == 0:
-                self._model.prepare(stage, self._data)
             if self._step < self._total(stage):
                 self._run_stage(stage)
             self._stage_index, self._step = self._stage_index + 1, 0
 
     def _run_stage(self, stage: stages_lib.Stage) -> None:
+        started = time.perf_counter()
+        if self._step == 0:
+            self._model.prepare(stage, self._data)
+        if stage.updates:
+            self._take_steps(stage)
+        else:
+            fitted = step_lib.Result(steps=1, sums={}, last={})
+            self._advance(stage, fitted, seconds=time.perf_counter() - started)
+
+    def _take_steps(self, stage: stages_lib.Stage) -> None:
         trainer = step_lib.StageTrainer(
             self._model,
             stage,
@@ -134,12 +142,15 @@ class Loop:
             seed=self._options.seed,
             jit_compile=self._options.jit_compile,
         )
-        iterator = self._iterator(stage)
+        cached = self._model.cache(stage, self._data)
+        source = self._data if cached is None else cached
+        iterator = self._iterator(stage, source)
         pace = _Pace()
         while self._step < self._total(stage):
-            steps = min(pace.steps, self._steps_to_boundary(stage))
             started = time.perf_counter()
-            result = trainer.run(iterator, first_step=self._global_step, steps=steps)
+            self._begin_epoch(stage)
+            steps = min(pace.steps, self._steps_to_boundary(stage))
+            result = trainer.run(iterator, first_step=self._step, steps=steps)
             seconds = time.perf_counter() - started
             pace.observe(result.steps, seconds=seconds)
             self._advance(stage, result, seconds=seconds)
@@ -172,9 +183,10 @@ class Loop:
         return every > 0 and (moment.is_stage_end or moment.step % every == 0)
 
     def _steps_to_boundary(self, stage: stages_lib.Stage) -> int:
-        """Returns the steps until the next interval of any action ends."""
+        """Returns the steps until the epoch ends, or the next interval of an action."""
         per_epoch = stage.steps_per_epoch(self._batches_per_epoch)
         intervals = [action.every.in_steps(per_epoch) for action in self._actions]
+        intervals.append(per_epoch)
         left = [every - self._step % every for every in intervals if every > 0]
         return min([self._total(stage) - self._step, *left])
 
@@ -190,25 +202,34 @@ class Loop:
         )
 
     def _total(self, stage: stages_lib.Stage) -> int:
-        if not stage.updates:
-            return 0
-        per_epoch = stage.steps_per_epoch(self._batches_per_epoch)
-        return self._options.epochs_of(stage.name) * per_epoch
+        return stage.total_steps(
+            self._batches_per_epoch, epochs=self._options.epochs_of(stage.name)
+        )
 
-    def _batches(self, stage: stages_lib.Stage, *, step: int) -> tf.data.Dataset:
+    def _begin_epoch(self, stage: stages_lib.Stage) -> None:
+        per_epoch = stage.steps_per_epoch(self._batches_per_epoch)
+        if self._step % per_epoch == 0:
+            epoch = self._step // per_epoch
+            seed = seeds.fold(self._options.seed, self._stage_index, epoch)
+            self._model.begin_epoch(stage, self._data, seed=seed)
+
+    def _batches(
+        self, stage: stages_lib.Stage, source: pipeline.Source, *, step: int
+    ) -> tf.data.Dataset:
         return pipeline.batches(
-            self._data,
+            source,
             batch_size=self._options.batch_size,
             seed=self._options.seed,
             start_step=step * stage.batches_per_step,
         )
 
-    def _iterator(self, stage: stages_lib.Stage):
-        batches = self._batches(stage, step=self._step)
+    def _iterator(self, stage: stages_lib.Stage, source: pipeline.Source):
+        batches = self._batches(stage, source, step=self._step)
         return iter(self._strategy.experimental_distribute_dataset(batches))
 
     def _nonfinite(self, stage: stages_lib.Stage, result: step_lib.Result) -> NonFinite:
-        batches = self._batches(stage, step=self._step - 1)
+        # The images, also where codes stand for them: the index tells which.
+        batches = self._batches(stage, self._data, step=self._step - 1)
         batch = next(iter(batches.as_numpy_iterator()))
         return NonFinite(
             stage=stage.name, step=self._global_step, terms=result.last, batch=batch

@@ -6,7 +6,7 @@ tape, the weighted sum of the terms' means over the number of replicas, the grad
 with respect to the update's groups, and each group's optimiser.
 """
 
-__all__ = ["StageTrainer", "Result"]
+__all__ = ["StageTrainer", "Result", "weighted_sum"]
 
 import dataclasses
 from collections.abc import Mapping
@@ -62,14 +62,16 @@ class StageTrainer:
         """
         _check_disjoint(stage)
         self._model, self._stage = model, stage
+        # Stages draw numbers of their own, though each counts its steps from 0.
+        self._index = [one.name for one in model.stages()].index(stage.name)
         self._optimizers = optimizers
         self._seed = seed
         self._strategy = tf.distribute.get_strategy()
         self._terms = _term_names(model, stage)
         self._differentiate = {
             update.name: tf.function(
-                lambda batch, seed, update=update: self._gradients(
-                    update, batch, seed=seed
+                lambda batch, seed, step, update=update: self._gradients(
+                    update, batch, seed=seed, step=step
                 ),
                 jit_compile=jit_compile or None,
                 autograph=False,
@@ -84,7 +86,8 @@ class StageTrainer:
 
         Args:
             iterator: Of batches, distributed by the strategy.
-            first_step: Number of steps taken before, which decides random numbers.
+            first_step: Number of steps that the stage took before, which decides random
+                numbers and weights.
             steps: How many to take.
 
         Returns:
@@ -126,7 +129,8 @@ class StageTrainer:
     def _replica_step(self, batches: list[types.Batch], step: tf.Tensor) -> types.Terms:
         context = tf.distribute.get_replica_context()
         # Every replica draws numbers of its own.
-        seed = seeds.fold(self._seed, step, context.replica_id_in_sync_group)
+        replica = context.replica_id_in_sync_group
+        seed = seeds.fold(self._seed, self._index, step, replica)
         batches = [
             self._model.infer(self._stage, batch, seed=seeds.fold(seed, 0, index))
             for index, batch in enumerate(batches)
@@ -135,21 +139,34 @@ class StageTrainer:
         for index, update in enumerate(self._stage.updates):
             for turn in range(update.repeats):
                 values |= self._update(
-                    update, batches[turn], seed=seeds.fold(seed, index + 1, turn)
+                    update,
+                    batches[turn],
+                    seed=seeds.fold(seed, index + 1, turn),
+                    step=step,
                 )
         return values
 
     def _update(
-        self, update: stages_lib.Update, batch: types.Batch, *, seed: tf.Tensor
+        self,
+        update: stages_lib.Update,
+        batch: types.Batch,
+        *,
+        seed: tf.Tensor,
+        step: tf.Tensor,
     ) -> types.Terms:
-        values, gradients = self._differentiate[update.name](batch, seed)
+        values, gradients = self._differentiate[update.name](batch, seed, step)
         for group in update.groups:
             optimizer = self._optimizers[f"{self._stage.name}/{group.name}"]
             optimizer.apply(gradients[group.name])
         return values
 
     def _gradients(
-        self, update: stages_lib.Update, batch: types.Batch, *, seed: tf.Tensor
+        self,
+        update: stages_lib.Update,
+        batch: types.Batch,
+        *,
+        seed: tf.Tensor,
+        step: tf.Tensor,
     ) -> tuple[types.Terms, dict[str, list[tf.Tensor]]]:
         """Returns the terms' means, and each group's gradients."""
         weights = self._model.term_weights[update.name]
@@ -159,12 +176,31 @@ class StageTrainer:
             terms = self._model.terms(update.name, batch, seed=seed, training=True)
             _check_names(terms, weights=weights, update=update.name)
             means = {name: tf.reduce_mean(value) for name, value in terms.items()}
-            loss = tf.add_n([weights[name] * means[name] for name in means])
+            loss = weighted_sum(means, weights=weights, step=step)
             loss /= self._strategy.num_replicas_in_sync
         values = {name: [v.value for v in group] for name, group in variables.items()}
         gradients = tape.gradient(loss, values)
         _check_gradients(gradients, variables=variables, update=update.name)
-        return means, gradients
+        # Gathered rows, such as those of a table of latents, have sparse gradients.
+        return means, tf.nest.map_structure(tf.convert_to_tensor, gradients)
+
+
+def weighted_sum(
+    terms: types.Terms, *, weights: Mapping[str, stages_lib.Weight], step: tf.Tensor
+) -> tf.Tensor:
+    """Returns what an update minimises, from terms of shape [].
+
+    Args:
+        terms: The terms.
+        weights: Their weights; those of 0.0 are left out.
+        step: The stage's step, for weights that depend on it.
+    """
+    factors = {
+        name: weight(step) if callable(weight) else weight
+        for name, weight in weights.items()
+        if callable(weight) or weight != 0.0
+    }
+    return tf.add_n([factor * terms[name] for name, factor in factors.items()])
 
 
 def _term_names(

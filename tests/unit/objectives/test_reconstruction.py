@@ -1,32 +1,58 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reconstruction terms against NumPy."""
+"""Reconstruction terms against NumPy and SciPy."""
 
 import numpy as np
+import pytest
+from scipy import stats
 
-from glf_tf.objectives import reconstruction
+from glf_tf import catalogue, errors
 
+SHAPE = (4, 4, 2)
 GENERATOR = np.random.default_rng(0)
-IMAGE = GENERATOR.random((3, 4, 4, 2)).astype(np.float32)
-LOGITS = GENERATOR.normal(size=(3, 4, 4, 2)).astype(np.float32)
+IMAGE = GENERATOR.random((3, *SHAPE)).astype(np.float32)
+LOGITS = GENERATOR.normal(size=(3, *SHAPE)).astype(np.float32)
 PIXELS = 1.0 / (1.0 + np.exp(-LOGITS))
 
 
-def test_squared_error_sums_over_pixels():
-    expected = ((IMAGE - PIXELS) ** 2).reshape(3, -1).sum(axis=1)
-    np.testing.assert_allclose(
-        reconstruction.squared_error(IMAGE, LOGITS), expected, rtol=1e-5
+def make(name, **options):
+    return catalogue.build(
+        "reconstruction", {"name": name, **options}, image_shape=SHAPE
     )
+
+
+def summed(values):
+    return values.reshape(3, -1).sum(axis=1)
+
+
+def test_squared_error_sums_over_pixels():
+    found = make("squared_error")(IMAGE, LOGITS)
+    np.testing.assert_allclose(found, summed((IMAGE - PIXELS) ** 2), rtol=1e-5)
 
 
 def test_bernoulli_is_cross_entropy_in_nats():
     entropy = -IMAGE * np.log(PIXELS) - (1 - IMAGE) * np.log(1 - PIXELS)
-    np.testing.assert_allclose(
-        reconstruction.bernoulli(IMAGE, LOGITS),
-        entropy.reshape(3, -1).sum(axis=1),
-        rtol=1e-5,
-    )
+    found = make("bernoulli")(IMAGE, LOGITS)
+    np.testing.assert_allclose(found, summed(entropy), rtol=1e-5)
 
 
 def test_bernoulli_stays_finite_at_extreme_logits():
-    value = reconstruction.bernoulli(IMAGE, 1e4 * np.sign(LOGITS))
-    assert np.isfinite(value).all()
+    assert np.isfinite(make("bernoulli")(IMAGE, 1e4 * np.sign(LOGITS))).all()
+
+
+@pytest.mark.parametrize("learned", [False, True])
+def test_gaussian_is_a_density_in_nats(learned):
+    term = make("gaussian", variance=0.04, learned=learned)
+    density = stats.norm.logpdf(IMAGE, loc=PIXELS, scale=0.2)
+    np.testing.assert_allclose(term(IMAGE, LOGITS), -summed(density), rtol=1e-5)
+    assert len(term.trainable_variables) == learned
+
+
+def test_squared_error_is_a_gaussian_but_for_a_constant():
+    gaps = make("gaussian")(IMAGE, LOGITS) - make("squared_error")(IMAGE, LOGITS)
+    np.testing.assert_allclose(gaps, 0.5 * np.log(np.pi) * np.prod(SHAPE), rtol=1e-5)
+
+
+@pytest.mark.parametrize("variance", [0.0, -1.0, float("nan"), float("inf")])
+def test_variance_must_be_positive(variance):
+    with pytest.raises(errors.InvalidValue, match="variance"):
+        make("gaussian", variance=variance)

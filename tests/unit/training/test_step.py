@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The training step on toy models of every kind that the design has room for."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import tensorflow as tf
 
 from glf_tf import errors, seeds
 from glf_tf.models import model, stages
-from glf_tf.training import loop, optimizers, options, step
+from glf_tf.training import actions, loop, optimizers, options, step
 from tests import descriptors
 
 
@@ -187,6 +189,102 @@ def test_loop_names_step_term_and_batch_of_a_diverged_run():
     )
 
 
+class Noted(actions.AbstractAction):
+    """Notes when it runs."""
+
+    def __init__(self):
+        super().__init__(actions.Every(epochs=1))
+        self.moments = []
+
+    def run(self, moment):
+        self.moments.append((moment.stage, moment.global_step))
+
+
+def loop_of(toy, *, epochs=1, more=()):
+    """A loop over 48 images, six batches an epoch."""
+    return loop.Loop(
+        toy,
+        descriptors.images(),
+        options=options.Training(epochs={"": epochs}, batch_size=8),
+        optimizers=optimizers.make(
+            toy.stages(), options=options.Optimizers(), batches_per_epoch=6
+        ),
+        actions=more,
+    )
+
+
+def test_actions_run_after_a_closed_form_stage():
+    class FittedLast(Toy):
+        def stages(self):
+            return (*super().stages(), stages.Stage("fit"))
+
+    toy = FittedLast(
+        (8, 8, 1),
+        updates=lambda m: (stages.Update("only", (m.group("left"),)),),
+        terms={"only": lambda m, *_: {"only": m.left.value.value**2}},
+    )
+    noted = Noted()
+    loop_of(toy, more=[noted]).run()
+    assert noted.moments == [("only", 6), ("fit", 7)]
+
+
+def test_a_stage_can_be_bounded_in_steps():
+    class Short(Toy):
+        def stages(self):
+            (stage,) = super().stages()
+            return (dataclasses.replace(stage, max_steps=4),)
+
+    toy = Short(
+        (8, 8, 1),
+        updates=lambda m: (stages.Update("only", (m.group("left"),)),),
+        terms={"only": lambda m, *_: {"only": m.left.value.value**2}},
+    )
+    noted = Noted()
+    loop_of(toy, epochs=2, more=[noted]).run()
+    assert noted.moments == [("only", 4)]
+
+
+def test_each_epoch_is_begun_with_a_seed_of_its_own():
+    class Begun(Toy):
+        def begin_epoch(self, stage, data, *, seed):
+            self.seen.append(tuple(int(part) for part in seed))
+
+    toy = Begun(
+        (8, 8, 1),
+        updates=lambda m: (stages.Update("only", (m.group("left"),)),),
+        terms={"only": lambda m, *_: {"only": m.left.value.value**2}},
+    )
+    loop_of(toy, epochs=3).run()
+    assert len(toy.seen) == len(set(toy.seen)) == 3
+
+
+def test_a_stage_can_learn_from_what_is_cached():
+    class Cached(Toy):
+        def cache(self, stage, data):
+            return {"row": np.arange(len(data), dtype=np.float32)}
+
+        def terms(self, update, batch, *, seed, training):
+            gap = batch["row"] - tf.cast(batch["index"], tf.float32)
+            return {"only": self.left.value.value**2 + tf.abs(gap)}
+
+    toy = Cached(
+        (8, 8, 1),
+        updates=lambda m: (stages.Update("only", (m.group("left"),)),),
+        terms={"only": None},
+    )
+    before = float(toy.left.value.value)
+    loop_of(toy).run()
+    assert 0.0 < float(toy.left.value.value) < before
+
+
+def test_a_weight_can_depend_on_the_step():
+    terms = {"a": tf.constant(2.0), "b": tf.constant(3.0), "seen": tf.constant(7.0)}
+    weights = {"a": stages.Ramp(0.01, steps=10_000), "b": 1.0, "seen": 0.0}
+    for at, weight in ((0, 0.01), (9_900, 1.0), (20_000, 1.0), (4_900, 0.5)):
+        total = step.weighted_sum(terms, weights=weights, step=tf.constant(at))
+        np.testing.assert_allclose(total, 2.0 * weight + 3.0, rtol=1e-6)
+
+
 def test_closed_form_stage_is_prepared_and_not_trained():
     class Fitted(Toy):
         def stages(self):
@@ -200,17 +298,10 @@ def test_closed_form_stage_is_prepared_and_not_trained():
         updates=lambda m: (stages.Update("only", (m.group("left"),)),),
         terms={"only": lambda m, *_: {"only": m.left.value.value**2}},
     )
-    running = loop.Loop(
-        toy,
-        descriptors.images(),
-        options=options.Training(epochs={"": 1}, batch_size=8),
-        optimizers=optimizers.make(
-            toy.stages(), options=options.Optimizers(), batches_per_epoch=6
-        ),
-    )
+    running = loop_of(toy)
     running.run()
     assert toy.seen == [("fit", 48), ("only", 48)]
-    assert running.total_steps == 6
+    assert running.total_steps == 1 + 6
 
 
 def test_inference_reaches_the_terms_and_no_tape():

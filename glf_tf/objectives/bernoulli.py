@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The binary cross entropy of the slides, summed over pixels."""
+
+__all__ = ["Bernoulli"]
+
+import tensorflow as tf
+
+from glf_tf.objectives import reconstruction
+
+
+class Bernoulli(reconstruction.AbstractReconstruction):
+    """The negative log-likelihood of independent binary pixels, in nats.
+
+        sum(-image * log p - (1 - image) * log(1 - p)),  p = sigmoid(logits)
+
+    For grey images in [0, 1] it is not the likelihood of anything, and its least value
+    is the pixels' entropy rather than 0; it is the loss of the slides.
+    """
+
+    is_likelihood = True
+
+    def call(self, image, logits):
+        """Returns the cross entropy of each image in nats, `[batch]`."""
+        terms = tf.nn.sigmoid_cross_entropy_with_logits(labels=image, logits=logits)
+        return tf.reduce_sum(terms, axis=[1, 2, 3])

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The squared error of GLF, summed over pixels."""
+
+__all__ = ["SquaredError"]
+
+import tensorflow as tf
+
+from glf_tf.objectives import reconstruction
+
+
+class SquaredError(reconstruction.AbstractReconstruction):
+    """`sum((image - sigmoid(logits))^2)`: pixels in [0, 1], no factor.
+
+    As a log-likelihood it lacks a constant: it is that of a Gaussian of variance 1/2.
+    """
+
+    def call(self, image, logits):
+        """Returns the squared error of each image, `[batch]`."""
+        error = tf.math.squared_difference(image, tf.sigmoid(logits))
+        return tf.reduce_sum(error, axis=[1, 2, 3])

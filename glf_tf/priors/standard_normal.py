@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""N(0, I), the prior of variational autoencoders."""
+
+__all__ = ["StandardNormalPrior"]
+
+import math
+
+import tensorflow as tf
+
+from glf_tf.priors import prior
+
+
+class StandardNormalPrior(prior.AbstractNoisePrior):
+    """The density N(0, I): nothing to learn."""
+
+    def __init__(self, latent_dim: int, **kwargs):
+        super().__init__(latent_dim, **kwargs)
+        self.built = True
+
+    def log_prob(self, z, *, training=False):
+        """Returns the log-density of each latent in nats, `[batch]`."""
+        del training
+        z = tf.cast(z, self.compute_dtype)
+        constant = 0.5 * self.latent_dim * math.log(2.0 * math.pi)
+        return -0.5 * tf.reduce_sum(tf.square(z), axis=-1) - constant
+
+    def forward(self, eps, *, training=False):
+        """Returns the noise itself."""
+        del training
+        return tf.cast(eps, self.compute_dtype)
+
+    def inverse(self, z):
+        """Returns the latents themselves."""
+        return tf.cast(z, self.compute_dtype)
