@@ -191,7 +191,7 @@ def test_loading_without_a_run_or_a_checkpoint_is_an_error(tmp_path):
     with pytest.raises(errors.NotFound, match="run.json"):
         restore.load_model(tmp_path)
     where = folder.Folder(tmp_path)
-    where.describe({"model": descriptors.MODELS["glf"], "image_shape": [8, 8, 1]})
+    where.describe({"model": descriptors.MODELS["glf"], "arguments": {"image_shape": [8, 8, 1]}})
     with pytest.raises(errors.NotFound, match="checkpoint"):
         restore.load_model(tmp_path)
 
