@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from glf_tf import catalogue
-from glf_tf.bijectors import coupling, permutation
+from glf_tf.bijectors import coupling, permutation, planar
 from glf_tf.data import image_set
 from glf_tf.flows import real_nvp
 
@@ -30,6 +30,7 @@ def _real_nvp(**options):
 
 
 FLOW_STEPS: dict[str, Callable] = {
+    "planar": planar.Planar,
     "coupling": _coupling(),
     "coupling_first": _coupling(transforms="first"),
     "coupling_sigmoid": _coupling(scale="sigmoid"),
@@ -68,6 +69,13 @@ _GLF = {
     "flow": {"name": "real_nvp", "hidden": 6, "blocks": 2},
 }
 
+_VAE = {
+    "name": "vae",
+    "latent_dim": 4,
+    "network": {"name": "mlp", "hidden": (12,)},
+    "reconstruction": "bernoulli",
+}
+
 MODELS: dict[str, Mapping] = {
     "glf": _GLF,
     "glf_convolutional": {
@@ -82,6 +90,21 @@ MODELS: dict[str, Mapping] = {
         **_GLF,
         "flow": {**_GLF["flow"], "sides": "one_sided", "scale": "sigmoid"},
     },
+    "vae": _VAE,
+    "vae_gaussian": {
+        **_VAE,
+        "reconstruction": {"name": "gaussian", "variance": 0.1, "learned": True},
+    },
+    "vae_flow_posterior": {**_VAE, "name": "vae_flow_posterior", "flows": 3},
+    "vae_flow_posterior_shared": {
+        **_VAE,
+        "name": "vae_flow_posterior",
+        "flows": 2,
+        "amortized": False,
+        "warm_up": "joint",
+        "warm_up_steps": 10,
+    },
+    "vae_flow_prior": {**_VAE, "name": "vae_flow_prior", "flow": _GLF["flow"]},
 }
 """Specifications of models."""
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from glf_tf import errors, types
 from glf_tf.flows import flow as flow_lib
-from glf_tf.models import autoencoder, stages
+from glf_tf.models import autoencoder, checks, stages
 from glf_tf.priors import flow as flow_prior
 
 
@@ -54,14 +54,15 @@ class GLF(autoencoder.AbstractAutoencoder):
         name: str | None = "glf",
     ):
         super().__init__(arguments=locals())
-        _check(latent_dim=latent_dim, beta=beta)
+        checks.at_least("latent_dim", latent_dim, 2, why="for a coupling to halve it")
         if procedure == "two_stage" and not stop_gradient:
             raise errors.InvalidValue(
                 "Without the stop-gradient, autoencoder and flow are learned together",
                 received=f"procedure={procedure!r}, stop_gradient={stop_gradient}",
                 do='Use procedure="joint", or keep the stop-gradient',
             )
-        self.beta, self.stop_gradient, self.procedure = beta, stop_gradient, procedure
+        self.beta = checks.not_negative("beta", beta)
+        self.stop_gradient, self.procedure = stop_gradient, procedure
         self._prior = flow_prior.FlowPrior(latent_dim, flow=flow)
         self.built = True
 
@@ -80,11 +81,8 @@ class GLF(autoencoder.AbstractAutoencoder):
         ae = self.autoencoder_group
         flow = stages.Group("flow", layers=(self.prior,))
         if self.procedure == "joint":
-            return (stages.Stage("joint", (stages.Update("joint", (ae, flow)),)),)
-        return (
-            stages.Stage("autoencoder", (stages.Update("autoencoder", (ae,)),)),
-            stages.Stage("flow", (stages.Update("flow", (flow,)),)),
-        )
+            return (stages.Stage.of("joint", ae, flow),)
+        return stages.Stage.of("autoencoder", ae), stages.Stage.of("flow", flow)
 
     @property
     def term_weights(self) -> Mapping[str, Mapping[str, float]]:
@@ -111,18 +109,3 @@ class GLF(autoencoder.AbstractAutoencoder):
             z = tf.stop_gradient(z) if self.stop_gradient else z
             terms["nll"] = -self.prior.log_prob(z, training=training)
         return terms
-
-
-def _check(*, latent_dim: int, beta: float):
-    if latent_dim < 2:
-        raise errors.InvalidValue(
-            "`latent_dim` must be at least 2, so that a coupling can cut it in half",
-            received=f"latent_dim={latent_dim}",
-            do="Use a larger latent size",
-        )
-    if beta < 0:
-        raise errors.InvalidValue(
-            "`beta`, the weight of the reconstruction term, must not be negative",
-            received=f"beta={beta}",
-            do="Use a positive weight",
-        )

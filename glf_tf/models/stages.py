@@ -97,6 +97,17 @@ class Stage:
     max_steps: int | None = None
     is_validated: bool = True
 
+    @classmethod
+    def of(cls, name: str, *groups: Group, **options) -> "Stage":
+        """Returns a stage with one update, which has the stage's name.
+
+        Args:
+            name: Of both.
+            *groups: What it updates.
+            **options: The stage's further attributes.
+        """
+        return cls(name, (Update(name, groups),), **options)
+
     @property
     def batches_per_step(self) -> int:
         """How many fresh batches a training step takes."""

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Planar flows: a vector is pushed along one direction, by how far it is along another.
+
+Rezende, Mohamed: Variational Inference with Normalizing Flows, 2015, section 4.1 and
+appendix A.1. https://arxiv.org/abs/1505.05770
+"""
+
+__all__ = ["Planar", "PlanarBijector"]
+
+import math
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from glf_tf.bijectors import step
+
+tfb = tfp.bijectors
+
+_SHIFT = math.log(math.e - 1.0)
+"""Where `softplus` is 1, so that directions at right angles are left as they are."""
+
+_TINY = 1e-12
+"""Keeps the direction of a vector of length zero finite."""
+
+
+class PlanarBijector(tfb.Bijector):
+    """The map of one planar flow, from noise (`forward`) to data.
+
+        a = w . x + b
+        y = x + u' tanh(a)                                                    (eq. 10)
+        log det = log1p(m (1 - tanh(a)^2)),  m = w . u'                       (eq. 12)
+
+    The map is invertible if `m > -1`, which moves `u` along `w` (appendix A.1):
+
+        m = softplus(w . u + log(e - 1)) - 1,  u' = u + (m - w . u) w / |w|^2
+
+    The shift inside the softplus, which the paper has not, makes `u = 0` the identity.
+    `inverse` finds `w . x` as the root of a rising function by bisection; nothing in
+    training needs it.
+    """
+
+    def __init__(
+        self, u: tf.Tensor, w: tf.Tensor, b: tf.Tensor, *, name: str = "planar"
+    ):
+        """Initializes the bijector.
+
+        Args:
+            u: The direction of the push, `[..., event_dim]`, not yet constrained.
+            w: The direction that decides how far, of the same shape.
+            b: The offset, `[...]`.
+            name: Name of the operations.
+        """
+        parameters = dict(locals())
+        self._u, self._w, self._b = u, w, b
+        super().__init__(
+            forward_min_event_ndims=1,
+            is_constant_jacobian=False,
+            parameters=parameters,
+            name=name,
+        )
+
+    def _constrained(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns `u'`, `[..., event_dim]`, and `m`, `[...]`."""
+        free = _dot(self._w, self._u)
+        m = tf.nn.softplus(free + _SHIFT) - 1.0
+        length = _dot(self._w, self._w) + _TINY
+        return self._u + ((m - free) / length)[..., None] * self._w, m
+
+    def _forward(self, x):
+        u, _ = self._constrained()
+        return x + u * tf.tanh(_dot(self._w, x) + self._b)[..., None]
+
+    def _forward_log_det_jacobian(self, x):
+        _, m = self._constrained()
+        slope = 1.0 - tf.square(tf.tanh(_dot(self._w, x) + self._b))
+        return tf.math.log1p(m * slope)
+
+    def _inverse(self, y):
+        u, m = self._constrained()
+        along = _root(_dot(self._w, y), m=m, b=self._b)
+        return y - u * tf.tanh(along + self._b)[..., None]
+
+
+@keras.saving.register_keras_serializable(package="glf_tf")
+class Planar(step.AbstractFlowStep):
+    """A planar flow that starts as the identity.
+
+    Its parameters are its own, and may be moved for each vector by an encoder: then
+    they are amortised.
+    """
+
+    def __init__(self, event_dim: int, *, seed: int = 0, **kwargs):
+        """Initializes the step and its variables.
+
+        Args:
+            event_dim: Size of the vectors.
+            seed: Of the direction `w`, which must not start at zero.
+            **kwargs: Keras' own.
+        """
+        super().__init__(event_dim, **kwargs)
+        self.u = self.add_weight(name="u", shape=(event_dim,), initializer="zeros")
+        self.w = self.add_weight(
+            name="w",
+            shape=(event_dim,),
+            initializer=keras.initializers.RandomNormal(event_dim**-0.5, seed=seed),
+        )
+        self.b = self.add_weight(name="b", shape=(), initializer="zeros")
+        self.built = True
+
+    @property
+    def num_parameters(self) -> int:
+        """How many numbers an encoder gives to move the parameters."""
+        return 2 * self.event_dim + 1
+
+    def bijector(
+        self, *, training: bool = False, moved_by: tf.Tensor | None = None
+    ) -> PlanarBijector:
+        """Returns a fresh bijector from noise to data.
+
+        Args:
+            training: Makes no difference.
+            moved_by: What is added to the parameters for each vector of a batch,
+                `[batch, num_parameters]`.
+        """
+        del training
+        u, w, b = (tf.convert_to_tensor(one) for one in (self.u, self.w, self.b))
+        if moved_by is not None:
+            du, dw, db = tf.split(moved_by, [self.event_dim, self.event_dim, 1], axis=1)
+            u, w, b = u + du, w + dw, b + db[:, 0]
+        return PlanarBijector(u, w, b)
+
+
+def _dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(a * b, axis=-1)
+
+
+def _root(value: tf.Tensor, *, m: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    """Returns the `a` with `a + m tanh(a + b) = value`; it rises, as `m > -1`."""
+
+    def excess(a):
+        return a + m * tf.tanh(a + b) - value
+
+    fixed = tf.stop_gradient(value)
+    reach = tf.stop_gradient(tf.abs(m))
+    root, *_ = tfp.math.find_root_chandrupatla(
+        lambda a: tf.stop_gradient(excess(a)),
+        fixed - reach - _TINY,
+        fixed + reach + _TINY,
+        position_tolerance=1e-14 if value.dtype == tf.float64 else 1e-7,
+        max_iterations=100,
+    )
+    root = tf.stop_gradient(root)
+    # One step of Newton's leaves the root where it is, and gives it its derivatives.
+    slope = 1.0 + m * (1.0 - tf.square(tf.tanh(root + b)))
+    return root - excess(root) / tf.stop_gradient(slope)

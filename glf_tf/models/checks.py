@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of options that many models have."""
+
+__all__ = ["not_negative", "at_least"]
+
+import math
+
+from glf_tf import errors
+
+
+def not_negative(name: str, value: float) -> float:
+    """Returns a weight.
+
+    Raises:
+        InvalidValue: It is negative or not finite.
+    """
+    if not 0.0 <= value < math.inf:
+        raise errors.InvalidValue(
+            f"`{name}` is a weight and must not be negative",
+            received=f"{name}={value}",
+            do="Use 0 or a positive number",
+        )
+    return value
+
+
+def at_least(name: str, value: int, least: int, *, why: str = "") -> int:
+    """Returns a size.
+
+    Args:
+        name: The option.
+        value: Its value.
+        least: The smallest that is allowed.
+        why: The reason, where it is not plain.
+
+    Raises:
+        InvalidValue: It is smaller.
+    """
+    if value < least:
+        raise errors.InvalidValue(
+            f"`{name}` must be at least {least}{why and ', ' + why}",
+            received=f"{name}={value}",
+            do=f"Use --{name}={least} or more",
+        )
+    return value

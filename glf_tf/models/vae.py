@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The variational autoencoder.
+
+Kingma, Welling: Auto-Encoding Variational Bayes, 2014. https://arxiv.org/abs/1312.6114
+"""
+
+__all__ = ["VAE"]
+
+from collections.abc import Mapping
+
+import keras
+import tensorflow as tf
+
+from glf_tf import types
+from glf_tf.models import checks, stages, variational
+from glf_tf.priors import standard_normal
+
+
+@keras.saving.register_keras_serializable(package="glf_tf")
+class VAE(variational.AbstractVariational):
+    """An autoencoder with a diagonal normal posterior and the prior N(0, I).
+
+        loss = mean(recon(x, G(z)) + beta * KL(q(z | x) || N(0, I))),  z ~ q(z | x)
+
+    With `beta` 1 and a reconstruction term that is a likelihood, the loss is the
+    negative ELBO (appendix B of the paper for the KL divergence). The squared error is
+    the likelihood of a Gaussian decoder of variance 1/2 but for a constant; another
+    variance, given or learned, is `reconstruction="gaussian"`.
+
+    Args:
+        image_shape: (height, width, channels).
+        latent_dim: Size of the latents.
+        network: The encoder's and decoder's family.
+        reconstruction: The reconstruction term.
+        beta: Weight of the KL divergence.
+    """
+
+    def __init__(
+        self,
+        image_shape: types.ImageShape,
+        *,
+        latent_dim: int = 64,
+        network: types.Spec = "infogan",
+        reconstruction: types.Spec = "squared_error",
+        beta: float = 1.0,
+        name: str | None = "vae",
+    ):
+        super().__init__(arguments=locals())
+        self.beta = checks.not_negative("beta", beta)
+        self._prior = standard_normal.StandardNormalPrior(latent_dim)
+        self.built = True
+
+    @property
+    def prior(self) -> standard_normal.StandardNormalPrior:
+        """N(0, I)."""
+        return self._prior
+
+    def stages(self) -> tuple[stages.Stage, ...]:
+        """Returns one stage with one optimiser."""
+        return (stages.Stage.of("joint", self.autoencoder_group),)
+
+    @property
+    def term_weights(self) -> Mapping[str, Mapping[str, float]]:
+        """The weights of the loss; the negative ELBO is measured, not minimised."""
+        weights = {"reconstruction": 1.0, "kl": self.beta, "negative_elbo": 0.0}
+        return {"joint": weights}
+
+    def terms(
+        self, update: str, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    ) -> types.Terms:
+        """Returns "reconstruction", "kl" and their sum "negative_elbo", `[batch]`."""
+        del update  # there is one
+        posterior = self.base_posterior(batch["image"], training=training)
+        z = posterior.sample(self.noise_like(posterior, seed=seed))
+        logits = self.decoder(z, training=training)
+        loss = self.reconstruction(batch["image"], logits)
+        kl = posterior.kl_to_standard_normal()
+        return {"reconstruction": loss, "kl": kl, "negative_elbo": loss + kl}
+
+    def sample_posterior(
+        self, image: tf.Tensor, *, seed: types.Seed
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns a latent for each image, and log q(z | x)."""
+        return self.sample_normal(image, seed=seed)

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A variational autoencoder whose prior is a flow, learned with it.
+
+Xiao, Yan, Amit: Generative Latent Flow, 2019, section 3.4. GLF is what this model
+becomes as `beta` grows. https://arxiv.org/abs/1905.10485
+"""
+
+__all__ = ["VAEFlowPrior"]
+
+from collections.abc import Mapping
+
+import keras
+import tensorflow as tf
+
+from glf_tf import types
+from glf_tf.models import checks, stages, variational
+from glf_tf.priors import flow as flow_prior
+
+
+@keras.saving.register_keras_serializable(package="glf_tf")
+class VAEFlowPrior(variational.AbstractVariational):
+    """A VAE with a diagonal normal posterior and a flow as its prior.
+
+        loss = mean(beta * recon(x, G(z)) - log p(z) + E[log q(z | x)])         (eq. 4)
+
+    With z ~ q(z | x). No gradient is stopped: the entropy of the posterior is what
+    keeps the latents from collapsing. `beta` is 1 / (2 v) for a Gaussian decoder of
+    variance v; to learn it, use `reconstruction="gaussian"` with `learned`.
+
+    Args:
+        image_shape: (height, width, channels).
+        latent_dim: Size of the latents.
+        network: The encoder's and decoder's family.
+        flow: The flow that is the prior.
+        reconstruction: The reconstruction term.
+        beta: Weight of the reconstruction term.
+    """
+
+    def __init__(
+        self,
+        image_shape: types.ImageShape,
+        *,
+        latent_dim: int = 64,
+        network: types.Spec = "infogan",
+        flow: types.Spec = "real_nvp",
+        reconstruction: types.Spec = "squared_error",
+        beta: float = 1.0,
+        name: str | None = "vae_flow_prior",
+    ):
+        checks.at_least("latent_dim", latent_dim, 2, why="for a coupling to halve it")
+        super().__init__(arguments=locals())
+        self.beta = checks.not_negative("beta", beta)
+        self._prior = flow_prior.FlowPrior(latent_dim, flow=flow)
+        self.built = True
+
+    @property
+    def prior(self) -> flow_prior.FlowPrior:
+        """The flow's density."""
+        return self._prior
+
+    def stages(self) -> tuple[stages.Stage, ...]:
+        """Returns one stage with two optimisers."""
+        flow = stages.Group("flow", layers=(self.prior,))
+        return (stages.Stage.of("joint", self.autoencoder_group, flow),)
+
+    @property
+    def term_weights(self) -> Mapping[str, Mapping[str, float]]:
+        """The weights of eq. 4; what has weight 0 is measured, not minimised."""
+        minimised = {"reconstruction": self.beta, "nll": 1.0, "negative_entropy": 1.0}
+        return {"joint": {**minimised, "kl": 0.0, "negative_elbo": 0.0}}
+
+    def terms(
+        self, update: str, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    ) -> types.Terms:
+        """Returns the terms of the ELBO, `[batch]`, in nats.
+
+        "nll" is -log p(z), and "negative_entropy" is E[log q(z | x)]: figure 3 of the
+        paper has it without its constant. "kl" is their sum.
+        """
+        del update  # there is one
+        posterior = self.base_posterior(batch["image"], training=training)
+        z = posterior.sample(self.noise_like(posterior, seed=seed))
+        logits = self.decoder(z, training=training)
+        terms = {
+            "reconstruction": self.reconstruction(batch["image"], logits),
+            "nll": -self.prior.log_prob(z, training=training),
+            "negative_entropy": -posterior.entropy(),
+        }
+        terms["kl"] = terms["nll"] + terms["negative_entropy"]
+        terms["negative_elbo"] = terms["reconstruction"] + terms["kl"]
+        return terms
+
+    def sample_posterior(
+        self, image: tf.Tensor, *, seed: types.Seed
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns a latent for each image, and log q(z | x)."""
+        return self.sample_normal(image, seed=seed)

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What variational autoencoders have in common: a posterior and bounds of log p(x)."""
+
+__all__ = ["AbstractVariational", "DiagonalNormal"]
+
+import abc
+import dataclasses
+import math
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from glf_tf import errors, seeds, types
+from glf_tf.models import autoencoder
+
+_HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
+
+
+@dataclasses.dataclass(frozen=True)
+class DiagonalNormal:
+    """A normal distribution of each latent, `[batch, latent_dim]`.
+
+    Attributes:
+        mean: The means.
+        log_scale: The logarithms of the standard deviations.
+    """
+
+    mean: tf.Tensor
+    log_scale: tf.Tensor
+
+    def sample(self, noise: tf.Tensor) -> tf.Tensor:
+        """Returns `mean + scale * noise`."""
+        return self.mean + tf.exp(self.log_scale) * noise
+
+    def log_prob_of_noise(self, noise: tf.Tensor) -> tf.Tensor:
+        """Returns the log-density of `sample(noise)` in nats, `[batch]`."""
+        return -tf.reduce_sum(
+            self.log_scale + 0.5 * tf.square(noise) + _HALF_LOG_2PI, axis=-1
+        )
+
+    def entropy(self) -> tf.Tensor:
+        """Returns the entropies in nats, `[batch]`."""
+        return tf.reduce_sum(self.log_scale + 0.5 + _HALF_LOG_2PI, axis=-1)
+
+    def kl_to_standard_normal(self) -> tf.Tensor:
+        """Returns `KL(N(mean, scale^2) || N(0, I))` in nats, `[batch]`.
+
+        sum(mean^2 + scale^2 - 1 - 2 log scale) / 2
+        """
+        variance = tf.exp(2.0 * self.log_scale)
+        terms = tf.square(self.mean) + variance - 1.0 - 2.0 * self.log_scale
+        return 0.5 * tf.reduce_sum(terms, axis=-1)
+
+
+class AbstractVariational(autoencoder.AbstractAutoencoder):
+    """An autoencoder whose encoder gives a distribution, q(z | x).
+
+    The encoder's output is a mean and a log-scale for each latent. `encode` returns the
+    mean, which is also what reconstructions are made of.
+    """
+
+    def __init__(self, *, arguments: Mapping[str, object], more: int = 0):
+        """Initializes the encoder, the decoder and the reconstruction term.
+
+        Args:
+            arguments: The arguments of the concrete constructor; see `GenerativeModel`.
+            more: How many numbers the encoder gives beside means and log-scales.
+        """
+        code_dim = 2 * arguments["latent_dim"] + more
+        super().__init__(arguments=arguments, code_dim=code_dim)
+
+    def code(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
+        """Returns the encoder's output: means, log-scales, and what more there is."""
+        code = self.encoder(image, training=training)
+        return tf.cast(code, self.reconstruction.compute_dtype)
+
+    def normal_of(self, code: tf.Tensor) -> DiagonalNormal:
+        """Returns the normal distribution that a code describes."""
+        both = code[:, : 2 * self.latent_dim]
+        return DiagonalNormal(*tf.split(both, 2, axis=-1))
+
+    def base_posterior(
+        self, image: tf.Tensor, *, training: bool = False
+    ) -> DiagonalNormal:
+        """Returns the normal distribution that the encoder gives."""
+        return self.normal_of(self.code(image, training=training))
+
+    def encode(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
+        """Returns the posterior's means: `[batch, latent_dim]`."""
+        return self.base_posterior(image, training=training).mean
+
+    @abc.abstractmethod
+    def sample_posterior(
+        self, image: tf.Tensor, *, seed: types.Seed
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Draws a latent for each image, with nothing learned.
+
+        Returns:
+            z: `[batch, latent_dim]`.
+            log_prob: log q(z | x) in nats, `[batch]`.
+        """
+
+    def sample_normal(
+        self, image: tf.Tensor, *, seed: types.Seed
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns what `sample_posterior` does where the posterior is the normal."""
+        posterior = self.base_posterior(image)
+        noise = self.noise_like(posterior, seed=seed)
+        return posterior.sample(noise), posterior.log_prob_of_noise(noise)
+
+    def noise_like(self, posterior: DiagonalNormal, *, seed: types.Seed) -> tf.Tensor:
+        """Returns standard normal noise for a posterior."""
+        return tf.random.stateless_normal(
+            tf.shape(posterior.mean), seed=seeds.make(seed), dtype=posterior.mean.dtype
+        )
+
+    def log_likelihood_bound(
+        self, image: tf.Tensor, *, seed: types.Seed, num_samples: int
+    ) -> tf.Tensor:
+        """Returns a lower bound of log p(x) in nats, `[batch]`.
+
+            log(1/K sum_k p(x | z_k) p(z_k) / q(z_k | x)),  z_k ~ q(z | x)
+
+        With one sample it is that of the ELBO; it rises with the number of samples, and
+        is exact in the limit. Burda, Grosse, Salakhutdinov: Importance Weighted
+        Autoencoders, 2016, eq. 8. https://arxiv.org/abs/1509.00519
+
+        Args:
+            image: `[batch, height, width, channels]`.
+            seed: A stateless seed.
+            num_samples: K, at least 1.
+
+        Raises:
+            Unsupported: The reconstruction term is no likelihood.
+            InvalidValue: `num_samples` is less than 1.
+        """
+        self._check_bound(num_samples)
+
+        def add(index, total):
+            z, log_q = self.sample_posterior(image, seed=seeds.fold(seed, index))
+            nll = self.reconstruction(image, self.decoder(z, training=False))
+            log_weight = self.prior.log_prob(z) - nll - log_q
+            return index + 1, tf.reduce_logsumexp([total, log_weight], axis=0)
+
+        dtype = self.reconstruction.compute_dtype
+        start = tf.fill(tf.shape(image)[:1], tf.constant(-math.inf, dtype))
+        total = tf.while_loop(lambda index, _: index < num_samples, add, (0, start))[1]
+        return total - math.log(num_samples)
+
+    def _check_bound(self, num_samples: int) -> None:
+        if num_samples < 1:
+            raise errors.InvalidValue(
+                "A bound of the likelihood takes at least 1 sample",
+                received=f"num_samples={num_samples}",
+                do="Use for instance num_samples=100",
+            )
+        if not self.reconstruction.is_likelihood:
+            raise errors.Unsupported(
+                "A bound of log p(x) needs a decoder that is a density",
+                received=f"reconstruction {type(self.reconstruction).__name__}",
+                do="Train with --reconstruction=gaussian or bernoulli",
+            )
