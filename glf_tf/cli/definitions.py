@@ -146,7 +146,7 @@ class _Named(flags.ArgumentParser):
         if isinstance(argument, Mapping):
             return dict(argument)
         named = {}
-        for part in argument.split(","):
+        for part in argument.split(",") if argument else ():
             name, _, number = part.rpartition(":")
             try:
                 named[name] = int(number) if number.isdigit() else float(number)

@@ -15,7 +15,8 @@ import tensorflow as tf
 
 from glf_tf import types
 from glf_tf.bijectors import planar
-from glf_tf.models import checks, stages, variational
+from glf_tf.models import checks, variational
+from glf_tf.models import stages as stages_lib
 from glf_tf.priors import standard_normal
 
 
@@ -59,10 +60,12 @@ class VAEFlowPosterior(variational.AbstractVariational):
     ):
         checks.at_least("flows", flows, 1)
         checks.at_least("warm_up_steps", warm_up_steps, 1)
-        parameters = 2 * latent_dim + 1 if amortized else 0
-        super().__init__(arguments=locals(), more=flows * parameters)
+        super().__init__(
+            arguments=locals(),
+            more=flows * (2 * latent_dim + 1) if amortized else 0,
+        )
         self._amortized, self._warm_up = amortized, warm_up
-        self._ramp = stages.Ramp(0.01, steps=warm_up_steps)
+        self._ramp = stages_lib.Ramp(0.01, steps=warm_up_steps)
         self._flow_names = tuple(f"planar_{index}" for index in range(flows))
         # An attribute each: `tf.train.Checkpoint` does not look into Keras' lists.
         for index, flow in enumerate(self._flow_names):
@@ -80,13 +83,13 @@ class VAEFlowPosterior(variational.AbstractVariational):
         """The planar flows, in the order that a sample of the posterior takes."""
         return [getattr(self, name) for name in self._flow_names]
 
-    def stages(self) -> tuple[stages.Stage, ...]:
+    def stages(self) -> tuple[stages_lib.Stage, ...]:
         """Returns one stage with two optimisers."""
-        flow = stages.Group("flow", layers=tuple(self.flows))
-        return (stages.Stage.of("joint", self.autoencoder_group, flow),)
+        flow = stages_lib.Group("flow", layers=tuple(self.flows))
+        return (stages_lib.Stage.of("joint", self.autoencoder_group, flow),)
 
     @property
-    def term_weights(self) -> Mapping[str, Mapping[str, stages.Weight]]:
+    def term_weights(self) -> Mapping[str, Mapping[str, stages_lib.Weight]]:
         """The weights of the loss; what has weight 0 is measured, not minimised."""
         rising = {
             "none": (),

@@ -4,7 +4,7 @@
 __all__ = ["Optimizer", "make"]
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import tensorflow as tf
 
@@ -69,6 +69,7 @@ def make(
             f"{stage.name}/{group.name}",
             group.variables,
             options=options.of(group.name),
+            decay_at=options.decay_at,
             # An update that repeats counts every turn as an iteration.
             iterations_per_epoch=stage.steps_per_epoch(batches_per_epoch)
             * update.repeats,
@@ -78,12 +79,18 @@ def make(
 
 
 def _make_one(
-    name: str, variables: list, *, options: dict[str, float], iterations_per_epoch: int
+    name: str,
+    variables: list,
+    *,
+    options: dict[str, float],
+    decay_at: Mapping[str, float],
+    iterations_per_epoch: int,
 ) -> Optimizer:
     decay = schedule.StepDecay(
         options["learning_rate"],
         every=int(options["decay_every"] * iterations_per_epoch),
         factor=options["decay_factor"],
+        at={int(epoch) * iterations_per_epoch: f for epoch, f in decay_at.items()},
     )
     keras_optimizer = adam.Adam(
         decay,

@@ -25,6 +25,8 @@ class Optimizers:
         clip_norm: Bound on the norm of a group's gradient; 0 for none.
         decay_every: Epochs between decays of the learning rate; 0 for none.
         decay_factor: What each decay multiplies the learning rate by.
+        decay_at: Epochs at which all learning rates are multiplied by a factor, as
+            EPOCH:FACTOR; beside the decays of `decay_every`.
     """
 
     learning_rate: PerGroup = dataclasses.field(default_factory=lambda: {"": 1e-3})
@@ -35,6 +37,7 @@ class Optimizers:
     clip_norm: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.0})
     decay_every: PerGroup = dataclasses.field(default_factory=lambda: {"": 0})
     decay_factor: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.5})
+    decay_at: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def check(self, groups: Iterable[str]) -> None:
         """Checks values, and that every group that is named exists.
@@ -43,19 +46,27 @@ class Optimizers:
             InvalidValue: One does not, or a value is out of range.
         """
         groups = sorted(set(groups))
-        for field in dataclasses.fields(self):
-            for group, value in getattr(self, field.name).items():
+        for name in _PER_GROUP:
+            for group, value in getattr(self, name).items():
                 if group and group not in groups:
                     raise errors.InvalidValue(
-                        f"`{field.name}` can be set for groups that the model has",
-                        received=f"{field.name}={group}:{value}",
+                        f"`{name}` can be set for groups that the model has",
+                        received=f"{name}={group}:{value}",
                         do=errors.suggestion(group, groups),
                     )
-                _check_range(field.name, value)
+                _check_range(name, value)
+        for epoch, factor in self.decay_at.items():
+            _check_range("decay_factor", factor)
+            if not epoch.isdigit():
+                raise errors.InvalidValue(
+                    "`decay_at` takes EPOCH:FACTOR, with commas between",
+                    received=f"decay_at={epoch}:{factor}",
+                    do="Use for instance --decay_at=30:0.5,50:0.2",
+                )
 
     def of(self, group: str) -> dict[str, float]:
         """Returns the settings of one group."""
-        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        values = {name: getattr(self, name) for name in _PER_GROUP}
         return {name: value.get(group, value[""]) for name, value in values.items()}
 
 
@@ -99,6 +110,11 @@ class Training:
     def epochs_of(self, stage: str) -> int:
         """Returns the epochs of a stage."""
         return self.epochs.get(stage, self.epochs.get("", 0))
+
+
+_PER_GROUP = tuple(
+    field.name for field in dataclasses.fields(Optimizers) if field.name != "decay_at"
+)
 
 
 def _check_range(name: str, value: float) -> None:

@@ -37,6 +37,12 @@ def test_decay_counts_epochs():
     np.testing.assert_allclose(rates, [1e-3, 1e-3, 5e-4])
 
 
+def test_decay_at_multiplies_from_its_epochs_on():
+    made = make(decay_at={"3": 0.5, "5": 0.2})["joint/flow"]
+    rates = [float(made.adam._learning_rate(step)) for step in (29, 30, 49, 50)]
+    np.testing.assert_allclose(rates, [1e-3, 5e-4, 5e-4, 1e-4], rtol=1e-6)
+
+
 def test_clip_norm_bounds_the_gradient_of_a_group():
     made = make(clip_norm={"": 1.0})["joint/flow"]
     gradients = [tf.fill(v.shape, 100.0) for v in made.variables]
@@ -50,6 +56,8 @@ def test_clip_norm_bounds_the_gradient_of_a_group():
         ({"learning_rate": {"": 1e-3, "flo": 1e-4}}, "Did you mean flow"),
         ({"beta_2": {"": 1.5}}, "between"),
         ({"weight_decay": {"": -1.0}}, "between"),
+        ({"decay_at": {"flow": 0.5}}, "EPOCH:FACTOR"),
+        ({"decay_at": {"3": 2.0}}, "between"),
     ],
 )
 def test_bad_settings_are_refused(settings, word):
