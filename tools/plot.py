@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Draws curves of several runs against epochs: a panel a scalar, a line a run.
+
+    python tools/plot.py --runs=runs/beta_1,runs/beta_10,runs/beta_100 \
+        --scalars=evaluation/fd,epoch/nll,epoch/reconstruction --label=beta \
+        --out=curves.png
+
+A run is the `--workdir` of tools/train.py; what it has told stands in its
+metrics.jsonl, and may be drawn while it goes on. `--label` names a flag whose value
+tells the runs apart; without it the folders' names do. A run that diverged is drawn to
+where it got and ends in a cross. The numbers go into a CSV file beside the figure.
+"""
+
+import pathlib
+
+from absl import flags
+
+from glf_tf import errors
+from glf_tf.cli import program, values
+
+_RUNS = flags.DEFINE_list("runs", None, "Folders of runs, with commas between.")
+_SCALARS = flags.DEFINE_list(
+    "scalars", ["epoch/reconstruction", "epoch/nll"], "A panel each, left to right."
+)
+_LABEL = flags.DEFINE_string("label", "", "A flag that tells the runs apart.")
+_OUT = flags.DEFINE_string("out", "curves.png", "NAME.png, NAME.pdf or NAME.svg.")
+_LOG_Y = flags.DEFINE_bool("log_y", False, "Draw the values on a logarithmic axis.")
+
+_FORMS = (".png", ".pdf", ".svg")
+
+
+def main() -> None:
+    """Reads the flags and the runs, draws, writes."""
+    paths = [pathlib.Path(run).expanduser() for run in values.needed("runs")]
+    scalars, out = values.needed("scalars"), pathlib.Path(_OUT.value).expanduser()
+    _check(out)
+
+    from glf_tf.runs import curves, curves_figure
+
+    histories = [curves.read(path) for path in paths]
+    lines = [
+        curves_figure.Line(label=_label_of(path), history=history)
+        for path, history in zip(paths, histories, strict=True)
+    ]
+    figure = curves_figure.draw(lines, scalars=scalars, log_y=_LOG_Y.value)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out)
+    numbers = out.with_suffix(".csv")
+    numbers.write_text(curves_figure.to_csv(lines, scalars=scalars))
+    print(f"{out}\n{numbers}")
+
+
+def _label_of(path: pathlib.Path) -> str:
+    from glf_tf.runs import curves
+
+    if _LABEL.value:
+        return f"{_LABEL.value} = {curves.flag_of(path, _LABEL.value)}"
+    return path.name
+
+
+def _check(out: pathlib.Path) -> None:
+    """Refuses a name that tells no form, before the runs are read."""
+    if out.suffix not in _FORMS:
+        raise errors.InvalidValue(
+            "A figure is written as NAME.png, NAME.pdf or NAME.svg",
+            received=f"--out={out}",
+            do="Use one of the three endings",
+        )
+
+
+if __name__ == "__main__":
+    program.run(main)
