@@ -111,6 +111,9 @@ MODELS: dict[str, Mapping] = {
 WITH_BATCH_NORM = {"glf_convolutional"}
 """Models whose replicas differ from one device unless statistics are synchronised."""
 
+WITH_NOISE = {name for name in MODELS if name.startswith("vae")}
+"""Models whose terms draw numbers, of which each replica has its own."""
+
 IMAGE_SHAPE = (8, 8, 1)
 
 
