@@ -76,6 +76,13 @@ _VAE = {
     "reconstruction": "bernoulli",
 }
 
+_WAE = {
+    "latent_dim": 4,
+    "network": {"name": "mlp", "hidden": (12,)},
+    "reconstruction_weight": 1.0,
+    "weight": 2.0,
+}
+
 MODELS: dict[str, Mapping] = {
     "glf": _GLF,
     "glf_convolutional": {
@@ -84,6 +91,7 @@ MODELS: dict[str, Mapping] = {
         "flow": {"name": "real_nvp", "hidden": 6, "blocks": 2, "batch_norm": True},
     },
     "glf_two_stage": {**_GLF, "procedure": "two_stage"},
+    "glf_closing": {**_GLF, "procedure": "closing"},
     "glf_bernoulli": {**_GLF, "reconstruction": "bernoulli"},
     "glf_regularized": {**_GLF, "stop_gradient": False, "beta": 10.0},
     "glf_slides": {
@@ -105,13 +113,31 @@ MODELS: dict[str, Mapping] = {
         "warm_up_steps": 10,
     },
     "vae_flow_prior": {**_VAE, "name": "vae_flow_prior", "flow": _GLF["flow"]},
+    "wae_mmd": {**_WAE, "name": "wae_mmd"},
+    "wae_mmd_convolutional": {
+        **_WAE,
+        "name": "wae_mmd",
+        "network": {"name": "infogan", "filters": 4, "hidden": 8},
+        "prior_scale": 1.4,
+        "input_noise": 0.01,
+        "pretrain": False,
+    },
+    "wae_gan": {**_WAE, "name": "wae_gan", "critic_width": 8, "critic_depth": 2},
+    "wae_gan_prior_trick": {
+        **_WAE,
+        "name": "wae_gan",
+        "prior_scale": 1.4,
+        "prior_trick": True,
+        "critic_width": 8,
+        "pretrain": False,
+    },
 }
 """Specifications of models."""
 
 WITH_BATCH_NORM = {"glf_convolutional"}
 """Models whose replicas differ from one device unless statistics are synchronised."""
 
-WITH_NOISE = {name for name in MODELS if name.startswith("vae")}
+WITH_NOISE = {name for name in MODELS if name.startswith(("vae", "wae"))}
 """Models whose terms draw numbers, of which each replica has its own."""
 
 IMAGE_SHAPE = (8, 8, 1)

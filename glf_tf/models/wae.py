@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Wasserstein autoencoders have in common.
+
+Tolstikhin, Bousquet, Gelly, Schoelkopf: Wasserstein Auto-Encoders, 2018.
+https://arxiv.org/abs/1711.01558
+"""
+
+__all__ = ["AbstractWAE"]
+
+import math
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from glf_tf import errors, types
+from glf_tf.models import autoencoder, checks, stages
+from glf_tf.objectives import divergences
+from glf_tf.priors import scaled_normal
+
+_PRETRAINING_STEPS = 200
+
+
+class AbstractWAE(autoencoder.AbstractAutoencoder):
+    """A deterministic autoencoder whose codes, all together, resemble N(0, s^2 I).
+
+        loss = reconstruction_weight * mean(recon(x, G(E(x)))) + weight * D(E(x), prior)
+
+    A first stage, "pretrain", may move the encoder's mean and covariance near the
+    prior's. It has the options `reconstruction_weight`, `weight`, `prior_scale`,
+    `input_noise` and `pretrain` beside those of `AbstractAutoencoder`.
+
+    Deviation: the authors' code ends the pretraining where its loss is below 0.1, has
+    a batch of its own for it (1,000 images for MNIST), and takes the moments of draws
+    from the prior where we take the prior's own.
+    """
+
+    def __init__(self, *, arguments: Mapping[str, object]):
+        """Initializes what the options describe.
+
+        Args:
+            arguments: The arguments of the concrete constructor; see `GenerativeModel`.
+        """
+        super().__init__(arguments=arguments)
+        self.reconstruction_weight = _positive("reconstruction_weight", arguments)
+        self.penalty_weight = checks.not_negative("weight", arguments["weight"])
+        self.input_noise = checks.not_negative("input_noise", arguments["input_noise"])
+        self._is_pretrained = arguments["pretrain"]
+        self._prior = scaled_normal.ScaledNormalPrior(
+            self.latent_dim, scale=_positive("prior_scale", arguments)
+        )
+
+    @property
+    def prior(self) -> scaled_normal.ScaledNormalPrior:
+        """N(0, prior_scale^2 I)."""
+        return self._prior
+
+    @property
+    def pretraining(self) -> tuple[stages.Stage, ...]:
+        """The stage "pretrain", or nothing."""
+        if not self._is_pretrained:
+            return ()
+        encoder = stages.Group("encoder", layers=(self.encoder,))
+        return (stages.Stage.of("pretrain", encoder, max_steps=_PRETRAINING_STEPS),)
+
+    def code(self, image: tf.Tensor, *, seed: types.Seed, training: bool) -> tf.Tensor:
+        """Returns the codes of images, to which noise is added while training."""
+        if training and self.input_noise > 0.0:
+            image += tf.random.stateless_truncated_normal(
+                tf.shape(image), seed=seed, stddev=self.input_noise, dtype=image.dtype
+            )
+        return tf.cast(self.encode(image, training=training), self.prior.compute_dtype)
+
+    def moment_terms(self, z: tf.Tensor) -> types.Terms:
+        """Returns the term of the pretraining, "moments", of shape []."""
+        scale = self.prior.scale
+        return {"moments": divergences.moment_mismatch(z, prior_scale=scale)}
+
+    def reconstruction_term(
+        self, batch: types.Batch, z: tf.Tensor, *, training: bool
+    ) -> tf.Tensor:
+        """Returns the reconstruction term of codes, `[batch]`."""
+        logits = self.decoder(z, training=training)
+        return self.reconstruction(batch["image"], logits)
+
+
+def _positive(name: str, arguments: Mapping[str, object]) -> float:
+    value = arguments[name]
+    if not 0.0 < value < math.inf:
+        raise errors.InvalidValue(
+            f"`{name}` must be positive",
+            received=f"{name}={value}",
+            do=f"Use for instance --{name}=1.0",
+        )
+    return value
