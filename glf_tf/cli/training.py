@@ -16,7 +16,7 @@ from glf_tf.training import options
 
 FLAGS = flags.FLAGS
 
-_SETTINGS = (options.Optimizers, options.Training, plan_lib.Reports)
+_SETTINGS = (options.Optimizers, options.Training, plan_lib.Reports, plan_lib.Start)
 _NOT_IN_RECIPES = ("workdir", "resume")
 # Kind, default, and what the flags of its options begin with.
 _PARTS = (("dataset", "digits", "dataset."), ("model", "glf", ""))
@@ -62,6 +62,7 @@ def plan() -> plan_lib.Plan:
         optimizers=definitions.settings_of(options.Optimizers),
         reports=definitions.settings_of(plan_lib.Reports),
         strategy=FLAGS.strategy,
+        start=definitions.settings_of(plan_lib.Start),
         recipe=_recipe_text(),
         flags=_flat({name: FLAGS[name].value for name in _recipe_names()}),
     )

@@ -16,7 +16,7 @@ from glf_tf import catalogue, errors, export, types
 from glf_tf.data import image_set, pipeline
 from glf_tf.metrics import reference
 from glf_tf.models import model as model_lib
-from glf_tf.runs import drawing, extractor, progress, reports, saving
+from glf_tf.runs import drawing, extractor, progress, reports, restore, saving
 from glf_tf.runs import folder as folder_lib
 from glf_tf.runs import plan as plan_lib
 from glf_tf.training import actions, checkpoints, loop, optimizers, summaries
@@ -94,7 +94,7 @@ class _Session:
         data: image_set.ImageSet,
         test: image_set.ImageSet,
     ):
-        self._plan, self._folder = plan, folder
+        self._plan, self._folder, self._model = plan, folder, model
         self._data, self._test = data, test
         self._optimizers = optimizers.make(
             model.stages(),
@@ -126,6 +126,8 @@ class _Session:
         state = self._store.restore() if resume else None
         if state is not None:
             self._loop.set_state(state)
+        elif self._plan.start.start_from:
+            restore.take_over(self._plan.start, self._model)
         step = 0 if state is None else state["global_step"]
         self._writer.rewind(step)
         self._writer.recipe(

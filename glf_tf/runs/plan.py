@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """All that decides a run, as plain values; nothing here loads TensorFlow."""
 
-__all__ = ["Plan", "Reports"]
+__all__ = ["Plan", "Reports", "Start"]
 
 import dataclasses
 from collections.abc import Mapping
@@ -64,6 +64,22 @@ class Reports:
 
 
 @dataclasses.dataclass(frozen=True)
+class Start:
+    """Where the first weights come from, beside the seed.
+
+    Attributes:
+        start_from: The folder of a run whose newest weights are taken over, where names
+            and shapes agree; "" for none. With `--epochs=autoencoder:0,prior:20`, for
+            instance, another prior is learned on a finished autoencoder.
+        start_layers: The layers whose weights are taken over, with commas between, such
+            as "encoder,decoder"; "" for all.
+    """
+
+    start_from: str = ""
+    start_layers: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
 class Plan:
     """All that decides a run.
 
@@ -75,6 +91,7 @@ class Plan:
         optimizers: The settings of Adam.
         reports: How often to report.
         strategy: Name of the distribution strategy.
+        start: Whose weights to start from.
         recipe: The flags as text, one a line, for the folder and TensorBoard.
         flags: The flags as values, for TensorBoard's HParams page.
     """
@@ -86,5 +103,6 @@ class Plan:
     optimizers: options.Optimizers = options.Optimizers()
     reports: Reports = Reports()
     strategy: str = "auto"
+    start: Start = Start()
     recipe: str = ""
     flags: Mapping[str, object] = dataclasses.field(default_factory=dict)

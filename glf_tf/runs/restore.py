@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loads the model, and the data, of a run."""
 
-__all__ = ["load_model", "load_data"]
+__all__ = ["load_model", "take_over", "load_data"]
 
 import pathlib
 from typing import Literal
+
+from absl import logging
 
 from glf_tf import catalogue, errors
 from glf_tf.data import dataset as dataset_lib
 from glf_tf.data import image_set
 from glf_tf.models import model as model_lib
 from glf_tf.runs import folder as folder_lib
+from glf_tf.runs import plan as plan_lib
 from glf_tf.training import checkpoints
 
 
@@ -35,12 +38,42 @@ def load_model(
     )
     best = folder.checkpoints / "best"
     if store.restore(best if which == "best" else None) is None:
-        raise errors.NotFound(
-            "A model is loaded from a checkpoint",
-            received=f"{folder.checkpoints}, which has none",
-            do="Train the run first, or wait for its first epoch to end",
-        )
+        raise _no_checkpoint(folder)
     return model
+
+
+def take_over(start: plan_lib.Start, model: model_lib.GenerativeModel) -> None:
+    """Gives a model the weights of another run's, where names and shapes agree.
+
+    Raises:
+        NotFound: There is no run, no checkpoint, or no layer of such a name.
+        InvalidValue: Nothing agrees.
+    """
+    folder = folder_lib.Folder(pathlib.Path(start.start_from).expanduser())
+    folder.read()
+    layers = tuple(name for name in start.start_layers.split(",") if name)
+    variables = checkpoints.variables_of(model)
+    for layer in layers:
+        known = sorted({name.split("/")[1] for name in variables})
+        if layer not in known:
+            raise errors.NotFound(
+                "`start_layers` names layers of the model",
+                received=f"start_layers={start.start_layers}",
+                do=errors.suggestion(layer, known),
+            )
+    wanted = tuple(f"model/{layer}/" for layer in layers) or ("model/",)
+    variables = {k: v for k, v in variables.items() if k.startswith(wanted)}
+    checkpoint = checkpoints.Checkpoints(folder.checkpoints, {}, partly=True).latest()
+    if checkpoint is None:
+        raise _no_checkpoint(folder)
+    taken = checkpoints.take_over(checkpoint, variables)
+    logging.info("%d of %d weights from %s", len(taken), len(variables), checkpoint)
+    if not taken:
+        raise errors.InvalidValue(
+            "The run to start from must have weights of the same names and shapes",
+            received=f"start_from={start.start_from}, none of {len(variables)}",
+            do="Use a run with the same network, image and latent size",
+        )
 
 
 def load_data(
@@ -63,3 +96,11 @@ def load_data(
     found = data_dir or described["data_dir"] or None
     places = dataset_lib.Places(data_dir=found and pathlib.Path(found))
     return catalogue.build("dataset", described["dataset"], places=places).load(split)
+
+
+def _no_checkpoint(folder: folder_lib.Folder) -> errors.NotFound:
+    return errors.NotFound(
+        "A model is loaded from a checkpoint",
+        received=f"{folder.checkpoints}, which has none",
+        do="Train the run first, or wait for its first epoch to end",
+    )

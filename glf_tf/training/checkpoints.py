@@ -11,7 +11,7 @@ Variables are stored under their own paths, such as `encoder/conv_0/kernel`:
 `tf.train.Checkpoint` follows attributes, and silently leaves out layers in Keras lists.
 """
 
-__all__ = ["Checkpoints", "variables_of"]
+__all__ = ["Checkpoints", "variables_of", "take_over"]
 
 import hashlib
 import json
@@ -169,6 +169,43 @@ class Checkpoints:
                     do=f"Go on from {self.latest() or 'the start'} with a lower "
                     "learning rate or --clip_norm",
                 )
+
+
+def take_over(
+    folder: pathlib.Path, variables: Mapping[str, tf.Variable]
+) -> tuple[str, ...]:
+    """Assigns what a checkpoint holds under the same names and in the same shapes.
+
+    Args:
+        folder: The checkpoint.
+        variables: The variables that may be assigned, by name; see `variables_of`.
+
+    Returns:
+        names: Of those that were.
+
+    Raises:
+        InvalidValue: The checkpoint is damaged.
+    """
+    if damage := _damage(folder):
+        raise errors.InvalidValue(
+            "Weights are taken over from a whole checkpoint",
+            received=f"{folder}: {damage}",
+            do="Use another checkpoint or run",
+        )
+    reader = tf.train.load_checkpoint(str(folder / _PREFIX))
+    shapes = reader.get_variable_to_shape_map()
+    taken = []
+    for name, variable in variables.items():
+        key = f"variables/{_escaped(name)}/.ATTRIBUTES/VARIABLE_VALUE"
+        if key in shapes and tuple(shapes[key]) == tuple(variable.shape):
+            variable.assign(reader.get_tensor(key))
+            taken.append(name)
+    return tuple(taken)
+
+
+def _escaped(name: str) -> str:
+    """Returns a name as TensorFlow writes it where slashes separate."""
+    return name.replace(".", "..").replace("/", ".S")
 
 
 def variables_of(
