@@ -83,6 +83,14 @@ _WAE = {
     "weight": 2.0,
 }
 
+_GLANN = {
+    "name": "glann",
+    "latent_dim": 4,
+    "noise_dim": 3,
+    "hidden": 6,
+    "network": {"name": "mlp", "hidden": (12,)},
+}
+
 MODELS: dict[str, Mapping] = {
     "glf": _GLF,
     "glf_convolutional": {
@@ -131,10 +139,15 @@ MODELS: dict[str, Mapping] = {
         "critic_width": 8,
         "pretrain": False,
     },
+    "glann": _GLANN,
+    "glann_convolutional": {
+        **_GLANN,
+        "network": {"name": "infogan", "filters": 4, "hidden": 8},
+    },
 }
 """Specifications of models."""
 
-WITH_BATCH_NORM = {"glf_convolutional"}
+WITH_BATCH_NORM = {"glann", "glann_convolutional", "glf_convolutional"}
 """Models whose replicas differ from one device unless statistics are synchronised."""
 
 WITH_NOISE = {name for name in MODELS if name.startswith(("vae", "wae"))}
@@ -145,9 +158,15 @@ IMAGE_SHAPE = (8, 8, 1)
 
 def model(name: str):
     """Returns a new model, with weights moved off their start."""
-    made = catalogue.build("model", MODELS[name], image_shape=IMAGE_SHAPE)
+    made = catalogue.build("model", MODELS[name], **arguments(name))
     perturb(made)
     return made
+
+
+def arguments(name: str) -> dict:
+    """Returns what the data decide of a model's constructor."""
+    kind = catalogue.load("model", catalogue.name_of(MODELS[name]))
+    return kind.arguments_of(images())
 
 
 def perturb(layer, *, scale: float = 0.3, seed: int = 0) -> None:

@@ -37,7 +37,8 @@ class GLF(autoencoder.AbstractAutoencoder):
         reconstruction: The reconstruction term, summed over pixels.
         beta: Weight of the reconstruction term.
         stop_gradient: Whether the flow's likelihood is kept from the encoder.
-        procedure: Whether both are learned at once, or the flow after the autoencoder.
+        procedure: "joint" learns both at once; "two_stage" the flow after the
+            autoencoder; "closing" both at once, and then the flow alone.
     """
 
     def __init__(
@@ -50,12 +51,12 @@ class GLF(autoencoder.AbstractAutoencoder):
         reconstruction: types.Spec = "squared_error",
         beta: float = 1.0,
         stop_gradient: bool = True,
-        procedure: Literal["joint", "two_stage"] = "joint",
+        procedure: Literal["joint", "two_stage", "closing"] = "joint",
         name: str | None = "glf",
     ):
         super().__init__(arguments=locals())
         checks.at_least("latent_dim", latent_dim, 2, why="for a coupling to halve it")
-        if procedure == "two_stage" and not stop_gradient:
+        if procedure != "joint" and not stop_gradient:
             raise errors.InvalidValue(
                 "Without the stop-gradient, autoencoder and flow are learned together",
                 received=f"procedure={procedure!r}, stop_gradient={stop_gradient}",
@@ -77,12 +78,17 @@ class GLF(autoencoder.AbstractAutoencoder):
         return self._prior.flow
 
     def stages(self) -> tuple[stages.Stage, ...]:
-        """Returns one stage with two optimisers, or two stages."""
+        """Returns what the procedure says; "joint" has two optimisers."""
         ae = self.autoencoder_group
         flow = stages.Group("flow", layers=(self.prior,))
-        if self.procedure == "joint":
-            return (stages.Stage.of("joint", ae, flow),)
-        return stages.Stage.of("autoencoder", ae), stages.Stage.of("flow", flow)
+        joint = stages.Stage.of("joint", ae, flow)
+        first = stages.Stage.of("autoencoder", ae)
+        last = stages.Stage.of("flow", flow)
+        return {
+            "joint": (joint,),
+            "two_stage": (first, last),
+            "closing": (joint, last),
+        }[self.procedure]
 
     @property
     def term_weights(self) -> Mapping[str, Mapping[str, float]]:
@@ -93,18 +99,21 @@ class GLF(autoencoder.AbstractAutoencoder):
             "flow": {"nll": 1.0},
         }
 
+    def cache(self, stage, data):
+        """Returns the codes for the stage that learns the flow alone."""
+        return {"z": self.encode_all(data)} if stage.name == "flow" else None
+
     def terms(
         self, update: str, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:
         """Returns "reconstruction" and "nll" (nats), or one of them; each `[batch]`."""
         del seed  # nothing is drawn
-        # A stage that learns the flow alone must leave the encoder's statistics alone.
-        z = self.encode(batch["image"], training=training and update != "flow")
-        terms = {}
-        if update != "flow":
-            logits = self.decoder(z, training=training)
-            terms["reconstruction"] = self.reconstruction(batch["image"], logits)
-        if update != "autoencoder":
+        if update == "flow":
+            return {"nll": -self.prior.log_prob(batch["z"], training=training)}
+        z = self.encode(batch["image"], training=training)
+        logits = self.decoder(z, training=training)
+        terms = {"reconstruction": self.reconstruction(batch["image"], logits)}
+        if update == "joint":
             # Protects the encoder: the flow would shrink its latents towards zero.
             z = tf.stop_gradient(z) if self.stop_gradient else z
             terms["nll"] = -self.prior.log_prob(z, training=training)
