@@ -361,5 +361,7 @@ numpy.testing.assert_allclose(images, expected, atol=1e-6)
 def test_bad_image_shapes_are_refused(name):
     with pytest.raises(errors.InvalidValue, match="image_shape"):
         descriptors.catalogue.build(
-            "model", descriptors.MODELS[name], image_shape=(8, 8)
+            "model",
+            descriptors.MODELS[name],
+            **{**descriptors.arguments(name), "image_shape": (8, 8)},
         )

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GLANN: a code and a generator for the training images, then a map of noise to codes.
+
+Hoshen, Li, Malik: Non-Adversarial Image Synthesis with Generative Latent Nearest
+Neighbors, 2019. https://arxiv.org/abs/1812.08985
+"""
+
+__all__ = ["GLANN"]
+
+from collections.abc import Mapping
+from typing import Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+from glf_tf import catalogue, errors, seeds, types
+from glf_tf.data import image_set
+from glf_tf.models import checks, model
+from glf_tf.models import stages as stages_lib
+from glf_tf.networks import network as network_lib
+from glf_tf.objectives import nearest
+
+CANDIDATES_PER_IMAGE = 2
+"""Mapped noises an epoch among which each code's nearest is found, as released."""
+
+_AT_ONCE = 8192
+_LEAST_NORM = 1e-12
+
+
+@keras.saving.register_keras_serializable(package="glf_tf")
+class GLANN(model.GenerativeModel):
+    """A generator on learned codes, and a mapper that draws codes.
+
+    Stage "glo" learns a code for each training image together with the generator:
+
+        min sum_i recon(x_i, G(z_i)),  |z_i| = 1
+
+    Stage "imle" learns the mapper, by implicit maximum likelihood: each epoch draws
+    noises e_j ~ N(0, I), two for each code, and each code pulls its nearest one:
+
+        j(i) = argmin_j |z_i - T(e_j)|^2,  min sum_i |z_i - T(e_j(i))|^2
+
+    A sample is G(T(e) / |T(e)|). The mapper is linear, BN, ReLU, twice, and linear,
+    without biases. There is no encoder, and no density of anything.
+
+    Deviation: what differs from the released code. Adam keeps its moments from epoch to
+    epoch, where theirs is made anew. Candidates and samples are mapped with the moving
+    averages of the batch normalisation, theirs with each batch's statistics. Codes are
+    on the sphere from the first epoch on, theirs from its end. The generator is that of
+    `network`; theirs has leaky ReLUs.
+
+    Args:
+        image_shape: (height, width, channels).
+        num_images: Size of the training set: each image has a code.
+        latent_dim: Size of the codes.
+        noise_dim: Size of the noise.
+        hidden: Width of the mapper's hidden layers.
+        network: The family whose decoder is the generator.
+        reconstruction: The reconstruction term; the paper's is perceptual.
+    """
+
+    def __init__(
+        self,
+        image_shape: types.ImageShape,
+        *,
+        num_images: int,
+        latent_dim: int = 64,
+        noise_dim: int = 32,
+        hidden: int = 128,
+        network: types.Spec = "infogan",
+        reconstruction: types.Spec = "squared_error",
+        name: str | None = "glann",
+    ):
+        super().__init__(arguments=locals())
+        self.num_images = checks.at_least("num_images", num_images, 1)
+        self.latent_dim = checks.at_least("latent_dim", latent_dim, 1)
+        self.noise_dim = checks.at_least("noise_dim", noise_dim, 1)
+        checks.at_least("hidden", hidden, 1)
+        networks = catalogue.build("network", network)
+        self.decoder = networks.decoder(latent_dim, self.image_shape)
+        self.reconstruction = catalogue.build(
+            "reconstruction", reconstruction, image_shape=self.image_shape
+        )
+        self.table = _Table(num_images, latent_dim, trainable=True, name="table")
+        self.mapper = _mapper(noise_dim, latent_dim, hidden=hidden)
+        # A variable, so that a run that is resumed in the midst of an epoch has it.
+        self.matched = _Table(num_images, noise_dim, trainable=False, name="matched")
+        self.built = True
+
+    def stages(self) -> tuple[stages_lib.Stage, ...]:
+        """Returns the two stages; neither has terms on images that have no code."""
+        generator = stages_lib.Group("generator", (self.decoder, self.reconstruction))
+        codes = stages_lib.Group("codes", (self.table,))
+        mapper = stages_lib.Group("mapper", (self.mapper,))
+        glo = stages_lib.Update("glo", (generator, codes))
+        return (
+            stages_lib.Stage("glo", (glo,), is_validated=False),
+            stages_lib.Stage(
+                "imle", (stages_lib.Update("imle", (mapper,)),), is_validated=False
+            ),
+        )
+
+    @property
+    def term_weights(self) -> Mapping[str, Mapping[str, float]]:
+        """One term a stage."""
+        return {"glo": {"reconstruction": 1.0}, "imle": {"match": 1.0}}
+
+    def begin_epoch(
+        self, stage: stages_lib.Stage, data: image_set.ImageSet, *, seed: types.Seed
+    ) -> None:
+        """Puts codes back on the sphere, or finds the noise that each code pulls."""
+        self._check_size(data)
+        if stage.name == "glo":
+            self.table.rows.assign(self.codes())
+            return
+        count = CANDIDATES_PER_IMAGE * self.num_images
+        noise = tf.random.stateless_normal([count, self.noise_dim], seeds.make(seed))
+        parts = range(0, count, _AT_ONCE)
+        candidates = tf.concat(
+            [self.map_noise(noise[start : start + _AT_ONCE]) for start in parts], axis=0
+        )
+        index = nearest.nearest(self.codes(), candidates)
+        self.matched.rows.assign(tf.gather(noise, index))
+
+    def cache(
+        self, stage: stages_lib.Stage, data: image_set.ImageSet
+    ) -> Mapping[str, np.ndarray] | None:
+        """Returns images for the generator, and their codes alone for the mapper."""
+        self._check_size(data)
+        return None if stage.name == "glo" else {"z": self.codes().numpy()}
+
+    def terms(
+        self, update: str, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    ) -> types.Terms:
+        """Returns "reconstruction", or "match", a mean over coordinates; `[batch]`."""
+        del seed  # nothing is drawn
+        if update == "glo":
+            z = _on_sphere(self.table(batch["index"]))
+            logits = self.decoder(z, training=training)
+            return {"reconstruction": self.reconstruction(batch["image"], logits)}
+        z = self.map_noise(self.matched(batch["index"]), training=training)
+        error = tf.math.squared_difference(z, batch["z"])
+        return {"match": tf.reduce_mean(error, axis=1)}
+
+    def codes(self) -> tf.Tensor:
+        """Returns the codes of all training images, `[num_images, latent_dim]`."""
+        return _on_sphere(tf.convert_to_tensor(self.table.rows.value))
+
+    def map_noise(self, noise: tf.Tensor, *, training: bool = False) -> tf.Tensor:
+        """Returns T(noise), `[batch, latent_dim]`, near the sphere but not on it."""
+        return tf.cast(self.mapper(noise, training=training), tf.float32)
+
+    def decode(self, z: tf.Tensor) -> tf.Tensor:
+        """Returns the images in [0, 1] of latents, which are put on the sphere."""
+        logits = self.decoder(_on_sphere(z), training=False)
+        return tf.sigmoid(tf.cast(logits, tf.float32))
+
+    def reconstruct_train(self, index: tf.Tensor) -> tf.Tensor:
+        """Returns the images in [0, 1] of training images' codes, by their indices."""
+        return self.decode(self.table(index))
+
+    def sample(
+        self, n: int | tf.Tensor, *, seed: types.Seed, temperature: float = 1.0
+    ) -> tf.Tensor:
+        """Returns `n` images in [0, 1], decoded from mapped noise."""
+        noise = tf.random.stateless_normal([n, self.noise_dim], seeds.make(seed))
+        return self.decode(self.map_noise(temperature * noise))
+
+    def interpolate(
+        self,
+        start: tf.Tensor,
+        end: tf.Tensor,
+        *,
+        num_steps: int | tf.Tensor,
+        space: Literal["noise", "latent"] = "noise",
+    ) -> tf.Tensor:
+        """Returns the images on straight lines between noises, or between latents.
+
+        Args:
+            start: Noises `[batch, noise_dim]`, or latents `[batch, latent_dim]`.
+            end: As `start`.
+            num_steps: Points on each line, both ends included.
+            space: What `start` and `end` are: nothing inverts the mapper.
+
+        Returns:
+            Images `[batch, num_steps, height, width, channels]`.
+        """
+        weight = tf.linspace(0.0, 1.0, num_steps)[None, :, None]
+        line = (1.0 - weight) * start[:, None] + weight * end[:, None]
+        flat = tf.reshape(line, [-1, start.shape[1]])
+        images = self.decode(self.map_noise(flat) if space == "noise" else flat)
+        return tf.reshape(images, [tf.shape(start)[0], num_steps, *self.image_shape])
+
+    def _check_size(self, data: image_set.ImageSet) -> None:
+        if len(data) != self.num_images:
+            raise errors.InvalidValue(
+                "GLANN has a code for each image that it is trained on",
+                received=f"{len(data)} images for {self.num_images} codes",
+                do="Train on the same images, or make the model with their number",
+            )
+
+
+class _Table(layers.Layer):
+    """A row for each training image."""
+
+    def __init__(self, size: int, dim: int, *, trainable: bool, name: str):
+        super().__init__(name=name, dtype=keras.config.floatx())
+        with keras.name_scope(name):
+            self.rows = self.add_weight(
+                name="rows",
+                shape=(size, dim),
+                initializer=keras.initializers.RandomNormal(stddev=0.01),
+                trainable=trainable,
+            )
+        self.built = True
+
+    def call(self, index):
+        """Returns the rows of images, `[batch, dim]`."""
+        return tf.gather(self.rows.value, index)
+
+
+def _mapper(noise_dim: int, latent_dim: int, *, hidden: int) -> keras.Model:
+    return keras.Sequential(
+        [
+            keras.Input((noise_dim,), name="noise"),
+            *_hidden(hidden, 0),
+            *_hidden(hidden, 1),
+            _dense(latent_dim, "dense_2"),
+        ],
+        name="mapper",
+    )
+
+
+def _hidden(units: int, index: int) -> list[layers.Layer]:
+    return [
+        _dense(units, f"dense_{index}"),
+        network_lib.batch_norm(f"norm_{index}"),
+        layers.ReLU(name=f"relu_{index}"),
+    ]
+
+
+def _dense(units: int, name: str) -> layers.Layer:
+    # PyTorch's start, U(-1/sqrt(inputs), 1/sqrt(inputs)).
+    start = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
+    return layers.Dense(units, use_bias=False, kernel_initializer=start, name=name)
+
+
+def _on_sphere(z: tf.Tensor) -> tf.Tensor:
+    norm = tf.norm(z, axis=-1, keepdims=True)
+    # As released: the gradient is that of a scale, and may point off the sphere, where
+    # Adam follows it until the next epoch puts the codes back.
+    return z / tf.stop_gradient(tf.maximum(norm, _LEAST_NORM))
