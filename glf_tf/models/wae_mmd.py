@@ -33,7 +33,10 @@ class WAEMMD(wae.AbstractWAE):
 
     The discrepancy is one of a batch. With several replicas each compares its own part
     of the batch with draws of its own: still unbiased, with more variance, so that
-    replicas do not equal one device.
+    replicas do not equal one device. And where an encoder normalises by its batch, the
+    codes of a training batch are no independent draws: their centre varies too little,
+    and the term may stay below 0 on average in training while that of the test set,
+    which moving averages normalise, is positive.
 
     Args:
         image_shape: (height, width, channels).
