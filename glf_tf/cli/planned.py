@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plan that flags describe, for a tool that trains several: read by a process.
+
+Flags are one set a process, so a process reads each recipe, as tools/train.py would,
+without TensorFlow:
+
+    python -m glf_tf.cli.planned --flagfile=flags/glf/digits.cfg
+"""
+
+__all__ = ["read"]
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from glf_tf import errors
+from glf_tf.cli import program, training
+
+
+def read(arguments: Sequence[str]) -> dict:
+    """Returns the plan that arguments of tools/train.py describe.
+
+    A tool ends as tools/train.py would where they are wrong: with its line, and its
+    status.
+
+    Args:
+        arguments: Such as `["--flagfile=flags/glf/digits.cfg", "--epochs=3"]`.
+
+    Returns:
+        plan: `dataset` and `model`, the specifications; `epochs`, by stage;
+            `batch_size`; `flags`, the value of every flag.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "glf_tf.cli.planned", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        print(done.stderr.strip().splitlines()[-1], file=sys.stderr)
+        sys.exit(done.returncode)
+    return json.loads(done.stdout)
+
+
+def _main() -> None:
+    # As `program.run` does, but for TensorFlow.
+    program._parse([*sys.argv, "--workdir=."], define=training.define_training)
+    try:
+        plan = training.plan()
+    except errors.UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    described = {
+        "dataset": plan.dataset,
+        "model": plan.model,
+        "epochs": plan.training.epochs,
+        "batch_size": plan.training.batch_size,
+        "flags": plan.flags,
+    }
+    print(json.dumps(described))
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trains recipes under one budget, measures them by one protocol, writes one table.
+
+    python tools/compare.py --recipes=flags/vae/digits.cfg,flags/glf/digits.cfg \
+        --out=runs/compare/digits --epochs=10 --num_samples=300 --trials=3
+
+Each recipe is trained by a tools/train.py of its own, whose --workdir lies in `--out`.
+What is trained and measured already is not repeated: after a kill, SIGTERM or Ctrl-C
+(which save the state and end with status 75) the same command goes on, and with more
+`--epochs` or `--seeds` only what is new is done. A recipe whose training fails leaves a
+row that says so, and status 1.
+
+Writes table.md, table.json (every number, by seed and trial), samples.png and hparams/
+for TensorBoard. The extractor `classifier` is trained on the data's labels: its
+distances compare recipes with each other, and not with published ones.
+"""
+
+import os
+import pathlib
+import re
+import shlex
+import sys
+
+from absl import flags
+
+from glf_tf import errors
+from glf_tf.cli import places, planned, program, values
+
+_RECIPES = flags.DEFINE_list("recipes", None, "Files of flags, with commas between.")
+_OUT = flags.DEFINE_string("out", None, "The folder of the comparison.")
+_EPOCHS = flags.DEFINE_string(
+    "epochs", "", "The budget, as tools/train.py takes it; each recipe's own without."
+)
+_SEEDS = flags.DEFINE_list("seeds", ["0"], "One training a recipe and seed.")
+_TRAIN_FLAGS = flags.DEFINE_string(
+    "train_flags", "", "Further flags of tools/train.py, such as '--draw_every=0'."
+)
+_COUNT = flags.DEFINE_integer("num_samples", 10_000, "Images a trial.", lower_bound=2)
+_TRIALS = flags.DEFINE_integer("trials", 3, "Independent draws.", lower_bound=1)
+_EXTRACTOR = flags.DEFINE_enum(
+    "extractor", "classifier", ["classifier", "inception"], "What makes features."
+)
+_GRAPH = flags.DEFINE_string("inception_graph", "", "Where the 2015 graph is.")
+
+_TRAIN = pathlib.Path(__file__).with_name("train.py")
+_DECIDED = ("workdir", "resume", "seed", "epochs", "flagfile")
+
+
+def main() -> None:
+    """Reads the flags, trains, measures, writes."""
+    out = pathlib.Path(values.needed("out")).expanduser()
+
+    from glf_tf.runs import comparison_folder, comparison_training
+    from glf_tf.training import loop
+
+    folder = comparison_folder.Folder(out)
+    jobs = _jobs(folder)
+    try:
+        with (
+            folder.lock() as descriptor,
+            comparison_training.Children(inherit=[descriptor]) as children,
+        ):
+            table = _compare(jobs, folder=folder, children=children)
+    except loop.Stopped as stopped:
+        print(f"{stopped}; the same command goes on from there", file=sys.stderr)
+        sys.exit(os.EX_TEMPFAIL)
+
+    print(
+        f"{table.to_text()}\n\n"
+        f"table        {folder.markdown}\n"
+        f"numbers      {folder.numbers}\n"
+        f"samples      {folder.samples}\n"
+        f"TensorBoard  tensorboard --logdir={folder.hparams}"
+    )
+    failed = [one for row in table.rows for one in row.trainings if one.error]
+    if failed:
+        names = ", ".join(one.job.name for one in failed)
+        print(f"error: {len(failed)} of {len(jobs)} failed: {names}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _compare(jobs, *, folder, children):
+    """Makes the protocol, and compares under it."""
+    from glf_tf import catalogue
+    from glf_tf.runs import comparison, comparison_job, comparison_measuring, evaluation
+    from glf_tf.runs import extractor as extractor_lib
+
+    comparison_job.check(jobs)
+    comparison.leave_memory()
+    spec, where = jobs[0].plan["dataset"], places.chosen()
+    dataset = catalogue.build("dataset", spec, places=where)
+    data = {"train": dataset.load("train"), "test": dataset.load("test")}
+    extractor = extractor_lib.make(
+        _EXTRACTOR.value, **data, places=where, inception_graph=_GRAPH.value
+    )
+    options = ", ".join(f"{key}={spec[key]}" for key in spec if key != "name")
+    measuring = comparison_measuring.Measuring(
+        **data,
+        extractor=extractor,
+        settings=evaluation.Settings(
+            samples=_COUNT.value, trials=_TRIALS.value, crop=options
+        ),
+        cache_dir=where.cache_dir / "statistics",
+    )
+    over = "seeds" if len(_SEEDS.value) > 1 else "trials"
+    about = (
+        f"seeds: {', '.join(_SEEDS.value)}; epochs: "
+        f"{_EPOCHS.value or 'as each recipe says'}; ± deviation over {over}",
+    )
+    table = comparison.compare(
+        jobs, folder=folder, measuring=measuring, children=children, about=about
+    )
+    comparison.save(table, folder=folder, measuring=measuring)
+    return table
+
+
+def _jobs(folder) -> list:
+    """Returns one training for each recipe and seed."""
+    from glf_tf.runs import comparison_job
+
+    seeds, common = _seeds(), _common_flags()
+    jobs = []
+    for recipe in comparison_job.recipes(values.needed("recipes")):
+        arguments = [f"--flagfile={recipe.path}", *common]
+        plan = planned.read(arguments)
+        for seed in seeds:
+            run = folder.run(comparison_job.folder_name(recipe, seed=seed))
+            own = [f"--seed={seed}", f"--workdir={run.path}", "--resume"]
+            command = (sys.executable, str(_TRAIN), *arguments, *own)
+            jobs.append(comparison_job.Job(recipe, seed, run, command, plan))
+    return jobs
+
+
+def _common_flags() -> list[str]:
+    """Returns the flags that all trainings share."""
+    where = places.chosen()
+    found = [f"--cache_dir={where.cache_dir}", *shlex.split(_TRAIN_FLAGS.value)]
+    for flag in found:
+        name = re.sub(r"^--?(no)?", "", flag).partition("=")[0]
+        if name in _DECIDED:
+            raise errors.InvalidValue(
+                "--train_flags are those that a comparison leaves open",
+                received=flag,
+                do=f"Leave it out: {', '.join(_DECIDED)} are decided otherwise",
+            )
+    if where.data_dir is not None:
+        found.append(f"--data_dir={where.data_dir}")
+    if where.download:
+        found.append("--download")
+    if _EPOCHS.value:
+        found.append(f"--epochs={_EPOCHS.value}")
+    return found
+
+
+def _seeds() -> list[int]:
+    texts = values.needed("seeds")
+    if not all(text.strip().isdigit() for text in texts) or len(set(texts)) < len(
+        texts
+    ):
+        raise errors.InvalidValue(
+            "Seeds are different whole numbers with commas between",
+            received=f"--seeds={','.join(texts)}",
+            do="Use for instance --seeds=0,1,2",
+        )
+    return [int(text) for text in texts]
+
+
+def _define(arguments) -> None:
+    del arguments
+    places.define()
+
+
+if __name__ == "__main__":
+    program.run(main, define=_define)
