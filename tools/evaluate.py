@@ -27,7 +27,7 @@ _METRICS = flags.DEFINE_list(
     "metrics",
     ["fd", "kid", "precision_recall", "prd"],
     "fd, fd_infinity, kid, prd, precision_recall, floor, reconstruction_fd, "
-    "reconstruction, nll, copies; or all.",
+    "reconstruction, nll, bound, copies; or all.",
 )
 _PRESET = flags.DEFINE_enum("preset", None, ["glf_paper", "lfbm"], "A paper's counts.")
 _COUNT = flags.DEFINE_integer("num_samples", None, "Images a trial.", lower_bound=2)
@@ -49,6 +49,9 @@ _EXTRACTOR = flags.DEFINE_enum(
     "extractor", "classifier", ["classifier", "inception"], "What makes features."
 )
 _GRAPH = flags.DEFINE_string("inception_graph", "", "Where the 2015 graph is.")
+_BOUND = flags.DEFINE_integer(
+    "bound_samples", 50, "Samples of the posterior an image, for bound.", lower_bound=1
+)
 _OUT = flags.DEFINE_string("out", None, "Where JSON goes; standard output without it.")
 
 
@@ -77,6 +80,8 @@ def main() -> None:
         cache_dir=places.cache_dir / "statistics",
     )
     subject, model = _subject(source, train)
+    if _METRICS.value == ["all"]:
+        metrics = evaluation.supported(model)
     found = measuring.samples(subject, metrics=metrics)
     if "floor" in metrics:
         found += measuring.floor(metrics=metrics)
@@ -105,7 +110,11 @@ def _settings():
         "rounded": _ROUNDED.value,
     }
     given = {name: value for name, value in given.items() if value is not None}
-    common = {"seed": _SEED.value, "crop": loading.dataset_options()}
+    common = {
+        "seed": _SEED.value,
+        "crop": loading.dataset_options(),
+        "bound_samples": _BOUND.value,
+    }
     if _PRESET.value:
         values.refuse_beside("preset", given)
         return evaluation.Settings.of_preset(_PRESET.value, **common)

@@ -31,10 +31,11 @@ def main() -> None:
         print(f"{stopped}; --resume goes on from there", file=sys.stderr)
         sys.exit(os.EX_TEMPFAIL)
 
+    for name in ("samples", "reconstructions", "interpolations"):
+        picture = folder.pictures / f"{name}.png"
+        if picture.exists():
+            print(f"{name:<16} {picture}")
     print(
-        f"samples          {folder.pictures / 'samples.png'}\n"
-        f"reconstructions  {folder.pictures / 'reconstructions.png'}\n"
-        f"interpolations   {folder.pictures / 'interpolations.png'}\n"
         f"checkpoints      {folder.checkpoints}\n"
         f"SavedModel       {folder.saved_model}\n"
         f"TensorBoard      tensorboard --logdir={folder.tensorboard}"

@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures samples, reconstructions and real images under one protocol."""
 
-__all__ = ["METRICS", "Settings", "Evaluation", "log", "table"]
+__all__ = ["METRICS", "Settings", "Evaluation", "supported", "log", "table"]
 
 import dataclasses
+import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 import tqdm
 
-from glf_tf import errors, types
-from glf_tf.data import image_set
+from glf_tf import errors, seeds, types
+from glf_tf.data import image_set, pipeline
 from glf_tf.metrics import (
     features,
     likelihood,
@@ -24,7 +25,7 @@ from glf_tf.metrics import (
     vectors,
 )
 from glf_tf.metrics import images as image_lib
-from glf_tf.models import autoencoder
+from glf_tf.models import autoencoder, variational
 from glf_tf.models import model as model_lib
 from glf_tf.runs import folder as folder_lib
 from glf_tf.runs import subjects
@@ -36,6 +37,7 @@ METRICS = (
     "reconstruction_fd",
     "reconstruction",
     "nll",
+    "bound",
     "copies",
 )
 """What can be asked for: the suite's measures of samples, and
@@ -44,6 +46,8 @@ floor              the same measures, of real images of the other split
 reconstruction_fd  the same measures, of reconstructions: what no prior can beat
 reconstruction     squared error of test images
 nll                of the test images' latents, in nats
+bound              on -log p(image) of the test images, in nats: importance-weighted,
+                   for variational models whose decoder is a density
 copies             how near samples come to training images
 """
 
@@ -61,6 +65,7 @@ class Settings:
         seed: Of samples, subsets and clusterings.
         crop: How the real images were cropped and resized, for the record.
         preset: Name of the preset that these are, for the record.
+        bound_samples: Samples of the posterior an image, for "bound".
     """
 
     samples: int = 10_000
@@ -71,6 +76,7 @@ class Settings:
     seed: int = 0
     crop: str = ""
     preset: str = ""
+    bound_samples: int = 50
 
     @classmethod
     def of_preset(cls, name: str, **others) -> "Settings":
@@ -154,6 +160,7 @@ class Evaluation:
             ),
             "reconstruction": self._reconstruction,
             "nll": self._nll,
+            "bound": self._bound,
         }
         chosen = [wanted[metric] for metric in metrics if metric in wanted]
         return [one for measure in chosen for one in measure(model)]
@@ -197,7 +204,13 @@ class Evaluation:
             test=self._test.images,
             seed=seed,
         )
-        return self._plain(found.summary(), subject=subject, space="pixels")
+        return self._plain(
+            found.summary(),
+            subject=subject,
+            space="pixels",
+            count=count,
+            rounded=self._settings.rounded,
+        )
 
     def _reconstruction(self, model) -> list[protocol.Measurement]:
         subject = self._reconstructions(model)
@@ -212,16 +225,38 @@ class Evaluation:
 
     def _nll(self, model) -> list[protocol.Measurement]:
         subject = self._reconstructions(model)
-        images = np.float32(self._test.images) / 255.0
-        log_prob = tf.function(lambda x: model.log_prob(model.encode(x)))
-        parts = [
-            log_prob(images[start : start + subjects.CHUNK])
-            for start in range(0, len(images), subjects.CHUNK)
-        ]
-        found = likelihood.negative_log_likelihood(
-            np.concatenate(parts), dim=model.latent_dim
+        log_prob = self._of_test_images(
+            lambda image, index: model.log_prob(model.encode(image))
         )
+        found = likelihood.negative_log_likelihood(log_prob, dim=model.latent_dim)
         return self._plain({"nll": found.nats}, subject=subject, space="latents")
+
+    def _bound(self, model) -> list[protocol.Measurement]:
+        if not isinstance(model, variational.AbstractVariational):
+            raise errors.Unsupported(
+                "A bound of log p(x) is that of a variational model",
+                received=type(model).__name__,
+                do="Leave bound out of --metrics",
+            )
+        count, seed = self._settings.bound_samples, self._settings.seed
+        log_prob = self._of_test_images(
+            lambda image, index: model.log_likelihood_bound(
+                image, seed=seeds.fold(seed, index), num_samples=count
+            )
+        )
+        dim = math.prod(self._test.image_shape)
+        found = likelihood.negative_log_likelihood(log_prob, dim=dim)
+        numbers = {f"bound_{count}": found.nats}
+        subject = self._reconstructions(model)
+        return self._plain(numbers, subject=subject, space="pixels")
+
+    def _of_test_images(self, function: Callable) -> np.ndarray:
+        """Returns a number an image, from a function of images and their batch."""
+        traced = tf.function(function)
+        batches = pipeline.evaluation_batches(self._test, batch_size=subjects.CHUNK)
+        return np.concatenate(
+            [traced(one["image"], tf.constant(i)) for i, one in enumerate(batches)]
+        )
 
     def _reconstructions(self, model) -> subjects.Reconstructions:
         if not isinstance(model, autoencoder.AbstractAutoencoder):
@@ -233,15 +268,24 @@ class Evaluation:
         return subjects.Reconstructions(model, self._test.images)
 
     def _plain(
-        self, numbers: dict, *, subject: subjects.AbstractSubject, space: str
+        self,
+        numbers: dict,
+        *,
+        subject: subjects.AbstractSubject,
+        space: str,
+        count: int | None = None,
+        rounded: bool = False,
     ) -> list[protocol.Measurement]:
-        """Returns measurements of one trial that no extractor took part in."""
-        count = self._count(subject)
+        """Returns measurements of one trial that no extractor took part in.
+
+        Those of reconstructions are of all test images, whatever was asked for.
+        """
         settings = dataclasses.replace(
-            self._protocol(subject, count=count),
+            self._protocol(subject, count=count or len(self._test)),
             extractor=space,
             extractor_checksum="",
             trials=1,
+            rounded=rounded,
         )
         return [
             protocol.Measurement(
@@ -291,6 +335,17 @@ class Evaluation:
                 received=f"{self._count(subject)}",
                 do="Pass more samples",
             )
+
+
+def supported(model: model_lib.GenerativeModel | None) -> tuple[str, ...]:
+    """Returns the metrics that a model has; those of samples alone where it is None."""
+    missing = set()
+    if not isinstance(model, autoencoder.AbstractAutoencoder):
+        missing |= {"reconstruction_fd", "reconstruction", "nll"}
+    is_variational = isinstance(model, variational.AbstractVariational)
+    if not is_variational or not model.reconstruction.is_likelihood:
+        missing.add("bound")
+    return tuple(metric for metric in METRICS if metric not in missing)
 
 
 def _in_suite(metrics: Sequence[str]) -> list[str]:

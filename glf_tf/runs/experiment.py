@@ -137,6 +137,8 @@ class _Session:
         try:
             with self._stop:
                 self._loop.run()
+            if self._store.latest() is None:  # no step was asked for
+                self._store.save(self._loop.get_state(), step=step)
         except loop.NonFinite as error:
             raise self._with_evidence(error) from error
         finally:

@@ -56,7 +56,7 @@ def test_every_metric_is_measured_and_survives_json(data):
     measuring, model = make(data, trials=1), descriptors.model("glf")
     found = measuring.samples(
         subjects.ModelSamples(model), metrics=evaluation.METRICS
-    ) + measuring.model(model, metrics=evaluation.METRICS)
+    ) + measuring.model(model, metrics=evaluation.supported(model))
     keys = {one.metric for one in found}
     assert {"fd", "kid", "coverage", "prd_f_8", "nll", "copying"} <= keys
     assert protocol.from_json(protocol.to_json(found)) == found
@@ -75,6 +75,33 @@ def test_numbers_of_a_model_agree_with_its_own(data):
     np.testing.assert_allclose(found["reconstruction_per_image"], expected, rtol=1e-4)
     nll = -np.mean(model.log_prob(model.encode(image)))
     np.testing.assert_allclose(found["nll"], nll, rtol=1e-4)
+
+
+def test_protocol_says_what_was_done_and_not_what_was_asked_for(data):
+    found = make(data).model(
+        descriptors.model("glf"), metrics=["reconstruction", "nll"]
+    )
+    for one in found:
+        assert (one.protocol.samples, one.protocol.rounded) == (len(data[1]), False)
+
+
+def test_bound_is_that_of_the_model(data):
+    measuring, model = make(data, bound_samples=3), descriptors.model("vae")
+    (bound,) = measuring.model(model, metrics=["bound"])
+    image = np.float32(data[1].images) / 255.0
+    (elbo,) = make(data, bound_samples=1).model(model, metrics=["bound"])
+    expected = -np.mean(model.log_likelihood_bound(image, seed=7, num_samples=3))
+    np.testing.assert_allclose(bound.mean, expected, rtol=2e-2)
+    assert bound.metric == "bound_3"
+    assert bound.mean < elbo.mean
+
+
+def test_metrics_are_those_that_the_model_has(data):
+    assert "bound" in evaluation.supported(descriptors.model("vae"))
+    assert "bound" not in evaluation.supported(descriptors.model("glf"))
+    assert "nll" not in evaluation.supported(None)
+    with pytest.raises(errors.Unsupported, match="variational"):
+        make(data).model(descriptors.model("glf"), metrics=["bound"])
 
 
 def test_saved_model_gives_the_numbers_of_the_model(data, tmp_path):
