@@ -101,6 +101,10 @@ MODELS: dict[str, Mapping] = {
     "glf_two_stage": {**_GLF, "procedure": "two_stage"},
     "glf_closing": {**_GLF, "procedure": "closing"},
     "glf_bernoulli": {**_GLF, "reconstruction": "bernoulli"},
+    "glf_perceptual": {
+        **_GLF,
+        "reconstruction": {"name": "perceptual", "weights": "random", "levels": 2},
+    },
     "glf_regularized": {**_GLF, "stop_gradient": False, "beta": 10.0},
     "glf_slides": {
         **_GLF,
