@@ -91,6 +91,13 @@ _GLANN = {
     "network": {"name": "mlp", "hidden": (12,)},
 }
 
+_RAE = {
+    "name": "rae",
+    "latent_dim": 4,
+    "network": {"name": "mlp", "hidden": (12,)},
+    "prior": {"name": "mixture", "components": 3},
+}
+
 MODELS: dict[str, Mapping] = {
     "glf": _GLF,
     "glf_convolutional": {
@@ -147,6 +154,25 @@ MODELS: dict[str, Mapping] = {
     "glann_convolutional": {
         **_GLANN,
         "network": {"name": "infogan", "filters": 4, "hidden": 8},
+    },
+    "rae": _RAE,
+    "rae_normal": {
+        **_RAE,
+        "prior": "normal",
+        "regularization": "l2",
+        "regularization_weight": 1e-2,
+    },
+    "rae_flow": {
+        **_RAE,
+        "prior": {"name": "flow", "flow": _GLF["flow"]},
+        "regularization": "gradient_penalty",
+        "regularization_weight": 1e-2,
+    },
+    "rae_spectral": {
+        **_RAE,
+        "prior": "standard_normal",
+        "regularization": "spectral_norm",
+        "latent_weight": 0.0,
     },
 }
 """Specifications of models."""

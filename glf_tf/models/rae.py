@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Regularised autoencoders, and plain ones, with a density fitted to their codes.
+
+Ghosh, Sajjadi, Vergari, Black, Schoelkopf: From Variational to Deterministic
+Autoencoders, 2020. https://arxiv.org/abs/1903.12436
+"""
+
+__all__ = ["RAE"]
+
+from collections.abc import Mapping
+from typing import Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from glf_tf import catalogue, errors, types
+from glf_tf.data import image_set
+from glf_tf.models import autoencoder, checks
+from glf_tf.models import stages as stages_lib
+from glf_tf.networks import spectral
+from glf_tf.priors import prior as prior_lib
+
+_WITH_WEIGHT = ("l2", "gradient_penalty")
+
+
+@keras.saving.register_keras_serializable(package="glf_tf")
+class RAE(autoencoder.AbstractAutoencoder):
+    """A deterministic autoencoder with a regularised decoder; its prior comes after.
+
+        loss = mean(recon(x, G(z)) + latent_weight * sum(z^2)
+                    + regularization_weight * penalty),  z = E(x)        (section 3.1)
+
+    with one of these penalties (section 3.2):
+
+        l2                  sum(W^2) over the decoder's kernels W
+        gradient_penalty    sum((d sum(G(z)^2) / dz)^2), an image
+        spectral_norm       none; each kernel W of the decoder is W / sigma(W) instead
+        none                none: the RAE of the GLF paper, with `latent_weight` 0.5
+
+    A plain autoencoder has no penalty and `latent_weight` 0. Afterwards the prior
+    learns the codes' density: a mixture or a normal one in closed form, a flow by
+    gradients on the codes of the whole set, and N(0, I) not at all.
+
+    The reconstruction term is summed over pixels and the others over latents or
+    weights; the authors' code takes means over both, so that their weights must be
+    multiplied: by pixels / latent_dim, and that of `l2` by pixels. The penalty of the
+    gradient is their code's; equation 10 has the norm of the Jacobian itself. Where a
+    batch normalisation follows, the norm of a layer's kernel cancels, also with `l2`.
+
+    Args:
+        image_shape: (height, width, channels).
+        latent_dim: Size of the latents; the GLF paper has 20 for MNIST, else 64.
+        network: The encoder's and decoder's family.
+        reconstruction: The reconstruction term, summed over pixels.
+        prior: The density of the codes.
+        regularization: How the decoder is kept smooth.
+        latent_weight: Weight of the codes' squared norm.
+        regularization_weight: Weight of the penalty l2 or gradient_penalty.
+    """
+
+    def __init__(
+        self,
+        image_shape: types.ImageShape,
+        *,
+        latent_dim: int = 64,
+        network: types.Spec = "infogan",
+        reconstruction: types.Spec = "squared_error",
+        prior: types.Spec = "mixture",
+        regularization: Literal[
+            "none", "l2", "gradient_penalty", "spectral_norm"
+        ] = "none",
+        latent_weight: float = 0.5,
+        regularization_weight: float = 0.0,
+        name: str | None = "rae",
+    ):
+        super().__init__(arguments=locals())
+        _check(regularization, weight=regularization_weight)
+        self.latent_weight = checks.not_negative("latent_weight", latent_weight)
+        self.regularization = regularization
+        self.regularization_weight = regularization_weight
+        if regularization == "spectral_norm":
+            # Keras would keep the variables of the one that is replaced.
+            self._tracker.untrack(self.decoder)
+            self.decoder = spectral.normalized(self.decoder)
+        self._prior = catalogue.build("prior", prior, latent_dim=latent_dim)
+        self.built = True
+
+    @property
+    def prior(self) -> prior_lib.AbstractPrior:
+        """The density of the codes."""
+        return self._prior
+
+    def stages(self) -> tuple[stages_lib.Stage, ...]:
+        """Returns the autoencoder's stage, and the prior's if it has anything to learn.
+
+        A prior in closed form has a stage without updates.
+        """
+        first = stages_lib.Stage.of("autoencoder", self.autoencoder_group)
+        if isinstance(self.prior, prior_lib.Fitted):
+            return first, stages_lib.Stage("prior")
+        if not self.prior.trainable_variables:
+            return (first,)
+        group = stages_lib.Group("prior", layers=(self.prior,))
+        return first, stages_lib.Stage.of("prior", group)
+
+    @property
+    def term_weights(self) -> Mapping[str, Mapping[str, float]]:
+        """The weights of the loss; "latent" of weight 0 is measured, not minimised."""
+        weights = {"reconstruction": 1.0, "latent": self.latent_weight}
+        if self.regularization in _WITH_WEIGHT:
+            weights[self.regularization] = self.regularization_weight
+        return {"autoencoder": weights, "prior": {"nll": 1.0}}
+
+    def prepare(self, stage: stages_lib.Stage, data: image_set.ImageSet) -> None:
+        """Fits a prior in closed form to the codes of the training set."""
+        if stage.name == "prior" and isinstance(self.prior, prior_lib.Fitted):
+            self.prior.fit(self.encode_all(data))
+
+    def cache(
+        self, stage: stages_lib.Stage, data: image_set.ImageSet
+    ) -> Mapping[str, np.ndarray] | None:
+        """Returns the codes "z" for the prior's stage, which leaves the encoder."""
+        return {"z": self.encode_all(data)} if stage.name == "prior" else None
+
+    def terms(
+        self, update: str, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    ) -> types.Terms:
+        """Returns the autoencoder's terms, or the prior's "nll" (nats).
+
+        "reconstruction", "latent" and "gradient_penalty" are `[batch]`, "l2" is [].
+        """
+        del seed  # nothing is drawn
+        if update == "prior":
+            return {"nll": -self.prior.log_prob(batch["z"], training=training)}
+        z = self.encode(batch["image"], training=training)
+        terms = {"latent": tf.reduce_sum(tf.square(tf.cast(z, tf.float32)), axis=-1)}
+        if self.regularization == "gradient_penalty":
+            logits, penalty = self._decoded_with_penalty(z, training=training)
+            terms["gradient_penalty"] = penalty
+        else:
+            logits = self.decoder(z, training=training)
+        if self.regularization == "l2":
+            terms["l2"] = self._squared_kernels()
+        terms["reconstruction"] = self.reconstruction(batch["image"], logits)
+        return terms
+
+    def _decoded_with_penalty(
+        self, z: tf.Tensor, *, training: bool
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns pixel logits, and `sum((d sum(sigmoid(logits)^2) / dz)^2)`."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(z)
+            logits = self.decoder(z, training=training)
+            # Over the batch as well: each image depends on its own latent, but for
+            # what batch normalisation mixes.
+            total = tf.reduce_sum(tf.square(tf.sigmoid(tf.cast(logits, tf.float32))))
+        gradient = tf.cast(tape.gradient(total, z), tf.float32)
+        return logits, tf.reduce_sum(tf.square(gradient), axis=-1)
+
+    def _squared_kernels(self) -> tf.Tensor:
+        variables = self.decoder.trainable_variables
+        kernels = [v for v in variables if v.path.endswith("/kernel")]
+        return tf.add_n([tf.reduce_sum(tf.square(kernel)) for kernel in kernels])
+
+
+def _check(regularization: str, *, weight: float) -> None:
+    checks.not_negative("regularization_weight", weight)
+    if (weight > 0.0) != (regularization in _WITH_WEIGHT):
+        raise errors.InvalidValue(
+            f"The regularizations {' and '.join(_WITH_WEIGHT)} need a weight above 0, "
+            "and no other has one",
+            received=f"regularization={regularization}, regularization_weight={weight}",
+            do="Set both, or neither",
+        )

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks on the codes that a prior is fitted to."""
+
+__all__ = ["checked"]
+
+import numpy as np
+
+from glf_tf import errors
+
+
+def checked(z: np.ndarray, *, latent_dim: int, at_least: int) -> np.ndarray:
+    """Returns codes in float64.
+
+    Args:
+        z: `[size, latent_dim]`.
+        latent_dim: What the prior was made for.
+        at_least: How many codes the fit needs.
+
+    Raises:
+        InvalidValue: They have another shape, are too few, or are not all finite.
+    """
+    z = np.asarray(z, np.float64)
+    if z.ndim != 2 or z.shape[1] != latent_dim:
+        raise errors.InvalidValue(
+            "A prior is fitted to codes of its own size, [size, latent_dim]",
+            received=f"shape {z.shape} for latent_dim={latent_dim}",
+            do="Pass codes of the model's encoder",
+        )
+    if len(z) < at_least:
+        raise errors.InvalidValue(
+            f"The fit of this prior needs at least {at_least} codes",
+            received=f"{len(z)} codes",
+            do="Use more images, or a simpler prior such as --prior=normal",
+        )
+    if not np.isfinite(z).all():
+        raise errors.InvalidValue(
+            "A prior is fitted to finite codes",
+            received=f"{np.count_nonzero(~np.isfinite(z))} numbers that are not finite",
+            do="Lower the learning rate of the autoencoder",
+        )
+    return z

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A mixture of normal densities, fitted to codes by expectation maximisation.
+
+The density that is fitted after training in Ghosh, Sajjadi, Vergari, Black, Schoelkopf:
+From Variational to Deterministic Autoencoders, 2020, section 4, and for the RAE of the
+GLF paper, appendix B.5. https://arxiv.org/abs/1903.12436
+"""
+
+__all__ = ["MixturePrior"]
+
+import math
+import warnings
+
+import numpy as np
+import tensorflow as tf
+import threadpoolctl
+from absl import logging
+
+from glf_tf import errors, seeds, types
+from glf_tf.priors import codes, prior
+
+_LEAST_VARIANCE = 1e-6
+"""Added to the components' variances, in units of the codes' average variance."""
+
+
+class MixturePrior(prior.AbstractPrior, prior.Fitted):
+    """The density `p(z) = sum_k w_k N(z; m_k, L_k L_k^T)` with full covariances.
+
+        log p(z) = logsumexp_k(log w_k - sum(eps_k^2) / 2 - sum(log diag(L_k)))
+                   - dim * log(2 pi) / 2,   eps_k = L_k^-1 (z - m_k)
+
+    It is fitted by scikit-learn's `GaussianMixture`, which starts from k-means. Before
+    the fit it is N(0, I). A sample is `m_k + temperature * L_k eps`: the temperature
+    leaves the choice of components alone.
+
+    Args:
+        components: Number of components.
+        max_iterations: Most iterations of expectation maximisation.
+        tolerance: The gain of the average log-likelihood, in nats, that ends it.
+        seed: Decides the start of k-means.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        *,
+        components: int = 10,
+        max_iterations: int = 500,
+        tolerance: float = 1e-3,
+        seed: int = 0,
+        **kwargs,
+    ):
+        _check(components, max_iterations=max_iterations, tolerance=tolerance)
+        super().__init__(latent_dim, **kwargs)
+        self.components, self.max_iterations = components, max_iterations
+        self.tolerance, self.seed = tolerance, seed
+        self.logits = self._parameter("logits", shape=(), start=0.0)
+        self.loc = self._parameter("loc", shape=(latent_dim,), start=0.0)
+        self.scale_tril = self._parameter(
+            "scale_tril", shape=(latent_dim, latent_dim), start=np.eye(latent_dim)
+        )
+        self.built = True
+
+    def _parameter(self, name: str, *, shape: tuple[int, ...], start: np.ndarray):
+        return self.add_weight(
+            name=name,
+            shape=(self.components, *shape),
+            initializer=lambda shape, dtype: tf.cast(
+                np.broadcast_to(start, shape), dtype
+            ),
+            trainable=False,
+        )
+
+    def fit(self, z: np.ndarray) -> None:
+        """Fits the mixture to codes `[size, latent_dim]`, in float64."""
+        # The import takes half a second, and nothing else needs it.
+        from sklearn import exceptions, mixture
+
+        z = codes.checked(z, latent_dim=self.latent_dim, at_least=self.components)
+        model = mixture.GaussianMixture(
+            self.components,
+            covariance_type="full",
+            tol=self.tolerance,
+            max_iter=self.max_iterations,
+            reg_covar=_LEAST_VARIANCE * (z.var(axis=0).mean() or 1.0),
+            random_state=self.seed,
+        )
+        # Two threads of OpenBLAS that wait for each other are ten times slower than one
+        # where anything else runs.
+        with warnings.catch_warnings(), threadpoolctl.threadpool_limits(1):
+            # Said below, in words of ours.
+            warnings.simplefilter("ignore", exceptions.ConvergenceWarning)
+            model.fit(z)
+        if not model.converged_:
+            logging.warning(
+                "The mixture had not converged after %d iterations; it is used as it "
+                "is. Raise --prior.max_iterations or --prior.tolerance.",
+                model.n_iter_,
+            )
+        with np.errstate(divide="ignore"):  # a component that no code belongs to
+            self.logits.assign(np.maximum(np.log(model.weights_), -1e3))
+        self.loc.assign(model.means_)
+        self.scale_tril.assign(np.linalg.cholesky(model.covariances_))
+
+    def log_prob(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
+        """Returns the log-density of each latent in nats, `[batch]`."""
+        del training
+        scale = tf.convert_to_tensor(self.scale_tril)
+        centred = tf.cast(z, self.compute_dtype) - self.loc[:, None, :]
+        # TFP's distribution would copy the factors for each latent.
+        eps = tf.linalg.triangular_solve(scale, tf.transpose(centred, [0, 2, 1]))
+        log_det = tf.reduce_sum(tf.math.log(tf.linalg.diag_part(scale)), axis=-1)
+        log_weight = tf.nn.log_softmax(tf.convert_to_tensor(self.logits)) - log_det
+        terms = log_weight[:, None] - 0.5 * tf.reduce_sum(tf.square(eps), axis=1)
+        constant = 0.5 * self.latent_dim * math.log(2.0 * math.pi)
+        return tf.reduce_logsumexp(terms, axis=0) - constant
+
+    def sample(
+        self, n: int | tf.Tensor, *, seed: types.Seed, temperature: float = 1.0
+    ) -> tf.Tensor:
+        """Returns `n` latents `[n, latent_dim]`: a component each, then noise."""
+        of_component, of_noise = seeds.split(seed, 2)
+        # By the inverse distribution function: few draws are the beginning of many.
+        uniform = tf.random.stateless_uniform([n], of_component, dtype=self.dtype)
+        ends = tf.cumsum(tf.nn.softmax(tf.convert_to_tensor(self.logits)))
+        index = tf.searchsorted(ends[:-1], uniform, side="right")
+        eps = tf.random.stateless_normal(
+            [n, self.latent_dim], of_noise, dtype=self.compute_dtype
+        )
+        scale = tf.convert_to_tensor(self.scale_tril)
+        noise = tf.einsum("kij,nj->nki", scale, eps)
+        noise = tf.gather(noise, index, axis=1, batch_dims=1)
+        loc = tf.gather(tf.convert_to_tensor(self.loc), index)
+        return loc + tf.cast(temperature, noise.dtype) * noise
+
+
+def _check(components: int, *, max_iterations: int, tolerance: float) -> None:
+    for name, count in (("components", components), ("max_iterations", max_iterations)):
+        if count < 1:
+            raise errors.InvalidValue(
+                f"`{name}` of a mixture must be at least 1",
+                received=f"{name}={count}",
+                do=f"Use --prior.{name}=1 or more",
+            )
+    if not 0.0 <= tolerance < math.inf:
+        raise errors.InvalidValue(
+            "`tolerance`, the gain that ends the fit, must not be negative",
+            received=f"tolerance={tolerance}",
+            do="Use for instance --prior.tolerance=1e-3",
+        )
