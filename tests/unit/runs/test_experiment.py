@@ -191,9 +191,54 @@ def test_loading_without_a_run_or_a_checkpoint_is_an_error(tmp_path):
     with pytest.raises(errors.NotFound, match="run.json"):
         restore.load_model(tmp_path)
     where = folder.Folder(tmp_path)
-    where.describe({"model": descriptors.MODELS["glf"], "arguments": {"image_shape": [8, 8, 1]}})
+    where.describe(
+        {"model": descriptors.MODELS["glf"], "arguments": {"image_shape": [8, 8, 1]}}
+    )
     with pytest.raises(errors.NotFound, match="checkpoint"):
         restore.load_model(tmp_path)
+
+
+def test_a_run_can_start_from_the_weights_of_another(tmp_path):
+    """The autoencoder stays as it was; the flow alone is learned anew."""
+    first = experiment.train(make_plan(), folder.Folder(tmp_path / "first"))
+    start = plan.Start(str(tmp_path / "first"), start_layers="encoder,decoder")
+    second = experiment.train(
+        make_plan("glf_closing", epochs={"joint": 0, "flow": 1}, start=start),
+        folder.Folder(tmp_path / "second"),
+    )
+    image = descriptors.batch()["image"]
+    np.testing.assert_array_equal(first.reconstruct(image), second.reconstruct(image))
+    assert np.abs(first.sample(3, seed=1) - second.sample(3, seed=1)).max() > 1e-3
+
+
+def test_all_layers_can_be_taken_over(tmp_path):
+    first = experiment.train(make_plan(), folder.Folder(tmp_path / "first"))
+    second = experiment.train(
+        make_plan(epochs={"": 0}, start=plan.Start(str(tmp_path / "first"))),
+        folder.Folder(tmp_path / "second"),
+    )
+    np.testing.assert_array_equal(first.sample(3, seed=1), second.sample(3, seed=1))
+    assert restore.load_model(tmp_path / "second")
+
+
+@pytest.mark.parametrize(
+    ("start", "kind", "word"),
+    [
+        (plan.Start("missing"), errors.NotFound, "run.json"),
+        (plan.Start("first", "encodr"), errors.NotFound, "Did you mean encoder"),
+        (plan.Start("other"), errors.InvalidValue, "same names and shapes"),
+    ],
+)
+def test_what_to_start_from_must_be_there(tmp_path, monkeypatch, start, kind, word):
+    monkeypatch.chdir(tmp_path)
+    experiment.train(make_plan(epochs={"": 0}), folder.Folder(tmp_path / "first"))
+    other = make_plan("glf_convolutional", epochs={"": 0})
+    experiment.train(other, folder.Folder(tmp_path / "other"))
+    taken = make_plan(start=start)
+    if start.start_from == "other":
+        taken = make_plan(start=plan.Start("other", start_layers="decoder"))
+    with pytest.raises(kind, match=word):
+        experiment.train(taken, folder.Folder(tmp_path / "new"))
 
 
 def test_data_of_a_run_are_found_again(tmp_path):
