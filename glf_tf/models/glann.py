@@ -207,13 +207,12 @@ class _Table(layers.Layer):
 
     def __init__(self, size: int, dim: int, *, trainable: bool, name: str):
         super().__init__(name=name, dtype=keras.config.floatx())
-        with keras.name_scope(name):
-            self.rows = self.add_weight(
-                name="rows",
-                shape=(size, dim),
-                initializer=keras.initializers.RandomNormal(stddev=0.01),
-                trainable=trainable,
-            )
+        self.rows = self.add_weight(
+            name="rows",
+            shape=(size, dim),
+            initializer=keras.initializers.RandomNormal(stddev=0.01),
+            trainable=trainable,
+        )
         self.built = True
 
     def call(self, index):
