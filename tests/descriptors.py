@@ -64,6 +64,7 @@ NETWORKS = {
 
 _GLF = {
     "name": "glf",
+    "procedure": "joint",
     "latent_dim": 4,
     "network": {"name": "mlp", "hidden": (12,)},
     "flow": {"name": "real_nvp", "hidden": 6, "blocks": 2},
@@ -174,13 +175,20 @@ MODELS: dict[str, Mapping] = {
         "regularization": "spectral_norm",
         "latent_weight": 0.0,
     },
+    "two_stage_vae": {
+        "name": "two_stage_vae",
+        "latent_dim": 4,
+        "network": {"name": "mlp", "hidden": (12,)},
+        "second_width": 8,
+        "second_depth": 2,
+    },
 }
 """Specifications of models."""
 
 WITH_BATCH_NORM = {"glann", "glann_convolutional", "glf_convolutional"}
 """Models whose replicas differ from one device unless statistics are synchronised."""
 
-WITH_NOISE = {name for name in MODELS if name.startswith(("vae", "wae"))}
+WITH_NOISE = {name for name in MODELS if name.startswith(("vae", "wae", "two_stage"))}
 """Models whose terms draw numbers, of which each replica has its own."""
 
 IMAGE_SHAPE = (8, 8, 1)

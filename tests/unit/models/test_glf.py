@@ -112,17 +112,24 @@ def test_authors_permutations_are_reproduced():
         np.testing.assert_array_equal(found, expected)
 
 
-def test_autoencoder_stage_leaves_encoder_statistics_to_itself():
-    """In the flow's stage the encoder's batch statistics must not move."""
+@pytest.mark.parametrize("procedure", ["two_stage", "closing"])
+def test_flow_stage_learns_from_the_codes_of_the_finished_encoder(procedure):
+    """With batch normalisation as in inference, and its averages left alone."""
     model = catalogue.build(
         "model",
-        {**descriptors.MODELS["glf_convolutional"], "procedure": "two_stage"},
+        {**descriptors.MODELS["glf_convolutional"], "procedure": procedure},
         image_shape=descriptors.IMAGE_SHAPE,
     )
+    first, last = model.stages()
+    data = descriptors.images()
     before = [np.array(v) for v in model.encoder.variables]
-    model.terms("flow", descriptors.batch(), seed=seeds.make(0), training=True)
+    codes = model.cache(last, data)["z"]
+    model.terms("flow", {"z": codes}, seed=seeds.make(0), training=True)
     for variable, value in zip(model.encoder.variables, before, strict=True):
         np.testing.assert_array_equal(variable, value)
+    image = np.float32(data.images) / 255.0
+    np.testing.assert_allclose(codes, model.encode(image), atol=1e-5)
+    assert model.cache(first, data) is None
 
 
 def test_parameter_count_is_that_of_the_paper_network():
