@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Two-Stage VAE: a second VAE learns the latents of a first.
+
+Dai, Wipf: Diagnosing and Enhancing VAE Models, 2019. https://arxiv.org/abs/1903.05789
+"""
+
+__all__ = ["TwoStageVAE"]
+
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from glf_tf import seeds, types
+from glf_tf.data import image_set, pipeline
+from glf_tf.models import checks, variational
+from glf_tf.models import stages as stages_lib
+from glf_tf.priors import second_stage
+
+_AT_ONCE = 500
+
+
+@keras.saving.register_keras_serializable(package="glf_tf")
+class TwoStageVAE(variational.AbstractVariational):
+    """A VAE whose prior is another VAE, learned after it.
+
+        first   mean(nll(x | z) + KL(q(z | x) || N(0, I))),  z = mu(x) + sigma(x) eps
+        second  mean(nll(z | u) + KL(q(u | z) || N(0, I))),  z ~ q(z | x) anew each step
+
+    with Gaussian likelihoods of one learned variance each, of pixels and of latents
+    (section 4). Where the decoder's variance falls, the first VAE reconstructs well
+    and its latents are far from N(0, I); the second one, whose data have the dimension
+    of its latents, can match them. An image is the decoded `z = f(u) + gamma eps`,
+    `u ~ N(0, I)`, without noise on the pixels.
+
+    In the first stage the encoder and the decoder learn, in the second one they are
+    left alone: it learns from `mu` and `sigma` of the whole set.
+
+    Deviation: the encoder gives `log sigma` rather than the inverse softplus of
+    `sigma - 1e-6`, and its layers have no spectral normalisation.
+
+    Args:
+        image_shape: (height, width, channels).
+        latent_dim: Size of the latents, of both stages.
+        network: The first encoder's and decoder's family.
+        reconstruction: The first reconstruction term; the paper's is a Gaussian of
+            learned variance.
+        second_width: Units of each hidden layer of the second stage.
+        second_depth: Hidden layers of each network of the second stage.
+    """
+
+    def __init__(
+        self,
+        image_shape: types.ImageShape,
+        *,
+        latent_dim: int = 64,
+        network: types.Spec = "infogan",
+        reconstruction: types.Spec = "learned_gaussian",
+        second_width: int = 1024,
+        second_depth: int = 3,
+        name: str | None = "two_stage_vae",
+    ):
+        super().__init__(arguments=locals())
+        self._prior = second_stage.SecondStageVAE(
+            latent_dim,
+            width=checks.at_least("second_width", second_width, 1),
+            depth=checks.at_least("second_depth", second_depth, 1),
+        )
+        self.built = True
+
+    @property
+    def prior(self) -> second_stage.SecondStageVAE:
+        """The second stage."""
+        return self._prior
+
+    def stages(self) -> tuple[stages_lib.Stage, ...]:
+        """Returns the two stages, "autoencoder" and "prior"."""
+        group = stages_lib.Group("prior", layers=(self.prior,))
+        return (
+            stages_lib.Stage.of("autoencoder", self.autoencoder_group),
+            stages_lib.Stage.of("prior", group),
+        )
+
+    @property
+    def term_weights(self) -> Mapping[str, Mapping[str, float]]:
+        """The weights of both negative ELBOs."""
+        return {
+            "autoencoder": {"reconstruction": 1.0, "kl": 1.0},
+            "prior": {"latent_reconstruction": 1.0, "latent_kl": 1.0},
+        }
+
+    def cache(
+        self, stage: stages_lib.Stage, data: image_set.ImageSet
+    ) -> Mapping[str, np.ndarray] | None:
+        """Returns "code", means and log-scales of the posteriors, for the second stage.
+
+        The latents themselves are drawn from them anew at each step.
+        """
+        if stage.name != "prior":
+            return None
+        code = tf.function(self.code)
+        batches = pipeline.evaluation_batches(data, batch_size=_AT_ONCE)
+        return {"code": np.concatenate([code(batch["image"]) for batch in batches])}
+
+    def terms(
+        self, update: str, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    ) -> types.Terms:
+        """Returns the terms of one negative ELBO in nats, `[batch]`.
+
+        "reconstruction" and "kl", or "latent_reconstruction" and "latent_kl".
+        """
+        of_z, of_u = seeds.split(seed, 2)
+        if update == "prior":
+            z, _ = self._drawn(batch["code"], seed=of_z)
+            return self.prior.terms(z, seed=of_u, training=training)
+        z, posterior = self._drawn(
+            self.code(batch["image"], training=training), seed=of_z
+        )
+        logits = self.decoder(z, training=training)
+        return {
+            "reconstruction": self.reconstruction(batch["image"], logits),
+            "kl": posterior.kl_to_standard_normal(),
+        }
+
+    def sample_posterior(
+        self, image: tf.Tensor, *, seed: types.Seed
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns a latent for each image, and log q(z | x)."""
+        return self.sample_normal(image, seed=seed)
+
+    def _drawn(
+        self, code: tf.Tensor, *, seed: tf.Tensor
+    ) -> tuple[tf.Tensor, variational.DiagonalNormal]:
+        posterior = self.normal_of(code)
+        return posterior.sample(self.noise_like(posterior, seed=seed)), posterior
