@@ -44,13 +44,15 @@ def train(
     _check_folder(folder, plan, resume=resume)
     dataset = catalogue.build("dataset", plan.dataset, places=plan.places)
     data, test = dataset.load("train"), dataset.load("test")
+    arguments = _arguments(plan.model, data)
+    _check_data(folder, arguments)
     # The initial weights, the only random numbers that Keras draws.
     keras.utils.set_random_seed(plan.training.seed)
     with strategy(plan.strategy).scope():
-        model = catalogue.build("model", plan.model, **_arguments(plan.model, data))
+        model = catalogue.build("model", plan.model, **arguments)
         _check_plan(plan, model=model, data=data)
         session = _Session(plan, folder, model=model, data=data, test=test)
-        _describe(folder, plan, model=model, data=data)
+        _describe(folder, plan, arguments=arguments, data=data)
         session.run(resume=resume)
     export.export(model, folder.saved_model)
     return model
@@ -266,6 +268,19 @@ def _check_folder(
             )
 
 
+def _check_data(folder: folder_lib.Folder, arguments: Mapping) -> None:
+    """Checks that a run goes on with data of the size that its model was made for."""
+    if not folder.description.exists():
+        return
+    before = folder.read()["arguments"]
+    if before != _plain(arguments):
+        raise errors.InvalidValue(
+            "A run goes on with data of the size it began with",
+            received=f"{_plain(arguments)} after {before}",
+            do="Restore the data, or use another --workdir",
+        )
+
+
 def _check_plan(
     plan: plan_lib.Plan, *, model: model_lib.GenerativeModel, data: image_set.ImageSet
 ) -> None:
@@ -282,14 +297,14 @@ def _describe(
     folder: folder_lib.Folder,
     plan: plan_lib.Plan,
     *,
-    model: model_lib.GenerativeModel,
+    arguments: Mapping,
     data: image_set.ImageSet,
 ) -> None:
     folder.write("flags.cfg", plan.recipe)
     folder.describe(
         {
             **_identity(plan),
-            "arguments": _plain(_arguments(plan.model, data)),
+            "arguments": _plain(arguments),
             "data_dir": str(plan.places.data_dir or ""),
             "data_source": data.source,
         }

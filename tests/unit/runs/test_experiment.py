@@ -169,6 +169,19 @@ def test_another_model_does_not_go_on_with_a_run(tmp_path):
             experiment.train(other, folder.Folder(tmp_path), resume=True)
 
 
+def test_data_of_another_size_leave_the_run_as_it_was(tmp_path, monkeypatch):
+    experiment.train(make_plan(epochs={"": 0}), folder.Folder(tmp_path))
+    described = (tmp_path / "run.json").read_text()
+    monkeypatch.setattr(
+        glf.GLF,
+        "arguments_of",
+        classmethod(lambda cls, data: {"image_shape": (8, 12, 1)}),
+    )
+    with pytest.raises(errors.InvalidValue, match="size it began with"):
+        experiment.train(make_plan(), folder.Folder(tmp_path), resume=True)
+    assert (tmp_path / "run.json").read_text() == described
+
+
 def test_a_diverged_run_says_where_and_keeps_the_batch(tmp_path, monkeypatch):
     terms = glf.GLF.terms
 
