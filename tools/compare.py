@@ -82,10 +82,9 @@ def main() -> None:
 def _compare(jobs, *, folder, children):
     """Makes the protocol, and compares under it."""
     from glf_tf import catalogue
-    from glf_tf.runs import comparison, comparison_job, comparison_measuring, evaluation
+    from glf_tf.runs import comparison, comparison_measuring, evaluation
     from glf_tf.runs import extractor as extractor_lib
 
-    comparison_job.check(jobs)
     comparison.leave_memory()
     spec, where = jobs[0].plan["dataset"], places.chosen()
     dataset = catalogue.build("dataset", spec, places=where)
@@ -128,6 +127,7 @@ def _jobs(folder) -> list:
             own = [f"--seed={seed}", f"--workdir={run.path}", "--resume"]
             command = (sys.executable, str(_TRAIN), *arguments, *own)
             jobs.append(comparison_job.Job(recipe, seed, run, command, plan))
+    comparison_job.check(jobs)
     return jobs
 
 

@@ -142,6 +142,72 @@ def test_sample_writes_what_the_seed_says(trained, tmp_path):
     assert np.abs(one - two).max() > 1e-3
 
 
+def write_recipe(folder, *lines):
+    """Writes a recipe for the tools."""
+    folder.mkdir(parents=True)
+    flags = [*SMALL, "--draw_every=0", "--validate_every=0", *lines]
+    text = "# Ours. Expected: FID 8.2. Measured: not yet.\n" + "\n".join(flags)
+    (folder / "digits.cfg").write_text(text + "\n")
+    return folder / "digits.cfg"
+
+
+@pytest.mark.slow
+def test_a_terminated_comparison_goes_on_and_survives_a_recipe_that_diverges(tmp_path):
+    well = write_recipe(tmp_path / "glf")
+    wild = write_recipe(tmp_path / "wild", "--learning_rate=10")
+    command = [
+        *(sys.executable, str(ROOT / "tools/compare.py"), f"--recipes={well},{wild}"),
+        *(f"--out={tmp_path}/out", "--num_samples=50", "--trials=2"),
+    ]
+    running = subprocess.Popen(
+        [*command, "--epochs=1000000"], stderr=subprocess.PIPE, text=True
+    )
+    for line in running.stderr:
+        if "epoch 3/" in line:
+            running.send_signal(signal.SIGTERM)
+            break
+    _, told = running.communicate(timeout=60)
+    assert running.returncode == os.EX_TEMPFAIL, told
+    assert "the same command goes on" in told
+    assert not (tmp_path / "out/table.md").exists()
+
+    done = subprocess.run(
+        [*command, "--epochs=3"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    assert "going on from step" in done.stderr
+    assert done.stderr.splitlines()[-1] == "error: 1 of 2 failed: wild_digits"
+    table = (tmp_path / "out/table.md").read_text()
+    assert "wild_digits: Every loss term must stay finite. Received: " in table
+    assert "not 3: its folder holds a run of another budget" in table
+    assert [line.split()[1] for line in table.splitlines() if "8.2" in line] == [
+        "glf_digits",
+        "wild_digits",
+    ]
+    paths = [line.split()[-1] for line in done.stdout.splitlines()[-4:-1]]
+    assert all(pathlib.Path(path).exists() for path in paths)
+
+
+@pytest.mark.slow
+def test_plot_draws_a_run(trained, tmp_path):
+    folder, _ = trained
+    how = (f"--runs={folder}", "--label=beta", "--out=new/x.png")
+    done = run("plot", *how, "--scalars=epoch/nll,test/nll", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["new/x.png", "new/x.csv"]
+    assert Image.open(tmp_path / "new/x.png").width > 500
+    rows = (tmp_path / "new/x.csv").read_text().splitlines()[1:]
+    assert [row.split(",")[:2] for row in rows] == [
+        ["epoch/nll", "beta = 1.0"],
+        ["test/nll", "beta = 1.0"],
+    ]
+    done = run("plot", *how, "--scalars=epoch/nl", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "Did you mean epoch/nll" in done.stderr
+
+
+RECIPES = f"--recipes={ROOT}/flags/glf/digits.cfg"
+
 BAD = [
     ("train", ["--workdir=x", "--epocs=3"], 2, "Did you mean epochs"),
     ("train", ["--workdir=x", "--model=glv"], 2, "Did you mean glf"),
@@ -165,6 +231,22 @@ BAD = [
     ("evaluate", ["--workdir=nowhere", "--samples=x"], 1, "Exactly one"),
     ("evaluate", ["--workdir=nowhere", "--metrics=fdd"], 1, "Did you mean fd"),
     ("evaluate", ["--samples=nowhere", "--dataset=mnst"], 2, "mnist"),
+    ("compare", [RECIPES], 1, "--out"),
+    ("compare", ["--out=x", "--recipes=nowhere.cfg"], 1, "nowhere.cfg"),
+    ("compare", ["--out=x", RECIPES, "--trials=0"], 2, "trials"),
+    ("compare", ["--out=x", RECIPES, "--seeds=0,0"], 1, "different whole numbers"),
+    ("compare", ["--out=x", RECIPES, "--epochs=many"], 2, "NAME:NUMBER"),
+    ("compare", ["--out=x", RECIPES, "--train_flags=--epocs=3"], 2, "epochs"),
+    ("compare", ["--out=x", RECIPES, "--train_flags=--seed=3"], 1, "--seed=3"),
+    (
+        "compare",
+        ["--out=x", f"{RECIPES},{ROOT}/flags/glf/mnist.cfg"],
+        1,
+        "one data set",
+    ),
+    ("plot", [], 1, "--runs"),
+    ("plot", ["--runs=nowhere"], 1, "run.json"),
+    ("plot", ["--runs=nowhere", "--out=x.gif"], 1, "NAME.png"),
 ]
 
 

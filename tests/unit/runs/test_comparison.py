@@ -207,6 +207,9 @@ def test_numbers_are_those_of_the_model(trained, data, children):
     np.testing.assert_allclose(cost.training_seconds, sum(seconds))
     np.testing.assert_allclose(cost.seconds_per_epoch, np.median(seconds[1:]))
     assert cost.samples_per_second > 0
+    kept = np.load(trained.run("vae_digits").path / comparison_measuring.SAMPLES)
+    drawn = np.round(255 * model.sample(len(kept), seed=0).numpy())
+    np.testing.assert_allclose(kept, drawn, atol=1)  # rounding
 
 
 def test_files_hold_the_table(trained, data, children):
