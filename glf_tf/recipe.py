@@ -6,7 +6,8 @@
     --latent_dim=20
 
 A path in a recipe is relative to the recipe; on the command line, to the working
-folder.
+folder. A part that is chosen anew forgets the options of the one before:
+`--prior=normal` after `--prior=mixture` and `--prior.components=10` drops both.
 """
 
 __all__ = ["Argument", "expand", "last_value"]
@@ -46,7 +47,19 @@ def expand(arguments: Iterable[str]) -> list[Argument]:
             expanded += _read(pathlib.Path(text[len(_PREFIX) :]), including=())
         else:
             expanded.append(Argument(text))
-    return expanded
+    return _without_replaced_parts(expanded)
+
+
+def _without_replaced_parts(arguments: Sequence[Argument]) -> list[Argument]:
+    """Drops `--part.option=...` where another `--part=...` follows."""
+    chosen, kept = {}, []
+    for argument in arguments:
+        name, _, value = argument.text.partition("=")
+        if value and chosen.setdefault(name, value) != value:
+            kept = [one for one in kept if not one.text.startswith(f"{name}.")]
+            chosen[name] = value
+        kept.append(argument)
+    return kept
 
 
 def last_value(arguments: Sequence[Argument], name: str, *, default: str) -> str:

@@ -41,6 +41,17 @@ def test_the_last_value_wins(write):
     assert recipe.last_value([], "other", default="x") == "x"
 
 
+def test_a_part_chosen_anew_forgets_the_options_of_the_one_before(write):
+    lines = (
+        "--prior=mixture\n--prior.components=10\n--prior.flow.hidden=6\n--priority=1\n"
+    )
+    flag = write("a.cfg", lines)
+    again = texts(flag, "--prior=mixture", "--prior.components=5")
+    assert again[:4] == lines.split()
+    other = texts(flag, "--prior=normal", "--prior.x=1")
+    assert other == ["--prior=mixture", "--priority=1", "--prior=normal", "--prior.x=1"]
+
+
 def test_origin_names_file_and_line(write):
     flag = write("a.cfg", "# first\n--x=1\n")
     assert recipe.expand([flag])[0].origin.endswith("a.cfg, line 2")
