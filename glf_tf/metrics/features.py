@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from glf_tf import errors, types
+from glf_tf import errors, tensor_float, types
 from glf_tf.metrics import images as image_lib
-from glf_tf.metrics import tensor_float
 
 INCEPTION = "inception-2015-12-05"
 """The one extractor whose Frechet distance is called FID."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from glf_tf.metrics import tensor_float
+from glf_tf import tensor_float
 
 BLOCK_ELEMENTS = 2**23
 """Distances in memory at a time: 32 MB in float32."""

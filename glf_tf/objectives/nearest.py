@@ -6,12 +6,9 @@ Beside 60,000 codes and 120,000 candidates, all distances would be 29 GB in floa
 
 __all__ = ["nearest"]
 
-import contextlib
-from collections.abc import Iterator
-
 import tensorflow as tf
 
-from glf_tf import errors
+from glf_tf import errors, tensor_float
 
 BLOCK = 2048
 """Rows of either set at a time: 17 MB of distances."""
@@ -42,7 +39,7 @@ def nearest(
     # Shifting both leaves distances alone, and saves digits by shortening the vectors.
     center = tf.reduce_mean(candidates, axis=0)
     queries, candidates = queries - center, candidates - center
-    with _full_float32():
+    with tensor_float.full_float32():
         found = [
             _nearest(queries[start : start + block], candidates, block=block)
             for start in range(0, queries.shape[0], block)
@@ -87,15 +84,3 @@ def _nearer(queries, candidates, start, least, index):
     found = tf.reduce_min(distances, axis=1)
     where = start + tf.argmin(distances, axis=1)
     return tf.minimum(found, least), tf.where(found < least, where, index)
-
-
-@contextlib.contextmanager
-def _full_float32() -> Iterator[None]:
-    """Turns off TensorFloat-32, with which GPUs round what is multiplied to 10 bits."""
-    config = tf.config.experimental
-    was_enabled = config.tensor_float_32_execution_enabled()
-    config.enable_tensor_float_32_execution(False)
-    try:
-        yield
-    finally:
-        config.enable_tensor_float_32_execution(was_enabled)

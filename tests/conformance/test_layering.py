@@ -10,11 +10,11 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 # From the bottom up; a package may import from rows below its own, and from itself.
 ROWS = (
-    {"errors", "types", "quiet"},
+    {"errors", "types", "quiet", "tensor_float"},
     {"catalogue", "recipe", "seeds"},
     {"data"},
     {"bijectors", "networks"},
-    {"flows", "objectives"},
+    {"flows", "inference", "objectives"},
     {"priors"},
     {"models"},
     {"export", "metrics", "tasks", "training"},
@@ -67,7 +67,7 @@ def test_flags_are_read_in_one_place():
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_functions_fit_in_the_eye(path):
-    """None over 40 lines of code, docstrings and signatures apart."""
+    """None over 50 lines of code, docstrings and signatures apart."""
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of glf_tf.metrics.tensor_float: off within, as before after."""
+"""Tests of glf_tf.tensor_float: off within, as before after."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from glf_tf.metrics import features, tensor_float
+from glf_tf import tensor_float
+from glf_tf.metrics import features
 
 enabled = tf.config.experimental.tensor_float_32_execution_enabled
 
