@@ -39,6 +39,7 @@ KINDS = {
     "network": "networks",
     "flow": "flows",
     "prior": "priors",
+    "inference": "inference",
     "reconstruction": "objectives",
 }
 """The folder that holds each kind of part."""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Inference of latents: one file a sampler; file name = value of `--inference`."""
