@@ -5,13 +5,11 @@ __all__ = ["Folder"]
 
 import contextlib
 import dataclasses
-import fcntl
 import json
 import pathlib
-from collections.abc import Iterator
 
-from glf_tf import errors
 from glf_tf.runs import folder as folder_lib
+from glf_tf.runs import locking
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,29 +64,21 @@ class Folder:
         file = self.path / name
         return json.loads(file.read_text()) if file.exists() else None
 
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[int]:
+    def lock(self) -> contextlib.AbstractContextManager[int]:
         """Keeps other comparisons out while this one, or a child of it, lives.
 
         A comparison that is killed leaves its child training: whoever holds the
         descriptor holds the lock, so the next one waits for that child.
 
-        Yields:
-            descriptor: What children inherit.
+        Returns:
+            context: Gives the descriptor, which children inherit.
 
         Raises:
-            InvalidValue: Somebody works in the folder.
+            InvalidValue: On entering, where somebody works in the folder.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        file = self.path / "lock"
-        with file.open("w") as stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise errors.InvalidValue(
-                    "One comparison at a time works in a folder",
-                    received=f"--out={self.path}, in which another one, or a training "
-                    "that it left, still works",
-                    do=f"Wait until it has ended, or end it: `fuser {file}` says which",
-                ) from error
-            yield stream.fileno()
+        return locking.locked(
+            self.path / "lock",
+            rule="One comparison at a time works in a folder",
+            received=f"--out={self.path}, in which another one, or a training that it "
+            "left, still works",
+        )

@@ -3,6 +3,7 @@
 
 __all__ = ["Folder"]
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -10,6 +11,7 @@ import pathlib
 from collections.abc import Mapping
 
 from glf_tf import errors
+from glf_tf.runs import locking
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Folder:
     tensorboard/   events
     samples/       pictures
     saved_model/   the exported model
+    lock           held by the process that trains
 
     Attributes:
         path: The folder.
@@ -75,11 +78,26 @@ class Folder:
                 do="Pass the --workdir of a run of tools/train.py",
             ) from error
 
+    def lock(self) -> contextlib.AbstractContextManager[int]:
+        """Keeps other trainings out while this process lives.
+
+        Raises:
+            InvalidValue: On entering, where another process trains in the folder.
+        """
+        return locking.locked(
+            self.path / "lock",
+            rule="One process at a time trains in a folder",
+            received=f"--workdir={self.path}, in which another one trains",
+        )
+
     def write(self, name: str, text: str) -> None:
         """Writes a small file whole or not at all."""
         self.path.mkdir(parents=True, exist_ok=True)
         partial = self.path / f"{name}.partial"
-        partial.write_text(text)
+        with partial.open("w") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
         os.replace(partial, self.path / name)
 
     def describe(self, description: Mapping) -> None:
