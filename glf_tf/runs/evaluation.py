@@ -356,7 +356,7 @@ def log(
     folder: folder_lib.Folder, measurements: Sequence[protocol.Measurement]
 ) -> None:
     """Writes means to a run's TensorBoard, at the step of its newest checkpoint."""
-    step = int(sorted(folder.checkpoints.glob("step_*"))[-1].name.split("_")[1])
+    step = int(sorted(folder.checkpoints.glob("step_*[0-9]"))[-1].name.split("_")[1])
     values = {
         f"evaluation/{one.title}/{one.protocol.subject}": one.mean
         for one in measurements

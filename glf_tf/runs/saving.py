@@ -47,9 +47,11 @@ class Saving(actions.AbstractAction):
         is_best = bool(self._best_by) if score is None else score < self._best
         self._best = self._best if score is None else min(self._best, score)
         state = self.get_loop_state()
-        self._store.save(state, step=moment.global_step)
         if is_best:
+            # First: a run that is killed in between goes on from before both, and
+            # comes to save both again.
             self._store.save_best(state)
+        self._store.save(state, step=moment.global_step)
 
     def get_state(self):
         """Returns the best score so far."""
