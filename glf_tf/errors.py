@@ -21,6 +21,7 @@ __all__ = [
     "Unsupported",
     "NotFound",
     "Diverged",
+    "Exhausted",
     "suggestion",
 ]
 
@@ -64,6 +65,10 @@ class NotFound(UserError, FileNotFoundError):
 
 class Diverged(UserError, ArithmeticError):
     """A computation that left the finite numbers."""
+
+
+class Exhausted(UserError, RuntimeError):
+    """A machine that ran out of memory, or of room on a disk."""
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

@@ -64,6 +64,24 @@ class ImageSet:
         """Whether the images are read from a mapped file rather than from memory."""
         return isinstance(self.images, np.memmap)
 
+    def check(self) -> None:
+        """Checks that the file that the images are read from is as long as it was.
+
+        To read beyond the end of a mapped file ends the process without a word.
+
+        Raises:
+            NotFound: It was cut off.
+        """
+        if not self.is_mapped:
+            return
+        mapping, file = self.images._mmap, self.images.filename
+        if mapping.size() < len(mapping):
+            raise errors.NotFound(
+                "The images must stay in the file that they are read from",
+                received=f"{file}, which was cut off to {mapping.size()} bytes",
+                do="Remove it: it is made anew. Then go on with --resume",
+            )
+
     @functools.cached_property
     def digest(self) -> str:
         """The first 16 hexadecimal digits of the SHA-256 of shape and pixels."""

@@ -149,7 +149,7 @@ def _with_rows(
 def _with_images(
     order: tf.data.Dataset, image_set: image_set_lib.ImageSet, *, batch_size: int | None
 ) -> tf.data.Dataset:
-    gather = (_gather_mapped if image_set.is_mapped else _gather)(image_set.images)
+    gather = (_gather_mapped if image_set.is_mapped else _gather)(image_set)
     # On the CPU even where there is a GPU: tf.data runs there.
     with tf.device("CPU:0"):
         labels = None if image_set.labels is None else tf.constant(image_set.labels)
@@ -169,17 +169,21 @@ def _with_images(
     return data.prefetch(tf.data.AUTOTUNE).with_options(_options())
 
 
-def _gather(images: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
+def _gather(image_set: image_set_lib.ImageSet) -> Callable[[tf.Tensor], tf.Tensor]:
     """Returns a gather in the graph from a uint8 tensor that the graph captures."""
     with tf.device("CPU:0"):
-        tensor = tf.constant(images)
+        tensor = tf.constant(image_set.images)
     return lambda index: tf.gather(tensor, index)
 
 
-def _gather_mapped(images: np.memmap) -> Callable[[tf.Tensor], tf.Tensor]:
+def _gather_mapped(
+    image_set: image_set_lib.ImageSet,
+) -> Callable[[tf.Tensor], tf.Tensor]:
     """Returns a gather from a mapped file, which reads it in the order on the disk."""
+    images = image_set.images
 
     def read(index: np.ndarray) -> np.ndarray:
+        image_set.check()
         order = np.argsort(index)
         result = np.empty((len(index), *images.shape[1:]), np.uint8)
         result[order] = images[index[order]]

@@ -16,7 +16,15 @@ from glf_tf import catalogue, errors, export, types
 from glf_tf.data import image_set, pipeline
 from glf_tf.metrics import reference
 from glf_tf.models import model as model_lib
-from glf_tf.runs import drawing, extractor, progress, reports, restore, saving
+from glf_tf.runs import (
+    drawing,
+    extractor,
+    failures,
+    progress,
+    reports,
+    restore,
+    saving,
+)
 from glf_tf.runs import folder as folder_lib
 from glf_tf.runs import plan as plan_lib
 from glf_tf.training import actions, checkpoints, loop, optimizers, summaries
@@ -36,9 +44,11 @@ def train(
         model: The trained model.
 
     Raises:
-        InvalidValue: The folder holds a run and `resume` is false, or another plan.
+        InvalidValue: The folder holds a run and `resume` is false, or another plan;
+            or another process trains in it.
         NotFound: The data are nowhere.
-        NonFinite: A loss term left the finite numbers.
+        Diverged: A loss term left the finite numbers.
+        Exhausted: Memory or a disk is full.
         Stopped: The process was told to stop; the state is saved.
     """
     _check_folder(folder, plan, resume=resume)
@@ -51,10 +61,14 @@ def train(
     with strategy(plan.strategy).scope():
         model = catalogue.build("model", plan.model, **arguments)
         _check_plan(plan, model=model, data=data)
-        session = _Session(plan, folder, model=model, data=data, test=test)
-        _describe(folder, plan, arguments=arguments, data=data)
-        session.run(resume=resume)
-    export.export(model, folder.saved_model)
+        with folder.lock():
+            # Again: another process may have left a run here meanwhile.
+            _check_folder(folder, plan, resume=resume)
+            with failures.explained(plan, folder, data=(data, test)):
+                session = _Session(plan, folder, model=model, data=data, test=test)
+                _describe(folder, plan, arguments=arguments, data=data)
+                session.run(resume=resume)
+                export.export(model, folder.saved_model)
     return model
 
 

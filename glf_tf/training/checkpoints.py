@@ -13,9 +13,9 @@ Variables are stored under their own paths, such as `encoder/conv_0/kernel`:
 
 __all__ = ["Checkpoints", "variables_of", "take_over"]
 
-import hashlib
 import json
 import pathlib
+import re
 import shutil
 from collections.abc import Iterable, Mapping
 
@@ -25,9 +25,11 @@ import tensorflow as tf
 from absl import logging
 
 from glf_tf import errors
+from glf_tf.training import manifest
 
 _PREFIX = "variables"
 _PARTIAL = ".partial"
+_NAME = re.compile(r"step_\d+")
 
 
 class Checkpoints:
@@ -65,8 +67,8 @@ class Checkpoints:
         self._folder, self._keep, self._partly = folder, keep, partly
         self._variables = dict(variables)
         self._checkpoint = tf.train.Checkpoint(variables=self._variables)
-        for partial in () if partly else folder.glob(f"*{_PARTIAL}"):
-            shutil.rmtree(partial)
+        if not partly:
+            self._sweep()
 
     def save(self, state: Mapping, *, step: int) -> pathlib.Path:
         """Saves variables and state, and removes the oldest beyond `keep`.
@@ -77,6 +79,8 @@ class Checkpoints:
 
         Raises:
             Diverged: A variable is not finite; nothing was written.
+            Exhausted: The disk is full, or cannot be written to; those that were
+                there still are.
         """
         self._check_finite()
         target = self._folder / f"step_{step:08d}"
@@ -103,7 +107,7 @@ class Checkpoints:
         """
         candidates = self._found() if folder is None else [folder]
         for candidate in candidates:
-            damage = _damage(candidate)
+            damage = manifest.damage(candidate)
             if damage is None:
                 return self._read(candidate)
             logging.warning("Checkpoint %s is not used: %s.", candidate, damage)
@@ -122,18 +126,27 @@ class Checkpoints:
     def _found(self) -> list[pathlib.Path]:
         """Returns the folders, newest first."""
         folders = self._folder.glob("step_*")
-        return sorted((f for f in folders if f.suffix != _PARTIAL), reverse=True)
+        return sorted((f for f in folders if _NAME.fullmatch(f.name)), reverse=True)
+
+    def _sweep(self) -> None:
+        """Removes what an interrupted save left."""
+        for folder in self._folder.iterdir() if self._folder.exists() else ():
+            if folder.suffix:
+                shutil.rmtree(folder)
 
     def _write(self, target: pathlib.Path, state: Mapping) -> None:
         partial = target.with_name(target.name + _PARTIAL)
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        self._checkpoint.write(str(partial / _PREFIX))
-        (partial / "state.json").write_text(json.dumps(state))
-        (partial / "manifest.json").write_text(json.dumps(_manifest(partial)))
-        if target.exists():
-            shutil.rmtree(target)
-        partial.rename(target)
+        try:
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+            self._checkpoint.write(str(partial / _PREFIX))
+            (partial / "state.json").write_text(json.dumps(state))
+            manifest.seal(partial)
+            manifest.replace(partial, target)
+        except (OSError, tf.errors.OpError) as error:
+            # Of the room that it takes, what comes next may have need.
+            shutil.rmtree(partial, ignore_errors=True)
+            raise self._not_written(target, error) from error
 
     def _read(self, folder: pathlib.Path) -> dict:
         reader = tf.train.load_checkpoint(str(folder / _PREFIX))
@@ -156,6 +169,16 @@ class Checkpoints:
             f"A checkpoint must hold this model's {len(self._variables)} variables",
             received=f"{received} in {folder}",
             do="Use the flags that the run was made with (its flags.cfg)",
+        )
+
+    def _not_written(self, target: pathlib.Path, error: Exception) -> errors.Exhausted:
+        latest = self.latest()
+        kept = f"{latest} is whole" if latest else "there is none before it"
+        reason = str(error).split("} ")[-1].split(" [Op:")[0]
+        return errors.Exhausted(
+            "A checkpoint needs room on a disk that can be written to",
+            received=f"{reason}, while {target} was written; {kept}",
+            do="Free some space, then go on from there with --resume",
         )
 
     def _check_finite(self) -> None:
@@ -186,7 +209,7 @@ def take_over(
     Raises:
         InvalidValue: The checkpoint is damaged.
     """
-    if damage := _damage(folder):
+    if damage := manifest.damage(folder):
         raise errors.InvalidValue(
             "Weights are taken over from a whole checkpoint",
             received=f"{folder}: {damage}",
@@ -232,31 +255,3 @@ def variables_of(
             do="Name the layers of the model, and open `keras.name_scope` around them",
         )
     return named
-
-
-def _manifest(folder: pathlib.Path) -> dict[str, dict]:
-    return {
-        file.name: {"bytes": file.stat().st_size, "sha256": _sha256(file)}
-        for file in sorted(folder.iterdir())
-        if file.name != "manifest.json"
-    }
-
-
-def _damage(folder: pathlib.Path) -> str | None:
-    """Returns what is wrong with a checkpoint, or None."""
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text())
-    except (OSError, ValueError):
-        return "its manifest cannot be read"
-    for name, facts in manifest.items():
-        file = folder / name
-        if not file.exists():
-            return f"{name} is missing"
-        if file.stat().st_size != facts["bytes"] or _sha256(file) != facts["sha256"]:
-            return f"{name} is cut off or changed"
-    return None
-
-
-def _sha256(file: pathlib.Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -2,6 +2,9 @@
 """Checkpoints are whole or not there, and damage is noticed."""
 
 import json
+import logging
+import pathlib
+import resource
 
 import keras
 import numpy as np
@@ -9,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from glf_tf import errors
-from glf_tf.training import checkpoints
+from glf_tf.training import checkpoints, manifest
 
 
 def store(folder, value=1.0, **options):
@@ -52,6 +55,68 @@ def test_a_cut_off_checkpoint_is_passed_over(tmp_path, name):
     np.testing.assert_array_equal(loaded["a/b"], [1.0, 1.0])
 
 
+def test_the_checkpoint_that_is_passed_over_is_named(tmp_path, caplog):
+    saving, _ = store(tmp_path)
+    saving.save({}, step=1)
+    (saving.save({}, step=2) / "state.json").write_text("{")
+    with caplog.at_level(logging.WARNING, logger="absl"):
+        saving.restore()
+    (told,) = caplog.messages
+    assert "step_00000002 is not used: state.json is cut off" in told
+
+
+@pytest.fixture
+def full_disk():
+    """Makes every file end after 200 bytes, as a disk does that fills."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, before[1]))
+    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_fills_leaves_the_checkpoint_before(tmp_path, full_disk):
+    variables = {"a": tf.Variable(tf.zeros([100]))}
+    saving = checkpoints.Checkpoints(tmp_path, variables)
+    with pytest.raises(errors.Exhausted, match="there is none before it"):
+        saving.save({}, step=1)
+    full_disk()
+    saving.save({"step": 1}, step=1)
+    variables["a"].assign(tf.ones([100]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, -1))
+    with pytest.raises(errors.Exhausted, match="step_00000001 is whole") as caught:
+        saving.save({"step": 2}, step=2)
+    with pytest.raises(errors.Exhausted, match="--resume"):
+        saving.save({"step": 1}, step=1)
+    assert "Free some space" in str(caught.value)
+    assert [one.name for one in tmp_path.iterdir()] == ["step_00000001"]
+    assert saving.restore() == {"step": 1}
+    np.testing.assert_array_equal(variables["a"], tf.zeros([100]))
+
+
+@pytest.mark.parametrize("done", [0, 1])
+def test_a_kill_while_one_replaces_another_leaves_no_half(tmp_path, monkeypatch, done):
+    saving, variables = store(tmp_path)
+    saving.save_best({"step": 1})
+    saving.save({"step": 1}, step=1)
+    rename, calls = pathlib.Path.rename, iter(range(9))
+
+    def killed(path, target):
+        if next(calls) == done:
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(pathlib.Path, "rename", killed)
+    variables["c"].assign(8)
+    with pytest.raises(KeyboardInterrupt):
+        saving.save_best({"step": 2})
+    monkeypatch.undo()
+    loading, loaded = store(tmp_path)
+    assert loading.restore() == {"step": 1}
+    assert loaded["c"].numpy() == 7
+    names = sorted(one.name for one in tmp_path.iterdir())
+    assert names == [["best", "step_00000001"], ["step_00000001"]][done]
+
+
 def test_damage_to_all_is_an_error(tmp_path):
     saving, _ = store(tmp_path)
     (saving.save({}, step=1) / "manifest.json").unlink()
@@ -66,7 +131,7 @@ def test_a_kill_while_saving_leaves_the_one_before(tmp_path, monkeypatch):
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoints, "_manifest", killed)
+    monkeypatch.setattr(manifest, "seal", killed)
     with pytest.raises(KeyboardInterrupt):
         saving.save({"step": 2}, step=2)
     monkeypatch.undo()
