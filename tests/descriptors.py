@@ -13,9 +13,16 @@ import numpy as np
 import tensorflow as tf
 
 from glf_tf import catalogue
-from glf_tf.bijectors import coupling, permutation, planar
+from glf_tf.bijectors import (
+    actnorm,
+    coupling,
+    glow_coupling,
+    linear,
+    permutation,
+    planar,
+)
 from glf_tf.data import image_set
-from glf_tf.flows import real_nvp
+from glf_tf.flows import glow_vector, real_nvp
 
 DIM = 5
 """Size of the vectors: odd, so that halves differ."""
@@ -36,7 +43,11 @@ FLOW_STEPS: dict[str, Callable] = {
     "coupling_sigmoid": _coupling(scale="sigmoid"),
     "coupling_shared": _coupling(shared=True),
     "coupling_batch_norm": _coupling(batch_norm=True),
+    "actnorm": actnorm.ActNorm,
+    "linear": functools.partial(linear.Linear, seed=3),
+    "glow_coupling": functools.partial(glow_coupling.GlowCoupling, hidden=6),
     "permutation": functools.partial(permutation.Permutation, seed=3),
+    "glow_vector": functools.partial(glow_vector.GlowVector, hidden=6, blocks=2),
     "real_nvp": _real_nvp(),
     "real_nvp_batch_norm": _real_nvp(batch_norm=True),
     "real_nvp_one_sided": _real_nvp(sides="one_sided", scale="sigmoid"),

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every flow is: flow steps in a chain, from data (first) to noise (last)."""
 
-__all__ = ["AbstractFlow"]
+__all__ = ["AbstractFlow", "check_sizes"]
 
 import abc
 
 import keras
 import tensorflow_probability as tfp
 
+from glf_tf import errors
 from glf_tf.bijectors import step
 
 tfb = tfp.bijectors
@@ -46,3 +47,18 @@ class AbstractFlow(step.AbstractFlowStep):
         """Returns a fresh `tfb.Chain` from noise to data."""
         # A chain's forward applies its last bijector first: noise enters at the end.
         return tfb.Chain([one.bijector(training=training) for one in self.steps])
+
+
+def check_sizes(**sizes: int) -> None:
+    """Checks a flow's sizes, by name.
+
+    Raises:
+        InvalidValue: One is smaller than 1.
+    """
+    for name, size in sizes.items():
+        if size < 1:
+            raise errors.InvalidValue(
+                f"A flow's `{name}` must be at least 1",
+                received=f"{name}={size}",
+                do="Use a positive whole number",
+            )

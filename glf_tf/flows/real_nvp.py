@@ -11,7 +11,6 @@ from typing import Literal
 
 import keras
 
-from glf_tf import errors
 from glf_tf.bijectors import coupling, permutation, step
 from glf_tf.flows import flow
 
@@ -50,7 +49,7 @@ class RealNVP(flow.AbstractFlow):
         permutation_seed: int = 0,
         **kwargs,
     ):
-        _check(blocks=blocks, hidden=hidden)
+        flow.check_sizes(blocks=blocks, hidden=hidden)
         self._blocks, self._two_sided = blocks, sides == "two_sided"
         self._coupling = {"scale": scale, "hidden": hidden, "batch_norm": batch_norm}
         self._permutation_seed = permutation_seed
@@ -84,13 +83,3 @@ class RealNVP(flow.AbstractFlow):
             dtype=self.dtype_policy,
             name=f"block_{block}_permutation",
         )
-
-
-def _check(**sizes: int):
-    for name, size in sizes.items():
-        if size < 1:
-            raise errors.InvalidValue(
-                f"A flow's `{name}` must be at least 1",
-                received=f"{name}={size}",
-                do="Use a positive whole number",
-            )

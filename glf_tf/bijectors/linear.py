@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An invertible linear map, as a product of triangular matrices.
+
+Kingma, Dhariwal: Glow: Generative Flow with Invertible 1x1 Convolutions, 2018, section
+3.2. https://arxiv.org/abs/1807.03039
+"""
+
+__all__ = ["Linear", "LinearBijector"]
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from glf_tf.bijectors import step
+
+tfb = tfp.bijectors
+
+
+class LinearBijector(tfb.Bijector):
+    """The map of a matrix, given by its triangular factors.
+
+    Towards noise (`inverse`),
+
+        eps[order] = L U z
+        inverse_log_det_jacobian = sum(log |diag(U)|)
+
+    `L` is unit lower triangular and `U` upper triangular. The determinant costs no
+    factorization and loses no digits, and neither direction inverts a matrix.
+    """
+
+    def __init__(self, factors: tf.Tensor, order: tf.Tensor, *, name: str = "linear"):
+        """Initializes the bijector.
+
+        Args:
+            factors: `U`, and below its diagonal that of `L`, `[event_dim, event_dim]`.
+            order: The permutation of rows, int32 `[event_dim]`.
+            name: Name of the operations.
+        """
+        parameters = dict(locals())
+        self._factors, self._order = factors, order
+        super().__init__(
+            forward_min_event_ndims=1,
+            is_constant_jacobian=True,
+            parameters=parameters,
+            name=name,
+        )
+
+    def _inverse(self, z):
+        upper = tf.linalg.band_part(self._factors, 0, -1)
+        matrix = tf.matmul(self._lower(), upper)
+        matrix = tf.gather(matrix, tf.math.invert_permutation(self._order))
+        return tf.tensordot(z, matrix, axes=[[-1], [1]])
+
+    def _forward(self, eps):
+        ordered = tf.gather(eps, self._order, axis=-1)
+        columns = tf.transpose(tf.reshape(ordered, [-1, self._order.shape[0]]))
+        columns = tf.linalg.triangular_solve(self._lower(), columns, lower=True)
+        columns = tf.linalg.triangular_solve(self._factors, columns, lower=False)
+        return tf.reshape(tf.transpose(columns), tf.shape(eps))
+
+    def _inverse_log_det_jacobian(self, z):
+        del z
+        diagonal = tf.linalg.diag_part(self._factors)
+        return tf.reduce_sum(tf.math.log(tf.abs(diagonal)))
+
+    def _lower(self) -> tf.Tensor:
+        ones = tf.ones(self._factors.shape[0], self._factors.dtype)
+        return tf.linalg.set_diag(tf.linalg.band_part(self._factors, -1, 0), ones)
+
+
+@keras.saving.register_keras_serializable(package="glf_tf")
+class Linear(step.AbstractFlowStep):
+    """A learned matrix that starts as a random rotation.
+
+    Deviation: the code of LFBM learns the matrix itself, and factorizes and inverts it
+    at each use; here its LU factors are learned, as many numbers, as Glow proposes. The
+    order of rows, which pivoting chose at the start, is a weight that does not train.
+    """
+
+    def __init__(self, event_dim: int, *, seed: int = 0, **kwargs):
+        """Draws the rotation.
+
+        Args:
+            event_dim: Size of the vectors.
+            seed: Seed of the rotation.
+            **kwargs: Keras' own.
+        """
+        super().__init__(event_dim, **kwargs)
+        factors, order = _factorized(_rotation(event_dim, seed=seed))
+        self.factors = self.add_weight(
+            name="factors",
+            shape=(event_dim, event_dim),
+            initializer=lambda shape, dtype: tf.constant(factors, dtype, shape),
+        )
+        self.order = self.add_weight(
+            name="order",
+            shape=(event_dim,),
+            dtype="int32",
+            trainable=False,
+            autocast=False,
+            initializer=lambda shape, dtype=None: tf.constant(order, tf.int32),
+        )
+        self.built = True
+
+    def bijector(self, *, training: bool = False) -> tfb.Bijector:
+        """Returns a fresh bijector from noise to data."""
+        del training
+        return LinearBijector(
+            tf.convert_to_tensor(self.factors), tf.convert_to_tensor(self.order)
+        )
+
+
+def _rotation(dim: int, *, seed: int) -> np.ndarray:
+    """Returns a random orthogonal matrix, uniform among all."""
+    normal = np.random.default_rng(seed).normal(size=(dim, dim))
+    rotation, upper = np.linalg.qr(normal)
+    return rotation * np.sign(np.diagonal(upper))
+
+
+def _factorized(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns U with L below its diagonal, and the order of rows that pivoting chose.
+
+    `(L U)[i] = matrix[order[i]]`.
+    """
+    factors, order = np.array(matrix, np.float64), np.arange(len(matrix))
+    for column in range(len(matrix)):
+        pivot = column + np.argmax(np.abs(factors[column:, column]))
+        for rows in (factors, order):
+            rows[[column, pivot]] = rows[[pivot, column]]
+        factors[column + 1 :, column] /= factors[column, column]
+        factors[column + 1 :, column + 1 :] -= np.outer(
+            factors[column + 1 :, column], factors[column, column + 1 :]
+        )
+    return factors, order
