@@ -8,7 +8,7 @@ import tensorflow as tf
 from glf_tf.objectives import reconstruction
 
 
-class Bernoulli(reconstruction.AbstractReconstruction):
+class Bernoulli(reconstruction.AbstractPixelwise):
     """The negative log-likelihood of independent binary pixels, in nats.
 
         sum(-image * log p - (1 - image) * log(1 - p)),  p = sigmoid(logits)
@@ -19,7 +19,6 @@ class Bernoulli(reconstruction.AbstractReconstruction):
 
     is_likelihood = True
 
-    def call(self, image, logits):
-        """Returns the cross entropy of each image in nats, `[batch]`."""
-        terms = tf.nn.sigmoid_cross_entropy_with_logits(labels=image, logits=logits)
-        return tf.reduce_sum(terms, axis=[1, 2, 3])
+    def of_pixels(self, image, logits):
+        """Returns the cross entropy of each pixel in nats."""
+        return tf.nn.sigmoid_cross_entropy_with_logits(labels=image, logits=logits)

@@ -15,7 +15,7 @@ from glf_tf import errors, types
 from glf_tf.objectives import reconstruction
 
 
-class Gaussian(reconstruction.AbstractReconstruction):
+class Gaussian(reconstruction.AbstractPixelwise):
     """The negative log-likelihood of a Gaussian about the decoded image, in nats.
 
         sum((image - sigmoid(logits))^2 / (2 v) + log(2 pi v) / 2)
@@ -60,8 +60,8 @@ class Gaussian(reconstruction.AbstractReconstruction):
         """The standard deviation of a pixel."""
         return tf.exp(tf.convert_to_tensor(self.log_scale))
 
-    def call(self, image, logits):
-        """Returns the negative log-likelihood of each image in nats, `[batch]`."""
+    def of_pixels(self, image, logits):
+        """Returns the negative log-likelihood of each pixel in nats."""
         error = (image - tf.sigmoid(logits)) / self.scale
         constant = tf.convert_to_tensor(self.log_scale) + 0.5 * math.log(2.0 * math.pi)
-        return tf.reduce_sum(0.5 * tf.square(error) + constant, axis=[1, 2, 3])
+        return 0.5 * tf.square(error) + constant

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every reconstruction term is: how far an image is from what a decoder gives."""
 
-__all__ = ["AbstractReconstruction"]
+__all__ = ["AbstractReconstruction", "AbstractPixelwise"]
 
 import abc
 
 import keras
 import tensorflow as tf
 
-from glf_tf import types
+from glf_tf import errors, types
 
 
 class AbstractReconstruction(keras.layers.Layer, abc.ABC):
@@ -43,3 +43,40 @@ class AbstractReconstruction(keras.layers.Layer, abc.ABC):
             image: `[batch, height, width, channels]` in [0, 1].
             logits: Pixel logits of the same shape: `sigmoid(logits)` is the image.
         """
+
+    def of_visible(
+        self, image: tf.Tensor, logits: tf.Tensor, mask: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Returns the loss of the pixels that a mask shows, `[batch]`.
+
+        Args:
+            image: As in `call`; hidden pixels may have any finite value.
+            logits: As in `call`.
+            mask: 1 for visible pixels and 0 for hidden ones, of a shape that can be
+                broadcast to that of the images; None where all are visible.
+
+        Raises:
+            Unsupported: There is a mask, and the loss is no sum over pixels.
+        """
+        if mask is None:
+            return self(image, logits)
+        if not isinstance(self, AbstractPixelwise):
+            raise errors.Unsupported(
+                "A loss of visible pixels alone must be a sum over pixels",
+                received=f"a mask for the reconstruction term {type(self).__name__}",
+                do="Use for instance --reconstruction=signed_gaussian",
+            )
+        values = self.of_pixels(image, logits)
+        return tf.reduce_sum(tf.cast(mask, values.dtype) * values, axis=[1, 2, 3])
+
+
+class AbstractPixelwise(AbstractReconstruction):
+    """A loss that is a sum over pixels."""
+
+    @abc.abstractmethod
+    def of_pixels(self, image: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        """Returns the loss of each pixel, of the images' shape."""
+
+    def call(self, image, logits):
+        """Returns the loss of each image, `[batch]`."""
+        return tf.reduce_sum(self.of_pixels(image, logits), axis=[1, 2, 3])

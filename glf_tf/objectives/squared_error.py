@@ -8,13 +8,12 @@ import tensorflow as tf
 from glf_tf.objectives import reconstruction
 
 
-class SquaredError(reconstruction.AbstractReconstruction):
+class SquaredError(reconstruction.AbstractPixelwise):
     """`sum((image - sigmoid(logits))^2)`: pixels in [0, 1], no factor.
 
     As a log-likelihood it lacks a constant: it is that of a Gaussian of variance 1/2.
     """
 
-    def call(self, image, logits):
-        """Returns the squared error of each image, `[batch]`."""
-        error = tf.math.squared_difference(image, tf.sigmoid(logits))
-        return tf.reduce_sum(error, axis=[1, 2, 3])
+    def of_pixels(self, image, logits):
+        """Returns the squared error of each pixel."""
+        return tf.math.squared_difference(image, tf.sigmoid(logits))

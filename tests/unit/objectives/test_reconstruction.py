@@ -56,3 +56,44 @@ def test_squared_error_is_a_gaussian_but_for_a_constant():
 def test_variance_must_be_positive(variance):
     with pytest.raises(errors.InvalidValue, match="variance"):
         make("gaussian", variance=variance)
+
+
+def test_signed_gaussian_is_a_density_of_pixels_in_minus_one_to_one():
+    density = stats.norm.logpdf(2 * IMAGE - 1, loc=np.tanh(LOGITS / 2), scale=0.3)
+    found = make("signed_gaussian", sigma=0.3)(IMAGE, LOGITS)
+    np.testing.assert_allclose(found, -summed(density), rtol=1e-5)
+    unit = np.log(2.0) * np.prod(SHAPE)
+    other = make("gaussian", variance=0.3**2 / 4)(IMAGE, LOGITS)
+    np.testing.assert_allclose(found, other + unit, rtol=1e-4)
+
+
+@pytest.mark.parametrize("sigma", [0.0, -0.3, float("nan"), float("inf")])
+def test_sigma_must_be_positive(sigma):
+    with pytest.raises(errors.InvalidValue, match="sigma"):
+        make("signed_gaussian", sigma=sigma)
+
+
+@pytest.mark.parametrize(
+    "name", ["squared_error", "bernoulli", "gaussian", "signed_gaussian"]
+)
+def test_hidden_pixels_do_not_count(name):
+    """One mask for all channels; what is hidden may be anything."""
+    term, mask = make(name), GENERATOR.integers(0, 2, (3, 4, 4, 1))
+    changed = np.where(mask, IMAGE, 0.7).astype(np.float32)
+    found = term.of_visible(changed, LOGITS, mask)
+    np.testing.assert_allclose(found, term.of_visible(IMAGE, LOGITS, mask), rtol=1e-6)
+    hidden = term.of_visible(IMAGE, LOGITS, 1 - mask)
+    np.testing.assert_allclose(found + hidden, term(IMAGE, LOGITS), rtol=1e-5)
+    np.testing.assert_array_equal(term.of_visible(IMAGE, LOGITS), term(IMAGE, LOGITS))
+
+
+def test_a_loss_of_features_has_no_hidden_pixels():
+    shape = (16, 16, 1)
+    term = catalogue.build(
+        "reconstruction",
+        {"name": "perceptual", "weights": "random", "levels": 1},
+        image_shape=shape,
+    )
+    image = np.zeros((2, *shape), np.float32)
+    with pytest.raises(errors.Unsupported, match="Perceptual"):
+        term.of_visible(image, image, np.ones((2, 16, 16, 1)))
