@@ -71,6 +71,9 @@ NETWORKS = {
     "dcgan": Network(
         {"name": "dcgan", "filters": 4, "max_filters": 8}, ((8, 8, 1), (32, 32, 3))
     ),
+    "top_down": Network(
+        {"name": "top_down", "widths": (8, 6)}, ((8, 12, 1), (28, 28, 3))
+    ),
 }
 
 _GLF = {
