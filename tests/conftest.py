@@ -23,3 +23,13 @@ tf.config.set_logical_device_configuration(
 def fixed_seed():
     """Fixes the initial weights."""
     keras.utils.set_random_seed(0)
+
+
+def pytest_addoption(parser):
+    """Adds the options of long tests."""
+    parser.addoption(
+        "--kills",
+        type=int,
+        default=3,
+        help="How many kills test_kills.py deals out over its models.",
+    )
