@@ -16,7 +16,8 @@ Seed = tf.Tensor | tuple[int, int] | int
 
 Batch = Mapping[str, tf.Tensor]
 """`image` [batch, height, width, channels] float32 in [0, 1]; `index` [batch] int64;
-`label` [batch] int64 where the data set has labels."""
+`label` [batch] int64 where the data set has labels; `mask` [batch, height, width, 1],
+1 for visible pixels, where some are hidden."""
 
 Terms = dict[str, tf.Tensor]
 """Named loss terms, each of shape [batch] or []; smaller is better."""

@@ -82,6 +82,14 @@ class GenerativeModel(keras.Model, abc.ABC):
             temperature: Factor on the standard deviation of the noise.
         """
 
+    @property
+    def remedies(self) -> Mapping[str, str]:
+        """What to do about a term that is not finite: `{term: advice}`.
+
+        For terms that a lower learning rate does not mend.
+        """
+        return {}
+
     def prepare(self, stage: stages_lib.Stage, data: image_set.ImageSet) -> None:
         """Runs once before a stage: fits in closed form, starts that depend on data."""
         del stage, data

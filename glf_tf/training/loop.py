@@ -32,12 +32,23 @@ class NonFinite(errors.Diverged):
         batch: The batch of the step, as arrays.
     """
 
-    def __init__(self, *, stage: str, step: int, terms: Mapping, batch: Mapping):
-        bad = ", ".join(f"{k}={v}" for k, v in terms.items() if not np.isfinite(v))
+    def __init__(
+        self,
+        *,
+        stage: str,
+        step: int,
+        terms: Mapping[str, float],
+        batch: Mapping[str, np.ndarray],
+        remedies: Mapping[str, str],
+    ):
+        bad = {name: v for name, v in terms.items() if not np.isfinite(v)}
+        good = {name: v for name, v in terms.items() if name not in bad}
+        beside = f", beside {_listed(good)}" if good else ""
+        advice = [remedies[name] for name in bad if name in remedies]
         super().__init__(
             "Every loss term must stay finite",
-            received=f"{bad} at step {step} (stage {stage})",
-            do="Lower the learning rate or set --clip_norm",
+            received=f"{_listed(bad)} at step {step} (stage {stage}){beside}",
+            do=advice[0] if advice else "Lower the learning rate or set --clip_norm",
         )
         self.step, self.terms, self.batch = step, dict(terms), dict(batch)
 
@@ -232,7 +243,11 @@ class Loop:
         batches = self._batches(stage, self._data, step=self._step - 1)
         batch = next(iter(batches.as_numpy_iterator()))
         return NonFinite(
-            stage=stage.name, step=self._global_step, terms=result.last, batch=batch
+            stage=stage.name,
+            step=self._global_step,
+            terms=result.last,
+            batch=batch,
+            remedies=self._model.remedies,
         )
 
 
@@ -249,3 +264,7 @@ class _Pace:
         if self._calls > 1:
             wanted = int(SECONDS_PER_CALL * steps / max(seconds, 1e-6))
             self.steps = max(1, min(wanted, 4 * self.steps))
+
+
+def _listed(terms: Mapping[str, float]) -> str:
+    return ", ".join(f"{name}={value:.5g}" for name, value in terms.items())
