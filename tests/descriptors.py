@@ -113,6 +113,17 @@ _RAE = {
     "prior": {"name": "mixture", "components": 3},
 }
 
+_LFBM = {
+    "latent_dim": 4,
+    "network": {"name": "top_down", "widths": (6, 5)},
+    "inference": {"name": "langevin", "steps": 3},
+}
+
+_GLOW_PRIOR = {
+    "name": "flow",
+    "flow": {"name": "glow_vector", "hidden": 6, "blocks": 2},
+}
+
 MODELS: dict[str, Mapping] = {
     "glf": _GLF,
     "glf_convolutional": {
@@ -196,13 +207,42 @@ MODELS: dict[str, Mapping] = {
         "second_width": 8,
         "second_depth": 2,
     },
+    "lfbm": {**_LFBM, "name": "lfbm", "prior": _GLOW_PRIOR},
+    "lfbm_from_prior": {
+        **_LFBM,
+        "name": "lfbm",
+        "prior": {"name": "flow", "flow": _GLF["flow"]},
+        "inference": {"name": "langevin", "steps": 3, "adjusted": True},
+        "start": "prior",
+    },
+    "lfbm_vae": {
+        "name": "lfbm_vae",
+        "latent_dim": 4,
+        "network": {"name": "top_down", "widths": (6, 5)},
+        "prior": _GLOW_PRIOR,
+    },
+    "abp": {
+        **_LFBM,
+        "name": "abp",
+        "inference": {"name": "langevin", "steps": 3, "noise": False},
+    },
+    "sri": {
+        **_LFBM,
+        "name": "sri",
+        "inference": {"name": "langevin", "steps": 3, "decay": 0.1},
+    },
+    "lebm": {
+        **_LFBM,
+        "name": "lebm",
+        "energy_hidden": 6,
+        "prior_steps": 3,
+    },
 }
 """Specifications of models."""
 
-WITH_BATCH_NORM = {"glann", "glann_convolutional", "glf_convolutional"}
-"""Models whose replicas differ from one device unless statistics are synchronised."""
-
-WITH_NOISE = {name for name in MODELS if name.startswith(("vae", "wae", "two_stage"))}
+WITH_NOISE = {"lebm", "lfbm", "lfbm_from_prior", "lfbm_vae", "sri"} | {
+    name for name in MODELS if name.startswith(("vae", "wae", "two_stage"))
+}
 """Models whose terms draw numbers, of which each replica has its own."""
 
 IMAGE_SHAPE = (8, 8, 1)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of options that many models have."""
 
-__all__ = ["not_negative", "at_least"]
+__all__ = ["not_negative", "positive", "at_least"]
 
 import math
 
@@ -19,6 +19,21 @@ def not_negative(name: str, value: float) -> float:
             f"`{name}` is a weight and must not be negative",
             received=f"{name}={value}",
             do="Use 0 or a positive number",
+        )
+    return value
+
+
+def positive(name: str, value: float) -> float:
+    """Returns a size that is not a count.
+
+    Raises:
+        InvalidValue: It is not positive, or not finite.
+    """
+    if not 0.0 < value < math.inf:
+        raise errors.InvalidValue(
+            f"`{name}` must be positive",
+            received=f"{name}={value}",
+            do=f"Use a positive --{name}",
         )
     return value
 

@@ -72,23 +72,12 @@ class VAEFlowPrior(variational.AbstractVariational):
     def terms(
         self, update: str, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:
-        """Returns the terms of the ELBO, `[batch]`, in nats.
+        """Returns the `learned_prior_terms`, `[batch]`, in nats.
 
-        "nll" is -log p(z), and "negative_entropy" is E[log q(z | x)]: figure 3 of the
-        paper has it without its constant. "kl" is their sum.
+        Figure 3 of the paper has "negative_entropy" without its constant.
         """
         del update  # there is one
-        posterior = self.base_posterior(batch["image"], training=training)
-        z = posterior.sample(self.noise_like(posterior, seed=seed))
-        logits = self.decoder(z, training=training)
-        terms = {
-            "reconstruction": self.reconstruction(batch["image"], logits),
-            "nll": -self.prior.log_prob(z, training=training),
-            "negative_entropy": -posterior.entropy(),
-        }
-        terms["kl"] = terms["nll"] + terms["negative_entropy"]
-        terms["negative_elbo"] = terms["reconstruction"] + terms["kl"]
-        return terms
+        return self.learned_prior_terms(batch, seed=seed, training=training)
 
     def sample_posterior(
         self, image: tf.Tensor, *, seed: types.Seed

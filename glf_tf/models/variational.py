@@ -114,6 +114,29 @@ class AbstractVariational(autoencoder.AbstractAutoencoder):
             tf.shape(posterior.mean), seed=seeds.make(seed), dtype=posterior.mean.dtype
         )
 
+    def learned_prior_terms(
+        self, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    ) -> types.Terms:
+        """Returns the terms of the ELBO where the prior is learned, `[batch]`, in nats.
+
+        "reconstruction" is of visible pixels where the batch has a `mask`; "nll" is
+        -log p(z), and "negative_entropy" is E[log q(z | x)]; "kl" is their sum, and
+        "negative_elbo" that of all three.
+        """
+        image, mask = batch["image"], self.checked_mask(batch.get("mask"))
+        seen = image if mask is None else mask * image
+        posterior = self.base_posterior(seen, training=training)
+        z = posterior.sample(self.noise_like(posterior, seed=seed))
+        logits = self.decoder(z, training=training)
+        terms = {
+            "reconstruction": self.reconstruction.of_visible(image, logits, mask),
+            "nll": -self.prior.log_prob(z, training=training),
+            "negative_entropy": -posterior.entropy(),
+        }
+        terms["kl"] = terms["nll"] + terms["negative_entropy"]
+        terms["negative_elbo"] = terms["reconstruction"] + terms["kl"]
+        return terms
+
     def log_likelihood_bound(
         self, image: tf.Tensor, *, seed: types.Seed, num_samples: int
     ) -> tf.Tensor:

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Alternating back-propagation: a generator of N(0, I), with Langevin inference.
+
+Han, Lu, Zhu, Wu: Alternating Back-Propagation for Generator Network, 2017.
+https://arxiv.org/abs/1606.08571
+"""
+
+__all__ = ["ABP"]
+
+from collections.abc import Mapping
+from typing import Literal
+
+import keras
+import tensorflow as tf
+
+from glf_tf import types
+from glf_tf.models import inferred, stages
+from glf_tf.priors import standard_normal
+
+
+@keras.saving.register_keras_serializable(package="glf_tf")
+class ABP(inferred.AbstractInferred):
+    """A generator of N(0, I), learned on latents that Langevin chains infer.
+
+        z ~ K Langevin steps on log p(x | z) + log N(z; 0, I)
+        loss = mean(-log p(x | z)),  x ~ N(g(z), sigma^2 I)
+
+    As in the paper, an image's chain goes on from where it was when the image was last
+    seen, so that few steps a visit are enough; or it starts anew from N(0, I).
+
+    Args:
+        image_shape: (height, width, channels).
+        num_images: Size of the training set: each image has a chain.
+        latent_dim: Size of the latents.
+        network: The family whose decoder is the generator.
+        reconstruction: The reconstruction term; its sigma is that of pixels in [-1, 1].
+        inference: How chains run.
+        start: Whether chains persist, or start from N(0, I) at each visit.
+    """
+
+    def __init__(
+        self,
+        image_shape: types.ImageShape,
+        *,
+        num_images: int,
+        latent_dim: int = 100,
+        network: types.Spec = "top_down",
+        reconstruction: types.Spec = "signed_gaussian",
+        inference: types.Spec = "langevin",
+        start: Literal["persistent", "normal"] = "persistent",
+        name: str | None = "abp",
+    ):
+        super().__init__(arguments=locals(), start=start, num_images=num_images)
+        self._prior = standard_normal.StandardNormalPrior(latent_dim)
+        self.built = True
+
+    @property
+    def prior(self) -> standard_normal.StandardNormalPrior:
+        """N(0, I)."""
+        return self._prior
+
+    def stages(self) -> tuple[stages.Stage, ...]:
+        """Returns one stage with one optimiser."""
+        group = self.generator_group
+        return (stages.Stage.of("joint", group, is_validated=self.is_validated),)
+
+    @property
+    def term_weights(self) -> Mapping[str, Mapping[str, float]]:
+        """The weights of the loss."""
+        return {"joint": self.posterior_weights}
+
+    def terms(
+        self, update: str, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    ) -> types.Terms:
+        """Returns the `posterior_terms`, `[batch]`."""
+        del update, seed  # there is one, and nothing is drawn
+        return self.posterior_terms(batch, training=training)

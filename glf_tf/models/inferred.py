@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What models have in common whose latents are inferred by Markov chains in training.
+
+Han, Lu, Zhu, Wu: Alternating Back-Propagation for Generator Network, 2017.
+https://arxiv.org/abs/1606.08571
+"""
+
+__all__ = ["AbstractInferred", "signed_mse"]
+
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from glf_tf import catalogue, seeds, types
+from glf_tf.inference import sampler as sampler_lib
+from glf_tf.models import checks, latent, stages, store
+from glf_tf.objectives import signed_gaussian
+
+
+class AbstractInferred(latent.AbstractLatentModel):
+    """A generator and a prior, learned on latents that chains infer.
+
+    Each training step runs a chain from `start` towards p(z | x), outside every tape,
+    and then minimises -log p(x, z) at its end. Where a batch has a `mask`, hidden
+    pixels count in neither.
+
+    It has a `decoder`, a `reconstruction` term and a `sampler` from the options
+    `latent_dim`, `network`, `reconstruction` and `inference`; a concrete class gives
+    `prior`.
+    """
+
+    def __init__(
+        self,
+        *,
+        arguments: Mapping[str, object],
+        start: str = "normal",
+        num_images: int = 0,
+    ):
+        """Initializes the model.
+
+        Args:
+            arguments: The arguments of the concrete constructor; see `GenerativeModel`.
+            start: Where chains start in training: "normal", "prior", or "persistent",
+                where the image's last one ended.
+            num_images: Size of the training set, for persistent chains.
+
+        Raises:
+            InvalidValue: A size is not positive.
+        """
+        super().__init__(arguments=arguments)
+        self.latent_dim = checks.at_least("latent_dim", arguments["latent_dim"], 1)
+        networks = catalogue.build("network", arguments["network"])
+        self.decoder = networks.decoder(self.latent_dim, self.image_shape)
+        self.reconstruction = catalogue.build(
+            "reconstruction", arguments["reconstruction"], image_shape=self.image_shape
+        )
+        self._sampler = catalogue.build("inference", arguments["inference"])
+        self.start, self.store = start, None
+        if start == "persistent":
+            checks.at_least("num_images", num_images, 1)
+            self.store = store.LatentStore(num_images, self.latent_dim)
+
+    @property
+    def sampler(self) -> sampler_lib.AbstractSampler:
+        """How chains run."""
+        return self._sampler
+
+    @property
+    def generator_group(self) -> stages.Group:
+        """The generator, for one optimiser."""
+        return stages.Group("generator", (self.decoder, self.reconstruction))
+
+    @property
+    def is_validated(self) -> bool:
+        """Whether terms can be measured on new images: not by persistent chains."""
+        return self.store is None
+
+    @property
+    def posterior_weights(self) -> Mapping[str, float]:
+        """The weights of `posterior_terms`: the chain is measured, not minimised."""
+        names = [f"posterior_{name}" for name in sampler_lib.DIAGNOSTICS]
+        return {"reconstruction": 1.0, **dict.fromkeys(["mse", *names], 0.0)}
+
+    @property
+    def remedies(self) -> Mapping[str, str]:
+        """What to do where a chain diverged."""
+        remedy = self.sampler.remedy
+        return {"posterior_divergence": remedy, "posterior_energy": remedy}
+
+    def infer(
+        self, stage: stages.Stage, batch: types.Batch, *, seed: tf.Tensor
+    ) -> types.Batch:
+        """Returns the batch with latents "z" and how their chains ran, "posterior_"."""
+        del stage  # all learn from the same latents
+        start = self.start
+        if self.store is not None:
+            start = self.store.read(batch["index"])
+        chains = self.infer_latents(
+            batch["image"], batch.get("mask"), seed=seeds.make(seed), start=start
+        )
+        if self.store is not None:
+            self.store.write(batch["index"], chains.z)
+        return {**batch, "z": chains.z, **chains.diagnostics("posterior")}
+
+    def posterior_terms(self, batch: types.Batch, *, training: bool) -> types.Terms:
+        """Returns the generator's terms on inferred latents.
+
+        Returns:
+            `reconstruction`, -log p(x | z) in nats, `[batch]`; `mse`, of pixels in [-1,
+            1]; and what `infer` says of the chains.
+        """
+        mask = self.checked_mask(batch.get("mask"))
+        logits = self.decoder(batch["z"], training=training)
+        logits = tf.cast(logits, tf.float32)
+        terms = {name: batch[name] for name in batch if name.startswith("posterior_")}
+        terms["mse"] = signed_mse(batch["image"], logits, mask)
+        terms["reconstruction"] = self.reconstruction.of_visible(
+            batch["image"], logits, mask
+        )
+        return terms
+
+
+def signed_mse(
+    image: tf.Tensor, logits: tf.Tensor, mask: tf.Tensor | None = None
+) -> tf.Tensor:
+    """Returns the mean squared error of pixels in [-1, 1], the papers', `[batch]`.
+
+    Args:
+        image: `[batch, height, width, channels]` in [0, 1].
+        logits: Pixel logits of the same shape.
+        mask: 1 for the pixels that count; None for all.
+    """
+    error = tf.math.squared_difference(image, tf.sigmoid(logits))
+    error *= signed_gaussian.RANGE**2
+    if mask is None:
+        return tf.reduce_mean(error, axis=[1, 2, 3])
+    mask = tf.broadcast_to(mask, tf.shape(error))
+    count = tf.reduce_sum(mask, axis=[1, 2, 3])
+    return tf.math.divide_no_nan(tf.reduce_sum(mask * error, axis=[1, 2, 3]), count)

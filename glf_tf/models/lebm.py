@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""LEBM: a generator with an energy-based prior, learned with Langevin inference.
+
+Pang, Han, Nijkamp, Zhu, Wu: Learning Latent Space Energy-Based Prior Model, 2020, and
+its released code. https://arxiv.org/abs/2006.08205
+"""
+
+__all__ = ["LEBM"]
+
+from collections.abc import Mapping
+
+import keras
+import tensorflow as tf
+
+from glf_tf import seeds, types
+from glf_tf.inference import langevin, sampler
+from glf_tf.models import checks, inferred
+from glf_tf.models import stages as stages_lib
+from glf_tf.priors import energy
+
+
+@keras.saving.register_keras_serializable(package="glf_tf")
+class LEBM(inferred.AbstractInferred):
+    """A generator whose prior is N(0, I), tilted by a learned energy.
+
+        z ~ K Langevin steps on log p(x | z) + log p(z), from N(0, I)
+        y ~ K_0 Langevin steps on log p(z) = -E(z) - |z|^2 / 2, from N(0, I)
+        loss of the generator = mean(-log p(x | z)),  x ~ N(g(z), sigma^2 I)
+        loss of the energy    = mean(E(z)) - mean(E(y))
+
+    The second loss has the gradient of the prior's negative log-likelihood of z. A
+    sample is decoded from a chain of its own.
+
+    Args:
+        image_shape: (height, width, channels).
+        latent_dim: Size of the latents.
+        network: The family whose decoder is the generator.
+        reconstruction: The reconstruction term; its sigma is that of pixels in [-1, 1].
+        inference: How the chains of the posterior run.
+        energy_hidden: Width of the energy's two hidden layers.
+        prior_steps: K_0, steps of the prior's chains.
+        prior_step_size: The papers' s of the prior's chains.
+    """
+
+    def __init__(
+        self,
+        image_shape: types.ImageShape,
+        *,
+        latent_dim: int = 100,
+        network: types.Spec = "top_down",
+        reconstruction: types.Spec = "signed_gaussian",
+        inference: types.Spec = "langevin",
+        energy_hidden: int = 200,
+        prior_steps: int = 60,
+        prior_step_size: float = 0.4,
+        name: str | None = "lebm",
+    ):
+        super().__init__(arguments=locals())
+        checks.at_least("energy_hidden", energy_hidden, 1)
+        checks.at_least("prior_steps", prior_steps, 1)
+        checks.positive("prior_step_size", prior_step_size)
+        self._prior = energy.LatentEnergy(
+            latent_dim,
+            hidden=energy_hidden,
+            chain=langevin.Langevin(steps=prior_steps, step_size=prior_step_size),
+        )
+        self.built = True
+
+    @property
+    def prior(self) -> energy.LatentEnergy:
+        """The tilted normal density, but for its constant."""
+        return self._prior
+
+    def stages(self) -> tuple[stages_lib.Stage, ...]:
+        """Returns one stage of two updates, each with an optimiser of its own."""
+        prior = stages_lib.Group("prior", (self.prior,))
+        generator = stages_lib.Update("generator", (self.generator_group,))
+        return (
+            stages_lib.Stage(
+                "joint", (generator, stages_lib.Update("prior", (prior,)))
+            ),
+        )
+
+    @property
+    def term_weights(self) -> Mapping[str, Mapping[str, float]]:
+        """The weights of both losses; energies and chains are measured."""
+        names = [f"prior_{name}" for name in sampler.DIAGNOSTICS]
+        measured = ["energy_of_posterior", "energy_of_prior", *names]
+        return {
+            "generator": self.posterior_weights,
+            "prior": {"contrast": 1.0, **dict.fromkeys(measured, 0.0)},
+        }
+
+    @property
+    def remedies(self) -> Mapping[str, str]:
+        """What to do where a chain of either kind diverged."""
+        remedy = "Lower --prior_step_size or the learning rate of the prior"
+        return {
+            **super().remedies,
+            "prior_divergence": remedy,
+            "prior_energy": remedy,
+        }
+
+    def infer(
+        self, stage: stages_lib.Stage, batch: types.Batch, *, seed: tf.Tensor
+    ) -> types.Batch:
+        """Returns the batch with latents of the posterior, "z", and of the prior.
+
+        Those are "z_prior"; how the chains ran is in "posterior_" and "prior_".
+        """
+        posterior_seed, prior_seed = seeds.split(seed, 2)
+        batch = super().infer(stage, batch, seed=posterior_seed)
+        chains = self.prior.run(tf.shape(batch["z"])[0], seed=prior_seed)
+        return {**batch, "z_prior": chains.z, **chains.diagnostics("prior")}
+
+    def terms(
+        self, update: str, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    ) -> types.Terms:
+        """Returns the `posterior_terms`, or "contrast" and its parts; `[batch]`."""
+        del seed  # nothing is drawn
+        if update == "generator":
+            return self.posterior_terms(batch, training=training)
+        above = self.prior.energy(batch["z"], training=training)
+        below = self.prior.energy(batch["z_prior"], training=training)
+        chains = {name: batch[name] for name in batch if name.startswith("prior_")}
+        return {
+            **chains,
+            "contrast": above - below,
+            "energy_of_posterior": above,
+            "energy_of_prior": below,
+        }

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""LFBM: a generator with a flow as its prior, learned with Langevin inference.
+
+Xie, Zhu, Xu, Li, Li: A Tale of Two Latent Flows: Learning Latent Space Normalizing Flow
+with Short-run Langevin Flow for Approximate Inference, 2023, and its released code.
+https://arxiv.org/abs/2301.09300
+"""
+
+__all__ = ["LFBM"]
+
+from collections.abc import Mapping
+from typing import Literal
+
+import keras
+import tensorflow as tf
+
+from glf_tf import catalogue, errors, types
+from glf_tf.models import inferred, stages
+from glf_tf.priors import prior as prior_lib
+
+
+@keras.saving.register_keras_serializable(package="glf_tf")
+class LFBM(inferred.AbstractInferred):
+    """A generator and a prior, both learned on latents that short chains infer.
+
+        z ~ K Langevin steps on log p(x | z) + log p(z), from N(0, I)
+        loss = mean(-log p(x | z) - log p(z)),  x ~ N(g(z), sigma^2 I)
+
+    The paper's prior is a flow. Generator and prior share no weight: each learns its
+    own part of the loss.
+
+    Deviation: the released generator's loss lacks the factor 1 / (2 sigma^2) of the
+    likelihood, which Adam does not feel. The released log-density of the prior has
+    another constant, which is wrong.
+
+    Args:
+        image_shape: (height, width, channels).
+        latent_dim: Size of the latents.
+        network: The family whose decoder is the generator.
+        prior: The density of the latents; one that gradients train, or N(0, I).
+        reconstruction: The reconstruction term; its sigma is that of pixels in [-1, 1].
+        inference: How chains run.
+        start: Whether chains start from N(0, I), as released, or from the prior.
+    """
+
+    def __init__(
+        self,
+        image_shape: types.ImageShape,
+        *,
+        latent_dim: int = 100,
+        network: types.Spec = "top_down",
+        prior: types.Spec = "flow",
+        reconstruction: types.Spec = "signed_gaussian",
+        inference: types.Spec = "langevin",
+        start: Literal["normal", "prior"] = "normal",
+        name: str | None = "lfbm",
+    ):
+        super().__init__(arguments=locals(), start=start)
+        self._prior = catalogue.build("prior", prior, latent_dim=latent_dim)
+        if isinstance(self._prior, prior_lib.Fitted):
+            raise errors.InvalidValue(
+                "The prior of LFBM learns with the generator, by gradients",
+                received=f"prior={catalogue.name_of(prior)}",
+                do="Use --prior=flow, or --prior=standard_normal",
+            )
+        self.built = True
+
+    @property
+    def prior(self) -> prior_lib.AbstractPrior:
+        """The density of the latents."""
+        return self._prior
+
+    def stages(self) -> tuple[stages.Stage, ...]:
+        """Returns one stage with an optimiser for the generator, one for the prior."""
+        groups = [self.generator_group]
+        if self.prior.trainable_variables:
+            groups.append(stages.Group("prior", (self.prior,)))
+        return (stages.Stage.of("joint", *groups, is_validated=self.is_validated),)
+
+    @property
+    def term_weights(self) -> Mapping[str, Mapping[str, float]]:
+        """The weights of the loss."""
+        return {"joint": {**self.posterior_weights, "nll": 1.0}}
+
+    def terms(
+        self, update: str, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    ) -> types.Terms:
+        """Returns the `posterior_terms`, and "nll", -log p(z) in nats; `[batch]`."""
+        del update, seed  # there is one, and nothing is drawn
+        terms = self.posterior_terms(batch, training=training)
+        terms["nll"] = -self.prior.log_prob(batch["z"], training=training)
+        return terms

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""LFBM-VAE: the generator and prior of LFBM, with an encoder in place of chains.
+
+Xie, Zhu, Xu, Li, Li: A Tale of Two Latent Flows: Learning Latent Space Normalizing Flow
+with Short-run Langevin Flow for Approximate Inference, 2023.
+https://arxiv.org/abs/2301.09300
+"""
+
+__all__ = ["LFBMVAE"]
+
+from collections.abc import Mapping
+
+import keras
+import tensorflow as tf
+
+from glf_tf import catalogue, errors, types
+from glf_tf.models import stages, variational
+from glf_tf.priors import prior as prior_lib
+
+
+@keras.saving.register_keras_serializable(package="glf_tf")
+class LFBMVAE(variational.AbstractVariational):
+    """A generator and a prior, learned with a diagonal normal posterior.
+
+        loss = mean(-log p(x | z) - log p(z) + E[log q(z | x)]),  z ~ q(z | x)
+
+    with x ~ N(g(z), sigma^2 I): the negative ELBO. No gradient is stopped. No code was
+    released: the encoder, which mirrors the generator, and the posterior are ours.
+
+    The model's own latents can be inferred by chains as well, `infer_latents`, for
+    instance with the encoder's as `start`.
+
+    Args:
+        image_shape: (height, width, channels).
+        latent_dim: Size of the latents.
+        network: The encoder's and generator's family.
+        prior: The density of the latents; one that gradients train, or N(0, I).
+        reconstruction: The reconstruction term; its sigma is that of pixels in [-1, 1].
+    """
+
+    def __init__(
+        self,
+        image_shape: types.ImageShape,
+        *,
+        latent_dim: int = 100,
+        network: types.Spec = "top_down",
+        prior: types.Spec = "flow",
+        reconstruction: types.Spec = "signed_gaussian",
+        name: str | None = "lfbm_vae",
+    ):
+        super().__init__(arguments=locals())
+        self._prior = catalogue.build("prior", prior, latent_dim=latent_dim)
+        if isinstance(self._prior, prior_lib.Fitted):
+            raise errors.InvalidValue(
+                "The prior of LFBM-VAE learns with the generator, by gradients",
+                received=f"prior={catalogue.name_of(prior)}",
+                do="Use --prior=flow, or --prior=standard_normal",
+            )
+        self.built = True
+
+    @property
+    def prior(self) -> prior_lib.AbstractPrior:
+        """The density of the latents."""
+        return self._prior
+
+    def stages(self) -> tuple[stages.Stage, ...]:
+        """Returns one stage with an optimiser for encoder and generator, one more."""
+        groups = [self.autoencoder_group]
+        if self.prior.trainable_variables:
+            groups.append(stages.Group("prior", (self.prior,)))
+        return (stages.Stage.of("joint", *groups),)
+
+    @property
+    def term_weights(self) -> Mapping[str, Mapping[str, float]]:
+        """The weights of the ELBO; what has weight 0 is measured, not minimised."""
+        minimised = ("reconstruction", "nll", "negative_entropy")
+        weights = dict.fromkeys(minimised, 1.0)
+        return {"joint": {**weights, "kl": 0.0, "negative_elbo": 0.0}}
+
+    def terms(
+        self, update: str, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    ) -> types.Terms:
+        """Returns the `learned_prior_terms`, `[batch]`, in nats."""
+        del update  # there is one
+        return self.learned_prior_terms(batch, seed=seed, training=training)
+
+    def sample_posterior(
+        self, image: tf.Tensor, *, seed: types.Seed
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns a latent for each image, and log q(z | x)."""
+        return self.sample_normal(image, seed=seed)
