@@ -5,6 +5,8 @@ __all__ = ["Conditioner"]
 
 import keras
 
+from glf_tf import normalization
+
 
 @keras.saving.register_keras_serializable(package="glf_tf")
 class Conditioner(keras.layers.Layer):
@@ -50,10 +52,7 @@ class Conditioner(keras.layers.Layer):
         self.build((None, input_dim))
 
     def _norm(self, name: str) -> keras.layers.Layer:
-        # PyTorch's momentum of 0.1 is Keras' 0.9.
-        return keras.layers.BatchNormalization(
-            momentum=0.9, epsilon=1e-5, dtype=self.dtype_policy, name=name
-        )
+        return normalization.BatchNorm(dtype=self.dtype_policy, name=name)
 
     def build(self, input_shape):
         """Creates all variables; called by the constructor."""

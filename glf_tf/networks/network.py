@@ -7,7 +7,7 @@ import abc
 
 import keras
 
-from glf_tf import types
+from glf_tf import normalization, types
 
 
 class AbstractNetwork(abc.ABC):
@@ -40,8 +40,5 @@ class AbstractNetwork(abc.ABC):
 
 
 def batch_norm(name: str) -> keras.layers.Layer:
-    """Returns a batch normalisation with PyTorch's constants, which the papers use.
-
-    Keras' momentum is the complement of PyTorch's: 0.9 here is 0.1 there.
-    """
-    return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)
+    """Returns a batch normalisation over the batch of all replicas."""
+    return normalization.BatchNorm(name=name)

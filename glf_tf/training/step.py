@@ -9,11 +9,12 @@ with respect to the update's groups, and each group's optimiser.
 __all__ = ["StageTrainer", "Result", "weighted_sum"]
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 
 import tensorflow as tf
 
-from glf_tf import errors, seeds, types
+from glf_tf import errors, normalization, seeds, types
 from glf_tf.models import model as model_lib
 from glf_tf.models import stages as stages_lib
 from glf_tf.training import optimizers as optimizers_lib
@@ -69,15 +70,15 @@ class StageTrainer:
         self._strategy = tf.distribute.get_strategy()
         self._terms = _term_names(model, stage)
         self._differentiate = {
-            update.name: tf.function(
-                lambda batch, seed, step, update=update: self._gradients(
-                    update, batch, seed=seed, step=step
-                ),
-                jit_compile=jit_compile or None,
-                autograph=False,
-            )
+            update.name: functools.partial(self._gradients, update)
             for update in stage.updates
         }
+        if jit_compile:
+            _check_compiled(model, strategy=self._strategy)
+            self._differentiate = {
+                name: tf.function(function, jit_compile=True, autograph=False)
+                for name, function in self._differentiate.items()
+            }
         # Without AutoGraph, errors of models and of users arrive as they were raised.
         self._run = tf.function(self._run_steps, autograph=False)
 
@@ -164,7 +165,6 @@ class StageTrainer:
         self,
         update: stages_lib.Update,
         batch: types.Batch,
-        *,
         seed: tf.Tensor,
         step: tf.Tensor,
     ) -> tuple[types.Terms, dict[str, list[tf.Tensor]]]:
@@ -214,6 +214,21 @@ def _term_names(
             do="Rename one of them in the model",
         )
     return tuple(names)
+
+
+def _check_compiled(
+    model: model_lib.GenerativeModel, *, strategy: tf.distribute.Strategy
+) -> None:
+    """Checks that XLA compiles nothing that replicas do together."""
+    layers = model._flatten_layers()
+    together = [one.name for one in layers if isinstance(one, normalization.BatchNorm)]
+    if together and strategy.num_replicas_in_sync > 1:
+        raise errors.Unsupported(
+            "XLA compiles no batch normalisation over several devices",
+            received=f"jit_compile, {strategy.num_replicas_in_sync} replicas, and "
+            f"{together[0]} in {type(model).__name__}",
+            do="Leave out --jit_compile, or use --strategy=one_device",
+        )
 
 
 def _check_disjoint(stage: stages_lib.Stage) -> None:

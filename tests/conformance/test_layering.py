@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 # From the bottom up; a package may import from rows below its own, and from itself.
 ROWS = (
     {"errors", "types", "quiet", "tensor_float"},
-    {"catalogue", "recipe", "seeds"},
+    {"catalogue", "normalization", "recipe", "seeds"},
     {"data"},
     {"bijectors", "networks"},
     {"flows", "inference", "objectives"},

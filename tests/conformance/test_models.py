@@ -233,8 +233,6 @@ def test_two_replicas_equal_one_device(name):
 
     two = losses(experiment.strategy("mirrored"))
     assert all(np.isfinite(np.concatenate(two)))
-    if name in descriptors.WITH_BATCH_NORM:
-        pytest.skip("statistics are those of each replica's part of the batch")
     if name in descriptors.WITH_NOISE:
         pytest.skip("each replica draws numbers of its own")
     one = losses(experiment.strategy("one_device"))
