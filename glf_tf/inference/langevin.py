@@ -16,8 +16,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from glf_tf import errors, seeds, types
-from glf_tf.inference import point as point_lib
-from glf_tf.inference import sampler
+from glf_tf.inference import metropolis, sampler
 
 DIVERGENCE = 1e3
 """A chain has diverged whose energy exceeds its first one this many times, plus one."""
@@ -36,7 +35,7 @@ class _State(NamedTuple):
     """
 
     step: tf.Tensor
-    point: point_lib.Point
+    point: metropolis.Point
     proposal: tf.Tensor
     limit: tf.Tensor
     accepted: tf.Tensor
@@ -132,16 +131,18 @@ class Langevin(sampler.AbstractSampler):
     ) -> _State:
         """Computes the gradient at the proposal, goes there, and makes the next one."""
         noise_seed, accept_seed = seeds.split(seeds.fold(seed, state.step), 2)
-        candidate = point_lib.evaluate(log_prob, state.proposal)
+        candidate = metropolis.evaluate(log_prob, state.proposal)
         energy = -candidate.log_prob
         limit = DIVERGENCE * (1.0 + tf.abs(energy))
         limit = tf.where(state.step == 0, limit, state.limit)
         if self.adjusted:
             size = self._size(state.step - 1, dtype=energy.dtype)
-            accept = point_lib.accepts(
+            accept = metropolis.accepts(
                 state.point, candidate, size=size, seed=accept_seed
             )
-            point = point_lib.choose(accept | (state.step == 0), candidate, state.point)
+            point = metropolis.choose(
+                accept | (state.step == 0), candidate, state.point
+            )
         else:
             accept, point = tf.ones_like(state.diverged), candidate
         size = self._size(state.step, dtype=energy.dtype)
@@ -196,7 +197,7 @@ def _start(z: tf.Tensor) -> _State:
     zeros = tf.zeros(tf.shape(z)[:1], z.dtype)
     return _State(
         step=tf.constant(0),
-        point=point_lib.Point(z, zeros, tf.zeros_like(z)),
+        point=metropolis.Point(z, zeros, tf.zeros_like(z)),
         proposal=z,
         limit=zeros,
         accepted=zeros,

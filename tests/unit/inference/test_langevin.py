@@ -57,6 +57,11 @@ def assert_normal(z, *, mean, covariance):
     assert np.all(np.abs(np.cov(z, rowvar=False) - covariance) < tolerance)
 
 
+def test_every_name_is_a_sampler():
+    for name in catalogue.names("inference"):
+        assert isinstance(catalogue.build("inference", name), sampler.AbstractSampler)
+
+
 def test_chains_reach_the_stationary_density_of_the_posterior():
     """Unadjusted, with xi = s^2 / 2, it is N(mean, (P (I - xi P / 2))^-1)."""
     size = 0.2

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Points of chains: a log-density and its gradient, and the choice between two.
+"""Where chains are, where they would go, and which of the two Metropolis chooses.
 
 Hastings: Monte Carlo Sampling Methods Using Markov Chains and Their Applications, 1970.
 """
