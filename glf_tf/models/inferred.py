@@ -66,6 +66,11 @@ class AbstractInferred(latent.AbstractLatentModel):
         return self._sampler
 
     @property
+    def chain_start(self) -> latent.Start:
+        """As in training, but N(0, I) where chains persist: new images have none."""
+        return "normal" if self.start == "persistent" else self.start
+
+    @property
     def generator_group(self) -> stages.Group:
         """The generator, for one optimiser."""
         return stages.Group("generator", (self.decoder, self.reconstruction))
@@ -92,11 +97,9 @@ class AbstractInferred(latent.AbstractLatentModel):
     ) -> types.Batch:
         """Returns the batch with latents "z" and how their chains ran, "posterior_"."""
         del stage  # all learn from the same latents
-        start = self.start
-        if self.store is not None:
-            start = self.store.read(batch["index"])
+        kept = None if self.store is None else self.store.read(batch["index"])
         chains = self.infer_latents(
-            batch["image"], batch.get("mask"), seed=seeds.make(seed), start=start
+            batch["image"], batch.get("mask"), seed=seeds.make(seed), start=kept
         )
         if self.store is not None:
             self.store.write(batch["index"], chains.z)

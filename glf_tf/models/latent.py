@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What models that decode latents drawn from a prior have in common."""
 
-__all__ = ["AbstractLatentModel", "Start"]
+__all__ = ["AbstractLatentModel", "Start", "learned_prior"]
 
 import abc
 from typing import Literal
 
 import tensorflow as tf
 
-from glf_tf import errors, seeds, types
+from glf_tf import catalogue, errors, seeds, types
 from glf_tf.inference import langevin
 from glf_tf.inference import sampler as sampler_lib
 from glf_tf.models import model
@@ -35,6 +35,11 @@ class AbstractLatentModel(model.GenerativeModel):
     def sampler(self) -> sampler_lib.AbstractSampler:
         """How `infer_latents` runs its chains if it is not told."""
         return langevin.Langevin()
+
+    @property
+    def chain_start(self) -> Start:
+        """Where `infer_latents` starts its chains if it is not told."""
+        return "normal"
 
     def decode(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Returns the images of latents, in [0, 1]."""
@@ -94,7 +99,7 @@ class AbstractLatentModel(model.GenerativeModel):
         mask: tf.Tensor | None = None,
         *,
         seed: types.Seed,
-        start: Start = "normal",
+        start: Start | None = None,
         chain: sampler_lib.AbstractSampler | None = None,
     ) -> sampler_lib.Chains:
         """Runs a chain towards p(z | x) for each image, with nothing learned.
@@ -104,7 +109,7 @@ class AbstractLatentModel(model.GenerativeModel):
             mask: The visible pixels; see `log_joint`.
             seed: A stateless seed.
             start: Where the chains start; latents `[batch, latent_dim]` for instance
-                from an encoder.
+                from an encoder; None for `chain_start`.
             chain: How they run; None for `sampler`.
 
         Returns:
@@ -116,6 +121,7 @@ class AbstractLatentModel(model.GenerativeModel):
                 pixels.
         """
         start_seed, chain_seed = seeds.split(seed, 2)
+        start = self.chain_start if start is None else start
         z = self.start_latents(tf.shape(image)[0], start, seed=start_seed)
         return (chain or self.sampler).run(
             lambda z: self.log_joint(image, z, mask), z, seed=chain_seed
@@ -203,3 +209,19 @@ class AbstractLatentModel(model.GenerativeModel):
                 do='Use space="latent"',
             )
         return self.prior
+
+
+def learned_prior(spec: types.Spec, *, latent_dim: int) -> prior_lib.AbstractPrior:
+    """Returns a prior that is learned by gradients with the rest, or has no weights.
+
+    Raises:
+        InvalidValue: It is one that is fitted in closed form.
+    """
+    made = catalogue.build("prior", spec, latent_dim=latent_dim)
+    if isinstance(made, prior_lib.Fitted):
+        raise errors.InvalidValue(
+            "The prior must be learned with the generator, by gradients",
+            received=f"prior={catalogue.name_of(spec)}",
+            do="Use --prior=flow, or --prior=standard_normal",
+        )
+    return made

@@ -14,8 +14,8 @@ from typing import Literal
 import keras
 import tensorflow as tf
 
-from glf_tf import catalogue, errors, types
-from glf_tf.models import inferred, stages
+from glf_tf import types
+from glf_tf.models import inferred, latent, stages
 from glf_tf.priors import prior as prior_lib
 
 
@@ -56,13 +56,7 @@ class LFBM(inferred.AbstractInferred):
         name: str | None = "lfbm",
     ):
         super().__init__(arguments=locals(), start=start)
-        self._prior = catalogue.build("prior", prior, latent_dim=latent_dim)
-        if isinstance(self._prior, prior_lib.Fitted):
-            raise errors.InvalidValue(
-                "The prior of LFBM learns with the generator, by gradients",
-                received=f"prior={catalogue.name_of(prior)}",
-                do="Use --prior=flow, or --prior=standard_normal",
-            )
+        self._prior = latent.learned_prior(prior, latent_dim=latent_dim)
         self.built = True
 
     @property

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
-from glf_tf import catalogue, errors, types
-from glf_tf.models import stages, variational
+from glf_tf import types
+from glf_tf.models import latent, stages, variational
 from glf_tf.priors import prior as prior_lib
 
 
@@ -49,13 +49,7 @@ class LFBMVAE(variational.AbstractVariational):
         name: str | None = "lfbm_vae",
     ):
         super().__init__(arguments=locals())
-        self._prior = catalogue.build("prior", prior, latent_dim=latent_dim)
-        if isinstance(self._prior, prior_lib.Fitted):
-            raise errors.InvalidValue(
-                "The prior of LFBM-VAE learns with the generator, by gradients",
-                received=f"prior={catalogue.name_of(prior)}",
-                do="Use --prior=flow, or --prior=standard_normal",
-            )
+        self._prior = latent.learned_prior(prior, latent_dim=latent_dim)
         self.built = True
 
     @property

@@ -114,6 +114,11 @@ def test_starts_are_normal_from_the_prior_or_given():
         start["prior"], model.prior.forward(start["normal"]), atol=1e-5
     )
     np.testing.assert_array_equal(model.start_latents(6, given, seed=0), given)
+    own = build("lfbm", start="prior")
+    found = own.infer_latents(IMAGE, seed=0).z
+    expected = own.infer_latents(IMAGE, seed=0, start="prior").z
+    np.testing.assert_array_equal(found, expected)
+    assert np.abs(found - own.infer_latents(IMAGE, seed=0, start="normal").z).max() > 0
     with pytest.raises(errors.InvalidValue, match="start='encoder'"):
         model.infer_latents(IMAGE, seed=0, start="encoder")
 
