@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bench: turns, arithmetic of its tables, and peers that fail."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+TOOLS = pathlib.Path(__file__).parents[3] / "tools"
+sys.path.insert(0, str(TOOLS))
+
+from benchmarks import cases, results, rounds  # noqa: E402
+
+_WORKER = """
+import sys, time
+import worker
+noisy = sys.argv[2] == "noisy"
+
+def make():
+    def run(units):
+        if noisy:
+            print("library talk")
+        with open(sys.argv[3], "a") as log:
+            log.write(f"{sys.argv[2]} {units}\\n")
+        time.sleep(0.01 * units)
+    return worker.Work(run, 5, flop=2.0, about={"version": "1"})
+
+worker.serve({"nap": make})
+"""
+
+
+@pytest.fixture
+def make_worker(tmp_path):
+    """Makes workers that write what they do into a file."""
+    script = tmp_path / "nap_worker.py"
+    path = str(TOOLS / "benchmarks")
+    script.write_text(f"import sys; sys.path.insert(0, {path!r})\n{_WORKER}")
+    made = []
+
+    def make(name, case="nap"):
+        made.append(
+            rounds.Worker(
+                name,
+                python=sys.executable,
+                script=str(script),
+                arguments=[case, name, str(tmp_path / "log")],
+            )
+        )
+        return made[-1]
+
+    yield make
+    for worker in made:
+        worker.close()
+
+
+def test_workers_take_turns_at_their_own_pace(make_worker, tmp_path):
+    workers = [make_worker("noisy"), make_worker("quiet")]
+    rounds.alternate(workers, rounds=3, seconds=0.2)
+    turns = [line.split() for line in (tmp_path / "log").read_text().splitlines()]
+    assert [name for name, _ in turns[-6:]] == ["noisy", "quiet"] * 3
+    assert all(10 <= int(units) <= 30 for _, units in turns[-6:])
+    for worker in workers:
+        assert len(worker.rates) == 3
+        assert worker.median == pytest.approx(500.0, rel=0.2)  # 5 a nap of 10 ms
+        assert (worker.unit, worker.flop, worker.about) == (5, 2.0, {"version": "1"})
+        assert 5 < worker.peak_mib() < 500
+
+
+def test_a_worker_that_ends_says_why(make_worker):
+    with pytest.raises(rounds.Failed, match="quiet ended: KeyError: 'dance'"):
+        make_worker("quiet", case="dance")
+
+
+def entries():
+    ours = results.Entry("ours", rates=[90.0, 100.0, 120.0], flop=2e6, peak_mib=100)
+    return ours, results.Entry("peer", rates=[50.0, 40.0, 60.0], peak_mib=1234)
+
+
+def test_table_has_medians_spreads_ratios_and_shares():
+    failed = results.Entry("absent", error="ModuleNotFoundError: No module named 'x'")
+    result = results.Result("nap", "naps", "naps", [*entries(), failed])
+    lines = results.to_markdown([result], peak_flops=4e8).splitlines()
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[4:]]
+    assert cells[0] == ["ours", "100", "± 15%", "", "50%", "100"]
+    assert cells[1] == ["peer", "50", "± 20%", "2.00 x", "25%", "1,234"]
+    assert cells[2][:2] == ["absent", f"failed: {failed.error}"]
+    assert "25%" not in results.to_markdown([result], peak_flops=0.0)
+
+
+def test_numbers_hold_every_round():
+    result = results.Result("nap", "naps", "naps", entries())
+    stored = json.loads(json.dumps(results.to_json([result], about={"date": "x"})))
+    assert stored["date"] == "x"
+    assert stored["cases"][0]["entries"][1]["rates"] == [50.0, 40.0, 60.0]
+
+
+def test_every_case_is_known_to_the_worker_of_this_library():
+    source = (TOOLS / "benchmarks" / cases.OURS.script).read_text()
+    assert all(f'"{name}":' in source for name in cases.CASES)
+
+
+@pytest.mark.slow
+def test_bench_measures_this_library_and_names_absent_peers(tmp_path):
+    command = [sys.executable, str(TOOLS / "bench.py"), f"--out={tmp_path}/out"]
+    done = subprocess.run(
+        [*command, "--cases=density_64", "--rounds=2", "--seconds=0.05"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    table = (tmp_path / "out/table.md").read_text()
+    assert "| glf_tf | " in table
+    assert table.splitlines()[2:] == done.stdout.splitlines()[: -3 or None]
+    stored = json.loads((tmp_path / "out/table.json").read_text())
+    assert len(stored["cases"][0]["entries"][0]["rates"]) == 2

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measures this library against others on the same work, in one run, by turns.
+
+    pip install -r requirements-bench.txt
+    python tools/bench.py --out=bench
+
+Every library works in a process of its own; they take turns, so that a machine that
+drifts drifts for all of them, and a table holds medians, spreads and ratios. Let
+nothing else run meanwhile. Peers that are not installed are named, and left out.
+
+Writes table.md and table.json.
+"""
+
+import datetime
+import json
+import os
+import pathlib
+import platform
+import sys
+
+from absl import flags
+from benchmarks import cases as cases_lib
+from benchmarks import results as results_lib
+from benchmarks import rounds
+
+from glf_tf import errors
+from glf_tf.cli import program, values
+
+_OUT = flags.DEFINE_string("out", None, "The folder of the tables.")
+_CASES = flags.DEFINE_list("cases", [], "Which; all without.")
+_ROUNDS = flags.DEFINE_integer("rounds", 7, "Turns of each.", lower_bound=1)
+_SECONDS = flags.DEFINE_float("seconds", 2.0, "Length of a turn.", lower_bound=0.01)
+_PEERS = flags.DEFINE_string(
+    "peers_python", sys.executable, "The Python that has the peers installed."
+)
+
+
+def main() -> None:
+    """Measures, prints, writes."""
+    folder = pathlib.Path(values.needed("out")).expanduser()
+    chosen = _chosen()
+    folder.mkdir(parents=True, exist_ok=True)
+    results, peak = [], 0.0
+    for name in chosen:
+        result = _measure(name)
+        results.append(result)
+        if name == "matrix_products" and not result.entries[0].error:
+            peak = result.entries[0].flop * result.entries[0].median
+        print(results_lib.to_markdown([result], peak_flops=peak), end="\n\n")
+    markdown, numbers = folder / "table.md", folder / "table.json"
+    about = _about(peak)
+    head = ", ".join(f"{value}" for value in about.values() if isinstance(value, str))
+    text = results_lib.to_markdown(results, peak_flops=peak)
+    markdown.write_text(f"{head}\n\n{text}\n")
+    report = results_lib.to_json(results, about=about)
+    numbers.write_text(json.dumps(report, indent=1) + "\n")
+    print(f"table    {markdown}\nnumbers  {numbers}")
+
+
+def _chosen() -> list[str]:
+    names = _CASES.value or list(cases_lib.CASES)
+    for name in names:
+        if name not in cases_lib.CASES:
+            raise errors.InvalidValue(
+                "--cases are those that there are",
+                received=name,
+                do=errors.suggestion(name, cases_lib.CASES),
+            )
+    return names
+
+
+def _measure(name: str) -> results_lib.Result:
+    """Measures a case, with all who can do it."""
+    case = cases_lib.CASES[name]
+    entries, workers = {}, []
+    for peer in (cases_lib.OURS, *case.peers):
+        print(f"{name}: starting {peer.name}", file=sys.stderr)
+        python = sys.executable if peer is cases_lib.OURS else _PEERS.value
+        try:
+            workers.append(
+                rounds.Worker(
+                    peer.name,
+                    python=python,
+                    script=peer.script,
+                    arguments=[name, *peer.arguments],
+                )
+            )
+        except rounds.Failed as failed:
+            entries[peer.name] = results_lib.Entry(peer.name, error=str(failed))
+    try:
+        rounds.alternate(workers, rounds=_ROUNDS.value, seconds=_SECONDS.value)
+        for worker in workers:
+            entries[worker.name] = results_lib.Entry(
+                worker.name,
+                rates=worker.rates,
+                flop=worker.flop,
+                peak_mib=worker.peak_mib(),
+                about=worker.about,
+            )
+    finally:
+        for worker in workers:
+            worker.close()
+    order = [peer.name for peer in (cases_lib.OURS, *case.peers)]
+    return results_lib.Result(
+        name, case.title, case.unit, [entries[one] for one in order]
+    )
+
+
+def _about(peak: float) -> dict:
+    return {
+        "date": datetime.date.today().isoformat(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "system": f"{platform.system()}, Python {platform.python_version()}",
+        "matrix_products": f"{peak / 1e9:.0f} GFLOP/s" if peak else "not measured",
+        "rounds": _ROUNDS.value,
+        "seconds": _SECONDS.value,
+    }
+
+
+if __name__ == "__main__":
+    program.run(main)

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured: each piece of work, and who does it."""
+
+__all__ = ["CASES", "Case", "Peer"]
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Peer:
+    """A library, in one of its ways of working.
+
+    Attributes:
+        name: What the table calls it.
+        script: The worker's file.
+        arguments: What the worker is told beside the case.
+    """
+
+    name: str
+    script: str
+    arguments: tuple[str, ...] = ()
+
+
+OURS = Peer("glf_tf", "glf_tf_worker.py")
+_EAGER, _CHANNELS_LAST, _COMPILED = (
+    Peer(f"PyTorch, {name.replace('_', ' ')}", "torch_worker.py", (name,))
+    for name in ("eager", "channels_last", "compiled")
+)
+_PYTHAE = Peer("pythae, its own trainer (no flow)", "pythae_worker.py")
+_FLOWS = tuple(
+    Peer(name, "torch_flows_worker.py", (name,))
+    for name in ("nflows", "normflows", "zuko")
+)
+_TORCH_FLOW = Peer("PyTorch, the same networks", "torch_flows_worker.py", ("torch",))
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A piece of work.
+
+    Attributes:
+        title: The table's caption.
+        unit: What is counted.
+        peers: Who does it beside this library.
+    """
+
+    title: str
+    unit: str
+    peers: tuple[Peer, ...] = ()
+
+
+_TORCH = (_EAGER, _CHANNELS_LAST, _COMPILED)
+_LATENT_FLOW = "latent flow: 64 dimensions, 4 two-sided blocks, width 256"
+
+CASES = {
+    "matrix_products": Case("products of 2,048 x 2,048 float32 matrices", "products"),
+    "train_mnist": Case(
+        "training, GLF of the paper, 28 x 28 x 1, batch 256",
+        "images",
+        (*_TORCH, _PYTHAE),
+    ),
+    "train_cifar10": Case(
+        "training, GLF of the paper, 32 x 32 x 3, batch 256",
+        "images",
+        (*_TORCH, _PYTHAE),
+    ),
+    "train_slides": Case(
+        "training, GLF of the slides, 28 x 28 x 1, batch 64",
+        "images",
+        (_EAGER, _COMPILED),
+    ),
+    "sample_mnist": Case(
+        "sampling, GLF of the paper, 28 x 28 x 1, batch 256", "images", _TORCH
+    ),
+    "sample_cifar10": Case(
+        "sampling, GLF of the paper, 32 x 32 x 3, batch 256", "images", _TORCH
+    ),
+    "sample_slides": Case(
+        "sampling, GLF of the slides, batch 256", "images", (_EAGER, _COMPILED)
+    ),
+    **{
+        f"{task}_{size}": Case(
+            f"{words}, {_LATENT_FLOW}, batch {size:,}",
+            "latents",
+            (*_FLOWS, _TORCH_FLOW),
+        )
+        for task, words in (("density", "density"), ("sample", "sampling"))
+        for size in (64, 4096)
+    },
+    "pipeline_mnist": Case(
+        "input alone, 60,000 images of 28 x 28 x 1, shuffled, batch 256",
+        "images",
+        (_EAGER,),
+    ),
+}
+"""By the name that the workers know."""
