@@ -22,6 +22,7 @@ __all__ = [
     "NotFound",
     "Diverged",
     "Exhausted",
+    "Lost",
     "suggestion",
 ]
 
@@ -69,6 +70,10 @@ class Diverged(UserError, ArithmeticError):
 
 class Exhausted(UserError, RuntimeError):
     """A machine that ran out of memory, or of room on a disk."""
+
+
+class Lost(UserError, RuntimeError):
+    """Other workers that are gone, or never came."""
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

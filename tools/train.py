@@ -7,7 +7,8 @@ Every setting is a flag; a recipe under flags/ is a file of them. What the chose
 data set, network and flow can be told is listed by
 `python tools/train.py --model=glf --help`.
 
-SIGTERM and Ctrl-C save the state and end with status 75 (try again); --resume goes on.
+SIGTERM and Ctrl-C save the state and end with status 75 (try again), and so does a
+worker that lost another one; --resume goes on.
 """
 
 import os
@@ -15,6 +16,7 @@ import sys
 
 from absl import flags
 
+from glf_tf import errors
 from glf_tf.cli import program, training
 
 
@@ -30,6 +32,11 @@ def main() -> None:
     except loop.Stopped as stopped:
         print(f"{stopped}; --resume goes on from there", file=sys.stderr)
         sys.exit(os.EX_TEMPFAIL)
+    except errors.Lost as lost:
+        print(f"error: {lost}", file=sys.stderr)
+        sys.exit(os.EX_TEMPFAIL)
+    if not experiment.is_chief(plan):
+        return
 
     for name in ("samples", "reconstructions", "interpolations"):
         picture = folder.pictures / f"{name}.png"

@@ -16,7 +16,10 @@ from glf_tf.training import options
 
 FLAGS = flags.FLAGS
 
-_SETTINGS = (options.Optimizers, options.Training, plan_lib.Reports, plan_lib.Start)
+_SETTINGS = (
+    *(options.Optimizers, options.Training),
+    *(plan_lib.Devices, plan_lib.Reports, plan_lib.Start),
+)
 _NOT_IN_RECIPES = ("workdir", "resume")
 # Kind, default, and what the flags of its options begin with.
 _PARTS = (("dataset", "digits", "dataset."), ("model", "glf", ""))
@@ -30,12 +33,6 @@ def define_training(arguments: list[recipe.Argument]) -> None:
         names = catalogue.names(kind)
         flags.DEFINE_enum(kind, default, names, f"The {kind}.")
     places.define()
-    flags.DEFINE_enum(
-        "strategy",
-        plan_lib.Plan.strategy,
-        ["auto", "one_device", "mirrored"],
-        "How to use several devices.",
-    )
     for settings in _SETTINGS:
         definitions.define_settings(settings)
     for kind, default, prefix in _PARTS:
@@ -61,7 +58,7 @@ def plan() -> plan_lib.Plan:
         training=definitions.settings_of(options.Training),
         optimizers=definitions.settings_of(options.Optimizers),
         reports=definitions.settings_of(plan_lib.Reports),
-        strategy=FLAGS.strategy,
+        devices=definitions.settings_of(plan_lib.Devices),
         start=definitions.settings_of(plan_lib.Start),
         recipe=_recipe_text(),
         flags=_flat({name: FLAGS[name].value for name in _recipe_names()}),

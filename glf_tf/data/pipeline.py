@@ -7,7 +7,7 @@ therefore needs no state of an iterator: `batches(..., start_step=k)` goes on ex
 a run that was never stopped.
 """
 
-__all__ = ["Source", "batches", "evaluation_batches", "steps_per_epoch"]
+__all__ = ["Source", "batches", "evaluation_batches", "share", "steps_per_epoch"]
 
 from collections.abc import Callable, Mapping
 
@@ -28,6 +28,7 @@ def batches(
     seed: int,
     start_step: int = 0,
     shuffle: bool = True,
+    context: tf.distribute.InputContext | None = None,
 ) -> tf.data.Dataset:
     """Returns endless batches for training.
 
@@ -40,16 +41,22 @@ def batches(
         seed: Decides the order.
         start_step: The number of batches that were already consumed.
         shuffle: Whether to permute each epoch; the set's own order otherwise.
+        context: Whose share to read; everything without one. A worker gets the shares
+            of its replicas in turn, each a part of every batch.
 
     Returns:
-        batches: Of `image` float32 `[batch_size, height, width, channels]` in [0, 1],
-            `index` int64 `[batch_size]`, and `label` int64 `[batch_size]` where the
-            set has labels; or `index` and the arrays' rows.
+        batches: Of `image` float32 `[share, height, width, channels]` in [0, 1],
+            `index` int64 `[share]`, and `label` int64 `[share]` where the set has
+            labels; or `index` and the arrays' rows. `share` is `batch_size` over the
+            number of replicas.
 
     Raises:
-        InvalidValue: `batch_size` is not in [1, size], or `start_step` is negative.
+        InvalidValue: `batch_size` is not in [1, size], or not a multiple of the number
+            of replicas, or `start_step` is negative.
     """
     size = _size(source)
+    context = context or tf.distribute.InputContext()
+    part = share(batch_size, replicas=context.num_replicas_in_sync)
     steps = steps_per_epoch(size, batch_size=batch_size)
     if start_step < 0:
         raise errors.InvalidValue(
@@ -67,10 +74,12 @@ def batches(
 
     order = tf.data.Dataset.counter(start_step // steps).flat_map(epoch_order)
     order = order.skip(start_step % steps)
+    if context.num_replicas_in_sync > 1:
+        order = order.flat_map(lambda rows: _shares(rows, part, context=context))
     order = order.apply(
         tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
     )
-    return _with_rows(order, source, batch_size=batch_size)
+    return _with_rows(order, source, batch_size=part)
 
 
 def evaluation_batches(source: Source, *, batch_size: int) -> tf.data.Dataset:
@@ -112,6 +121,31 @@ def _shuffled(order: tf.Tensor, *, seed: int, epoch: tf.Tensor) -> tf.Tensor:
     return tf.random.experimental.stateless_shuffle(
         order, seed=tf.stack([tf.constant(seed, tf.int64), epoch]), alg="philox"
     )
+
+
+def share(batch_size: int, *, replicas: int) -> int:
+    """Returns how many images of a batch each replica gets.
+
+    Raises:
+        InvalidValue: `batch_size` is not a multiple of their number.
+    """
+    if batch_size % replicas:
+        raise errors.InvalidValue(
+            "Each replica must get as many images of a batch",
+            received=f"batch_size={batch_size} for {replicas} replicas",
+            do=f"Use a multiple of {replicas}, or fewer devices",
+        )
+    return batch_size // replicas
+
+
+def _shares(
+    rows: tf.Tensor, part: int, *, context: tf.distribute.InputContext
+) -> tf.data.Dataset:
+    """Returns the indices `[share]` of each of a worker's replicas, from a batch's."""
+    replicas = context.num_replicas_in_sync // context.num_input_pipelines
+    first = context.input_pipeline_id * replicas
+    shares = tf.reshape(rows, [-1, part])[first : first + replicas]
+    return tf.data.Dataset.from_tensor_slices(shares)
 
 
 def _check_batch_size(size: int, *, batch_size: int) -> None:

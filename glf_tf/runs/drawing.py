@@ -19,6 +19,8 @@ from glf_tf.training import actions, summaries
 class Pictures(actions.AbstractAction):
     """Draws samples, reconstructions and interpolations."""
 
+    by_chief = True
+
     def __init__(
         self,
         every: actions.Every,
@@ -77,6 +79,8 @@ class Pictures(actions.AbstractAction):
 
 class Histograms(actions.AbstractAction):
     """Writes histograms of the test images' latents z and of their noise f(z)."""
+
+    by_chief = True
 
     def __init__(
         self,

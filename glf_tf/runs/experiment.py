@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """An experiment: a plan made of plain values, carried out in a run's folder."""
 
-__all__ = ["train", "strategy"]
+__all__ = ["train", "is_chief"]
 
-import functools
+import contextlib
+import os
 import signal
 import threading
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from glf_tf.data import image_set, pipeline
 from glf_tf.metrics import reference
 from glf_tf.models import model as model_lib
 from glf_tf.runs import (
+    devices,
     drawing,
     extractor,
     failures,
@@ -27,7 +29,14 @@ from glf_tf.runs import (
 )
 from glf_tf.runs import folder as folder_lib
 from glf_tf.runs import plan as plan_lib
-from glf_tf.training import actions, checkpoints, loop, optimizers, summaries
+from glf_tf.training import (
+    actions,
+    checkpoints,
+    loop,
+    optimizers,
+    summaries,
+    workers,
+)
 
 
 def train(
@@ -51,51 +60,47 @@ def train(
         Exhausted: Memory or a disk is full.
         Stopped: The process was told to stop; the state is saved.
     """
-    _check_folder(folder, plan, resume=resume)
-    dataset = catalogue.build("dataset", plan.dataset, places=plan.places)
-    data, test = dataset.load("train"), dataset.load("test")
-    arguments = _arguments(plan.model, data)
-    _check_data(folder, arguments)
-    # The initial weights, the only random numbers that Keras draws.
-    keras.utils.set_random_seed(plan.training.seed)
-    with strategy(plan.strategy).scope():
+    if plan.devices.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    # First of all: workers meet before TensorFlow does anything else.
+    with _strategy(plan).scope():
+        group = workers.Workers()
+        if group.is_chief:
+            _check_folder(folder, plan, resume=resume)
+        dataset = catalogue.build("dataset", plan.dataset, places=plan.places)
+        data, test = dataset.load("train"), dataset.load("test")
+        arguments = _arguments(plan.model, data)
+        if group.is_chief:
+            _check_data(folder, arguments)
+        # The initial weights, the only random numbers that Keras draws.
+        keras.utils.set_random_seed(plan.training.seed)
         model = catalogue.build("model", plan.model, **arguments)
         _check_plan(plan, model=model, data=data)
-        with folder.lock():
-            # Again: another process may have left a run here meanwhile.
-            _check_folder(folder, plan, resume=resume)
-            with failures.explained(plan, folder, data=(data, test)):
-                session = _Session(plan, folder, model=model, data=data, test=test)
+        with (
+            folder.lock() if group.is_chief else contextlib.nullcontext(),
+            failures.explained(plan, folder, data=(data, test)),
+        ):
+            if group.is_chief:
+                # Again: another process may have left a run here meanwhile.
+                _check_folder(folder, plan, resume=resume)
                 _describe(folder, plan, arguments=arguments, data=data)
-                session.run(resume=resume)
+            session = _Session(plan, folder, model=model, data=data, test=test)
+            session.run(resume=resume)
+            if group.is_chief:
                 export.export(model, folder.saved_model)
+            # Who leaves early looks like one who was lost.
+            group.wait()
     return model
 
 
-# One of each a process: a second mirrored strategy would reuse the first one's keys of
-# collective operations, for tensors of other shapes.
-@functools.cache
-def strategy(name: str) -> tf.distribute.Strategy:
-    """Returns a distribution strategy.
+def is_chief(plan: plan_lib.Plan) -> bool:
+    """Returns whether this process, of those that train together, tells of it."""
+    return _strategy(plan).extended.should_checkpoint
 
-    Args:
-        name: "one_device": the first GPU, or the CPU; "mirrored": all GPUs, or all
-            logical CPUs; "auto": "mirrored" where there are several GPUs.
 
-    Raises:
-        InvalidValue: There is no such strategy.
-    """
-    gpus = tf.config.list_logical_devices("GPU")
-    if name == "one_device" or (name == "auto" and len(gpus) < 2):
-        return tf.distribute.get_strategy()
-    if name in ("auto", "mirrored"):
-        devices = gpus or tf.config.list_logical_devices("CPU")
-        return tf.distribute.MirroredStrategy([device.name for device in devices])
-    raise errors.InvalidValue(
-        "The strategy must be one that the library has",
-        received=f"strategy={name!r}",
-        do=errors.suggestion(name, ("auto", "one_device", "mirrored")),
-    )
+def _strategy(plan: plan_lib.Plan) -> tf.distribute.Strategy:
+    asked = plan.devices
+    return devices.strategy(asked.strategy, cluster=asked.cluster, tpu=asked.tpu)
 
 
 class _Session:
@@ -124,8 +129,10 @@ class _Session:
             ),
             keep=plan.reports.keep_checkpoints,
         )
-        self._writer = summaries.Summaries(folder.path)
-        self._progress = progress.Progress()
+        self._workers = workers.Workers()
+        is_chief = self._workers.is_chief
+        self._writer = summaries.Summaries(folder.path if is_chief else None)
+        self._progress = progress.Progress(is_silent=not is_chief)
         self._stop = _StopSignal()
         self._loop = loop.Loop(
             model,
@@ -145,6 +152,7 @@ class _Session:
         elif self._plan.start.start_from:
             restore.take_over(self._plan.start, self._model)
         step = 0 if state is None else state["global_step"]
+        self._check_position(step)
         self._writer.rewind(step)
         self._writer.recipe(
             self._plan.recipe, options=self._plan.flags, name=self._folder.path.name
@@ -153,13 +161,26 @@ class _Session:
         try:
             with self._stop:
                 self._loop.run()
-            if self._store.latest() is None:  # no step was asked for
+            is_empty = self._store.latest() is None  # no step was asked for
+            if is_empty and self._workers.is_chief:
                 self._store.save(self._loop.get_state(), step=step)
         except loop.NonFinite as error:
-            raise self._with_evidence(error) from error
+            raise (
+                self._with_evidence(error) if self._workers.is_chief else error
+            ) from error
         finally:
             self._progress.close()
             self._writer.flush()
+
+    def _check_position(self, step: int) -> None:
+        """Checks that all workers go on from one checkpoint."""
+        if self._workers.mean(step) != step:
+            raise errors.InvalidValue(
+                "All workers must see the folder of the run",
+                received=f"step {step} in --workdir={self._folder.path} on this one, "
+                "and another step on others",
+                do="Put it on a file system that they share",
+            )
 
     def _actions(
         self, model: model_lib.GenerativeModel, test: image_set.ImageSet
@@ -300,7 +321,10 @@ def _check_plan(
 ) -> None:
     """Checks what takes model and data to know, before anything is written."""
     reports.check_metric(plan.reports.evaluate_metric)
-    pipeline.steps_per_epoch(len(data), batch_size=plan.training.batch_size)
+    batch_size = plan.training.batch_size
+    pipeline.steps_per_epoch(len(data), batch_size=batch_size)
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    pipeline.share(batch_size, replicas=replicas)
     updating = [stage for stage in model.stages() if stage.updates]
     plan.training.check(stage.name for stage in updating)
     updates = [update for stage in updating for update in stage.updates]

@@ -14,6 +14,7 @@ from glf_tf import errors
 from glf_tf.data import image_set
 from glf_tf.runs import folder as folder_lib
 from glf_tf.runs import plan as plan_lib
+from glf_tf.training import workers
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -34,6 +35,7 @@ def explained(
 
     Raises:
         Exhausted: A disk is full, or memory.
+        Lost: Another worker is gone.
         NotFound: A file that images are read from is gone, or was cut off.
     """
     try:
@@ -45,9 +47,18 @@ def explained(
             raise _disk(folder, error) from error
         if isinstance(error, (MemoryError, tf.errors.ResourceExhaustedError)):
             raise _memory(plan, error) from error
+        if isinstance(error, _LOST) and workers.Workers().count > 1:
+            raise _lost(folder, error) from error
         for one in data:
             one.check()
         raise
+
+
+# What collective operations report when a peer breaks off.
+_LOST = (
+    *(tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError),
+    *(tf.errors.DeadlineExceededError, tf.errors.InternalError),
+)
 
 
 def _is_full_disk(error: Exception) -> bool:
@@ -72,6 +83,16 @@ def _memory(plan: plan_lib.Plan, error: Exception) -> errors.Exhausted:
         received=f"batch_size={plan.training.batch_size}: {_line(error)}",
         do="End what else uses the memory and go on with --resume, or begin anew in "
         "another --workdir with a smaller --batch_size",
+    )
+
+
+def _lost(folder: folder_lib.Folder, error: Exception) -> errors.Lost:
+    said = str(error).split("Collective ops is aborted by: ")[-1].splitlines()
+    return errors.Lost(
+        "All workers must live as long as the run",
+        received=f"one that is gone: {said[0].strip()}",
+        do="Look at what it told; then start all of them again with --resume, which "
+        f"goes on from the newest checkpoint in {folder.checkpoints}",
     )
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """All that decides a run, as plain values; nothing here loads TensorFlow."""
 
-__all__ = ["Plan", "Reports", "Start"]
+__all__ = ["Devices", "Plan", "Reports", "Start"]
 
 import dataclasses
 from collections.abc import Mapping
@@ -80,6 +80,26 @@ class Start:
 
 
 @dataclasses.dataclass(frozen=True)
+class Devices:
+    """What a run is computed on.
+
+    Attributes:
+        strategy: "one_device", "mirrored" (all of this host), "multi_worker" (those of
+            several hosts), "tpu", or "auto"; see `devices.strategy`.
+        cluster: How workers find each other: "tf_config", "slurm", "kubernetes", or ""
+            for the one that the environment speaks of.
+        tpu: Name of the TPU; "local" on its own host.
+        deterministic: Whether operations that run in any order on GPUs must keep one,
+            so that a run repeats bit for bit; slower.
+    """
+
+    strategy: str = "auto"
+    cluster: str = ""
+    tpu: str = "local"
+    deterministic: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
 class Plan:
     """All that decides a run.
 
@@ -90,7 +110,7 @@ class Plan:
         training: How long and with what to train.
         optimizers: The settings of Adam.
         reports: How often to report.
-        strategy: Name of the distribution strategy.
+        devices: What to compute on.
         start: Whose weights to start from.
         recipe: The flags as text, one a line, for the folder and TensorBoard.
         flags: The flags as values, for TensorBoard's HParams page.
@@ -102,7 +122,7 @@ class Plan:
     places: dataset.Places = dataset.Places()
     optimizers: options.Optimizers = options.Optimizers()
     reports: Reports = Reports()
-    strategy: str = "auto"
+    devices: Devices = Devices()
     start: Start = Start()
     recipe: str = ""
     flags: Mapping[str, object] = dataclasses.field(default_factory=dict)

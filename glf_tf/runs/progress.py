@@ -14,14 +14,14 @@ from glf_tf.training import actions
 class Progress(actions.AbstractAction):
     """A progress bar over all stages, and a line of averages an epoch."""
 
-    def __init__(self, *, stream=None):
+    def __init__(self, *, is_silent: bool = False):
         """Initializes the action.
 
         Args:
-            stream: Where to; standard error where it is None.
+            is_silent: Whether it shows nothing: another worker does.
         """
         super().__init__(actions.Every(epochs=1))
-        self._stream = stream or sys.stderr
+        self._is_silent, self._stream = is_silent, sys.stderr
         self._averages = actions.Averages()
         self._bar = None
         self._seconds, self._step = 0.0, 0
@@ -29,7 +29,7 @@ class Progress(actions.AbstractAction):
     def open(self, *, total_steps: int, step: int) -> None:
         """Starts the bar at a step."""
         self._step = step
-        if step:
+        if step and not self._is_silent:
             tqdm.tqdm.write(f"going on from step {step}", file=self._stream)
         self._bar = tqdm.tqdm(
             total=total_steps,
@@ -37,7 +37,7 @@ class Progress(actions.AbstractAction):
             unit="step",
             dynamic_ncols=True,
             file=self._stream,
-            disable=not self._stream.isatty(),
+            disable=self._is_silent or not self._stream.isatty(),
         )
 
     def observe(self, result, moment):
@@ -58,8 +58,9 @@ class Progress(actions.AbstractAction):
             f"{moment.stage} {done}  {values}  "
             f"{seconds:.1f} s  {images / max(seconds, 1e-9):,.0f} images/s"
         )
-        tqdm.tqdm.write(line, file=self._stream)
-        self._stream.flush()
+        if not self._is_silent:
+            tqdm.tqdm.write(line, file=self._stream)
+            self._stream.flush()
 
     def close(self) -> None:
         """Ends the bar."""

@@ -15,7 +15,7 @@ from glf_tf.data import image_set, pipeline
 from glf_tf.metrics import images, reference, suite, vectors
 from glf_tf.models import model as model_lib
 from glf_tf.tasks import sample
-from glf_tf.training import actions, optimizers, summaries
+from glf_tf.training import actions, optimizers, summaries, workers
 
 EVALUATION_BATCH = 500
 """Images at once where nothing is learned."""
@@ -119,22 +119,18 @@ class Validation(actions.AbstractAction):
         self.latest = {}
         if stage.updates and stage.is_validated:
             sums, batches = self._of_stage(moment.stage)
-            totals = {}
-            for index, batch in enumerate(batches):
-                for name, value in sums(batch, tf.constant(index)).items():
-                    totals[name] = totals.get(name, 0.0) + float(value)
+            totals = sums(batches)
             size = len(self._data)
             self.latest = {f"test/{k}": v / size for k, v in totals.items()}
             self._writer.scalars(self.latest, step=moment.global_step)
 
-    def _make(self, name: str) -> tuple[Callable, tf.data.Dataset]:
+    def _make(self, name: str) -> tuple[workers.SharedSums, tf.data.Dataset]:
         """Returns the function that sums a batch's terms, and the batches."""
         stage = self._stages[name]
         cached = self._model.cache(stage, self._data)
         source = self._data if cached is None else cached
         batches = pipeline.evaluation_batches(source, batch_size=EVALUATION_BATCH)
 
-        @tf.function(reduce_retracing=True)
         def sums(batch, number):
             # The same numbers at each pass, other ones in each batch.
             seed = seeds.fold(0, number)
@@ -150,7 +146,7 @@ class Validation(actions.AbstractAction):
             count = tf.cast(tf.shape(batch["index"])[0], tf.float32)
             return {k: tf.reduce_mean(v) * count for k, v in values.items()}
 
-        return sums, batches
+        return workers.SharedSums(sums), batches
 
     def get_state(self):
         """Returns the averages of the last time."""
@@ -167,6 +163,8 @@ class SampleQuality(actions.AbstractAction):
     Attributes:
         latest: The numbers of the last time, by name.
     """
+
+    by_chief = True
 
     def __init__(
         self,

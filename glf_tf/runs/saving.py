@@ -14,6 +14,7 @@ class Saving(actions.AbstractAction):
     """Saves checkpoints, and the best one by a scalar of the validation."""
 
     runs_on_stop = True
+    by_chief = True
 
     def __init__(
         self,

@@ -64,9 +64,12 @@ class AbstractAction(abc.ABC):
     Attributes:
         every: The interval.
         runs_on_stop: Whether it also runs when the run is asked to stop.
+        by_chief: Whether one worker alone runs it: it writes files, and computes
+            nothing with the others.
     """
 
     runs_on_stop = False
+    by_chief = False
 
     def __init__(self, every: Every):
         self.every = every

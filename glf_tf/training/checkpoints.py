@@ -45,9 +45,6 @@ class Checkpoints:
     ):
         """Initializes the store.
 
-        What an interrupted save left behind is removed, except where `partly` says that
-        the run may belong to another process.
-
         Args:
             folder: Where they are kept.
             variables: Everything that is saved, by name; see `variables_of`.
@@ -67,8 +64,6 @@ class Checkpoints:
         self._folder, self._keep, self._partly = folder, keep, partly
         self._variables = dict(variables)
         self._checkpoint = tf.train.Checkpoint(variables=self._variables)
-        if not partly:
-            self._sweep()
 
     def save(self, state: Mapping, *, step: int) -> pathlib.Path:
         """Saves variables and state, and removes the oldest beyond `keep`.
@@ -130,14 +125,13 @@ class Checkpoints:
 
     def _sweep(self) -> None:
         """Removes what an interrupted save left."""
-        for folder in self._folder.iterdir() if self._folder.exists() else ():
-            if folder.suffix:
-                shutil.rmtree(folder)
+        for folder in self._folder.glob("*.*"):
+            shutil.rmtree(folder)
 
     def _write(self, target: pathlib.Path, state: Mapping) -> None:
         partial = target.with_name(target.name + _PARTIAL)
         try:
-            shutil.rmtree(partial, ignore_errors=True)
+            self._sweep()
             partial.mkdir(parents=True)
             self._checkpoint.write(str(partial / _PREFIX))
             (partial / "state.json").write_text(json.dumps(state))

@@ -17,6 +17,7 @@ from glf_tf.training import actions as actions_lib
 from glf_tf.training import optimizers as optimizers_lib
 from glf_tf.training import options as options_lib
 from glf_tf.training import step as step_lib
+from glf_tf.training import workers as workers_lib
 
 SECONDS_PER_CALL = 0.5
 """How long a call of the training function aims to take: long enough that Python costs
@@ -89,6 +90,7 @@ class Loop:
         self._optimizers, self._actions = optimizers, tuple(actions)
         self._should_stop = should_stop
         self._strategy = tf.distribute.get_strategy()
+        self._workers = workers_lib.Workers()
         self._stages = model.stages()
         options.check(stage.name for stage in self._stages if stage.updates)
         self._batches_per_epoch = pipeline.steps_per_epoch(
@@ -162,7 +164,8 @@ class Loop:
             self._begin_epoch(stage)
             steps = min(pace.steps, self._steps_to_boundary(stage))
             result = trainer.run(iterator, first_step=self._step, steps=steps)
-            seconds = time.perf_counter() - started
+            # All workers must take as many steps the next time.
+            seconds = self._workers.mean(time.perf_counter() - started)
             pace.observe(result.steps, seconds=seconds)
             self._advance(stage, result, seconds=seconds)
 
@@ -178,14 +181,23 @@ class Loop:
         moment = self._moment(stage)
         for action in self._actions:
             action.observe(result, moment)
-        for action in self._actions:
-            if self._is_due(action, moment):
-                action.run(moment)
-        if self._should_stop() and not moment.is_stage_end:
-            for action in self._actions:
-                if action.runs_on_stop and not self._is_due(action, moment):
-                    action.run(moment)
+        self._run_actions(moment, lambda one: self._is_due(one, moment))
+        is_asked = self._workers.any(self._should_stop())
+        if is_asked and not moment.is_stage_end:
+            self._run_actions(
+                moment, lambda one: one.runs_on_stop and not self._is_due(one, moment)
+            )
+            self._workers.wait()
             raise Stopped(f"Stopped at step {self._global_step}; the state is saved")
+
+    def _run_actions(
+        self,
+        moment: actions_lib.Moment,
+        wanted: Callable[[actions_lib.AbstractAction], bool],
+    ) -> None:
+        for action in self._actions:
+            if wanted(action) and (self._workers.is_chief or not action.by_chief):
+                action.run(moment)
 
     def _is_due(
         self, action: actions_lib.AbstractAction, moment: actions_lib.Moment
@@ -225,18 +237,23 @@ class Loop:
             self._model.begin_epoch(stage, self._data, seed=seed)
 
     def _batches(
-        self, stage: stages_lib.Stage, source: pipeline.Source, *, step: int
+        self, stage: stages_lib.Stage, source: pipeline.Source, *, step: int, **share
     ) -> tf.data.Dataset:
         return pipeline.batches(
             source,
             batch_size=self._options.batch_size,
             seed=self._options.seed,
             start_step=step * stage.batches_per_step,
+            **share,
         )
 
     def _iterator(self, stage: stages_lib.Stage, source: pipeline.Source):
-        batches = self._batches(stage, source, step=self._step)
-        return iter(self._strategy.experimental_distribute_dataset(batches))
+        step = self._step  # that of now, whenever the function is called
+        return iter(
+            self._strategy.distribute_datasets_from_function(
+                lambda context: self._batches(stage, source, step=step, context=context)
+            )
+        )
 
     def _nonfinite(self, stage: stages_lib.Stage, result: step_lib.Result) -> NonFinite:
         # The images, also where codes stand for them: the index tells which.

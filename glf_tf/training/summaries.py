@@ -20,12 +20,16 @@ class Summaries:
     ...}`.
     """
 
-    def __init__(self, folder: pathlib.Path):
+    def __init__(self, folder: pathlib.Path | None):
         """Opens the writer.
 
         Args:
-            folder: The run's folder; events go to `tensorboard/` in it.
+            folder: The run's folder; events go to `tensorboard/` in it. None for a
+                worker that leaves writing to another one.
         """
+        if folder is None:
+            self._jsonl, self._writer = None, tf.summary.create_noop_writer()
+            return
         folder.mkdir(parents=True, exist_ok=True)
         self._jsonl = folder / "metrics.jsonl"
         self._writer = tf.summary.create_file_writer(str(folder / "tensorboard"))
@@ -35,6 +39,8 @@ class Summaries:
         with self._writer.as_default(step=step):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
+        if self._jsonl is None:
+            return
         # JSON has no infinity and no NaN.
         line = {k: v if np.isfinite(v) else str(v) for k, v in values.items()}
         with self._jsonl.open("a") as stream:
@@ -71,7 +77,7 @@ class Summaries:
 
     def rewind(self, step: int) -> None:
         """Drops the JSON lines after `step`: a resumed run writes them again."""
-        if not self._jsonl.exists():
+        if self._jsonl is None or not self._jsonl.exists():
             return
         lines = self._jsonl.read_text().splitlines(keepends=True)
         kept = [line for line in lines if _step_of(line) <= step]

@@ -14,7 +14,7 @@ from glf_tf import errors, export, seeds
 from glf_tf.data import pipeline
 from glf_tf.models import autoencoder
 from glf_tf.priors import prior as prior_lib
-from glf_tf.runs import experiment
+from glf_tf.runs import devices
 from glf_tf.training import checkpoints, loop, optimizers, options, step
 from tests import descriptors
 
@@ -212,30 +212,32 @@ def test_loss_falls(model):
         assert total[1] < total[0]
 
 
-def test_two_replicas_equal_one_device(name):
-    def losses(strategy):
-        keras.utils.set_random_seed(0)
-        with strategy.scope():
-            model = descriptors.model(name)
-            trainer = loop.Loop(
-                model,
-                descriptors.images(),
-                options=options.Training(epochs={"": 2}, batch_size=8),
-                # So large an epsilon makes Adam feel the gradient's scale, and keeps it
-                # from turning rounding into whole steps where gradients are near zero.
-                optimizers=make_optimizers(
-                    model, epsilon={"": 1.0}, learning_rate={"": 0.1}
-                ),
-                actions=[recorder := Recorder()],
-            )
-            trainer.run()
-        return recorder.sums
+def train_losses(strategy, name):
+    """The terms of each epoch of a small training."""
+    keras.utils.set_random_seed(0)
+    with strategy.scope():
+        model = descriptors.model(name)
+        trainer = loop.Loop(
+            model,
+            descriptors.images(),
+            options=options.Training(epochs={"": 2}, batch_size=8),
+            # So large an epsilon makes Adam feel the gradient's scale, and keeps it
+            # from turning rounding into whole steps where gradients are near zero.
+            optimizers=make_optimizers(
+                model, epsilon={"": 1.0}, learning_rate={"": 0.1}
+            ),
+            actions=[recorder := Recorder()],
+        )
+        trainer.run()
+    return recorder.sums
 
-    two = losses(experiment.strategy("mirrored"))
+
+def test_two_replicas_equal_one_device(name):
+    two = train_losses(devices.strategy("mirrored"), name)
     assert all(np.isfinite(np.concatenate(two)))
     if name in descriptors.WITH_NOISE:
         pytest.skip("each replica draws numbers of its own")
-    one = losses(experiment.strategy("one_device"))
+    one = train_losses(devices.strategy("one_device"), name)
     for left, right in zip(one, two, strict=True):
         np.testing.assert_allclose(left, right, rtol=1e-4)
 

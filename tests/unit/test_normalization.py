@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from glf_tf import errors, normalization
-from glf_tf.runs import experiment
+from glf_tf.runs import devices
 from glf_tf.training import step
 from tests import descriptors
 from tests.conformance import test_models
@@ -46,8 +46,8 @@ def normalized(strategy, images):
 def test_two_replicas_normalise_as_one_device(shape):
     images = np.random.default_rng(0).normal(1.0, 2.0, shape).astype(np.float32)
     images[4:] += 3.0  # so that the halves differ
-    one = normalized(experiment.strategy("one_device"), images)
-    two = normalized(experiment.strategy("mirrored"), images)
+    one = normalized(devices.strategy("one_device"), images)
+    two = normalized(devices.strategy("mirrored"), images)
     np.testing.assert_allclose(two[0], one[0], atol=1e-5)
     np.testing.assert_allclose(two[1], one[1], atol=1e-4)
     for both, alone in zip(two[2], one[2], strict=True):
@@ -58,7 +58,7 @@ def test_two_replicas_normalise_as_one_device(shape):
 def test_variance_beside_a_large_mean_is_kept():
     """`mean(x^2) - mean(x)^2` would round it to nothing, or worse."""
     x = np.float32([[1000.0], [1000.1], [1000.2], [1000.3]])
-    y, _, _ = normalized(experiment.strategy("mirrored"), x)
+    y, _, _ = normalized(devices.strategy("mirrored"), x)
     expected = (x - x.mean()) / np.sqrt(x.var() + 1e-5)
     np.testing.assert_allclose(y, expected, rtol=1e-2)
 
@@ -72,7 +72,7 @@ def test_on_one_device_it_is_keras_own():
 
 
 def test_compiled_replicas_with_statistics_are_refused():
-    with experiment.strategy("mirrored").scope():
+    with devices.strategy("mirrored").scope():
         model = descriptors.model("glf_convolutional")
         made = test_models.make_optimizers(model)
         with pytest.raises(errors.Unsupported, match="jit_compile, 2 replicas"):

@@ -10,7 +10,7 @@ from tensorboard.backend.event_processing import event_accumulator
 
 from glf_tf import catalogue, errors
 from glf_tf.models import glf
-from glf_tf.runs import experiment, folder, plan, restore
+from glf_tf.runs import devices, experiment, folder, plan, restore
 from glf_tf.training import loop, options
 from tests import descriptors
 
@@ -263,7 +263,7 @@ def test_data_of_a_run_are_found_again(tmp_path):
 
 def test_unknown_strategy_is_refused():
     with pytest.raises(errors.InvalidValue, match="mirrored"):
-        experiment.strategy("mirored")
+        devices.strategy("mirored")
 
 
 def test_negative_intervals_are_refused():

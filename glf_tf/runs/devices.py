@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Chooses the devices that a run uses: one, all of a host, several hosts, or a TPU."""
+
+__all__ = ["STRATEGIES", "strategy"]
+
+import functools
+from collections.abc import Callable, Mapping
+
+import tensorflow as tf
+
+from glf_tf import errors
+from glf_tf.runs import clusters
+
+
+# One of each a process: a second mirrored strategy would reuse the first one's keys of
+# collective operations, for tensors of other shapes.
+@functools.cache
+def strategy(
+    name: str, *, cluster: str = "", tpu: str = "local"
+) -> tf.distribute.Strategy:
+    """Returns a distribution strategy.
+
+    Several workers must ask for theirs before TensorFlow does anything else.
+
+    Args:
+        name: "one_device": the first GPU, or the CPU; "mirrored": all GPUs, or all
+            logical CPUs; "multi_worker": those of all hosts; "tpu"; "auto":
+            "multi_worker" where TF_CONFIG speaks of several workers, or "mirrored"
+            where there are several GPUs.
+        cluster: How the workers find each other; see `clusters.resolver`.
+        tpu: Name of the TPU; "local" on a TPU's own host.
+
+    Raises:
+        InvalidValue: There is no such strategy, or no cluster.
+        Unsupported: There is no such TPU.
+        Lost: The other workers were not found.
+    """
+    if name not in STRATEGIES:
+        raise errors.InvalidValue(
+            "The strategy must be one that the library has",
+            received=f"strategy={name!r}",
+            do=errors.suggestion(name, STRATEGIES),
+        )
+    if name == "multi_worker":
+        return _multi_worker(cluster)
+    if name == "tpu":
+        return _tpu(tpu)
+    return _LOCAL[name]()
+
+
+def _auto() -> tf.distribute.Strategy:
+    if clusters.is_described():
+        return strategy("multi_worker", cluster="tf_config")
+    several = len(tf.config.list_logical_devices("GPU")) > 1
+    return strategy("mirrored" if several else "one_device")
+
+
+def _mirrored() -> tf.distribute.Strategy:
+    gpus = tf.config.list_logical_devices("GPU")
+    devices = gpus or tf.config.list_logical_devices("CPU")
+    return tf.distribute.MirroredStrategy([device.name for device in devices])
+
+
+def _multi_worker(cluster: str) -> tf.distribute.Strategy:
+    found = clusters.resolver(cluster)
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy(found)
+    except tf.errors.OpError as error:
+        raise errors.Lost(
+            "All workers must start and reach each other",
+            received=f"{found.cluster_spec().as_dict()}: {error.message}",
+            do="Look at what the others tell; then start all of them again",
+        ) from error
+
+
+def _tpu(name: str) -> tf.distribute.Strategy:
+    try:
+        found = tf.distribute.cluster_resolver.TPUClusterResolver(name)
+        tf.config.experimental_connect_to_cluster(found)
+        tf.tpu.experimental.initialize_tpu_system(found)
+        return tf.distribute.TPUStrategy(found)
+    except (tf.errors.OpError, OSError, ValueError, RuntimeError) as error:
+        raise errors.Unsupported(
+            "The strategy needs a TPU",
+            received=f"tpu={name}: {str(error).splitlines()[0]}",
+            do="Run on a TPU's host or name it with --tpu, or use another --strategy",
+        ) from error
+
+
+_LOCAL: Mapping[str, Callable[[], tf.distribute.Strategy]] = {
+    "auto": _auto,
+    "mirrored": _mirrored,
+    "one_device": tf.distribute.get_strategy,
+}
+
+STRATEGIES = (*_LOCAL, "multi_worker", "tpu")
+"""What `strategy` takes."""

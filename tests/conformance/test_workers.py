@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two processes that train one model over 127.0.0.1, as two hosts would."""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from glf_tf.runs import devices
+from tests import descriptors
+from tests.conformance import test_models
+from tests.unit.runs import test_experiment
+
+ROOT = pathlib.Path(__file__).parents[2]
+EQUAL = sorted(set(descriptors.MODELS) - descriptors.WITH_NOISE)
+
+
+def addresses():
+    """Two addresses whose ports are free."""
+    sockets = [socket.socket() for _ in range(2)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    found = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
+    for one in sockets:
+        one.close()
+    return found
+
+
+def start(command, **options):
+    """Starts two workers of a command."""
+    workers = addresses()
+    for index in range(2):
+        task = {"type": "worker", "index": index}
+        config = json.dumps({"cluster": {"worker": workers}, "task": task})
+        yield subprocess.Popen(
+            [sys.executable, *command],
+            env={**os.environ, "TF_CONFIG": config},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            **options,
+        )
+
+
+def ended(processes):
+    """Status, output and errors of each."""
+    told = [one.communicate(timeout=300) for one in processes]
+    return [
+        (one.returncode, *texts) for one, texts in zip(processes, told, strict=True)
+    ]
+
+
+def losses(names):
+    """What each of two workers says of each model."""
+    for status, output, told in ended(list(start(["-m", "tests.worker", *names]))):
+        assert status == 0, told
+        lines = [json.loads(line) for line in output.splitlines()]
+        yield {name: found for line in lines for name, found in line.items()}
+
+
+def assert_equal_to_one_device(names):
+    first, second = losses(names)
+    assert first == second
+    for name in names:
+        expected = test_models.train_losses(devices.strategy("one_device"), name)
+        for left, right in zip(expected, first[name], strict=True):
+            np.testing.assert_allclose(left, right, rtol=1e-4, err_msg=name)
+
+
+def test_two_workers_equal_one_device():
+    """With statistics of the whole batch, in two stages."""
+    assert_equal_to_one_device(["glf_convolutional"])
+
+
+@pytest.mark.slow
+def test_two_workers_equal_one_device_for_every_model():
+    assert_equal_to_one_device(EQUAL)
+
+
+TRAIN = (
+    *("tools/train.py", "--dataset=digits", "--network=mlp", "--network.hidden=16"),
+    *(
+        "--latent_dim=4",
+        "--flow.hidden=8",
+        "--batch_size=200",
+        "--strategy=multi_worker",
+    ),
+)
+
+
+@pytest.mark.slow
+def test_one_worker_writes_and_all_measure(tmp_path):
+    """Files, lines and scalars are those of one device."""
+    both = tmp_path / "both"
+    command = [*TRAIN, f"--workdir={both}", "--epochs=2"]
+    (first, told, _), (second, silent, errors) = ended(list(start(command)))
+    assert (first, second) == (0, 0), errors
+    assert str(both) in told
+    assert silent == ""
+    assert "epoch" not in errors
+    command = [*TRAIN, f"--workdir={tmp_path}/one", "--epochs=2"]
+    subprocess.run(
+        [sys.executable, *command, "--strategy=one_device"], cwd=ROOT, check=True
+    )
+    for one, two in zip(
+        test_experiment.lines(tmp_path / "one"),
+        test_experiment.lines(both),
+        strict=True,
+    ):
+        assert one.keys() == two.keys()
+        for name in one:
+            np.testing.assert_allclose(two[name], one[name], rtol=2e-3, err_msg=name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_worker_that_dies_ends_the_other_and_a_restart_goes_on(tmp_path, victim):
+    command = [*TRAIN, f"--workdir={tmp_path}/x", "--draw_every=0", "--resume"]
+    running = list(start([*command, "--epochs=1000000"]))
+    for line in running[0].stderr:
+        if "epoch 3/" in line:
+            running[victim].send_signal(signal.SIGKILL)
+            break
+    status, _, told = ended(running)[1 - victim]
+    assert status == os.EX_TEMPFAIL, told
+    (said,) = [line for line in told.splitlines() if line.startswith("error: ")]
+    assert "All workers must live" in said
+    assert "--resume" in said
+
+    for status, _, told in ended(list(start([*command, "--epochs=1"]))):
+        assert status == 0, told
+
+
+@pytest.mark.slow
+def test_a_signal_to_one_stops_all(tmp_path):
+    command = [*TRAIN, f"--workdir={tmp_path}/x", "--draw_every=0"]
+    running = list(start([*command, "--epochs=1000000"]))
+    for line in running[0].stderr:
+        if "epoch 3/" in line:
+            running[1].send_signal(signal.SIGTERM)
+            break
+    for status, _, told in ended(running):
+        assert status == os.EX_TEMPFAIL, told
+        assert "the state is saved" in told
