@@ -4,16 +4,12 @@
 __all__ = ["train", "is_chief"]
 
 import contextlib
-import os
-import signal
-import threading
-from collections.abc import Mapping
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import catalogue, errors, export, types
+from glf_tf import catalogue, errors, export
 from glf_tf.data import image_set, pipeline
 from glf_tf.metrics import reference
 from glf_tf.models import model as model_lib
@@ -22,10 +18,13 @@ from glf_tf.runs import (
     drawing,
     extractor,
     failures,
+    identity,
+    profiling,
     progress,
     reports,
     restore,
     saving,
+    stopping,
 )
 from glf_tf.runs import folder as folder_lib
 from glf_tf.runs import plan as plan_lib
@@ -66,12 +65,12 @@ def train(
     with _strategy(plan).scope():
         group = workers.Workers()
         if group.is_chief:
-            _check_folder(folder, plan, resume=resume)
+            identity.check(folder, plan, resume=resume)
         dataset = catalogue.build("dataset", plan.dataset, places=plan.places)
         data, test = dataset.load("train"), dataset.load("test")
-        arguments = _arguments(plan.model, data)
+        arguments = identity.arguments_of(plan.model, data)
         if group.is_chief:
-            _check_data(folder, arguments)
+            identity.check_data(folder, arguments)
         # The initial weights, the only random numbers that Keras draws.
         keras.utils.set_random_seed(plan.training.seed)
         model = catalogue.build("model", plan.model, **arguments)
@@ -82,8 +81,8 @@ def train(
         ):
             if group.is_chief:
                 # Again: another process may have left a run here meanwhile.
-                _check_folder(folder, plan, resume=resume)
-                _describe(folder, plan, arguments=arguments, data=data)
+                identity.check(folder, plan, resume=resume)
+                identity.describe(folder, plan, arguments=arguments, data=data)
             session = _Session(plan, folder, model=model, data=data, test=test)
             session.run(resume=resume)
             if group.is_chief:
@@ -133,7 +132,7 @@ class _Session:
         is_chief = self._workers.is_chief
         self._writer = summaries.Summaries(folder.path if is_chief else None)
         self._progress = progress.Progress(is_silent=not is_chief)
-        self._stop = _StopSignal()
+        self._stop = stopping.StopSignal()
         self._loop = loop.Loop(
             model,
             data,
@@ -221,6 +220,7 @@ class _Session:
                 **shown,
             ),
             drawing.Histograms(to_draw, **shown),
+            profiling.Profile(often.profile, folder=self._folder.tensorboard),
             # Last, so that what is saved is the others' state after they ran.
             self._saving,
         ]
@@ -254,68 +254,6 @@ class _Session:
         )
 
 
-class _StopSignal:
-    """Turns SIGTERM and SIGINT into a question that the loop asks between calls."""
-
-    def __init__(self):
-        self._event = threading.Event()
-        self._before = {}
-
-    def is_set(self) -> bool:
-        """Returns whether a signal came."""
-        return self._event.is_set()
-
-    def __enter__(self):
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                self._before[number] = signal.signal(number, self._set)
-
-    def __exit__(self, *_):
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _set(self, number, frame):
-        del frame
-        if self._event.is_set():  # asked twice: do not wait for the step
-            signal.signal(number, self._before[number])
-            signal.raise_signal(number)
-        self._event.set()
-
-
-def _check_folder(
-    folder: folder_lib.Folder, plan: plan_lib.Plan, *, resume: bool
-) -> None:
-    if not folder.description.exists():
-        return
-    if not resume:
-        raise errors.InvalidValue(
-            "A run needs a folder of its own",
-            received=f"--workdir={folder.path}, which holds a run",
-            do="Pass --resume to go on with it, or another --workdir",
-        )
-    before = folder.read()
-    for key, value in _identity(plan).items():
-        if before[key] != value:
-            raise errors.InvalidValue(
-                "A run goes on with the model, data, batch size and seed it began with",
-                received=f"{key}={value} after {before[key]}",
-                do=f"Use the flags in {folder.flags}, or another --workdir",
-            )
-
-
-def _check_data(folder: folder_lib.Folder, arguments: Mapping) -> None:
-    """Checks that a run goes on with data of the size that its model was made for."""
-    if not folder.description.exists():
-        return
-    before = folder.read()["arguments"]
-    if before != _plain(arguments):
-        raise errors.InvalidValue(
-            "A run goes on with data of the size it began with",
-            received=f"{_plain(arguments)} after {before}",
-            do="Restore the data, or use another --workdir",
-        )
-
-
 def _check_plan(
     plan: plan_lib.Plan, *, model: model_lib.GenerativeModel, data: image_set.ImageSet
 ) -> None:
@@ -329,45 +267,3 @@ def _check_plan(
     plan.training.check(stage.name for stage in updating)
     updates = [update for stage in updating for update in stage.updates]
     plan.optimizers.check(group.name for one in updates for group in one.groups)
-
-
-def _describe(
-    folder: folder_lib.Folder,
-    plan: plan_lib.Plan,
-    *,
-    arguments: Mapping,
-    data: image_set.ImageSet,
-) -> None:
-    folder.write("flags.cfg", plan.recipe)
-    folder.describe(
-        {
-            **_identity(plan),
-            "arguments": _plain(arguments),
-            "data_dir": str(plan.places.data_dir or ""),
-            "data_source": data.source,
-        }
-    )
-
-
-def _arguments(spec: types.Spec, data: image_set.ImageSet) -> dict:
-    """Returns the arguments of a model's constructor that the data decide."""
-    return catalogue.load("model", catalogue.name_of(spec)).arguments_of(data)
-
-
-def _identity(plan: plan_lib.Plan) -> dict:
-    """Returns what a resumed run must share with the one it goes on from."""
-    return {
-        "dataset": _plain(plan.dataset),
-        "model": _plain(plan.model),
-        "batch_size": plan.training.batch_size,
-        "seed": plan.training.seed,
-    }
-
-
-def _plain(value: object) -> object:
-    """Returns a specification as JSON gives it back: tuples are lists."""
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value

@@ -28,6 +28,8 @@ class Reports:
         evaluate_samples: How many samples, against as many test images.
         extractor: What makes features: "classifier" or "inception".
         inception_graph: Where the 2015 graph is; "" to look in the cache.
+        profile: How many steps to trace for TensorBoard's profiler, after as many that
+            warm up; 0 for none.
     """
 
     log_every: int = 100
@@ -41,6 +43,7 @@ class Reports:
     evaluate_samples: int = 2000
     extractor: str = "classifier"
     inception_graph: str = ""
+    profile: int = 0
 
     def __post_init__(self):
         """Checks the intervals, and that the best can be told.
@@ -55,7 +58,7 @@ class Reports:
                 do="Set --evaluate_every, or another --best_by",
             )
         for name, value in dataclasses.asdict(self).items():
-            if name.endswith("_every") and value < 0:
+            if (name.endswith("_every") or name == "profile") and value < 0:
                 raise errors.InvalidValue(
                     f"`{name}` is an interval and must not be negative",
                     received=f"{name}={value}",

@@ -9,7 +9,7 @@ from sklearn import neighbors
 
 from glf_tf import errors, seeds
 from glf_tf.models import glann
-from glf_tf.runs import experiment, folder, plan, restore
+from glf_tf.runs import devices, experiment, folder, plan, restore, stopping
 from glf_tf.training import checkpoints, loop, optimizers, options
 from tests import descriptors
 
@@ -202,8 +202,8 @@ def trained(strategy):
 
 
 def test_codes_learn_the_same_on_two_replicas():
-    two = trained(experiment.strategy("mirrored"))
-    one = trained(experiment.strategy("one_device"))
+    two = trained(devices.strategy("mirrored"))
+    one = trained(devices.strategy("one_device"))
     np.testing.assert_allclose(one, two, atol=1e-5)
 
 
@@ -220,9 +220,7 @@ def make_plan(epochs=2):
 
 def stop_at_call(number, monkeypatch):
     calls = iter(range(1, 10**6))
-    monkeypatch.setattr(
-        experiment._StopSignal, "is_set", lambda _: next(calls) >= number
-    )
+    monkeypatch.setattr(stopping.StopSignal, "is_set", lambda _: next(calls) >= number)
 
 
 def test_a_run_cut_in_both_stages_goes_on_exactly(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whole runs in miniature: what they leave, how they go on, what stops them."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -10,7 +11,7 @@ from tensorboard.backend.event_processing import event_accumulator
 
 from glf_tf import catalogue, errors
 from glf_tf.models import glf
-from glf_tf.runs import devices, experiment, folder, plan, restore
+from glf_tf.runs import devices, experiment, folder, plan, restore, stopping
 from glf_tf.training import loop, options
 from tests import descriptors
 
@@ -102,9 +103,7 @@ def test_tensorboard_and_json_lines_tell_the_same(tmp_path):
 def stop_at_call(number, monkeypatch):
     """Lets the run be asked to stop when it asks for the `number`-th time."""
     calls = iter(range(1, 10**6))
-    monkeypatch.setattr(
-        experiment._StopSignal, "is_set", lambda _: next(calls) >= number
-    )
+    monkeypatch.setattr(stopping.StopSignal, "is_set", lambda _: next(calls) >= number)
 
 
 @pytest.mark.parametrize("model", ["glf_convolutional", "glf_two_stage"])
@@ -269,3 +268,12 @@ def test_unknown_strategy_is_refused():
 def test_negative_intervals_are_refused():
     with pytest.raises(errors.InvalidValue, match="save_every"):
         plan.Reports(save_every=-1)
+
+
+def test_a_profile_of_some_steps_is_traced(tmp_path):
+    reports = plan.Reports(draw_every=0, log_every=0, profile=3)
+    asked = dataclasses.replace(make_plan(), reports=reports)
+    experiment.train(asked, folder.Folder(tmp_path))
+    (trace,) = tmp_path.glob("tensorboard/plugins/profile/*/*.xplane.pb")
+    # A kernel of the model, by the name that it was given.
+    assert b"dense_0" in trace.read_bytes()
