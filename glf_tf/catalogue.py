@@ -41,6 +41,7 @@ KINDS = {
     "prior": "priors",
     "inference": "inference",
     "reconstruction": "objectives",
+    "mask": "masks",
 }
 """The folder that holds each kind of part."""
 

@@ -245,6 +245,14 @@ WITH_NOISE = {"lebm", "lfbm", "lfbm_from_prior", "lfbm_vae", "sri"} | {
 }
 """Models whose terms draw numbers, of which each replica has its own."""
 
+MASKS: dict[str, Mapping] = {
+    "square": {"name": "square", "size": 3},
+    "square_random": {"name": "square", "size": 3, "place": "random"},
+    "half": {"name": "half", "side": "top"},
+    "salt_and_pepper": {"name": "salt_and_pepper", "share": 0.3},
+}
+"""Specifications of masks; `picture` takes a file."""
+
 IMAGE_SHAPE = (8, 8, 1)
 
 

@@ -12,6 +12,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 ROWS = (
     {"errors", "types", "quiet", "tensor_float"},
     {"catalogue", "normalization", "recipe", "seeds"},
+    {"masks"},
     {"data"},
     {"bijectors", "networks"},
     {"flows", "inference", "objectives"},
