@@ -45,6 +45,8 @@ class LatentStore(layers.Layer):
         """Keeps the latents of images."""
         context = tf.distribute.get_replica_context()
         if context.num_replicas_in_sync > 1:
+            # What an iterator gives is on no device yet, as gathering needs it.
+            index, z = tf.identity(index), tf.identity(z)
             index, z = context.all_gather(index, axis=0), context.all_gather(z, axis=0)
         rows = tf.convert_to_tensor(self.rows.value)
         self.rows.assign(tf.tensor_scatter_nd_update(rows, index[:, None], z))

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which devices and workers a run uses, as flags and schedulers say."""
 
+import dataclasses
 import json
 
+import numpy as np
 import pytest
+import tensorflow as tf
 from tensorflow.python.distribute.cluster_resolver import slurm_cluster_resolver
 
 from glf_tf import errors
 from glf_tf.data import pipeline
 from glf_tf.runs import clusters, devices, experiment, folder, plan
+from glf_tf.training import workers
 from tests import descriptors
 from tests.unit.runs import test_experiment
 
@@ -103,6 +107,38 @@ def test_a_batch_that_replicas_cannot_share_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_mirrored_run_tells_what_one_device_tells(tmp_path):
+    """Also of the test set, of which one replica has the only batch, the other none."""
+    reports = plan.Reports(draw_every=0, log_every=3)
+    for name in ("one_device", "mirrored"):
+        asked = test_experiment.make_plan(devices=plan.Devices(strategy=name))
+        experiment.train(
+            dataclasses.replace(asked, reports=reports), folder.Folder(tmp_path / name)
+        )
+    one, two = (test_experiment.lines(tmp_path / x) for x in ("one_device", "mirrored"))
+    assert any("test/nll" in line for line in one)
+    for left, right in zip(one, two, strict=True):
+        assert left.keys() == right.keys()
+        for key in left:
+            np.testing.assert_allclose(right[key], left[key], rtol=1e-3, err_msg=key)
+    assert (tmp_path / "mirrored/saved_model/saved_model.pb").exists()
+
+
+@pytest.mark.parametrize("count", [1, 4, 5])
+def test_sums_are_those_of_one_device(count):
+    batches = [{"x": tf.range(10.0 * k, 10.0 * k + 3 + k)} for k in range(count)]
+    with devices.strategy("mirrored").scope():
+        sums = workers.SharedSums(
+            lambda batch, number: {
+                "sum": tf.reduce_sum(batch["x"]),
+                "number": tf.cast(number, tf.float32),
+            }
+        )
+        found = sums(batches)
+    assert found["number"] == sum(range(count))
+    assert found["sum"] == sum(float(tf.reduce_sum(one["x"])) for one in batches)
+
+
 def test_workers_read_the_shares_of_one_batch():
     """Three workers of two replicas each: together, in order, what one device reads."""
     data = descriptors.images()
@@ -113,7 +149,7 @@ def test_workers_read_the_shares_of_one_batch():
             batch_size=12,
             seed=3,
             start_step=2,
-            context=devices.tf.distribute.InputContext(
+            context=tf.distribute.InputContext(
                 num_input_pipelines=3, input_pipeline_id=worker, num_replicas_in_sync=6
             ),
         )
