@@ -6,6 +6,7 @@ __all__ = ["ImageSet"]
 import dataclasses
 import functools
 import hashlib
+from collections.abc import Callable
 
 import numpy as np
 
@@ -23,6 +24,9 @@ class ImageSet:
             `numpy.memmap` where the set is larger than memory should hold.
         labels: int64 `[size]`, or None where the data set has no labels.
         source: Where the images came from, for people: a folder or a package.
+        masks: From indices int64 `[batch]` to masks float32 `[batch, height, width,
+            1]`, 1 for the pixels that may be learned from; None where all are. It runs
+            in the graph. The images themselves are whole: batches hide the others.
     """
 
     name: str
@@ -30,6 +34,7 @@ class ImageSet:
     images: np.ndarray
     labels: np.ndarray | None
     source: str
+    masks: Callable | None = None
 
     def __post_init__(self):
         """Checks what every user of the set relies on.
@@ -94,3 +99,26 @@ class ImageSet:
         """Returns the first `count` images, or all where there are fewer."""
         labels = None if self.labels is None else self.labels[:count]
         return dataclasses.replace(self, images=self.images[:count], labels=labels)
+
+    def select(self, chosen: np.ndarray) -> "ImageSet":
+        """Returns some of the images.
+
+        Args:
+            chosen: Indices, or bool `[size]`.
+
+        Raises:
+            InvalidValue: There would be none.
+        """
+        labels = None if self.labels is None else self.labels[chosen]
+        return dataclasses.replace(self, images=self.images[chosen], labels=labels)
+
+    def joined(self, other: "ImageSet") -> "ImageSet":
+        """Returns these images and then another set's, under this one's name.
+
+        Both have labels, or neither.
+        """
+        labels = None
+        if self.labels is not None:
+            labels = np.concatenate([self.labels, other.labels])
+        images = np.concatenate([self.images, other.images])
+        return dataclasses.replace(self, images=images, labels=labels)

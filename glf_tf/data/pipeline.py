@@ -48,7 +48,8 @@ def batches(
         batches: Of `image` float32 `[share, height, width, channels]` in [0, 1],
             `index` int64 `[share]`, and `label` int64 `[share]` where the set has
             labels; or `index` and the arrays' rows. `share` is `batch_size` over the
-            number of replicas.
+            number of replicas. Where the set has masks, `mask` float32 `[share, height,
+            width, 1]` is 1 for visible pixels, and hidden ones are 0 in `image`.
 
     Raises:
         InvalidValue: `batch_size` is not in [1, size], or not a multiple of the number
@@ -187,11 +188,16 @@ def _with_images(
     # On the CPU even where there is a GPU: tf.data runs there.
     with tf.device("CPU:0"):
         labels = None if image_set.labels is None else tf.constant(image_set.labels)
+    mask_shape = (*image_set.image_shape[:2], 1)
 
     def batch(index: tf.Tensor) -> types.Batch:
         index = tf.ensure_shape(index, [batch_size])
         pixels = tf.ensure_shape(gather(index), [batch_size, *image_set.image_shape])
         result = {"image": tf.cast(pixels, tf.float32) / 255.0, "index": index}
+        if image_set.masks is not None:
+            mask = tf.ensure_shape(image_set.masks(index), [batch_size, *mask_shape])
+            # From here on nobody can see what is hidden.
+            result |= {"image": mask * result["image"], "mask": mask}
         if labels is not None:
             result["label"] = tf.gather(labels, index)
         return result

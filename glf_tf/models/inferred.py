@@ -29,6 +29,8 @@ class AbstractInferred(latent.AbstractLatentModel):
     `prior`.
     """
 
+    uses_masks = True
+
     def __init__(
         self,
         *,

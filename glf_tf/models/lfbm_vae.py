@@ -38,6 +38,8 @@ class LFBMVAE(variational.AbstractVariational):
         reconstruction: The reconstruction term; its sigma is that of pixels in [-1, 1].
     """
 
+    uses_masks = True
+
     def __init__(
         self,
         image_shape: types.ImageShape,

@@ -26,7 +26,12 @@ class GenerativeModel(keras.Model, abc.ABC):
 
     Keras owns the names `losses`, `weights` and `metrics`: what this library minimises
     are *terms*.
+
+    Attributes:
+        uses_masks: Whether its terms leave out the pixels that a batch's `mask` hides.
     """
+
+    uses_masks = False
 
     def __init__(self, *, arguments: Mapping[str, object]):
         """Initializes the model.
@@ -135,7 +140,16 @@ class GenerativeModel(keras.Model, abc.ABC):
         """Returns the arguments of the constructor that the training set decides.
 
         `image_shape`, and `num_images` where each image has parameters of its own.
+
+        Raises:
+            Unsupported: Pixels are hidden, and the model would learn from them.
         """
+        if data.masks is not None and not cls.uses_masks:
+            raise errors.Unsupported(
+                "A model that learns from incomplete images leaves hidden pixels out",
+                received=f"{cls.__name__} for {data.name}",
+                do="Use for instance --model=lfbm, abp, lebm, sri or lfbm_vae",
+            )
         decided = {"image_shape": data.image_shape, "num_images": len(data)}
         wanted = inspect.signature(cls).parameters
         return {name: value for name, value in decided.items() if name in wanted}

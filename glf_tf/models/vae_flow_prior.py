@@ -36,6 +36,8 @@ class VAEFlowPrior(variational.AbstractVariational):
         beta: Weight of the reconstruction term.
     """
 
+    uses_masks = True
+
     def __init__(
         self,
         image_shape: types.ImageShape,

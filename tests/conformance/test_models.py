@@ -113,6 +113,27 @@ def test_terms_have_the_names_of_their_weights(model):
                 assert all(value.shape in ([], [6]) for value in terms.values())
 
 
+def test_hidden_pixels_are_left_out_where_it_is_said(name):
+    if not descriptors.model(name).uses_masks:
+        pytest.skip("it learns from whole images")
+    drawn, found = descriptors.batch(), []
+    mask = tf.cast(drawn["image"] > 0.5, tf.float32)
+    for image in (drawn["image"], mask * drawn["image"]):
+        keras.utils.set_random_seed(0)
+        model = descriptors.model(name)  # anew: chains may be kept from call to call
+        batch = {**drawn, "image": image, "mask": mask}
+        (stage,) = model.stages()
+        batch = model.infer(stage, batch, seed=seeds.make(0))
+        found += [
+            model.terms(update.name, batch, seed=seeds.make(1), training=False)
+            for update in stage.updates
+        ]
+    half = len(found) // 2
+    for one, other in zip(found[:half], found[half:], strict=True):
+        for key in one:
+            np.testing.assert_allclose(one[key], other[key], rtol=1e-4, err_msg=key)
+
+
 def test_same_seed_gives_the_same_samples(model):
     images = model.sample(3, seed=1)
     assert images.shape == (3, *descriptors.IMAGE_SHAPE)
