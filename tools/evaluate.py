@@ -11,7 +11,8 @@ Prints JSON (or writes it to `--out`), with a table on standard error; the means
 to the run's TensorBoard. `--preset` sets counts, trials and references as a paper has
 them. The extractor `classifier` is trained on the data's labels and cached: its
 distances carry its name and compare models on that data set alone. `inception` is the
-2015 graph, whose distance is the FID.
+2015 graph, whose distance is the FID. Reconstructions of a model without an encoder are
+the ends of chains; `--inference` says how those run, if not as in training.
 """
 
 import pathlib
@@ -19,7 +20,7 @@ import sys
 
 from absl import flags
 
-from glf_tf.cli import loading, program, training, values
+from glf_tf.cli import inferring, loading, program, training, values
 
 _SAVED_MODEL = flags.DEFINE_string("saved_model", None, "A SavedModel's folder.")
 _SAMPLES = flags.DEFINE_string("samples", None, "NAME.npy, or a folder of pictures.")
@@ -114,6 +115,8 @@ def _settings():
         "seed": _SEED.value,
         "crop": loading.dataset_options(),
         "bound_samples": _BOUND.value,
+        "chain": inferring.chain(),
+        "start": inferring.start(),
     }
     if _PRESET.value:
         values.refuse_beside("preset", given)
@@ -144,5 +147,10 @@ def _subject(source: str, train):
     return subjects.GivenImages(images), None
 
 
+def _define(arguments) -> None:
+    loading.define_measuring(arguments)
+    inferring.define_inference(arguments)
+
+
 if __name__ == "__main__":
-    program.run(main, define=loading.define_measuring)
+    program.run(main, define=_define)

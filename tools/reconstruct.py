@@ -4,38 +4,57 @@
     python tools/reconstruct.py --workdir=runs/glf/digits --num_images=32 \
         --output=reconstructions.png
 
-Each image is followed by its reconstruction. The error is the squared error summed over
-pixels in [0, 1], averaged over the images shown.
+Each image is followed by its reconstruction: the decoded code of an encoder, or of a
+chain where the model has none, or where one is asked for:
+
+    python tools/reconstruct.py --workdir=runs/glf/digits --inference=langevin \
+        --inference.steps=100 --inference.step_size=0.01 --noinference.noise
+
+The error is the squared error summed over pixels in [0, 1], and its mean over pixels in
+[0, 1] and in [-1, 1], averaged over the images shown.
 """
 
 import pathlib
 
 from absl import flags
 
-from glf_tf.cli import loading, program
+from glf_tf.cli import inferring, loading, program, values
 
 _COUNT = flags.DEFINE_integer("num_images", 32, "How many images.", lower_bound=1)
 _OUTPUT = flags.DEFINE_string(
     "output", "reconstructions.png", "NAME.png, NAME.npy or a folder."
 )
 _COLUMNS = flags.DEFINE_integer("columns", 8, "Images a row of a grid.")
+_SEED = flags.DEFINE_string("seed", "0", "Of chains: a whole number, or two.")
 
 
 def main() -> None:
-    """Reads the flags, encodes and decodes, writes."""
-    path = pathlib.Path(_OUTPUT.value)
+    """Reads the flags, finds latents and decodes them, writes."""
+    path, seed = pathlib.Path(_OUTPUT.value), values.seed(_SEED.value)
 
-    from glf_tf.tasks import output, reconstruct
+    from glf_tf.metrics import reconstruction
+    from glf_tf.tasks import infer, output, reconstruct
 
     output.check(path, count=2 * _COUNT.value)
     model, images = loading.load_model(), loading.load_images(_COUNT.value)
-    decoded = reconstruct.reconstruct(model, images)
+    inference = infer.Inference(model, chain=inferring.chain(), start=inferring.start())
+    decoded = reconstruct.reconstruct(model, images, inference=inference, seed=seed)
     pairs = reconstruct.side_by_side(images, decoded)
     output.write(path, [pairs], columns=_COLUMNS.value)
 
-    error = ((images - decoded) ** 2).sum(axis=(1, 2, 3)).mean()
-    print(f"{path}\nsquared error per image {error:.4f}")
+    error = reconstruction.squared_error(images, reconstructions=decoded)
+    print(
+        f"{path}\nlatents by {inference.description}\n"
+        f"squared error per image {error.per_image_unit:.4f}\n"
+        f"MSE of pixels in [0, 1] {error.per_pixel_unit:.6f}\n"
+        f"MSE of pixels in [-1, 1] {error.per_pixel_symmetric:.6f}"
+    )
+
+
+def _define(arguments) -> None:
+    loading.define_loading(arguments)
+    inferring.define_inference(arguments)
 
 
 if __name__ == "__main__":
-    program.run(main, define=loading.define_loading)
+    program.run(main, define=_define)

@@ -14,6 +14,7 @@ import tqdm
 
 from glf_tf import errors, seeds, types
 from glf_tf.data import image_set, pipeline
+from glf_tf.inference import sampler
 from glf_tf.metrics import (
     features,
     likelihood,
@@ -25,10 +26,11 @@ from glf_tf.metrics import (
     vectors,
 )
 from glf_tf.metrics import images as image_lib
-from glf_tf.models import autoencoder, variational
+from glf_tf.models import autoencoder, latent, variational
 from glf_tf.models import model as model_lib
 from glf_tf.runs import folder as folder_lib
 from glf_tf.runs import subjects
+from glf_tf.tasks import infer, reconstruct
 from glf_tf.training import summaries
 
 METRICS = (
@@ -66,6 +68,8 @@ class Settings:
         crop: How the real images were cropped and resized, for the record.
         preset: Name of the preset that these are, for the record.
         bound_samples: Samples of the posterior an image, for "bound".
+        chain: How latents of reconstructions are found; None for the model's own way.
+        start: Where such chains start; one of `infer.STARTS`.
     """
 
     samples: int = 10_000
@@ -77,6 +81,8 @@ class Settings:
     crop: str = ""
     preset: str = ""
     bound_samples: int = 50
+    chain: sampler.AbstractSampler | None = None
+    start: str = "auto"
 
     @classmethod
     def of_preset(cls, name: str, **others) -> "Settings":
@@ -152,7 +158,7 @@ class Evaluation:
         """Measures reconstructions and likelihood, for those asked for that there are.
 
         Raises:
-            Unsupported: The model has no encoder.
+            Unsupported: The model has no latents, or for "nll" no encoder.
         """
         wanted = {
             "reconstruction_fd": lambda model: self._measure(
@@ -213,17 +219,20 @@ class Evaluation:
         )
 
     def _reconstruction(self, model) -> list[protocol.Measurement]:
-        subject = self._reconstructions(model)
-        drawn = np.concatenate(list(subject.draw(subject.most, seed=0)))
+        subject, seed = self._reconstructions(model), self._settings.seed
+        drawn = np.concatenate(list(subject.draw(subject.most, seed=seed)))
         error = reconstruction.squared_error(self._test.images, reconstructions=drawn)
         numbers = {
             "reconstruction_per_image": error.per_image_unit,
             "reconstruction_per_pixel": error.per_pixel_unit,
             "reconstruction_per_pixel_symmetric": error.per_pixel_symmetric,
         }
-        return self._plain(numbers, subject=subject, space="pixels")
+        return self._plain(
+            numbers, subject=subject, space="pixels", notes=subject.notes
+        )
 
     def _nll(self, model) -> list[protocol.Measurement]:
+        model = reconstruct.as_autoencoder(model)
         subject = self._reconstructions(model)
         log_prob = self._of_test_images(
             lambda image, index: model.log_prob(model.encode(image))
@@ -259,13 +268,10 @@ class Evaluation:
         )
 
     def _reconstructions(self, model) -> subjects.Reconstructions:
-        if not isinstance(model, autoencoder.AbstractAutoencoder):
-            raise errors.Unsupported(
-                "Reconstructions are those of a model with an encoder",
-                received=type(model).__name__,
-                do="Leave reconstruction, reconstruction_fd and nll out of --metrics",
-            )
-        return subjects.Reconstructions(model, self._test.images)
+        inference = infer.Inference(
+            model, chain=self._settings.chain, start=self._settings.start
+        )
+        return subjects.Reconstructions(inference, self._test.images)
 
     def _plain(
         self,
@@ -275,6 +281,7 @@ class Evaluation:
         space: str,
         count: int | None = None,
         rounded: bool = False,
+        notes: tuple[str, ...] = (),
     ) -> list[protocol.Measurement]:
         """Returns measurements of one trial that no extractor took part in.
 
@@ -293,6 +300,7 @@ class Evaluation:
                 title=key.replace("_", " "),
                 values=(float(value),),
                 protocol=settings,
+                notes=notes,
             )
             for key, value in numbers.items()
         ]
@@ -340,8 +348,10 @@ class Evaluation:
 def supported(model: model_lib.GenerativeModel | None) -> tuple[str, ...]:
     """Returns the metrics that a model has; those of samples alone where it is None."""
     missing = set()
+    if not isinstance(model, latent.AbstractLatentModel):
+        missing |= {"reconstruction_fd", "reconstruction"}
     if not isinstance(model, autoencoder.AbstractAutoencoder):
-        missing |= {"reconstruction_fd", "reconstruction", "nll"}
+        missing.add("nll")
     is_variational = isinstance(model, variational.AbstractVariational)
     if not is_variational or not model.reconstruction.is_likelihood:
         missing.add("bound")

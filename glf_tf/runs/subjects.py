@@ -22,7 +22,7 @@ from PIL import Image, UnidentifiedImageError
 
 from glf_tf import errors, seeds, types
 from glf_tf.models import model as model_lib
-from glf_tf.tasks import authors, reconstruct, sample
+from glf_tf.tasks import authors, infer, reconstruct, sample
 
 CHUNK = 500
 """Images at a time."""
@@ -185,24 +185,27 @@ class Reconstructions(AbstractSubject):
 
     name = "reconstructions"
 
-    def __init__(self, model: model_lib.GenerativeModel, images: np.ndarray):
+    def __init__(self, inference: infer.Inference, images: np.ndarray):
         """Initializes the subject.
 
         Args:
-            model: A model with an encoder.
+            inference: The model's way to find latents.
             images: uint8 `[size, height, width, channels]`.
         """
         self._images, self.most = images, len(images)
-        self._run = tf.function(
-            reconstruct.as_autoencoder(model).reconstruct, reduce_retracing=True
-        )
+        self._inference = inference
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of an error of them must know."""
+        found = self._inference.description
+        return () if found == "encoder" else (f"reconstructions by {found}",)
 
     def draw(self, count, *, seed):
-        """Yields the reconstructions of the first images."""
-        del seed  # nothing is drawn
-        for start in range(0, count, CHUNK):
+        """Yields the reconstructions of the first images; the seed is of chains."""
+        for number, start in enumerate(range(0, count, CHUNK)):
             images = self._images[start : min(start + CHUNK, count)]
-            yield self._run(np.float32(images) / 255.0).numpy()
+            yield self._inference.reconstruct(images, seed=seeds.fold(seed, number))
 
 
 def read_images(path: pathlib.Path) -> np.ndarray:

@@ -1,27 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Encodes and decodes images, and sets each beside its reconstruction."""
+"""Finds and decodes latents of images, and sets each beside its reconstruction."""
 
-__all__ = ["reconstruct", "side_by_side"]
+__all__ = ["reconstruct", "side_by_side", "as_autoencoder"]
 
 import numpy as np
-import tensorflow as tf
 
-from glf_tf import errors
+from glf_tf import errors, types
 from glf_tf.models import autoencoder, model
-
-CHUNK = 500
-"""Images decoded at once."""
+from glf_tf.tasks import infer
 
 
-def reconstruct(model: model.GenerativeModel, images: np.ndarray) -> np.ndarray:
+def reconstruct(
+    model: model.GenerativeModel,
+    images: np.ndarray,
+    *,
+    inference: infer.Inference | None = None,
+    seed: types.Seed = 0,
+) -> np.ndarray:
     """Returns the reconstructions of images, both `[n, h, w, c]` in [0, 1].
 
+    Args:
+        model: The model.
+        images: The images.
+        inference: How latents are found; None for the model's own way.
+        seed: A stateless seed of the chains, where there are any.
+
     Raises:
-        Unsupported: The model has no encoder.
+        Unsupported: The model does not decode latents of a known density.
+        Diverged: A chain did.
     """
-    run = tf.function(as_autoencoder(model).reconstruct, reduce_retracing=True)
-    chunks = range(0, len(images), CHUNK)
-    return np.concatenate([run(images[start : start + CHUNK]) for start in chunks])
+    inference = inference or infer.Inference(model)
+    return inference.reconstruct(images, seed=seed)
 
 
 def side_by_side(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:

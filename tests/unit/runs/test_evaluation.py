@@ -10,6 +10,7 @@ from PIL import Image
 
 from glf_tf import errors, export
 from glf_tf.data import dataset, digits
+from glf_tf.inference import langevin
 from glf_tf.metrics import features, protocol
 from glf_tf.runs import evaluation, experiment, extractor, folder, plan, subjects
 from glf_tf.tasks import authors
@@ -102,6 +103,26 @@ def test_metrics_are_those_that_the_model_has(data):
     assert "nll" not in evaluation.supported(None)
     with pytest.raises(errors.Unsupported, match="variational"):
         make(data).model(descriptors.model("glf"), metrics=["bound"])
+
+
+def test_models_without_an_encoder_reconstruct_through_chains(data):
+    model = descriptors.model("sri")
+    few = [part.take(20) for part in data]
+    known = evaluation.supported(model)
+    assert "reconstruction" in known
+    assert "nll" not in known
+    with pytest.raises(errors.Unsupported, match="encodes"):
+        make(few).model(model, metrics=["nll"])
+    errors_of = {}
+    for steps in (1, 60):
+        chain = langevin.Langevin(steps=steps, step_size=0.05, noise=False)
+        found = make(few, chain=chain).model(model, metrics=["reconstruction"])
+        by_key = {one.metric: one.mean for one in found}
+        errors_of[steps] = by_key["reconstruction_per_pixel"]
+        symmetric = by_key["reconstruction_per_pixel_symmetric"]
+        np.testing.assert_allclose(symmetric, 4 * errors_of[steps], rtol=1e-6)
+        assert f"steps={steps}," in evaluation.table(found)
+    assert errors_of[60] < errors_of[1]
 
 
 def test_saved_model_gives_the_numbers_of_the_model(data, tmp_path):

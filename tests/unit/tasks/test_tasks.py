@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from glf_tf import errors, seeds
-from glf_tf.tasks import interpolate, output, pictures, reconstruct, sample
+from glf_tf.tasks import infer, interpolate, output, pictures, reconstruct, sample
 from tests import descriptors
 
 
@@ -59,7 +59,7 @@ def test_pairs_stand_side_by_side():
 
 
 def test_reconstruction_in_chunks_equals_all_at_once(monkeypatch):
-    monkeypatch.setattr(reconstruct, "CHUNK", 4)
+    monkeypatch.setattr(infer, "CHUNK", 4)
     model, image = descriptors.model("glf"), descriptors.batch(6)["image"].numpy()
     np.testing.assert_allclose(
         reconstruct.reconstruct(model, image), model.reconstruct(image), atol=1e-6

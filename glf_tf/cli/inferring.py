@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Flags of tools that infer latents, and of those that hide pixels."""
+
+__all__ = ["define_inference", "define_mask", "chain", "start", "mask"]
+
+from absl import flags
+
+from glf_tf import catalogue, recipe
+from glf_tf.cli import definitions
+
+FLAGS = flags.FLAGS
+
+_STARTS = ("auto", "encoder", "normal", "prior")
+
+
+def define_inference(arguments: list[recipe.Argument]) -> None:
+    """Defines the flags that say how latents are inferred."""
+    flags.DEFINE_enum(
+        "inference",
+        None,
+        catalogue.names("inference"),
+        "What runs chains; the model's own way to find latents without it.",
+    )
+    flags.DEFINE_enum(
+        "start",
+        "auto",
+        _STARTS,
+        "Where chains start; auto: from the encoder, or as in training.",
+    )
+    if name := definitions.chosen(arguments, "inference", default=""):
+        definitions.define_options(
+            arguments, kind="inference", name=name, prefix="inference."
+        )
+
+
+def define_mask(arguments: list[recipe.Argument]) -> None:
+    """Defines the flags that say what is hidden."""
+    names = catalogue.names("mask")
+    flags.DEFINE_enum("mask", "square", names, "What is hidden.")
+    name = definitions.chosen(arguments, "mask", default="square")
+    definitions.define_options(arguments, kind="mask", name=name, prefix="mask.")
+
+
+def chain():
+    """Returns the sampler that the flags name; None where they name none."""
+    if not FLAGS.inference:
+        return None
+    spec = definitions.spec_of("inference", FLAGS.inference, prefix="inference.")
+    return catalogue.build("inference", spec)
+
+
+def start() -> str:
+    """Returns where chains start."""
+    return FLAGS.start
+
+
+def mask(image_shape):
+    """Returns the mask that the flags name.
+
+    Args:
+        image_shape: (height, width, channels).
+
+    Raises:
+        InvalidValue: It does not fit the images.
+    """
+    spec = definitions.spec_of("mask", FLAGS.mask, prefix="mask.")
+    return catalogue.build("mask", spec, image_shape=image_shape)

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds latents of images: by an encoder, or by Markov chains where pixels are hidden.
+
+Xie, Zhu, Xu, Li, Li: A Tale of Two Latent Flows: Learning Latent Space Normalizing Flow
+with Short-run Langevin Flow for Approximate Inference, 2023, section 4 (what inferred
+latents are good for). https://arxiv.org/abs/2301.09300
+"""
+
+__all__ = ["Inference", "STARTS", "as_latent_model", "to_unit"]
+
+from typing import Literal
+
+import numpy as np
+import tensorflow as tf
+
+from glf_tf import errors, seeds, types
+from glf_tf.inference import sampler
+from glf_tf.models import autoencoder, latent
+from glf_tf.models import model as model_lib
+
+CHUNK = 500
+"""Images at once."""
+
+STARTS = ("auto", "encoder", "normal", "prior")
+"""Where chains start: from the encoder's latents, N(0, I), or draws of the prior;
+"auto" is the encoder where there is one, and otherwise where training starts them."""
+
+
+class Inference:
+    """A model's way to find the latents of images.
+
+    A model with an encoder uses it alone, unless pixels are hidden or chains are asked
+    for; all other latents are ends of chains towards p(z | x).
+    """
+
+    def __init__(
+        self,
+        model: model_lib.GenerativeModel,
+        *,
+        chain: sampler.AbstractSampler | None = None,
+        start: Literal["auto", "encoder", "normal", "prior"] = "auto",
+    ):
+        """Initializes the inference.
+
+        Args:
+            model: The model.
+            chain: How chains run; None for the model's own way.
+            start: Where they start; one of `STARTS`.
+
+        Raises:
+            Unsupported: The model has no density of images and latents, or no encoder
+                to start from.
+        """
+        self.model = as_latent_model(model)
+        self._encoder = (
+            model if isinstance(model, autoencoder.AbstractAutoencoder) else None
+        )
+        if start == "encoder" and self._encoder is None:
+            raise errors.Unsupported(
+                "Chains start from an encoder's latents where there is one",
+                received=f"start=encoder for {type(model).__name__}",
+                do="Use --start=normal or --start=prior",
+            )
+        self._chain = chain or self.model.sampler
+        self._start = start
+        self._is_told = chain is not None or start != "auto"
+        # AutoGraph would hide errors that tell the user what to do.
+        how = {"reduce_retracing": True, "autograph": False}
+        self._encode = tf.function(self._encoded, **how)
+        self._decode = tf.function(self.model.decode, **how)
+        self._run = tf.function(self._chains, **how)
+
+    @property
+    def description(self) -> str:
+        """How latents of whole images are found, for people."""
+        if self._uses_encoder(masks=None, start=None):
+            return "encoder"
+        options = ", ".join(f"{key}={one}" for key, one in vars(self._chain).items())
+        return f"{type(self._chain).__name__}({options}), start={self._start}"
+
+    def latents(
+        self,
+        images: np.ndarray,
+        masks: np.ndarray | None = None,
+        *,
+        seed: types.Seed = 0,
+        start: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Returns the latents of images, `[size, latent_dim]`.
+
+        Args:
+            images: `[size, height, width, channels]`, uint8 or floats in [0, 1].
+            masks: `[size, height, width, 1]`, 1 for visible pixels; None for all.
+            seed: A stateless seed of the chains; each 500 images have one of their own.
+            start: Latents `[size, latent_dim]` where chains start, instead.
+
+        Raises:
+            InvalidValue: Images or masks have another shape than the model's.
+            Unsupported: There are masks, and the model's reconstruction term is no sum
+                over pixels.
+            Diverged: A chain did.
+        """
+        self._check(images)
+        find = self._encode if self._uses_encoder(masks, start) else self._checked
+        found = []
+        for number, first in enumerate(range(0, len(images), CHUNK)):
+            part = slice(first, first + CHUNK)
+            image = tf.constant(to_unit(images[part]))
+            if find is self._encode:
+                found.append(find(image))
+                continue
+            mask, begin = (
+                None if one is None else tf.constant(one[part], tf.float32)
+                for one in (masks, start)
+            )
+            found.append(find(image, mask, begin, seed=seeds.fold(seed, number)))
+        return np.concatenate(found)
+
+    def decode(self, z: np.ndarray) -> np.ndarray:
+        """Returns the images of latents, float32 `[size, height, width, channels]`."""
+        starts = range(0, len(z), CHUNK)
+        return np.concatenate([self._decode(z[one : one + CHUNK]) for one in starts])
+
+    def reconstruct(
+        self,
+        images: np.ndarray,
+        masks: np.ndarray | None = None,
+        *,
+        seed: types.Seed = 0,
+        start: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Returns the decoded latents of images; see `latents`."""
+        return self.decode(self.latents(images, masks, seed=seed, start=start))
+
+    def _uses_encoder(self, masks: np.ndarray | None, start: np.ndarray | None) -> bool:
+        is_plain = masks is None and start is None and not self._is_told
+        return is_plain and self._encoder is not None
+
+    def _encoded(self, image: tf.Tensor) -> tf.Tensor:
+        return self._encoder.encode(image)
+
+    def _checked(self, *arguments, seed: types.Seed) -> tf.Tensor:
+        chains = self._run(*arguments, seed=seed)
+        return sampler.check(chains, remedy=self._chain.remedy).z
+
+    def _chains(
+        self,
+        image: tf.Tensor,
+        mask: tf.Tensor | None,
+        start: tf.Tensor | None,
+        *,
+        seed: tf.Tensor,
+    ) -> sampler.Chains:
+        if start is None:
+            start = self._start_of(image, mask)
+        return self.model.infer_latents(
+            image, mask, seed=seed, start=start, chain=self._chain
+        )
+
+    def _start_of(
+        self, image: tf.Tensor, mask: tf.Tensor | None
+    ) -> latent.Start | None:
+        """Returns where chains start; None where the model itself would."""
+        if self._start in ("normal", "prior"):
+            return self._start
+        if self._encoder is None:
+            return None
+        return self._encoder.encode(image if mask is None else mask * image)
+
+    def _check(self, images: np.ndarray) -> None:
+        if tuple(images.shape[1:]) != self.model.image_shape:
+            raise errors.InvalidValue(
+                "Images must have the shape that the model was made for",
+                received=f"{tuple(images.shape[1:])} for {self.model.image_shape}",
+                do="Resize them, or use a model of such images",
+            )
+
+
+def as_latent_model(model: model_lib.GenerativeModel) -> latent.AbstractLatentModel:
+    """Returns the model, if it draws latents from a density and decodes them.
+
+    Raises:
+        Unsupported: It does not.
+    """
+    if not isinstance(model, latent.AbstractLatentModel):
+        raise errors.Unsupported(
+            "Latents are found in a model that decodes draws of a density",
+            received=type(model).__name__,
+            do="Use a model with an encoder, such as glf, or with chains, such as lfbm",
+        )
+    return model
+
+
+def to_unit(images: np.ndarray) -> np.ndarray:
+    """Returns images as float32 in [0, 1], from uint8 or from such floats."""
+    scale = 255.0 if images.dtype == np.uint8 else 1.0
+    return np.asarray(images, np.float32) / np.float32(scale)

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Latents by encoders and by chains, for every model of latents."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from glf_tf import errors, seeds
+from glf_tf.inference import langevin
+from glf_tf.models import autoencoder, latent
+from glf_tf.tasks import infer, reconstruct
+from tests import descriptors
+
+IMAGES = descriptors.images(6).images
+UNIT = descriptors.batch(6)["image"].numpy()
+MASKS = np.float32(np.random.default_rng(0).random((6, 8, 8, 1)) < 0.5)
+SHORT = langevin.Langevin(steps=2, step_size=0.01)
+
+
+def test_a_model_with_an_encoder_uses_it():
+    model = descriptors.model("glf")
+    inference = infer.Inference(model)
+    z = inference.latents(IMAGES)
+    np.testing.assert_allclose(z, model.encode(UNIT), atol=1e-5)
+    np.testing.assert_allclose(
+        inference.reconstruct(UNIT), model.reconstruct(UNIT), atol=1e-5
+    )
+    assert inference.description == "encoder"
+
+
+def test_another_model_runs_its_own_chains():
+    model = descriptors.model("lfbm")
+    inference = infer.Inference(model)
+    expected = model.infer_latents(UNIT, seed=seeds.fold(3, 0)).z
+    np.testing.assert_allclose(inference.latents(IMAGES, seed=3), expected, atol=1e-4)
+    assert "steps=3" in inference.description
+
+
+@pytest.mark.parametrize("start", infer.STARTS)
+def test_chains_start_where_they_are_told(start):
+    model = descriptors.model("vae")
+    given = start if start in ("normal", "prior") else model.encode(UNIT)
+    found = infer.Inference(model, chain=SHORT, start=start).latents(IMAGES)
+    chains = model.infer_latents(UNIT, seed=seeds.fold(0, 0), start=given, chain=SHORT)
+    np.testing.assert_allclose(found, chains.z, atol=1e-4)
+
+
+def test_the_encoder_does_not_see_hidden_pixels():
+    inference = infer.Inference(descriptors.model("glf"), chain=SHORT)
+    other = np.where(MASKS == 1.0, UNIT, 0.9)
+    np.testing.assert_allclose(
+        inference.latents(UNIT, MASKS), inference.latents(other, MASKS), atol=1e-5
+    )
+    assert np.abs(inference.latents(UNIT) - inference.latents(other)).max() > 1e-3
+
+
+def test_chunks_are_put_together(monkeypatch):
+    monkeypatch.setattr(infer, "CHUNK", 4)
+    inference = infer.Inference(descriptors.model("glf"))
+    whole = inference.model.reconstruct(UNIT)
+    np.testing.assert_allclose(inference.reconstruct(IMAGES), whole, atol=1e-5)
+    chained = infer.Inference(descriptors.model("sri"))
+    z = chained.latents(IMAGES, MASKS)
+    model, last = chained.model, slice(4, 6)
+    expected = model.infer_latents(UNIT[last], MASKS[last], seed=seeds.fold(0, 1)).z
+    np.testing.assert_allclose(z[last], expected, atol=1e-4)
+
+
+def test_more_steps_reconstruct_better():
+    chain = langevin.Langevin(steps=60, step_size=0.05, noise=False)
+    model = descriptors.model("lfbm")
+    few, many = (
+        np.mean((reconstruct.reconstruct(model, UNIT, inference=one) - UNIT) ** 2)
+        for one in (infer.Inference(model), infer.Inference(model, chain=chain))
+    )
+    assert many < few
+
+
+@pytest.mark.parametrize("name", sorted(descriptors.MODELS))
+def test_every_model_infers_or_says_why_not(name):
+    model = descriptors.model(name)
+    if not isinstance(model, latent.AbstractLatentModel):
+        with pytest.raises(errors.Unsupported, match="decodes draws of a density"):
+            infer.Inference(model)
+        return
+    inference = infer.Inference(model, chain=SHORT)
+    if "perceptual" in name:
+        with pytest.raises(errors.Unsupported, match="sum over pixels"):
+            inference.latents(IMAGES, MASKS)
+    else:
+        made = inference.reconstruct(IMAGES, MASKS)
+        assert made.shape == IMAGES.shape
+        assert np.isfinite(made).all()
+    if not isinstance(model, autoencoder.AbstractAutoencoder):
+        with pytest.raises(errors.Unsupported, match="start=encoder"):
+            infer.Inference(model, start="encoder")
+
+
+def test_images_of_another_shape_are_refused():
+    with pytest.raises(errors.InvalidValue, match="made for"):
+        infer.Inference(descriptors.model("sri")).latents(np.zeros((2, 8, 9, 1)))
+
+
+def test_chains_that_diverge_are_an_error_with_their_remedy():
+    wild = langevin.Langevin(steps=30, step_size=300.0)
+    with pytest.raises(errors.Diverged, match="inference.step_size"):
+        infer.Inference(descriptors.model("lfbm"), chain=wild).latents(IMAGES)
+
+
+def test_one_function_serves_chunks_of_any_size(monkeypatch):
+    """Tracing costs seconds: it happens once for whole chunks, once for the rest."""
+    monkeypatch.setattr(infer, "CHUNK", 2)
+    inference = infer.Inference(descriptors.model("sri"))
+    inference.latents(np.concatenate([IMAGES] * 4 + [IMAGES[:1]]))
+    inference.latents(IMAGES[:3], seed=tf.constant([5, 6]))
+    assert inference._run.experimental_get_tracing_count() <= 2
