@@ -220,7 +220,7 @@ BAD = [
     ("train", ["--epochs=1", "--batch_size=8"], 1, "--workdir"),
     ("train", ["--workdir=x", *SMALL, "--batch_size=9999"], 1, "batch_size"),
     ("train", ["--workdir=x", *SMALL, "--learning_rate=flaw:1"], 1, "flow"),
-    ("train", ["--workdir=x", *SMALL, "--epochs=flow:3"], 1, "joint"),
+    ("train", ["--workdir=x", *SMALL, "--epochs=flaw:3"], 1, "joint"),
     ("train", ["--workdir=x", *SMALL, "--dataset=cifar10"], 1, "--download"),
     ("sample", ["--workdir=nowhere"], 1, "run.json"),
     ("sample", ["--workdir=nowhere", "--num_samples=0"], 2, "num_samples"),
