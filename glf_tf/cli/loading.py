@@ -6,6 +6,7 @@ __all__ = [
     "define_measuring",
     "load_model",
     "load_images",
+    "load_split",
     "load_dataset",
     "dataset_options",
 ]
@@ -60,9 +61,7 @@ def load_images(count: int | None = None, *, indices: Sequence[int] | None = Non
     Raises:
         InvalidValue: An index is out of range.
     """
-    from glf_tf.runs import restore
-
-    data = restore.load_data(values.needed("workdir"), "test", data_dir=FLAGS.data_dir)
+    data = load_split("test")
     chosen = range(min(count, len(data))) if indices is None else indices
     for index in chosen:
         if not 0 <= index < len(data):
@@ -72,6 +71,13 @@ def load_images(count: int | None = None, *, indices: Sequence[int] | None = Non
                 do="Choose one of them",
             )
     return data.images[list(chosen)].astype("float32") / 255.0
+
+
+def load_split(split):
+    """Returns a split, "train" or "test", of the data that the run was trained on."""
+    from glf_tf.runs import restore
+
+    return restore.load_data(values.needed("workdir"), split, data_dir=FLAGS.data_dir)
 
 
 def load_dataset():

@@ -2,6 +2,7 @@
 """Every tool, as a user runs it: help at once, its docstring's command, one-line
 errors."""
 
+import json
 import os
 import pathlib
 import re
@@ -206,6 +207,24 @@ def test_plot_draws_a_run(trained, tmp_path):
     assert "Did you mean epoch/nll" in done.stderr
 
 
+@pytest.mark.slow
+def test_what_was_hidden_in_training_is_recovered(tmp_path):
+    settings = [
+        *("--dataset=occluded", "--dataset.mask=square", "--dataset.mask.size=4"),
+        *("--model=abp", "--latent_dim=4", "--network.widths=4", "--epochs=1"),
+        *("--batch_size=256", "--inference.steps=2", "--draw_every=0"),
+    ]
+    done = run("train", f"--workdir={tmp_path}/x", *settings)
+    assert done.returncode == 0, done.stderr
+    how = (f"--workdir={tmp_path}/x", "--num_images=30", "--shown=8")
+    done = run("recover", *how, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert Image.open(tmp_path / "recovered.png").width == 12 * 58 - 2
+    numbers = json.loads((tmp_path / "recovered.json").read_text())
+    assert numbers["hidden_share"] == 0.25
+    assert 0.0 < numbers["hidden_unit"] < 1.0
+
+
 RECIPES = f"--recipes={ROOT}/flags/glf/digits.cfg"
 
 BAD = [
@@ -226,6 +245,19 @@ BAD = [
     ("sample", ["--workdir=nowhere", "--num_samples=0"], 2, "num_samples"),
     ("sample", ["--workdir=nowhere", "--output=x.gif"], 1, "NAME.png"),
     ("interpolate", ["--workdir=nowhere", "--between=1,2,3"], 1, "2 whole numbers"),
+    ("train", ["--workdir=x", *SMALL, "--dataset=occluded"], 1, "GLF for occluded"),
+    (
+        "train",
+        ["--workdir=x", *SMALL, "--dataset=without", "--dataset.label=10"],
+        1,
+        "10",
+    ),
+    ("inpaint", ["--workdir=nowhere"], 1, "run.json"),
+    ("inpaint", ["--workdir=nowhere", "--attempts=0"], 2, "attempts"),
+    ("inpaint", ["--workdir=nowhere", "--mask=sqare"], 2, "Did you mean square"),
+    ("inpaint", ["--workdir=nowhere", "--mask.size=two"], 2, "mask.size"),
+    ("inpaint", ["--workdir=nowhere", "--inference.steps=2"], 2, "inference"),
+    ("recover", ["--workdir=nowhere"], 1, "run.json"),
     ("export", ["--workdir=nowhere"], 1, "--output"),
     ("evaluate", [], 1, "Exactly one"),
     ("evaluate", ["--workdir=nowhere", "--samples=x"], 1, "Exactly one"),

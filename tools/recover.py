@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recovers the training images of a model that was trained with hidden pixels.
+
+    python tools/train.py --flagfile=flags/lfbm/digits.cfg --dataset=occluded \
+        --dataset.mask=salt_and_pepper --dataset.mask.share=0.5 \
+        --workdir=runs/lfbm/occluded
+    python tools/recover.py --workdir=runs/lfbm/occluded --num_images=500 \
+        --output=recovered.png
+
+Each image is shown as it was, as the model saw it, and as it was recovered: the model's
+image for a latent that is inferred from the visible pixels, by an encoder and chains or
+by chains alone. `--inference` says how those run, if not as in training; a model whose
+chains persist goes on with them.
+
+Squared errors of hidden and of all pixels are printed and written beside the picture,
+NAME.json. Distances of samples are what tools/evaluate.py measures, against whole
+images.
+"""
+
+import dataclasses
+import json
+import pathlib
+
+from absl import flags
+
+from glf_tf.cli import inferring, loading, program, values
+
+_COUNT = flags.DEFINE_integer(
+    "num_images", 500, "How many images are recovered.", lower_bound=1
+)
+_SHOWN = flags.DEFINE_integer("shown", 24, "How many are shown.", lower_bound=1)
+_SEED = flags.DEFINE_string("seed", "0", "A seed: a whole number, or two.")
+_OUTPUT = flags.DEFINE_string(
+    "output", "recovered.png", "NAME.png, NAME.npy or a folder."
+)
+_IMAGES_A_ROW = 4
+
+
+def main() -> None:
+    """Reads the flags, recovers, writes."""
+    path, seed = pathlib.Path(_OUTPUT.value), values.seed(_SEED.value)
+
+    from glf_tf.metrics import hidden
+    from glf_tf.tasks import infer, inpaint, output, recover
+
+    output.check(path, count=3 * _SHOWN.value)
+    model, data = loading.load_model(), loading.load_split("train")
+    data = data.take(_COUNT.value)
+    masks = recover.masks_of(data)
+    inference = infer.Inference(model, chain=inferring.chain(), start=inferring.start())
+    recovered = recover.recover(inference, data, masks, seed=seed)
+    shown = slice(_SHOWN.value)
+    rows = inpaint.panel(
+        data.images[shown], masks=masks[shown], completions=recovered[shown, None]
+    )
+    output.write(path, [rows], columns=3 * _IMAGES_A_ROW)
+    error = hidden.hidden_error(data.images, made=recovered, masks=masks)
+    numbers = json.dumps(dataclasses.asdict(error), indent=2)
+    path.with_suffix(".json").write_text(numbers + "\n")
+
+    print(f"{path}\n{numbers}")
+
+
+def _define(arguments) -> None:
+    loading.define_loading(arguments)
+    inferring.define_inference(arguments)
+
+
+if __name__ == "__main__":
+    program.run(main, define=_define)
