@@ -131,8 +131,8 @@ MODELS: dict[str, Mapping] = {
         "network": {"name": "infogan", "filters": 4, "hidden": 8},
         "flow": {"name": "real_nvp", "hidden": 6, "blocks": 2, "batch_norm": True},
     },
-    "glf_two_stage": {**_GLF, "procedure": "two_stage"},
-    "glf_closing": {**_GLF, "procedure": "closing"},
+    "glf_two_stage": {**_GLF, "procedure": "two_stage", "components": 0},
+    "glf_closing": {**_GLF, "procedure": "closing", "components": 3},
     "glf_bernoulli": {**_GLF, "reconstruction": "bernoulli"},
     "glf_perceptual": {
         **_GLF,
@@ -190,7 +190,7 @@ MODELS: dict[str, Mapping] = {
     },
     "rae_flow": {
         **_RAE,
-        "prior": {"name": "flow", "flow": _GLF["flow"]},
+        "prior": {"name": "flow", "flow": _GLF["flow"], "components": 2},
         "regularization": "gradient_penalty",
         "regularization_weight": 1e-2,
     },

@@ -218,10 +218,10 @@ def learned_prior(spec: types.Spec, *, latent_dim: int) -> prior_lib.AbstractPri
         InvalidValue: It is one that is fitted in closed form.
     """
     made = catalogue.build("prior", spec, latent_dim=latent_dim)
-    if isinstance(made, prior_lib.Fitted):
+    if isinstance(made, prior_lib.Fitted) or made.fits_noise:
         raise errors.InvalidValue(
-            "The prior must be learned with the generator, by gradients",
-            received=f"prior={catalogue.name_of(spec)}",
+            "The prior must be learned with the generator, by gradients alone",
+            received=f"prior={spec}",
             do="Use --prior=flow, or --prior=standard_normal",
         )
     return made

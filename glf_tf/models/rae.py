@@ -94,7 +94,8 @@ class RAE(autoencoder.AbstractAutoencoder):
     def stages(self) -> tuple[stages_lib.Stage, ...]:
         """Returns the autoencoder's stage, and the prior's if it has anything to learn.
 
-        A prior in closed form has a stage without updates.
+        A prior in closed form has a stage without updates, and so has the noise of a
+        flow, which is fitted before the flow is learned and once more after it.
         """
         first = stages_lib.Stage.of("autoencoder", self.autoencoder_group)
         if isinstance(self.prior, prior_lib.Fitted):
@@ -102,7 +103,10 @@ class RAE(autoencoder.AbstractAutoencoder):
         if not self.prior.trainable_variables:
             return (first,)
         group = stages_lib.Group("prior", layers=(self.prior,))
-        return first, stages_lib.Stage.of("prior", group)
+        last = (stages_lib.Stage.of("prior", group),)
+        if self.prior.fits_noise:
+            last += (stages_lib.Stage("noise"),)
+        return first, *last
 
     @property
     def term_weights(self) -> Mapping[str, Mapping[str, float]]:
@@ -113,9 +117,13 @@ class RAE(autoencoder.AbstractAutoencoder):
         return {"autoencoder": weights, "prior": {"nll": 1.0}}
 
     def prepare(self, stage: stages_lib.Stage, data: image_set.ImageSet) -> None:
-        """Fits a prior in closed form to the codes of the training set."""
-        if stage.name == "prior" and isinstance(self.prior, prior_lib.Fitted):
+        """Fits what has a closed form to the codes of the training set."""
+        if stage.name == "autoencoder":
+            return
+        if isinstance(self.prior, prior_lib.Fitted):
             self.prior.fit(self.encode_all(data))
+        elif self.prior.fits_noise:
+            self.prior.fit_noise(self.encode_all(data))
 
     def cache(
         self, stage: stages_lib.Stage, data: image_set.ImageSet

@@ -49,7 +49,7 @@ class AbstractPrior(keras.layers.Layer, abc.ABC):
 
 
 class AbstractNoisePrior(AbstractPrior):
-    """A prior that is an invertible map of standard normal noise."""
+    """A prior that is an invertible map of noise, standard normal unless said."""
 
     @abc.abstractmethod
     def forward(self, eps: tf.Tensor, *, training: bool = False) -> tf.Tensor:
@@ -67,6 +67,22 @@ class AbstractNoisePrior(AbstractPrior):
             [n, self.latent_dim], seed=seeds.make(seed), dtype=self.compute_dtype
         )
         return self.forward(tf.cast(temperature, noise.dtype) * noise)
+
+    @property
+    def fits_noise(self) -> bool:
+        """Whether `fit_noise` does anything."""
+        return False
+
+    def fit_noise(self, z: np.ndarray) -> None:
+        """Fits the density of noise, where it is not N(0, I), to codes.
+
+        Args:
+            z: `[size, latent_dim]`.
+
+        Raises:
+            InvalidValue: There are too few codes.
+        """
+        del z
 
 
 class Fitted(abc.ABC):

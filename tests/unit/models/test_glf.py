@@ -120,7 +120,7 @@ def test_flow_stage_learns_from_the_codes_of_the_finished_encoder(procedure):
         {**descriptors.MODELS["glf_convolutional"], "procedure": procedure},
         image_shape=descriptors.IMAGE_SHAPE,
     )
-    first, last = model.stages()
+    first, last, *_ = model.stages()
     data = descriptors.images()
     before = [np.array(v) for v in model.encoder.variables]
     codes = model.cache(last, data)["z"]
