@@ -32,8 +32,10 @@ def _coupling(**options):
     return functools.partial(coupling.Coupling, hidden=6, **options)
 
 
-def _real_nvp(**options):
-    return functools.partial(real_nvp.RealNVP, hidden=6, blocks=2, **options)
+def _real_nvp(*, batch_norm=False, **options):
+    return functools.partial(
+        real_nvp.RealNVP, hidden=6, blocks=2, batch_norm=batch_norm, **options
+    )
 
 
 FLOW_STEPS: dict[str, Callable] = {
@@ -81,7 +83,7 @@ _GLF = {
     "procedure": "joint",
     "latent_dim": 4,
     "network": {"name": "mlp", "hidden": (12,)},
-    "flow": {"name": "real_nvp", "hidden": 6, "blocks": 2},
+    "flow": {"name": "real_nvp", "hidden": 6, "blocks": 2, "batch_norm": False},
 }
 
 _VAE = {

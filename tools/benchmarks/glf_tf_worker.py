@@ -131,7 +131,7 @@ def _draw(batch_size):
 
 
 def _latent_flow():
-    flow = {"name": "real_nvp", "hidden": 256}
+    flow = {"name": "real_nvp", "blocks": 4, "hidden": 256, "batch_norm": False}
     return flow_prior.FlowPrior(64, flow=flow)
 
 

@@ -8,7 +8,6 @@ import tensorflow_probability as tfp
 
 from glf_tf import errors
 from glf_tf.bijectors import coupling
-from glf_tf.flows import real_nvp
 from glf_tf.priors import flow as flow_prior
 from tests import descriptors
 
@@ -58,8 +57,8 @@ def test_agrees_with_tfb_real_nvp():
 
 
 def test_density_runs_each_network_once():
-    flow = real_nvp.RealNVP(6, hidden=4, blocks=2)
-    prior = flow_prior.FlowPrior(flow)
+    spec = {"name": "real_nvp", "hidden": 4, "blocks": 2, "batch_norm": False}
+    prior = flow_prior.FlowPrior(6, flow=spec)
     graph = (
         tf.function(prior.log_prob).get_concrete_function(tf.TensorSpec([5, 6])).graph
     )

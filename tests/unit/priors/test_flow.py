@@ -11,6 +11,7 @@ from glf_tf.priors import flow
 from tests import descriptors
 
 GENERATOR = np.random.default_rng(0)
+_FLOW = {"name": "real_nvp", "hidden": 6, "blocks": 2, "batch_norm": False}
 CENTRES = np.array([[4.0, 0.0, 0.0], [-4.0, 1.0, 0.0]])
 
 
@@ -21,9 +22,7 @@ def codes(count=600):
 
 
 def made(components=0):
-    prior = flow.FlowPrior(
-        3, flow={"name": "real_nvp", "hidden": 6, "blocks": 2}, components=components
-    )
+    prior = flow.FlowPrior(3, flow=_FLOW, components=components)
     descriptors.perturb(prior)
     return prior
 
