@@ -225,6 +225,27 @@ def test_what_was_hidden_in_training_is_recovered(tmp_path):
     assert 0.0 < numbers["hidden_unit"] < 1.0
 
 
+@pytest.mark.slow
+def test_anomalies_are_told_from_a_runs_test_images(trained, tmp_path):
+    folder, _ = trained
+    images = np.random.default_rng(0).random((20, 8, 8, 1))
+    np.save(tmp_path / "noise.npy", images)
+    how = (f"--runs={folder}", "--against=noise.npy", "--weights=1,0")
+    done = run("anomaly", *how, "--out=new", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == "new/detection.json"
+    written = {path.name for path in (tmp_path / "new").iterdir()}
+    assert written == {
+        *("detection.json", "curves_1.png", "curves_0.png"),
+        f"scores_{folder.name}.csv",
+    }
+    (first, _) = json.loads((tmp_path / "new/detection.json").read_text())["groups"]
+    assert first["auroc"]["mean"] > 0.9  # noise is no digit
+    done = run("anomaly", f"--runs={folder}", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "--dataset=without" in done.stderr
+
+
 RECIPES = f"--recipes={ROOT}/flags/glf/digits.cfg"
 
 BAD = [
@@ -258,6 +279,9 @@ BAD = [
     ("inpaint", ["--workdir=nowhere", "--mask.size=two"], 2, "mask.size"),
     ("inpaint", ["--workdir=nowhere", "--inference.steps=2"], 2, "inference"),
     ("recover", ["--workdir=nowhere"], 1, "run.json"),
+    ("anomaly", [], 1, "--runs"),
+    ("anomaly", ["--runs=nowhere"], 1, "run.json"),
+    ("anomaly", ["--runs=nowhere", "--weights=1,much"], 1, "numbers with commas"),
     ("export", ["--workdir=nowhere"], 1, "--output"),
     ("evaluate", [], 1, "Exactly one"),
     ("evaluate", ["--workdir=nowhere", "--samples=x"], 1, "Exactly one"),

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scores images by how little a model expects them, and measures what that tells.
+
+    python tools/train.py --flagfile=flags/lfbm/digits.cfg --dataset=without \
+        --dataset.label=4 --workdir=runs/lfbm/without_4
+    python tools/anomaly.py --runs=runs/lfbm/without_4 --weights=1,0.18 \
+        --out=runs/anomaly
+    python tools/anomaly.py --runs=runs/lfbm/without_4 --against=FOLDER_OF_PICTURES
+
+A run is the `--workdir` of tools/train.py. The score is -(weight * log p(x | z) + log
+p(z)) at a latent z that an encoder or a chain inferred; `--inference` says how chains
+run, if not as in training. The weight of a Gaussian decoder's plain squared error is
+2 sigma^2 of the model's own.
+
+Anomalies are the images of the class that was left out of training, among the test
+images of the run's split; or with `--against` those of another data set, of an array
+NAME.npy or of a folder, against the run's test images.
+
+The folder `--out` gets scores_RUN.csv with each image's score and its rank, the share
+of normal images that score lower; curves_WEIGHT.png with ROC and precision-recall
+curves; and detection.json with average precision, the trapezoid's area, AUROC, chance
+level and floor, and their means and deviations over runs that differ by seeds alone.
+"""
+
+import pathlib
+
+from absl import flags
+
+from glf_tf import errors
+from glf_tf.cli import inferring, places, program, values
+
+_RUNS = flags.DEFINE_list("runs", None, "Folders of runs, with commas between.")
+_AGAINST = flags.DEFINE_string(
+    "against", "", "A data set's name, NAME.npy or a folder: what the anomalies are."
+)
+_WEIGHTS = flags.DEFINE_list(
+    "weights", ["1"], "Of the likelihood in the score, with commas between."
+)
+_CHECKPOINT = flags.DEFINE_enum(
+    "checkpoint", "latest", ["latest", "best"], "Which of the runs' checkpoints."
+)
+_SEED = flags.DEFINE_string("seed", "0", "Of chains: a whole number, or two.")
+_OUT = flags.DEFINE_string("out", "anomalies", "The folder for all that is written.")
+
+
+def main() -> None:
+    """Reads the flags, scores, writes."""
+    paths = [pathlib.Path(run).expanduser() for run in values.needed("runs")]
+    seed, weights = values.seed(_SEED.value), _numbers(_WEIGHTS.value)
+    out = pathlib.Path(_OUT.value).expanduser()
+
+    from glf_tf.runs import detection, detection_figure, suspects
+
+    where, found = places.chosen(), []
+    for path in paths:
+        asked = suspects.of_run(path, places=where, against=_AGAINST.value)
+        found.append(
+            detection.detect(
+                path,
+                asked,
+                weights=weights,
+                which=_CHECKPOINT.value,
+                chain=inferring.chain(),
+                start=inferring.start(),
+                seed=seed,
+            )
+        )
+    groups = detection.groups(found)
+    text = detection_figure.to_json(found, groups)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "detection.json").write_text(text + "\n")
+    for name, one in zip(_names(paths), found, strict=True):
+        (out / f"scores_{name}.csv").write_text(one.to_csv())
+    for weight in weights:
+        figure = detection_figure.draw(found, weight=weight)
+        figure.savefig(out / f"curves_{weight:g}.png")
+
+    print(f"{out / 'detection.json'}\n{detection_figure.table(groups)}")
+
+
+def _names(paths: list[pathlib.Path]) -> list[str]:
+    """Returns the runs' names, with their parents' where that tells them apart."""
+    plain = [path.resolve().name for path in paths]
+    if len(set(plain)) == len(plain):
+        return plain
+    return ["_".join(path.resolve().parts[1:]) for path in paths]
+
+
+def _numbers(texts: list[str]) -> list[float]:
+    try:
+        return [float(text) for text in texts]
+    except ValueError as error:
+        raise errors.InvalidValue(
+            "--weights takes numbers with commas between",
+            received=",".join(texts),
+            do="Use for instance --weights=1,0.18",
+        ) from error
+
+
+def _define(arguments) -> None:
+    places.define()
+    inferring.define_inference(arguments)
+
+
+if __name__ == "__main__":
+    program.run(main, define=_define)
