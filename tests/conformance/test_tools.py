@@ -228,7 +228,7 @@ def test_what_was_hidden_in_training_is_recovered(tmp_path):
 @pytest.mark.slow
 def test_anomalies_are_told_from_a_runs_test_images(trained, tmp_path):
     folder, _ = trained
-    images = np.random.default_rng(0).random((20, 8, 8, 1))
+    images = np.random.default_rng(0).integers(0, 2, (20, 8, 8, 1)).astype(float)
     np.save(tmp_path / "noise.npy", images)
     how = (f"--runs={folder}", "--against=noise.npy", "--weights=1,0")
     done = run("anomaly", *how, "--out=new", cwd=tmp_path)
