@@ -9,9 +9,21 @@
     reconstruct  image [b, h, w, c]                            image [b, h, w, c]
     log_prob     image [b, h, w, c]                            log_prob [b], nats of z
     interpolate  start, end [b, h, w, c], num_steps [] int32   image [b, s, h, w, c]
+    infer        image [b, h, w, c], mask [b, h, w, 1],        z [b, latent_dim]
+                 seed [2] int32
+    inpaint      the same                                      image [b, h, w, c]
+    score        image [b, h, w, c]                            score, log_likelihood,
+                                                               log_prior [b], nats
 
-Images are float32 in [0, 1]; the batch is free. A model without an encoder has `sample`
-alone. The same seed draws the same images as the Python model.
+Images are float32 in [0, 1], masks 1 where a pixel is visible; the batch is free. What
+a model cannot do has no signature: `encode`, `reconstruct`, `log_prob` and
+`interpolate` take an encoder, `infer` and `inpaint` a reconstruction term that is a sum
+over pixels, and all but `sample` a density of latents. The same seed gives the same
+images as the Python model.
+
+`infer` runs the model's own chains towards p(z | visible pixels), from the encoder's
+latents where there is an encoder. `score` is `-(log_likelihood + log_prior)` at the
+encoder's latents, or where chains of seed 0 end; larger for what is less expected.
 """
 
 __all__ = ["export"]
@@ -22,9 +34,12 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from glf_tf.models import autoencoder
+from glf_tf.models import autoencoder, latent
 from glf_tf.models import model as model_lib
+from glf_tf.objectives import reconstruction
 from glf_tf.priors import prior as prior_lib
+
+_SEED = (0, 0)
 
 
 def export(model: model_lib.GenerativeModel, folder: pathlib.Path) -> tuple[str, ...]:
@@ -40,6 +55,8 @@ def export(model: model_lib.GenerativeModel, folder: pathlib.Path) -> tuple[str,
     signatures = _sample_signature(model)
     if isinstance(model, autoencoder.AbstractAutoencoder):
         signatures |= _autoencoder_signatures(model)
+    if isinstance(model, latent.AbstractLatentModel):
+        signatures |= _latent_signatures(model)
     module = tf.Module(name=model.name)
     # Keras holds its variables where `tf.Module` does not look for them.
     module.model_variables = [variable.value for variable in model.variables]
@@ -95,6 +112,48 @@ def _autoencoder_signatures(
             start=_image(model, "start"),
             end=_image(model, "end"),
             num_steps=tf.TensorSpec([], tf.int32, name="num_steps"),
+        ),
+    }
+
+
+def _latent_signatures(model: latent.AbstractLatentModel) -> dict[str, Callable]:
+    has_encoder = isinstance(model, autoencoder.AbstractAutoencoder)
+    takes_masks = isinstance(model.reconstruction, reconstruction.AbstractPixelwise)
+
+    # One function for all signatures, so that the loop is in the file once.
+    @tf.function(reduce_retracing=True, autograph=False)
+    def inferred(image, mask, seed):
+        start = model.encode(mask * image) if has_encoder else None
+        seen = mask if takes_masks else None
+        return model.infer_latents(image, seen, seed=seed, start=start).z
+
+    def score(image):
+        whole = tf.ones_like(image[..., :1])
+        z = model.encode(image) if has_encoder else inferred(image, whole, _SEED)
+        log_prior, log_joint = model.log_prob(z), model.log_joint(image, z)
+        return {
+            "score": -log_joint,
+            "log_likelihood": log_joint - log_prior,
+            "log_prior": log_prior,
+        }
+
+    signatures = {"score": _traced(score, image=_image(model))}
+    if not takes_masks:
+        return signatures
+    inputs = {
+        "image": _image(model),
+        "mask": tf.TensorSpec([None, *model.image_shape[:2], 1], name="mask"),
+        "seed": tf.TensorSpec([2], tf.int32, name="seed"),
+    }
+    return signatures | {
+        "infer": _traced(
+            lambda image, mask, seed: {"z": inferred(image, mask, seed)}, **inputs
+        ),
+        "inpaint": _traced(
+            lambda image, mask, seed: {
+                "image": model.decode(inferred(image, mask, seed))
+            },
+            **inputs,
         ),
     }
 

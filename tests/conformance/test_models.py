@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from glf_tf import errors, export, seeds
 from glf_tf.data import pipeline
-from glf_tf.models import autoencoder
+from glf_tf.models import autoencoder, latent
+from glf_tf.objectives import reconstruction as objectives
 from glf_tf.priors import prior as prior_lib
 from glf_tf.runs import devices
 from glf_tf.training import checkpoints, loop, optimizers, options, step
@@ -331,6 +332,8 @@ def test_saved_model_equals_the_model(model, tmp_path):
     )["image"]
     expected = model.sample(3, seed=1, temperature=0.7)
     np.testing.assert_allclose(drawn, expected, atol=1e-6)
+    if isinstance(model, latent.AbstractLatentModel):
+        check_inference(model, call)
     if not isinstance(model, autoencoder.AbstractAutoencoder):
         return
     for count in (1, 4):
@@ -358,6 +361,31 @@ def test_saved_model_equals_the_model(model, tmp_path):
             np.testing.assert_allclose(
                 received, wanted, atol=1e-4, rtol=1e-5, err_msg=signature
             )
+
+
+def check_inference(model, call):
+    """Checks the signatures of a model of latents on whole and masked images."""
+    image = descriptors.batch(3)["image"]
+    has_encoder = isinstance(model, autoencoder.AbstractAutoencoder)
+    parts = {name: np.asarray(one) for name, one in call["score"](image=image).items()}
+    np.testing.assert_allclose(
+        parts["score"], -(parts["log_likelihood"] + parts["log_prior"]), rtol=1e-4
+    )
+    if has_encoder:
+        expected = -model.log_joint(image, model.encode(image))
+        np.testing.assert_allclose(parts["score"], expected, rtol=1e-4)
+    takes_masks = isinstance(model.reconstruction, objectives.AbstractPixelwise)
+    assert ("infer" in call) == ("inpaint" in call) == takes_masks
+    if not takes_masks:
+        return
+    mask = tf.cast(image > 0.5, tf.float32)
+    asked = {"image": image, "mask": mask, "seed": tf.constant([2, 1])}
+    start = model.encode(mask * image) if has_encoder else None
+    z = call["infer"](**asked)["z"]
+    chains = tf.function(model.infer_latents)(image, mask, seed=(2, 1), start=start)
+    np.testing.assert_allclose(z, chains.z, atol=1e-3, rtol=1e-3)
+    made = call["inpaint"](**{**asked, "image": mask * image})["image"]
+    np.testing.assert_allclose(made, model.decode(z), atol=1e-3)
 
 
 @pytest.mark.slow
