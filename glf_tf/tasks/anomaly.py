@@ -62,18 +62,17 @@ def log_densities(
     """
     model = inference.model
 
-    def both(image: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
-        log_prior = tf.cast(model.log_prob(z), tf.float64)
-        log_joint = tf.cast(model.log_joint(image, z), tf.float64)
-        return tf.stack([log_joint - log_prior, log_prior])
+    def both(asked: types.Batch) -> tf.Tensor:
+        log_prior = tf.cast(model.log_prob(asked["start"]), tf.float64)
+        log_joint = model.log_joint(asked["image"], asked["start"])
+        return tf.stack([tf.cast(log_joint, tf.float64) - log_prior, log_prior])
 
-    run = tf.function(both, reduce_retracing=True, autograph=False)
     found = []
     latents = inference.latents(images, seed=seed)
     for start in range(0, len(images), infer.CHUNK):
         part = slice(start, start + infer.CHUNK)
-        image = tf.constant(infer.to_unit(images[part]))
-        found.append(run(image, tf.constant(latents[part])))
+        asked = {"image": infer.to_unit(images[part]), "start": latents[part]}
+        found.append(inference.call(both, asked))
     return LogDensities(*np.concatenate(found, axis=1))
 
 

@@ -8,6 +8,7 @@ latents are good for). https://arxiv.org/abs/2301.09300
 
 __all__ = ["Inference", "STARTS", "as_latent_model", "to_unit"]
 
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import numpy as np
@@ -64,11 +65,7 @@ class Inference:
         self._chain = chain or self.model.sampler
         self._start = start
         self._is_told = chain is not None or start != "auto"
-        # AutoGraph would hide errors that tell the user what to do.
-        how = {"reduce_retracing": True, "autograph": False}
-        self._encode = tf.function(self._encoded, **how)
-        self._decode = tf.function(self.model.decode, **how)
-        self._run = tf.function(self._chains, **how)
+        self._traced: dict[tuple[str, ...], Callable] = {}
 
     @property
     def description(self) -> str:
@@ -101,25 +98,51 @@ class Inference:
             Diverged: A chain did.
         """
         self._check(images)
-        find = self._encode if self._uses_encoder(masks, start) else self._checked
+        find = self._encoded if self._uses_encoder(masks, start) else self._checked
+        given = {"mask": masks, "start": start}
+        given = {name: one for name, one in given.items() if one is not None}
         found = []
         for number, first in enumerate(range(0, len(images), CHUNK)):
             part = slice(first, first + CHUNK)
-            image = tf.constant(to_unit(images[part]))
-            if find is self._encode:
-                found.append(find(image))
-                continue
-            mask, begin = (
-                None if one is None else tf.constant(one[part], tf.float32)
-                for one in (masks, start)
-            )
-            found.append(find(image, mask, begin, seed=seeds.fold(seed, number)))
+            asked = {name: one[part] for name, one in given.items()}
+            asked |= {"image": to_unit(images[part]), "seed": seeds.fold(seed, number)}
+            found.append(find(asked))
         return np.concatenate(found)
 
     def decode(self, z: np.ndarray) -> np.ndarray:
         """Returns the images of latents, float32 `[size, height, width, channels]`."""
         starts = range(0, len(z), CHUNK)
-        return np.concatenate([self._decode(z[one : one + CHUNK]) for one in starts])
+        return np.concatenate(
+            [
+                self.call(self._decoded, {"start": z[one : one + CHUNK]})
+                for one in starts
+            ]
+        )
+
+    def call(self, function: Callable, asked: Mapping[str, np.ndarray]) -> tf.Tensor:
+        """Calls a function of tensors in the graph, traced once for all batch sizes.
+
+        Args:
+            function: A function of `asked`.
+            asked: Some of `image`, `mask`, `start` (latents) and `seed`.
+        """
+        height, width, _ = self.model.image_shape
+        dtype = self.model.prior.compute_dtype
+        specs = {
+            "image": tf.TensorSpec([None, *self.model.image_shape], tf.float32),
+            "mask": tf.TensorSpec([None, height, width, 1], tf.float32),
+            "start": tf.TensorSpec([None, self.model.latent_dim], dtype),
+            "seed": tf.TensorSpec([2], tf.int32),
+        }
+        key = (function.__name__, *sorted(asked))
+        if key not in self._traced:
+            # AutoGraph would hide errors that tell the user what to do.
+            traced = tf.function(function, autograph=False)
+            chosen = {name: specs[name] for name in asked}
+            self._traced[key] = traced.get_concrete_function(chosen)
+        return self._traced[key](
+            {name: tf.cast(one, specs[name].dtype) for name, one in asked.items()}
+        )
 
     def reconstruct(
         self,
@@ -136,25 +159,25 @@ class Inference:
         is_plain = masks is None and start is None and not self._is_told
         return is_plain and self._encoder is not None
 
-    def _encoded(self, image: tf.Tensor) -> tf.Tensor:
-        return self._encoder.encode(image)
+    def _encoded(self, asked: Mapping[str, np.ndarray]) -> tf.Tensor:
+        return self.call(self._codes, {"image": asked["image"]})
 
-    def _checked(self, *arguments, seed: types.Seed) -> tf.Tensor:
-        chains = self._run(*arguments, seed=seed)
+    def _checked(self, asked: Mapping[str, np.ndarray]) -> tf.Tensor:
+        chains = self.call(self._chains, asked)
         return sampler.check(chains, remedy=self._chain.remedy).z
 
-    def _chains(
-        self,
-        image: tf.Tensor,
-        mask: tf.Tensor | None,
-        start: tf.Tensor | None,
-        *,
-        seed: tf.Tensor,
-    ) -> sampler.Chains:
+    def _codes(self, asked: types.Batch) -> tf.Tensor:
+        return self._encoder.encode(asked["image"])
+
+    def _decoded(self, asked: types.Batch) -> tf.Tensor:
+        return self.model.decode(asked["start"])
+
+    def _chains(self, asked: types.Batch) -> sampler.Chains:
+        image, mask, start = (asked.get(name) for name in ("image", "mask", "start"))
         if start is None:
             start = self._start_of(image, mask)
         return self.model.infer_latents(
-            image, mask, seed=seed, start=start, chain=self._chain
+            image, mask, seed=asked["seed"], start=start, chain=self._chain
         )
 
     def _start_of(
