@@ -5,6 +5,8 @@ __all__ = ["NAMES", "described", "make"]
 
 import pathlib
 
+import numpy as np
+
 from glf_tf import errors
 from glf_tf.data import dataset, image_set
 from glf_tf.metrics import classifier, features, inception
@@ -54,9 +56,17 @@ def make(
     return classifier.load_or_fit(
         places.cache_dir / "classifiers",
         dataset=train.name,
-        train=(train.images, train.labels),
-        test=(test.images, test.labels),
+        train=(train.images, _numbered(train.labels, of=train)),
+        test=(test.images, _numbered(test.labels, of=train)),
     )
+
+
+def _numbered(labels: np.ndarray, *, of: image_set.ImageSet) -> np.ndarray:
+    """Returns labels numbered from 0, where a class of the training set is left out."""
+    classes = np.unique(of.labels)
+    if not np.isin(labels, classes).all():
+        return labels  # which the classifier refuses
+    return np.searchsorted(classes, labels)
 
 
 def described(extractor: features.AbstractExtractor) -> str:

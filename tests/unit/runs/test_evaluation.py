@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from glf_tf import errors, export
-from glf_tf.data import dataset, digits
+from glf_tf.data import dataset, digits, without
 from glf_tf.inference import langevin
 from glf_tf.metrics import features, protocol
 from glf_tf.runs import evaluation, experiment, extractor, folder, plan, subjects
@@ -103,6 +103,26 @@ def test_metrics_are_those_that_the_model_has(data):
     assert "nll" not in evaluation.supported(None)
     with pytest.raises(errors.Unsupported, match="variational"):
         make(data).model(descriptors.model("glf"), metrics=["bound"])
+
+
+def test_the_classifier_learns_what_is_left_where_a_class_is_left_out(monkeypatch):
+    learned = {}
+    monkeypatch.setattr(
+        extractor.classifier,
+        "load_or_fit",
+        lambda *_, train, test, **__: learned.update(train=train[1], test=test[1]),
+    )
+    places = dataset.Places()
+    for found, expected in (
+        (without.Without(places, label=4), {5: 4, 9: 8, 3: 3}),
+        (digits.Digits(places), {5: 5, 9: 9, 3: 3}),
+    ):
+        parts = {split: found.load(split) for split in ("train", "test")}
+        extractor.make("classifier", **parts, places=places)
+        for split, part in parts.items():
+            for label, number in expected.items():
+                assert set(learned[split][part.labels == label]) == {number}
+            assert set(learned[split]) == set(range(len(np.unique(part.labels))))
 
 
 def test_models_without_an_encoder_reconstruct_through_chains(data):
