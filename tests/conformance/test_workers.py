@@ -89,6 +89,8 @@ TRAIN = (
     *(
         "--latent_dim=4",
         "--flow.hidden=8",
+        "--flow.blocks=2",
+        "--noflow.batch_norm",
         "--batch_size=200",
         "--strategy=multi_worker",
     ),
