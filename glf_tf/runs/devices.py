@@ -12,9 +12,6 @@ from glf_tf import errors
 from glf_tf.runs import clusters
 
 
-# One of each a process: a second mirrored strategy would reuse the first one's keys of
-# collective operations, for tensors of other shapes.
-@functools.cache
 def strategy(
     name: str, *, cluster: str = "", tpu: str = "local"
 ) -> tf.distribute.Strategy:
@@ -55,12 +52,16 @@ def _auto() -> tf.distribute.Strategy:
     return strategy("mirrored" if several else "one_device")
 
 
+# One of each a process: a second mirrored strategy would reuse the first one's keys of
+# collective operations, for tensors of other shapes.
+@functools.cache
 def _mirrored() -> tf.distribute.Strategy:
     gpus = tf.config.list_logical_devices("GPU")
     devices = gpus or tf.config.list_logical_devices("CPU")
     return tf.distribute.MirroredStrategy([device.name for device in devices])
 
 
+@functools.cache
 def _multi_worker(cluster: str) -> tf.distribute.Strategy:
     found = clusters.resolver(cluster)
     try:
@@ -73,6 +74,7 @@ def _multi_worker(cluster: str) -> tf.distribute.Strategy:
         ) from error
 
 
+@functools.cache
 def _tpu(name: str) -> tf.distribute.Strategy:
     try:
         found = tf.distribute.cluster_resolver.TPUClusterResolver(name)

@@ -98,6 +98,12 @@ def test_a_tpu_that_is_not_there_is_named():
         devices.strategy("tpu", tpu="nowhere.invalid")
 
 
+def test_a_process_has_one_mirrored_strategy():
+    """A second one would reuse the first one's keys of collective operations."""
+    asked = devices.strategy("mirrored", cluster="tf_config", tpu="other")
+    assert asked is devices.strategy("mirrored")
+
+
 def test_a_batch_that_replicas_cannot_share_is_refused(tmp_path):
     asked = test_experiment.make_plan(
         batch_size=201, devices=plan.Devices(strategy="mirrored")
