@@ -75,7 +75,7 @@ def _sample_signature(model: model_lib.GenerativeModel) -> dict[str, Callable]:
         return {"image": model.sample(num_samples, seed=seed, temperature=temperature)}
 
     return {
-        "sample": tf.function(sample).get_concrete_function(
+        "sample": tf.function(sample, autograph=False).get_concrete_function(
             num_samples=tf.TensorSpec([], tf.int32, name="num_samples"),
             seed=tf.TensorSpec([2], tf.int32, name="seed"),
             temperature=tf.TensorSpec([], tf.float32, name="temperature"),
@@ -163,4 +163,4 @@ def _image(model: model_lib.GenerativeModel, name: str = "image") -> tf.TensorSp
 
 
 def _traced(function: Callable, **inputs: tf.TensorSpec) -> Callable:
-    return tf.function(function).get_concrete_function(**inputs)
+    return tf.function(function, autograph=False).get_concrete_function(**inputs)

@@ -53,9 +53,13 @@ class AbstractAutoencoder(latent.AbstractLatentModel):
 
     def encode_all(self, data: image_set.ImageSet) -> np.ndarray:
         """Returns the latents of a whole set, `[size, latent_dim]`."""
-        encode = tf.function(self.encode)
         batches = pipeline.evaluation_batches(data, batch_size=_AT_ONCE)
-        return np.concatenate([encode(batch["image"]) for batch in batches])
+        return np.concatenate([self._traced_encode(one["image"]) for one in batches])
+
+    # TensorFlow keeps one trace for each model, as long as the model lives.
+    @tf.function(autograph=False, reduce_retracing=True)
+    def _traced_encode(self, image: tf.Tensor) -> tf.Tensor:
+        return self.encode(image)
 
     def call(self, image, training=False):
         """Returns `reconstruct(image)`, so that the model is a Keras model."""

@@ -87,6 +87,14 @@ class GenerativeModel(keras.Model, abc.ABC):
             temperature: Factor on the standard deviation of the noise.
         """
 
+    # TensorFlow keeps one trace for each model, as long as the model lives.
+    @tf.function(autograph=False, reduce_retracing=True)
+    def traced_sample(
+        self, n: tf.Tensor, *, seed: tf.Tensor, temperature: tf.Tensor
+    ) -> tf.Tensor:
+        """Returns what `sample` returns; traced once, for tensors of any value."""
+        return self.sample(n, seed=seed, temperature=temperature)
+
     @property
     def remedies(self) -> Mapping[str, str]:
         """What to do about a term that is not finite: `{term: advice}`.

@@ -99,9 +99,13 @@ class TwoStageVAE(variational.AbstractVariational):
         """
         if stage.name != "prior":
             return None
-        code = tf.function(self.code)
         batches = pipeline.evaluation_batches(data, batch_size=_AT_ONCE)
-        return {"code": np.concatenate([code(batch["image"]) for batch in batches])}
+        codes = [self._traced_code(batch["image"]) for batch in batches]
+        return {"code": np.concatenate(codes)}
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def _traced_code(self, image: tf.Tensor) -> tf.Tensor:
+        return self.code(image)
 
     def terms(
         self, update: str, batch: types.Batch, *, seed: tf.Tensor, training: bool

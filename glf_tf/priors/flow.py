@@ -74,10 +74,13 @@ class FlowPrior(prior.AbstractNoisePrior):
         """Fits the mixture to the noise of codes `[size, latent_dim]`."""
         if self.noise is None:
             return
-        inverse = tf.function(self.inverse)
         starts = range(0, len(z), _AT_ONCE)
-        noise = [inverse(tf.constant(z[one : one + _AT_ONCE])) for one in starts]
-        self.noise.fit(np.concatenate(noise))
+        parts = (tf.constant(z[one : one + _AT_ONCE]) for one in starts)
+        self.noise.fit(np.concatenate([self._traced_inverse(part) for part in parts]))
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def _traced_inverse(self, z: tf.Tensor) -> tf.Tensor:
+        return self.inverse(z)
 
     def log_prob(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Returns the log-density of each latent in nats, `[batch]`."""

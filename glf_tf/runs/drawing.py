@@ -101,7 +101,7 @@ class Histograms(actions.AbstractAction):
         super().__init__(every)
         self._model, self._writer = model, writer
         self._images = np.asarray(data.images[:1000], np.float32) / 255.0
-        self._encode = tf.function(self._latents)
+        self._encode = tf.function(self._latents, autograph=False)
 
     def run(self, moment):
         """Encodes the images and writes the histograms."""

@@ -261,7 +261,7 @@ class Evaluation:
 
     def _of_test_images(self, function: Callable) -> np.ndarray:
         """Returns a number an image, from a function of images and their batch."""
-        traced = tf.function(function)
+        traced = tf.function(function, autograph=False, reduce_retracing=True)
         batches = pipeline.evaluation_batches(self._test, batch_size=subjects.CHUNK)
         return np.concatenate(
             [traced(one["image"], tf.constant(i)) for i, one in enumerate(batches)]

@@ -106,7 +106,7 @@ class NormalLatents(AbstractSubject):
 
     def draw(self, count, *, seed):
         """Yields decoded latents."""
-        decode = tf.function(self._model.decode, reduce_retracing=True)
+        decode = tf.function(self._model.decode, autograph=False, reduce_retracing=True)
         for chunk in range(-(-count // CHUNK)):
             size = [min(CHUNK, count - chunk * CHUNK), len(self._mean)]
             noise = tf.random.stateless_normal(size, seed=seeds.fold(seed, chunk))
@@ -114,7 +114,7 @@ class NormalLatents(AbstractSubject):
             yield decode(np.float32(z)).numpy()
 
     def _codes(self, images: np.ndarray) -> Iterator[np.ndarray]:
-        encode = tf.function(self._model.encode, reduce_retracing=True)
+        encode = tf.function(self._model.encode, autograph=False, reduce_retracing=True)
         for start in range(0, len(images), CHUNK):
             yield encode(np.float32(images[start : start + CHUNK]) / 255.0).numpy()
 

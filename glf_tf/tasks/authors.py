@@ -51,7 +51,7 @@ def sample(
     sample_lib.check(n, temperature=temperature)
     _check(model)
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(autograph=False, reduce_retracing=True)
     def draw(seed, count):
         noise = tf.random.stateless_normal([count, model.latent_dim], seed=seed)
         z = model.prior.forward(temperature * noise, training=True)

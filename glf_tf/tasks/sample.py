@@ -40,12 +40,11 @@ def sample(
         InvalidValue: `n` is less than 1, or `temperature` is negative.
     """
     check(n, temperature=temperature)
-    draw = tf.function(
-        lambda seed, n: model.sample(n, seed=seed, temperature=temperature)
-    )
+    temperature = tf.constant(temperature, tf.float32)
     for chunk in range(-(-n // CHUNK)):
         folded = seeds.fold(seed, chunk) if chunk else seeds.make(seed)
-        yield draw(folded, tf.constant(min(CHUNK, n - chunk * CHUNK))).numpy()
+        count = tf.constant(min(CHUNK, n - chunk * CHUNK))
+        yield model.traced_sample(count, seed=folded, temperature=temperature).numpy()
 
 
 def check(n: int, *, temperature: float) -> None:

@@ -63,12 +63,12 @@ def make(
         for update in stage.updates
         for group in update.groups
     ]
-    options.check(group.name for _, _, group in triples)
+    options.check(f"{stage.name}/{group.name}" for stage, _, group in triples)
     return {
         f"{stage.name}/{group.name}": _make_one(
             f"{stage.name}/{group.name}",
             group.variables,
-            options=options.of(group.name),
+            options=options.of(group.name, stage=stage.name),
             decay_at=options.decay_at,
             # An update that repeats counts every turn as an iteration.
             iterations_per_epoch=stage.steps_per_epoch(batches_per_epoch)

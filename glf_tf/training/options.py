@@ -9,7 +9,10 @@ from collections.abc import Iterable, Mapping
 from glf_tf import errors
 
 PerGroup = Mapping[str, float]
-"""A value for each group by name, and under "" the value of all others."""
+"""A value for each group by name, and under "" the value of all others.
+
+A group that learns in several stages can have a value for one of them, under
+"stage/group"."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,10 +45,14 @@ class Optimizers:
     def check(self, groups: Iterable[str]) -> None:
         """Checks values, and that every group that is named exists.
 
+        Args:
+            groups: The model's, each as "stage/group".
+
         Raises:
             InvalidValue: One does not, or a value is out of range.
         """
-        groups = sorted(set(groups))
+        groups = list(groups)
+        groups = sorted({group.rpartition("/")[2] for group in groups} | set(groups))
         for name in _PER_GROUP:
             for group, value in getattr(self, name).items():
                 if group and group not in groups:
@@ -64,10 +71,13 @@ class Optimizers:
                     do="Use for instance --decay_at=30:0.5,50:0.2",
                 )
 
-    def of(self, group: str) -> dict[str, float]:
-        """Returns the settings of one group."""
+    def of(self, group: str, *, stage: str) -> dict[str, float]:
+        """Returns the settings of one group in one stage."""
         values = {name: getattr(self, name) for name in _PER_GROUP}
-        return {name: value.get(group, value[""]) for name, value in values.items()}
+        return {
+            name: value.get(f"{stage}/{group}", value.get(group, value[""]))
+            for name, value in values.items()
+        }
 
 
 @dataclasses.dataclass(frozen=True)

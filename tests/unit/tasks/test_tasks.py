@@ -105,3 +105,12 @@ def test_png_is_one_grid(tmp_path):
 def test_bad_outputs_are_refused(tmp_path, name, count, word):
     with pytest.raises(errors.InvalidValue, match=word):
         output.check(tmp_path / name, count=count)
+
+
+def test_samples_of_any_number_and_temperature_share_a_trace():
+    model = descriptors.model("glf")
+    for count, temperature in ((3, 1.0), (5, 0.5)):
+        drawn = next(sample.sample(model, count, temperature=temperature))
+        expected = model.sample(count, seed=seeds.make(0), temperature=temperature)
+        np.testing.assert_allclose(drawn, expected, rtol=1e-5, atol=1e-6)
+    assert model.traced_sample.experimental_get_tracing_count() == 1

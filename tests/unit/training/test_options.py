@@ -10,8 +10,8 @@ from glf_tf.training import optimizers, options
 from tests import descriptors
 
 
-def make(**settings):
-    model = descriptors.model("glf")
+def make(name="glf", **settings):
+    model = descriptors.model(name)
     return optimizers.make(
         model.stages(),
         options=options.Optimizers(**settings),
@@ -29,6 +29,15 @@ def test_a_group_can_have_its_own_value():
     assert (ae.adam.l2, flow.adam.l2) == (0.0, 2e-5)
     assert (ae.adam.beta_1, flow.adam.beta_1) == (0.9, 0.8)
     np.testing.assert_allclose([ae.learning_rate, flow.learning_rate], [1e-3, 1e-4])
+
+
+def test_a_group_can_have_its_own_value_in_one_stage():
+    rates = {"": 1e-3, "flow": 1e-4, "flow/flow": 1e-5}
+    made = make("glf_closing", learning_rate=rates)
+    found = {name: one.learning_rate for name, one in made.items()}
+    assert found == pytest.approx(
+        {"joint/autoencoder": 1e-3, "joint/flow": 1e-4, "flow/flow": 1e-5}
+    )
 
 
 def test_decay_counts_epochs():
@@ -54,6 +63,7 @@ def test_clip_norm_bounds_the_gradient_of_a_group():
     ("settings", "word"),
     [
         ({"learning_rate": {"": 1e-3, "flo": 1e-4}}, "Did you mean flow"),
+        ({"learning_rate": {"": 1e-3, "joint/flo": 1e-4}}, "Did you mean joint/flow"),
         ({"beta_2": {"": 1.5}}, "between"),
         ({"weight_decay": {"": -1.0}}, "between"),
         ({"decay_at": {"flow": 0.5}}, "EPOCH:FACTOR"),
