@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The networks of the GLF paper and of the slides in PyTorch, for comparison."""
 
-__all__ = ["infogan", "mlp", "LatentFlow", "count_flop"]
+__all__ = ["infogan", "mlp", "LatentFlow"]
 
 import math
 
@@ -147,12 +147,3 @@ class LatentFlow(nn.Module):
                 z = z[:, order.argsort()]
             z = self.couplings[index].inverse(z)
         return z
-
-
-def count_flop(step):
-    """Returns the floating-point operations of a call, as PyTorch counts them."""
-    from torch.utils import flop_counter
-
-    with flop_counter.FlopCounterMode(display=False) as counter:
-        step()
-    return counter.get_total_flops()
