@@ -87,10 +87,20 @@ CASES = {
         for task, words in (("density", "density"), ("sample", "sampling"))
         for size in (64, 4096)
     },
+    "langevin_mnist": Case(
+        "Langevin inference under a flow prior, 20 steps, 28 x 28 x 1, batch 100",
+        "steps of an image",
+        (_EAGER, _COMPILED),
+    ),
     "pipeline_mnist": Case(
         "input alone, 60,000 images of 28 x 28 x 1, shuffled, batch 256",
         "images",
         (_EAGER,),
     ),
+    "start_training": Case(
+        "from the start of the process to the first trained epoch of 22 steps, digits",
+        "starts",
+    ),
+    "start_help": Case("tools/train.py --help", "starts"),
 }
 """By the name that the workers know."""

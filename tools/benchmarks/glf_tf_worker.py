@@ -5,6 +5,9 @@ python glf_tf_worker.py CASE
 """
 
 import pathlib
+import subprocess
+import sys
+import tempfile
 
 import keras
 import numpy as np
@@ -17,7 +20,8 @@ from glf_tf.data import image_set, pipeline
 from glf_tf.priors import flow as flow_prior
 from glf_tf.training import optimizers, options, step
 
-_RECIPES = pathlib.Path(__file__).parents[2] / "flags" / "glf"
+_ROOT = pathlib.Path(__file__).parents[2]
+_RECIPES = _ROOT / "flags" / "glf"
 _MNIST, _CIFAR10 = (28, 28, 1), (32, 32, 3)
 _IMAGES = 10_240
 
@@ -148,6 +152,54 @@ def _pipeline(image_shape, *, size, batch_size):
     return worker.Work(run, batch_size, about=_about())
 
 
+def _langevin(batch_size=100):
+    flow = "--prior.flow=real_nvp --prior.flow.blocks=4 --prior.flow.hidden=64"
+    recipe = _ROOT / "flags" / "lfbm" / "mnist.cfg"
+    plan = planned.read(
+        [f"--flagfile={recipe}", *flow.split(), "--noprior.flow.batch_norm"]
+    )
+    model = _model(plan, _MNIST)
+    images = np.float32(_images(_MNIST, size=batch_size).images) / 255.0
+
+    @tf.function(autograph=False)
+    def infer(seed):
+        return model.infer_latents(images, seed=seed, start="normal").z
+
+    def run(calls):
+        for call in range(calls):
+            z = infer(tf.constant((0, call)))
+        z.numpy()
+
+    return worker.Work(run, batch_size * model.sampler.steps, about=_about())
+
+
+def _start(*arguments, until):
+    """A process of `tools/train.py`, until it says something."""
+    command = [sys.executable, str(_ROOT / "tools" / "train.py"), *arguments]
+
+    def run(starts):
+        for _ in range(starts):
+            with tempfile.TemporaryDirectory() as folder:
+                _run_until([*command, f"--workdir={folder}/run"], until)
+
+    return worker.Work(run, 1, about=_about())
+
+
+def _run_until(command, words):
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    told = []
+    for line in process.stdout:
+        told.append(line)
+        if words in line:
+            break
+    process.kill()
+    process.communicate()
+    if words not in told[-1]:
+        raise RuntimeError(f"{command} never said {words!r}: {''.join(told)}")
+
+
 def _matrix_products(size=2048):
     """The machine's own rate: products of square float32 matrices."""
     matrix = tf.random.stateless_normal([size, size], seed=(0, 0)) / size**0.5
@@ -190,6 +242,11 @@ def main():
             "density_4096": lambda: _density(4096),
             "sample_64": lambda: _draw(64),
             "sample_4096": lambda: _draw(4096),
+            "langevin_mnist": _langevin,
+            "start_training": lambda: _start(
+                f"--flagfile={_RECIPES}/digits.cfg", until="epoch 1/"
+            ),
+            "start_help": lambda: _start("--help", until="--workdir"),
             "pipeline_mnist": lambda: _pipeline(_MNIST, size=60_000, batch_size=256),
         }
     )

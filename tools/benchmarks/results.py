@@ -97,10 +97,12 @@ def _row(entry: Entry, *, ours: Entry, peak_flops: float) -> str:
     flops = ours.flop * entry.median
     share = f"{flops / peak_flops:.0%}" if flops and peak_flops else ""
     return (
-        f"| {entry.name} | {_digits(entry.median)} | ± {entry.spread:.0%} | {ratio} "
+        f"| {entry.name} | {_rate(entry.median)} | ± {entry.spread:.0%} | {ratio} "
         f"| {share} | {entry.peak_mib:,.0f} |"
     )
 
 
-def _digits(rate: float) -> str:
-    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
+def _rate(rate: float) -> str:
+    """Returns a rate, and of what takes long what one takes."""
+    told = f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
+    return told if rate >= 10 else f"{told} ({1.0 / rate:.3g} s each)"

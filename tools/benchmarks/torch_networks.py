@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The networks of the GLF paper and of the slides in PyTorch, for comparison."""
 
-__all__ = ["infogan", "mlp", "LatentFlow"]
+__all__ = ["infogan", "mlp", "top_down", "LatentFlow"]
 
 import math
 
@@ -51,6 +51,19 @@ def mlp(image_shape, latent_dim, hidden=(200, 200)):
         *_dense([latent_dim, *reversed(hidden), size]), nn.Unflatten(1, channels_first)
     )
     return encoder, decoder
+
+
+def top_down(latent_dim):
+    """Returns LFBM's generator for MNIST, with pixels in [-1, 1]."""
+    return nn.Sequential(
+        nn.Unflatten(1, (latent_dim, 1, 1)),
+        nn.ConvTranspose2d(latent_dim, 128, 7),
+        nn.LeakyReLU(0.2),
+        nn.ConvTranspose2d(128, 64, 4, stride=2, padding=1),
+        nn.LeakyReLU(0.2),
+        nn.ConvTranspose2d(64, 1, 4, stride=2, padding=1),
+        nn.Tanh(),
+    )
 
 
 def _dense(sizes, *, batch_norm=False):

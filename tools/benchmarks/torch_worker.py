@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PyTorch on the same work: training and sampling of GLF, and the input pipeline.
+"""PyTorch on the same work: training and sampling, Langevin steps, the input pipeline.
 
 python torch_worker.py CASE eager|channels_last|compiled
 """
@@ -104,6 +104,34 @@ def _sample(make, *, batch_size, variant):
     return worker.Work(run, batch_size, about=_about())
 
 
+def _langevin(variant, *, batch_size=100, latent_dim=64, steps=20):
+    torch.manual_seed(0)
+    generator = torch_networks.top_down(latent_dim)
+    prior = torch_networks.LatentFlow(latent_dim, hidden=64)
+    for parameter in (*generator.parameters(), *prior.parameters()):
+        parameter.requires_grad_(False)
+    image = 2.0 * torch.rand(batch_size, 1, 28, 28) - 1.0
+    sigma, size = 0.3, 0.1
+
+    def energy(z):
+        error = (generator(z) - image).square().sum() / (2.0 * sigma**2)
+        return error - prior.log_prob(z).sum()
+
+    if variant == "compiled":
+        energy = torch.compile(energy)
+
+    def run(calls):
+        for _ in range(calls):
+            z = torch.randn(batch_size, latent_dim)
+            for _ in range(steps):
+                z.requires_grad_(True)
+                (gradient,) = torch.autograd.grad(energy(z), z)
+                noise = torch.randn_like(z)
+                z = z.detach() - 0.5 * size**2 * gradient + size * noise
+
+    return worker.Work(run, batch_size * steps, about=_about())
+
+
 def _pipeline(image_shape, *, size, batch_size):
     height, width, channels = image_shape
     images = torch.zeros((size, channels, height, width), dtype=torch.uint8)
@@ -159,6 +187,7 @@ def main():
                 paper_cifar, batch_size=256, variant=variant
             ),
             "sample_slides": lambda: _sample(_slides, batch_size=256, variant=variant),
+            "langevin_mnist": lambda: _langevin(variant),
             "pipeline_mnist": lambda: _pipeline(mnist, size=60_000, batch_size=256),
         }
     )

@@ -60,10 +60,10 @@ def test_workers_take_turns_at_their_own_pace(make_worker, tmp_path):
     rounds.alternate(workers, rounds=3, seconds=0.2)
     turns = [line.split() for line in (tmp_path / "log").read_text().splitlines()]
     assert [name for name, _ in turns[-6:]] == ["noisy", "quiet"] * 3
-    assert all(10 <= int(units) <= 30 for _, units in turns[-6:])
+    assert all(5 <= int(units) <= 40 for _, units in turns[-6:])
     for worker in workers:
         assert len(worker.rates) == 3
-        assert worker.median == pytest.approx(500.0, rel=0.2)  # 5 a nap of 10 ms
+        assert worker.median == pytest.approx(500.0, rel=0.5)  # 5 a nap of 10 ms
         assert (worker.unit, worker.flop, worker.about) == (5, 2.0, {"version": "1"})
         assert 5 < worker.peak_mib() < 500
 
@@ -87,6 +87,14 @@ def test_table_has_medians_spreads_ratios_and_shares():
     assert cells[1] == ["peer", "50", "± 20%", "2.00 x", "25%", "1,234"]
     assert cells[2][:2] == ["absent", f"failed: {failed.error}"]
     assert "25%" not in results.to_markdown([result], peak_flops=0.0)
+
+
+def test_what_takes_long_has_its_seconds():
+    slow = results.Entry("ours", rates=[0.25])
+    table = results.to_markdown(
+        [results.Result("start", "starts", "starts", [slow])], peak_flops=0.0
+    )
+    assert "| 0.25 (4 s each) |" in table
 
 
 def test_numbers_hold_every_round():
