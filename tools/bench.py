@@ -73,9 +73,9 @@ def _measure(name: str) -> results_lib.Result:
     """Measures a case, with all who can do it."""
     case = cases_lib.CASES[name]
     entries, workers = {}, []
-    for peer in (cases_lib.OURS, *case.peers):
+    for peer in case.all:
         print(f"{name}: starting {peer.name}", file=sys.stderr)
-        python = sys.executable if peer is cases_lib.OURS else _PEERS.value
+        python = sys.executable if peer.is_ours else _PEERS.value
         try:
             workers.append(
                 rounds.Worker(
@@ -100,10 +100,8 @@ def _measure(name: str) -> results_lib.Result:
     finally:
         for worker in workers:
             worker.close()
-    order = [peer.name for peer in (cases_lib.OURS, *case.peers)]
-    return results_lib.Result(
-        name, case.title, case.unit, [entries[one] for one in order]
-    )
+    ordered = [entries[peer.name] for peer in case.all]
+    return results_lib.Result(name, case.title, case.unit, ordered)
 
 
 def _about(peak: float) -> dict:

@@ -14,14 +14,16 @@ class Peer:
         name: What the table calls it.
         script: The worker's file.
         arguments: What the worker is told beside the case.
+        is_ours: Whether it is this library, under the Python of the bench itself.
     """
 
     name: str
     script: str
     arguments: tuple[str, ...] = ()
+    is_ours: bool = False
 
 
-OURS = Peer("glf_tf", "glf_tf_worker.py")
+OURS = Peer("glf_tf", "glf_tf_worker.py", is_ours=True)
 _EAGER, _CHANNELS_LAST, _COMPILED = (
     Peer(f"PyTorch, {name.replace('_', ' ')}", "torch_worker.py", (name,))
     for name in ("eager", "channels_last", "compiled")
@@ -34,6 +36,16 @@ _FLOWS = tuple(
 _TORCH_FLOW = Peer("PyTorch, the same networks", "torch_flows_worker.py", ("torch",))
 
 
+_TWO, _TWO_HALVES, _ONE = (
+    Peer(name, "processes_worker.py", (count, size), is_ours=True)
+    for name, count, size in (
+        ("glf_tf, two workers of one core", "2", "256"),
+        ("glf_tf, two workers of one core, half the batch each", "2", "128"),
+        ("glf_tf, one worker of one core", "1", "256"),
+    )
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class Case:
     """A piece of work.
@@ -42,11 +54,18 @@ class Case:
         title: The table's caption.
         unit: What is counted.
         peers: Who does it beside this library.
+        ours: This library, with which the others are compared.
     """
 
     title: str
     unit: str
     peers: tuple[Peer, ...] = ()
+    ours: Peer = OURS
+
+    @property
+    def all(self) -> tuple[Peer, ...]:
+        """Who does it, this library first."""
+        return (self.ours, *self.peers)
 
 
 _TORCH = (_EAGER, _CHANNELS_LAST, _COMPILED)
@@ -68,6 +87,12 @@ CASES = {
         "training, GLF of the slides, 28 x 28 x 1, batch 64",
         "images",
         (_EAGER, _COMPILED),
+    ),
+    "workers_cifar10": Case(
+        "training, GLF of the paper, 32 x 32 x 3, batch 256 a worker",
+        "images",
+        (_TWO_HALVES, _ONE),
+        ours=_TWO,
     ),
     "sample_mnist": Case(
         "sampling, GLF of the paper, 28 x 28 x 1, batch 256", "images", _TORCH
@@ -91,6 +116,11 @@ CASES = {
         "Langevin inference under a flow prior, 20 steps, 28 x 28 x 1, batch 100",
         "steps of an image",
         (_EAGER, _COMPILED),
+    ),
+    "evaluate_mnist": Case(
+        "evaluation: 10,000 samples drawn, against 10,000 images, by the distance, KD, "
+        "PRD, precision, recall, density and coverage; 128 features",
+        "evaluations",
     ),
     "pipeline_mnist": Case(
         "input alone, 60,000 images of 28 x 28 x 1, shuffled, batch 256",

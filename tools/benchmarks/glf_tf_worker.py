@@ -4,101 +4,24 @@
 python glf_tf_worker.py CASE
 """
 
-import pathlib
 import subprocess
 import sys
 import tempfile
 
-import keras
 import numpy as np
 import tensorflow as tf
+import training
 import worker
 
-from glf_tf import catalogue, quiet
-from glf_tf.cli import planned
-from glf_tf.data import image_set, pipeline
+from glf_tf import quiet
+from glf_tf.data import pipeline
+from glf_tf.metrics import classifier
 from glf_tf.priors import flow as flow_prior
-from glf_tf.training import optimizers, options, step
-
-_ROOT = pathlib.Path(__file__).parents[2]
-_RECIPES = _ROOT / "flags" / "glf"
-_MNIST, _CIFAR10 = (28, 28, 1), (32, 32, 3)
-_IMAGES = 10_240
-
-
-def _plan(recipe):
-    return planned.read([f"--flagfile={_RECIPES / recipe}.cfg"])
-
-
-def _images(image_shape, size=_IMAGES):
-    drawn = np.random.default_rng(0).integers(0, 256, (size, *image_shape), np.uint8)
-    return image_set.ImageSet(
-        name="random", split="train", images=drawn, labels=None, source="generator"
-    )
-
-
-def _model(plan, image_shape):
-    return catalogue.build("model", plan["model"], image_shape=image_shape)
-
-
-def _train(recipe, image_shape):
-    plan, data = _plan(recipe), _images(image_shape)
-    model = _model(plan, image_shape)
-    stage = model.stages()[0]
-    trainer = step.StageTrainer(
-        model,
-        stage,
-        optimizers=optimizers.make(
-            model.stages(),
-            options=options.Optimizers(),
-            batches_per_epoch=_IMAGES // plan["batch_size"],
-        ),
-        seed=0,
-    )
-    batches = pipeline.batches(data, batch_size=plan["batch_size"], seed=0)
-    strategy = tf.distribute.get_strategy()
-    iterator = iter(strategy.experimental_distribute_dataset(batches))
-    return worker.Work(
-        lambda steps: trainer.run(iterator, first_step=0, steps=steps),
-        plan["batch_size"],
-        flop=_training_flop(model),
-        about=_about(),
-    )
-
-
-def _training_flop(model):
-    """Multiplications and additions of a training step, an image.
-
-    Of dense layers and convolutions: once forward, and twice backward, for the gradient
-    of the kernel and that of the input, which the first layer of all has no need of.
-    """
-    encoder = [_products(layer) for layer in model.encoder.layers]
-    others = [_products(layer) for layer in model.decoder.layers]
-    others += [
-        _products(layer)
-        for layer in model.prior._flatten_layers()
-        if isinstance(layer, keras.layers.Dense)
-    ]
-    first = next(products for products in encoder if products)
-    return 2.0 * (3.0 * (sum(encoder) + sum(others)) - first)
-
-
-def _products(layer):
-    """Multiplications of a layer, an image."""
-    if isinstance(layer, keras.layers.Conv2DTranspose):
-        # Each input pixel is multiplied with the whole kernel.
-        _, height, width, _ = layer.input.shape
-    elif isinstance(layer, keras.layers.Conv2D):
-        _, height, width, _ = layer.output.shape
-    elif isinstance(layer, keras.layers.Dense):
-        height = width = 1
-    else:
-        return 0
-    return height * width * int(np.prod(layer.kernel.shape))
+from glf_tf.runs import evaluation, subjects
 
 
 def _sample(recipe, image_shape, *, batch_size=256):
-    model = _model(_plan(recipe), image_shape)
+    model = training.model_of(training.plan(recipe), image_shape)
     sample = tf.function(lambda seed: model.sample(batch_size, seed=seed))
 
     def run(calls):
@@ -106,7 +29,7 @@ def _sample(recipe, image_shape, *, batch_size=256):
             images = sample(tf.constant((0, call)))
         images.numpy()
 
-    return worker.Work(run, batch_size, about=_about())
+    return worker.Work(run, batch_size, about=training.about())
 
 
 def _density(batch_size):
@@ -141,7 +64,7 @@ def _latent_flow():
 
 def _pipeline(image_shape, *, size, batch_size):
     batches = pipeline.batches(
-        _images(image_shape, size=size), batch_size=batch_size, seed=0
+        training.images(image_shape, size=size), batch_size=batch_size, seed=0
     )
     iterator = iter(batches)
 
@@ -149,17 +72,14 @@ def _pipeline(image_shape, *, size, batch_size):
         for _ in range(count):
             next(iterator)
 
-    return worker.Work(run, batch_size, about=_about())
+    return worker.Work(run, batch_size, about=training.about())
 
 
 def _langevin(batch_size=100):
     flow = "--prior.flow=real_nvp --prior.flow.blocks=4 --prior.flow.hidden=64"
-    recipe = _ROOT / "flags" / "lfbm" / "mnist.cfg"
-    plan = planned.read(
-        [f"--flagfile={recipe}", *flow.split(), "--noprior.flow.batch_norm"]
-    )
-    model = _model(plan, _MNIST)
-    images = np.float32(_images(_MNIST, size=batch_size).images) / 255.0
+    plan = training.plan("lfbm/mnist", *flow.split(), "--noprior.flow.batch_norm")
+    model = training.model_of(plan, training.MNIST)
+    images = np.float32(training.images(training.MNIST, size=batch_size).images) / 255.0
 
     @tf.function(autograph=False)
     def infer(seed):
@@ -170,19 +90,38 @@ def _langevin(batch_size=100):
             z = infer(tf.constant((0, call)))
         z.numpy()
 
-    return worker.Work(run, batch_size * model.sampler.steps, about=_about())
+    return worker.Work(run, batch_size * model.sampler.steps, about=training.about())
+
+
+def _evaluate():
+    model = training.model_of(training.plan("glf/mnist"), training.MNIST)
+    images = training.images(training.MNIST)
+    network = classifier.build(training.MNIST, classes=10, seed=0)
+    measuring = evaluation.Evaluation(
+        train=images,
+        test=images,
+        extractor=classifier.Classifier(network, dataset="random", accuracy=0.1),
+        settings=evaluation.Settings(samples=10_000, references=10_000),
+    )
+    metrics = ("fd", "kid", "prd", "precision_recall")
+
+    def run(times):
+        for _ in range(times):
+            measuring.samples(subjects.ModelSamples(model), metrics=metrics)
+
+    return worker.Work(run, 1, about=training.about())
 
 
 def _start(*arguments, until):
     """A process of `tools/train.py`, until it says something."""
-    command = [sys.executable, str(_ROOT / "tools" / "train.py"), *arguments]
+    command = [sys.executable, str(training.ROOT / "tools" / "train.py"), *arguments]
 
     def run(starts):
         for _ in range(starts):
             with tempfile.TemporaryDirectory() as folder:
                 _run_until([*command, f"--workdir={folder}/run"], until)
 
-    return worker.Work(run, 1, about=_about())
+    return worker.Work(run, 1, about=training.about())
 
 
 def _run_until(command, words):
@@ -215,15 +154,11 @@ def _matrix_products(size=2048):
     def run(count):
         multiply(tf.constant(count)).numpy()
 
-    return worker.Work(run, 1, flop=2.0 * size**3, about=_about())
-
-
-def _about():
-    return {"tensorflow": tf.__version__, "keras": keras.__version__}
+    return worker.Work(run, 1, flop=2.0 * size**3, about=training.about())
 
 
 def _flow_about(prior):
-    return {**_about(), "parameters": f"{prior.count_params():,}"}
+    return {**training.about(), "parameters": f"{prior.count_params():,}"}
 
 
 def main():
@@ -232,22 +167,25 @@ def main():
     worker.serve(
         {
             "matrix_products": _matrix_products,
-            "train_mnist": lambda: _train("mnist", _MNIST),
-            "train_cifar10": lambda: _train("cifar10", _CIFAR10),
-            "train_slides": lambda: _train("mnist_mlp", _MNIST),
-            "sample_mnist": lambda: _sample("mnist", _MNIST),
-            "sample_cifar10": lambda: _sample("cifar10", _CIFAR10),
-            "sample_slides": lambda: _sample("mnist_mlp", _MNIST),
+            "train_mnist": lambda: training.work("glf/mnist", training.MNIST),
+            "train_cifar10": lambda: training.work("glf/cifar10", training.CIFAR10),
+            "train_slides": lambda: training.work("glf/mnist_mlp", training.MNIST),
+            "sample_mnist": lambda: _sample("glf/mnist", training.MNIST),
+            "sample_cifar10": lambda: _sample("glf/cifar10", training.CIFAR10),
+            "sample_slides": lambda: _sample("glf/mnist_mlp", training.MNIST),
             "density_64": lambda: _density(64),
             "density_4096": lambda: _density(4096),
             "sample_64": lambda: _draw(64),
             "sample_4096": lambda: _draw(4096),
             "langevin_mnist": _langevin,
+            "evaluate_mnist": _evaluate,
             "start_training": lambda: _start(
-                f"--flagfile={_RECIPES}/digits.cfg", until="epoch 1/"
+                f"--flagfile={training.ROOT}/flags/glf/digits.cfg", until="epoch 1/"
             ),
             "start_help": lambda: _start("--help", until="--workdir"),
-            "pipeline_mnist": lambda: _pipeline(_MNIST, size=60_000, batch_size=256),
+            "pipeline_mnist": lambda: _pipeline(
+                training.MNIST, size=60_000, batch_size=256
+            ),
         }
     )
 

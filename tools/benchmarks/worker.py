@@ -12,7 +12,7 @@ Workers import nothing of glf_tf but what they measure: those of the peers need 
 it installed.
 """
 
-__all__ = ["Work", "serve"]
+__all__ = ["Work", "serve", "peak_mib"]
 
 import dataclasses
 import json
@@ -33,12 +33,14 @@ class Work:
         unit: How many things, such as images, a unit is.
         flop: Floating-point operations of a thing; 0 where nobody counted.
         about: What an entry of the results should say, such as versions.
+        peak_mib: Returns the most memory that it had; None for that of this process.
     """
 
     run: Callable[[int], None]
     unit: int
     flop: float = 0.0
     about: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    peak_mib: Callable[[], float] | None = None
 
 
 def serve(cases: Mapping[str, Callable[[], Work]]) -> None:
@@ -55,14 +57,14 @@ def serve(cases: Mapping[str, Callable[[], Work]]) -> None:
     answer(unit=work.unit, flop=work.flop, about=dict(work.about))
     for line in sys.stdin:
         if line.strip() == "peak":
-            answer(peak_mib=_peak_mib())
+            answer(peak_mib=(work.peak_mib or peak_mib)())
             continue
         started = time.perf_counter()
         work.run(int(line))
         answer(seconds=time.perf_counter() - started)
 
 
-def _peak_mib() -> float:
+def peak_mib() -> float:
     """Returns the most memory that this process had."""
     status = pathlib.Path("/proc/self/status")
     if status.exists():

@@ -104,9 +104,25 @@ def test_numbers_hold_every_round():
     assert stored["cases"][0]["entries"][1]["rates"] == [50.0, 40.0, 60.0]
 
 
-def test_every_case_is_known_to_the_worker_of_this_library():
-    source = (TOOLS / "benchmarks" / cases.OURS.script).read_text()
-    assert all(f'"{name}":' in source for name in cases.CASES)
+def test_every_case_is_known_to_the_worker_that_measures_it():
+    for name, case in cases.CASES.items():
+        source = (TOOLS / "benchmarks" / case.ours.script).read_text()
+        assert f'"{name}":' in source
+
+
+@pytest.mark.slow
+def test_several_processes_take_the_same_steps():
+    worker = rounds.Worker(
+        "two",
+        python=sys.executable,
+        script="processes_worker.py",
+        arguments=["workers_cifar10", "2", "2"],
+    )
+    worker.measure()
+    assert worker.unit == 4
+    assert worker.rates[0] > 0
+    assert worker.peak_mib() > 500  # of both
+    worker.close()
 
 
 @pytest.mark.slow

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training by this library, with the recipe that a user would run, on random images."""
+
+__all__ = ["ROOT", "MNIST", "CIFAR10", "about", "images", "model_of", "plan", "work"]
+
+import pathlib
+
+import keras
+import numpy as np
+import tensorflow as tf
+import worker
+
+from glf_tf import catalogue
+from glf_tf.cli import planned
+from glf_tf.data import image_set, pipeline
+from glf_tf.training import optimizers, options, step
+
+ROOT = pathlib.Path(__file__).parents[2]
+MNIST, CIFAR10 = (28, 28, 1), (32, 32, 3)
+_IMAGES = 10_240
+
+
+def plan(recipe, *arguments):
+    """Returns the plan of a recipe in `flags/`, such as "glf/mnist"."""
+    path = ROOT / "flags" / recipe
+    return planned.read([f"--flagfile={path}.cfg", *arguments])
+
+
+def images(image_shape, size=_IMAGES):
+    """Returns random images."""
+    drawn = np.random.default_rng(0).integers(0, 256, (size, *image_shape), np.uint8)
+    return image_set.ImageSet(
+        name="random", split="train", images=drawn, labels=None, source="generator"
+    )
+
+
+def model_of(planned_run, image_shape):
+    """Returns an untrained model."""
+    return catalogue.build("model", planned_run["model"], image_shape=image_shape)
+
+
+def about():
+    """Returns versions."""
+    return {"tensorflow": tf.__version__, "keras": keras.__version__}
+
+
+def work(recipe, image_shape, *, batch_size=0):
+    """Returns steps of the first stage; call it in the strategy's scope.
+
+    Args:
+        recipe: As `plan` takes it.
+        image_shape: Of the images.
+        batch_size: Over all replicas; 0 for the recipe's.
+    """
+    asked, data = plan(recipe), images(image_shape)
+    batch_size = batch_size or asked["batch_size"]
+    model = model_of(asked, image_shape)
+    trainer = step.StageTrainer(
+        model,
+        model.stages()[0],
+        optimizers=optimizers.make(
+            model.stages(),
+            options=options.Optimizers(),
+            batches_per_epoch=_IMAGES // batch_size,
+        ),
+        seed=0,
+    )
+    iterator = iter(
+        tf.distribute.get_strategy().distribute_datasets_from_function(
+            lambda context: pipeline.batches(
+                data, batch_size=batch_size, seed=0, context=context
+            )
+        )
+    )
+    return worker.Work(
+        lambda steps: trainer.run(iterator, first_step=0, steps=steps),
+        batch_size,
+        flop=_flop(model),
+        about=about(),
+    )
+
+
+def _flop(model):
+    """Multiplications and additions of a training step, an image.
+
+    Of dense layers and convolutions: once forward, and twice backward, for the gradient
+    of the kernel and that of the input, which the first layer of all has no need of.
+    """
+    encoder = [_products(layer) for layer in model.encoder.layers]
+    others = [_products(layer) for layer in model.decoder.layers]
+    others += [
+        _products(layer)
+        for layer in model.prior._flatten_layers()
+        if isinstance(layer, keras.layers.Dense)
+    ]
+    first = next(products for products in encoder if products)
+    return 2.0 * (3.0 * (sum(encoder) + sum(others)) - first)
+
+
+def _products(layer):
+    """Multiplications of a layer, an image."""
+    if isinstance(layer, keras.layers.Conv2DTranspose):
+        # Each input pixel is multiplied with the whole kernel.
+        _, height, width, _ = layer.input.shape
+    elif isinstance(layer, keras.layers.Conv2D):
+        _, height, width, _ = layer.output.shape
+    elif isinstance(layer, keras.layers.Dense):
+        height = width = 1
+    else:
+        return 0
+    return height * width * int(np.prod(layer.kernel.shape))
