@@ -36,13 +36,16 @@ class Worker:
         self.name, self.rates = name, []
         # A file: a pipe that nobody reads would fill.
         self._told = tempfile.TemporaryFile("w+")  # noqa: SIM115 - as long as this
-        self._process = subprocess.Popen(
-            [python, str(_FOLDER / script), *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._told,
-            text=True,
-        )
+        try:
+            self._process = subprocess.Popen(
+                [python, str(_FOLDER / script), *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._told,
+                text=True,
+            )
+        except OSError as error:
+            raise Failed(f"{name} did not start: {error}") from error
         described = self._read()
         self.unit, self.flop = described["unit"], described["flop"]
         self.about = described["about"]

@@ -73,6 +73,11 @@ def test_a_worker_that_ends_says_why(make_worker):
         make_worker("quiet", case="dance")
 
 
+def test_a_python_that_is_not_there_is_named():
+    with pytest.raises(rounds.Failed, match="did not start.*nowhere/python"):
+        rounds.Worker("peer", python="nowhere/python", script="x.py", arguments=[])
+
+
 def entries():
     ours = results.Entry("ours", rates=[90.0, 100.0, 120.0], flop=2e6, peak_mib=100)
     return ours, results.Entry("peer", rates=[50.0, 40.0, 60.0], peak_mib=1234)
