@@ -52,6 +52,7 @@ FLOW_STEPS: dict[str, Callable] = {
     "glow_vector": functools.partial(glow_vector.GlowVector, hidden=6, blocks=2),
     "real_nvp": _real_nvp(),
     "real_nvp_batch_norm": _real_nvp(batch_norm=True),
+    "real_nvp_shared": _real_nvp(conditioner="shared"),
     "real_nvp_one_sided": _real_nvp(sides="one_sided", scale="sigmoid"),
 }
 """Makers of flow steps, called with `event_dim` and `name`."""

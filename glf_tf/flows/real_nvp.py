@@ -35,6 +35,9 @@ class RealNVP(flow.AbstractFlow):
         sides: "two_sided" or "one_sided" blocks.
         scale: How the couplings' log-scale is bounded.
         batch_norm: Whether the conditioners normalise over the batch.
+        conditioner: "separate" networks for shift and log-scale, as the authors have,
+            or one "shared" by both, as the slides have, of half the parameters; "auto"
+            for the one that goes with `sides`.
         permutation_seed: Block k is followed by the permutation of seed
             `permutation_seed + k`; 0 gives those of the authors' code.
     """
@@ -48,12 +51,20 @@ class RealNVP(flow.AbstractFlow):
         sides: Literal["two_sided", "one_sided"] = "two_sided",
         scale: Literal["soft_clamp", "sigmoid"] = "soft_clamp",
         batch_norm: bool = True,
+        conditioner: Literal["auto", "separate", "shared"] = "auto",
         permutation_seed: int = 0,
         **kwargs,
     ):
         flow.check_sizes(blocks=blocks, hidden=hidden)
         self._blocks, self._two_sided = blocks, sides == "two_sided"
-        self._coupling = {"scale": scale, "hidden": hidden, "batch_norm": batch_norm}
+        if conditioner == "auto":
+            conditioner = "separate" if self._two_sided else "shared"
+        self._coupling = {
+            "scale": scale,
+            "hidden": hidden,
+            "batch_norm": batch_norm,
+            "shared": conditioner == "shared",
+        }
         self._permutation_seed = permutation_seed
         super().__init__(event_dim, **kwargs)
 
@@ -71,8 +82,6 @@ class RealNVP(flow.AbstractFlow):
         return coupling.Coupling(
             self.event_dim,
             transforms=transforms,
-            # The authors have a network each for shift and scale, the slides one.
-            shared=not self._two_sided,
             dtype=self.dtype_policy,
             name=f"block_{block}_{transforms}",
             **self._coupling,

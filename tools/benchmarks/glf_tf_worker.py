@@ -59,7 +59,8 @@ def _draw(batch_size):
 
 def _latent_flow():
     flow = {"name": "real_nvp", "blocks": 4, "hidden": 256, "batch_norm": False}
-    return flow_prior.FlowPrior(64, flow=flow)
+    # One network a coupling, as the others have.
+    return flow_prior.FlowPrior(64, flow={**flow, "conditioner": "shared"})
 
 
 def _pipeline(image_shape, *, size, batch_size):

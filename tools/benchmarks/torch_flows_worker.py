@@ -65,7 +65,7 @@ def _zuko():
 def _torch():
     import torch_networks
 
-    flow = torch_networks.LatentFlow(_DIM, hidden=_HIDDEN)
+    flow = torch_networks.LatentFlow(_DIM, hidden=_HIDDEN, shared=True)
     return flow, flow.log_prob, flow.sample
 
 

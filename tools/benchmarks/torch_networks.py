@@ -120,7 +120,9 @@ class _Coupling(nn.Module):
 class LatentFlow(nn.Module):
     """Couplings and permutations: the paper's two-sided blocks, or the slides' form."""
 
-    def __init__(self, dim, *, hidden, blocks=4, batch_norm=False, one_sided=False):
+    def __init__(
+        self, dim, *, hidden, blocks=4, batch_norm=False, one_sided=False, shared=False
+    ):
         super().__init__()
         self.dim = dim
         self.couplings = nn.ModuleList()
@@ -133,7 +135,7 @@ class LatentFlow(nn.Module):
                         hidden,
                         first=first,
                         batch_norm=batch_norm,
-                        shared=one_sided,
+                        shared=shared or one_sided,
                     )
                 )
         self.every = len(sides)

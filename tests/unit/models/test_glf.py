@@ -107,6 +107,16 @@ def test_one_sided_flow_leaves_coordinates_untouched():
     assert max(left) > 0
 
 
+def test_shared_conditioners_have_half_the_networks():
+    def count(**options):
+        flow = real_nvp.RealNVP(40, blocks=2, hidden=6, **options)
+        return sum("kernel" in one.path for one in flow.trainable_variables)
+
+    assert (count(), count(conditioner="shared")) == (4 * 6, 4 * 3)
+    assert count(sides="one_sided") == 2 * 3
+    assert count(sides="one_sided", conditioner="separate") == 2 * 6
+
+
 def test_authors_permutations_are_reproduced():
     flow = real_nvp.RealNVP(20, hidden=4)
     for block in range(4):
