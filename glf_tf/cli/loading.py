@@ -29,6 +29,12 @@ def define_loading(arguments: list[recipe.Argument]) -> None:
     flags.DEFINE_enum(
         "checkpoint", "latest", ["latest", "best"], "Which of the run's checkpoints."
     )
+    flags.DEFINE_enum(
+        "strategy",
+        "one_device",
+        ["one_device", "mirrored"],
+        "Where the model is: on all devices of the host, which then share the samples.",
+    )
     places.define()
 
 
@@ -46,9 +52,11 @@ def define_measuring(arguments: list[recipe.Argument]) -> None:
 
 def load_model():
     """Returns the model that `--workdir` and `--checkpoint` name."""
-    from glf_tf.runs import restore
+    from glf_tf.runs import devices, restore
 
-    return restore.load_model(values.needed("workdir"), which=FLAGS.checkpoint)
+    folder = values.needed("workdir")
+    with devices.strategy(FLAGS.strategy).scope():
+        return restore.load_model(folder, which=FLAGS.checkpoint)
 
 
 def load_images(count: int | None = None, *, indices: Sequence[int] | None = None):

@@ -3,7 +3,8 @@
 
 __all__ = ["sample"]
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -22,7 +23,7 @@ def sample(
     seed: types.Seed = 0,
     temperature: float = 1.0,
 ) -> Iterator[np.ndarray]:
-    """Draws `n` images.
+    """Draws `n` images; replicas of the model share them.
 
     The first 500 are those of `model.sample(500, seed)`; the k-th 500 after them have
     the seed `seeds.fold(seed, k)`. So a few images are the beginning of many.
@@ -41,10 +42,70 @@ def sample(
     """
     check(n, temperature=temperature)
     temperature = tf.constant(temperature, tf.float32)
-    for chunk in range(-(-n // CHUNK)):
-        folded = seeds.fold(seed, chunk) if chunk else seeds.make(seed)
-        count = tf.constant(min(CHUNK, n - chunk * CHUNK))
-        yield model.traced_sample(count, seed=folded, temperature=temperature).numpy()
+    requests = [
+        _Request(
+            tf.constant(min(CHUNK, n - chunk * CHUNK)),
+            seeds.fold(seed, chunk) if chunk else seeds.make(seed),
+        )
+        for chunk in range(-(-n // CHUNK))
+    ]
+    strategy = _strategy_of(model)
+    if strategy.num_replicas_in_sync > 1:
+        yield from _spread(model, requests, strategy=strategy, temperature=temperature)
+        return
+    for one in requests:
+        yield model.traced_sample(
+            one.count, seed=one.seed, temperature=temperature
+        ).numpy()
+
+
+class _Request(NamedTuple):
+    """What is drawn at once."""
+
+    count: tf.Tensor
+    seed: tf.Tensor
+
+
+def _strategy_of(model: model_lib.GenerativeModel) -> tf.distribute.Strategy:
+    """Returns the strategy that holds the model on devices of this process alone."""
+    one_device = tf.distribute.get_strategy()
+    for variable in model.variables:
+        found = getattr(variable.value, "distribute_strategy", one_device)
+        # Workers are each on their own: they would wait for one another.
+        is_local = type(found) is tf.distribute.MirroredStrategy
+        return found if is_local else one_device
+    return one_device
+
+
+def _spread(
+    model: model_lib.GenerativeModel,
+    requests: Sequence[_Request],
+    *,
+    strategy: tf.distribute.Strategy,
+    temperature: tf.Tensor,
+) -> Iterator[np.ndarray]:
+    """Yields the images of each request in turn, a replica each."""
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def draw(shares):
+        return strategy.run(
+            lambda share: model.sample(
+                share.count, seed=share.seed, temperature=temperature
+            ),
+            args=(shares,),
+        )
+
+    replicas = strategy.num_replicas_in_sync
+    for first in range(0, len(requests), replicas):
+        group = requests[first : first + replicas]
+        # The last ones may find no request: theirs are drawn twice, and left out.
+        shares = strategy.experimental_distribute_values_from_function(
+            lambda context, group=group: group[
+                context.replica_id_in_sync_group % len(group)
+            ]
+        )
+        drawn = strategy.experimental_local_results(draw(shares))
+        yield from (images.numpy() for images in drawn[: len(group)])
 
 
 def check(n: int, *, temperature: float) -> None:

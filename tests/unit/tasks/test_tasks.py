@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tasks: sampling in chunks, pictures pixel by pixel, outputs in every form."""
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
 
 from glf_tf import errors, seeds
+from glf_tf.runs import devices
 from glf_tf.tasks import infer, interpolate, output, pictures, reconstruct, sample
 from tests import descriptors
 
@@ -27,6 +29,18 @@ def test_first_chunk_is_the_models_own_sample(monkeypatch):
 def test_bad_requests_are_refused(n, temperature, word):
     with pytest.raises(errors.InvalidValue, match=word):
         next(sample.sample(descriptors.model("glf"), n, temperature=temperature))
+
+
+@pytest.mark.parametrize("n", [3, 10])
+def test_replicas_share_the_samples_of_one_device(monkeypatch, n):
+    monkeypatch.setattr(sample, "CHUNK", 4)
+    expected = np.concatenate(list(sample.sample(descriptors.model("glf"), n, seed=3)))
+    keras.utils.set_random_seed(0)  # the same weights
+    with devices.strategy("mirrored").scope():
+        model = descriptors.model("glf")
+    chunks = list(sample.sample(model, n, seed=3))
+    assert [len(chunk) for chunk in chunks] == [min(4, n - i) for i in range(0, n, 4)]
+    np.testing.assert_allclose(np.concatenate(chunks), expected, atol=1e-6)
 
 
 def test_grid_has_every_pixel_at_its_place():
