@@ -136,6 +136,7 @@ def test_sample_writes_what_the_seed_says(trained, tmp_path):
             "sample",
             f"--workdir={folder}",
             "--num_samples=5",
+            "--strategy=mirrored",
             f"--seed={seed}",
             f"--output={tmp_path}/{seed}.npy",
         )
