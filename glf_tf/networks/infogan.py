@@ -10,7 +10,7 @@ import keras
 from keras import layers
 
 from glf_tf import errors, types
-from glf_tf.networks import network
+from glf_tf.networks import network, upsampling
 
 
 class InfoGAN(network.AbstractNetwork):
@@ -86,10 +86,8 @@ def _start() -> keras.initializers.Initializer:
     return keras.initializers.RandomNormal(stddev=0.02)
 
 
-def _conv(
-    filters: int, name: str, *, use_bias: bool, kind: type = layers.Conv2D
-) -> layers.Layer:
-    return kind(
+def _conv(filters: int, name: str, *, use_bias: bool) -> layers.Layer:
+    return layers.Conv2D(
         filters,
         kernel_size=4,
         strides=2,
@@ -101,7 +99,9 @@ def _conv(
 
 
 def _deconv(filters: int, name: str, *, use_bias: bool) -> layers.Layer:
-    return _conv(filters, name, use_bias=use_bias, kind=layers.Conv2DTranspose)
+    return upsampling.Upsampling(
+        filters, use_bias=use_bias, kernel_initializer=_start(), name=name
+    )
 
 
 def _dense(units: int, name: str, *, use_bias: bool) -> layers.Layer:

@@ -26,7 +26,9 @@ def normalized(model: keras.Model) -> keras.Model:
 
     def clone(layer: layers.Layer) -> layers.Layer:
         copy = type(layer).from_config(layer.get_config())
-        return SpectralNormalized(copy) if type(layer) in _OUTPUT_AXIS else copy
+        return (
+            SpectralNormalized(copy) if isinstance(layer, tuple(_OUTPUT_AXIS)) else copy
+        )
 
     return keras.models.clone_model(model, clone_function=clone)
 
@@ -61,7 +63,7 @@ class SpectralNormalized(layers.Wrapper):
         # is "on_read", which `add_weight` does not know.
         self.u = keras.Variable(
             self._first_u,
-            shape=(self.layer.kernel.shape[_OUTPUT_AXIS[type(self.layer)]],),
+            shape=(self.layer.kernel.shape[self._axis],),
             dtype=self.variable_dtype,
             trainable=False,
             synchronization="on_read",
@@ -92,10 +94,18 @@ class SpectralNormalized(layers.Wrapper):
         return self.layer.compute_output_shape(input_shape)
 
     def _matrix(self, kernel: tf.Tensor) -> tf.Tensor:
-        axis = _OUTPUT_AXIS[type(self.layer)]
+        axis = self._axis
         others = [place for place in range(kernel.shape.rank) if place != axis]
         first = tf.transpose(kernel, [axis, *others])
         return tf.reshape(first, [kernel.shape[axis], -1])
+
+    @property
+    def _axis(self) -> int:
+        """The kernel's axis of outputs."""
+        kinds = (
+            axis for kind, axis in _OUTPUT_AXIS.items() if isinstance(self.layer, kind)
+        )
+        return next(kinds)
 
     def _first_u(self, shape, dtype):
         matrix = self._matrix(tf.convert_to_tensor(self.layer.kernel.value))

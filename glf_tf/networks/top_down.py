@@ -13,7 +13,7 @@ import keras
 from keras import layers
 
 from glf_tf import errors, types
-from glf_tf.networks import network
+from glf_tf.networks import network, upsampling
 
 
 class TopDown(network.AbstractNetwork):
@@ -105,10 +105,9 @@ class TopDown(network.AbstractNetwork):
         filters = [*self.widths, image_shape[2]]
         for index, stride in enumerate(self._strides(), start=1):
             kernel = _KERNELS[stride]
-            deconv = layers.Conv2DTranspose(
+            deconv = _LAYERS[stride](
                 filters[index],
-                kernel,
-                strides=stride,
+                kernel_size=kernel,
                 padding="same",
                 kernel_initializer=_start(
                     kernel**2, filters[index - 1] + filters[index]
@@ -140,6 +139,9 @@ class TopDown(network.AbstractNetwork):
 
 _KERNELS = {2: 4, 1: 3}
 """The side of a kernel, by the stride."""
+
+_LAYERS = {2: upsampling.Upsampling, 1: layers.Conv2DTranspose}
+"""The layers next to the image, by the stride."""
 
 
 def _start(area: int, maps: int) -> keras.initializers.Initializer:
