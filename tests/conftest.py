@@ -33,3 +33,9 @@ def pytest_addoption(parser):
         default=3,
         help="How many kills test_kills.py deals out over its models.",
     )
+    parser.addoption(
+        "--pictures",
+        type=int,
+        default=0,
+        help="Of how many pictures test_large_set.py makes its set; 0 for no such set.",
+    )

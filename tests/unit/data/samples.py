@@ -5,6 +5,7 @@ import gzip
 import io
 import pathlib
 import struct
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -135,9 +136,22 @@ def write_pictures(folder: pathlib.Path, count: int = 40):
         picture.save(place / f"picture_{index:02d}.{suffix}")
 
 
-def write_tfds(name: str, data_dir: pathlib.Path, *, shards: int = 1):
-    """Writes what TFDS leaves on the disk after it has prepared a set."""
-    examples = _examples(name)
+def write_tfds(
+    name: str,
+    data_dir: pathlib.Path,
+    *,
+    shards: int = 1,
+    examples: Mapping[str, Iterable] | None = None,
+):
+    """Writes what TFDS leaves on the disk after it has prepared a set.
+
+    Args:
+        name: The set.
+        data_dir: Where to.
+        shards: How many files a split has.
+        examples: Those of each split; the small set's own without.
+    """
+    examples = _examples(name) if examples is None else examples
     features = _features(name)
 
     def info(self):
