@@ -75,7 +75,10 @@ def test_two_steps_of_training(system, data):
 @pytest.mark.parametrize("data", DATA)
 def test_lfbm_has_the_released_settings(data):
     plan = plan_of("lfbm", data)
-    spec, adam = plan["model"], options.Optimizers(**plan["optimizers"]).of("prior")
+    spec, adam = (
+        plan["model"],
+        options.Optimizers(**plan["optimizers"]).of("prior", stage="joint"),
+    )
     latent_dim, sigma, steps, weights = RELEASED[data]
     assert spec["latent_dim"] == latent_dim
     assert spec["reconstruction"]["sigma"] == sigma
