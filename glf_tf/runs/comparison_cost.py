@@ -143,8 +143,10 @@ def device() -> str:
         name = details.get("device_name", "GPU")
         return f"{len(gpus)} x {name}" if len(gpus) > 1 else name
     if hasattr(os, "sched_getaffinity"):
-        return f"{len(os.sched_getaffinity(0))} CPU cores"
-    return f"{os.cpu_count()} CPU cores"
+        count = len(os.sched_getaffinity(0))
+    else:
+        count = os.cpu_count()
+    return f"{count} CPU core{'s' * (count != 1)}"
 
 
 def _groups(stage: stages_lib.Stage) -> set[str]:
