@@ -263,7 +263,6 @@ def _check_plan(
     pipeline.steps_per_epoch(len(data), batch_size=batch_size)
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     pipeline.share(batch_size, replicas=replicas)
-    updating = [stage for stage in model.stages() if stage.updates]
-    plan.training.check(stage.name for stage in updating)
-    updates = [update for stage in updating for update in stage.updates]
-    plan.optimizers.check(group.name for one in updates for group in one.groups)
+    stages = model.stages()
+    plan.training.check(stage.name for stage in stages if stage.updates)
+    optimizers.check(stages, options=plan.optimizers)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the optimisers of a model's groups from options that may differ by group."""
 
-__all__ = ["Optimizer", "make"]
+__all__ = ["Optimizer", "check", "make"]
 
 import dataclasses
 from collections.abc import Iterable, Mapping
@@ -39,6 +39,19 @@ class Optimizer:
         return float(self.adam.learning_rate)
 
 
+def check(
+    stages: Iterable[stages_lib.Stage], *, options: options_lib.Optimizers
+) -> None:
+    """Checks settings against a model's stages.
+
+    Raises:
+        InvalidValue: An option names a group that there is not, or is out of range.
+    """
+    options.check(
+        f"{stage.name}/{group.name}" for stage, _, group in _groups_of(stages)
+    )
+
+
 def make(
     stages: Iterable[stages_lib.Stage],
     *,
@@ -57,13 +70,8 @@ def make(
     Raises:
         InvalidValue: An option names a group that there is not, or is out of range.
     """
-    triples = [
-        (stage, update, group)
-        for stage in stages
-        for update in stage.updates
-        for group in update.groups
-    ]
-    options.check(f"{stage.name}/{group.name}" for stage, _, group in triples)
+    stages = tuple(stages)
+    check(stages, options=options)
     return {
         f"{stage.name}/{group.name}": _make_one(
             f"{stage.name}/{group.name}",
@@ -74,8 +82,19 @@ def make(
             iterations_per_epoch=stage.steps_per_epoch(batches_per_epoch)
             * update.repeats,
         )
-        for stage, update, group in triples
+        for stage, update, group in _groups_of(stages)
     }
+
+
+def _groups_of(
+    stages: Iterable[stages_lib.Stage],
+) -> list[tuple[stages_lib.Stage, stages_lib.Update, stages_lib.Group]]:
+    return [
+        (stage, update, group)
+        for stage in stages
+        for update in stage.updates
+        for group in update.groups
+    ]
 
 
 def _make_one(

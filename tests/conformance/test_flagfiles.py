@@ -11,6 +11,7 @@ import pytest
 
 from glf_tf import catalogue
 from glf_tf.data import image_set
+from glf_tf.training import optimizers, options
 
 ROOT = pathlib.Path(__file__).parents[2]
 RECIPES = sorted((ROOT / "flags").glob("*/*.cfg"))
@@ -64,6 +65,11 @@ def test_recipe_builds_its_model(path):
     model = catalogue.build("model", plan["model"], **kind.arguments_of(data))
     assert model.stages()
     assert plan["epochs"][""] > 0
+    # Also that every stage and group that it names is the model's.
+    settings = options.Training(epochs=plan["epochs"], batch_size=1)
+    settings.check(stage.name for stage in model.stages() if stage.updates)
+    chosen = options.Optimizers(**plan["optimizers"])
+    optimizers.check(model.stages(), options=chosen)
 
 
 @pytest.mark.parametrize("path", RUNNABLE, ids=lambda path: path.stem)
