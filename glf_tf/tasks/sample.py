@@ -69,12 +69,11 @@ class _Request(NamedTuple):
 def _strategy_of(model: model_lib.GenerativeModel) -> tf.distribute.Strategy:
     """Returns the strategy that holds the model on devices of this process alone."""
     one_device = tf.distribute.get_strategy()
-    for variable in model.variables:
-        found = getattr(variable.value, "distribute_strategy", one_device)
-        # Workers are each on their own: they would wait for one another.
-        is_local = type(found) is tf.distribute.MirroredStrategy
-        return found if is_local else one_device
-    return one_device
+    if not model.variables:
+        return one_device
+    found = getattr(model.variables[0].value, "distribute_strategy", one_device)
+    # Workers are each on their own: they would wait for one another.
+    return found if isinstance(found, tf.distribute.MirroredStrategy) else one_device
 
 
 def _spread(

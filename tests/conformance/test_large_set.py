@@ -38,8 +38,9 @@ def write(folder, *, pictures):
 
 
 def train(folder, *, pictures):
-    """The most memory of its own that a training has, in MiB, and what it tells."""
+    """The most memory of its own that a training has, in MiB."""
     write(folder / "data", pictures=pictures)
+    told = folder / "told"  # a pipe that nobody reads would fill
     process = subprocess.Popen(
         [
             sys.executable,
@@ -53,8 +54,7 @@ def train(folder, *, pictures):
             f"--workdir={folder}/run",
         ],
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
+        stderr=told.open("w"),
     )
     most, status = 0, pathlib.Path(f"/proc/{process.pid}/status")
     while process.poll() is None:
@@ -62,7 +62,7 @@ def train(folder, *, pictures):
         lines = [one for one in status.read_text().splitlines() if "RssAnon" in one]
         most = max([most, *(int(one.split()[1]) for one in lines)])
         time.sleep(0.1)
-    assert process.returncode == 0, process.stderr.read()
+    assert process.returncode == 0, told.read_text()
     return most / 1024
 
 

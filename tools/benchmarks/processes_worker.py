@@ -21,7 +21,6 @@ class _Members:
 
     def __init__(self, count, *, batch_size):
         hosts = _addresses(count)
-        self.batch_size = batch_size
         self._processes = [
             _start(hosts, index, batch_size=batch_size * count)
             for index in range(count)
@@ -42,6 +41,8 @@ class _Members:
 
     def _answers(self):
         lines = [process.stdout.readline() for process in self._processes]
+        if not all(lines):
+            raise RuntimeError(f"worker {lines.index('')} of {len(lines)} ended")
         return [json.loads(line) for line in lines]
 
 
