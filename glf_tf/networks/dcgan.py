@@ -13,7 +13,7 @@ import keras
 from keras import layers
 
 from glf_tf import errors, types
-from glf_tf.networks import network, upsampling
+from glf_tf.networks import network, transposed
 
 INNER = 4
 """Side of the innermost feature map, in pixels."""
@@ -71,7 +71,7 @@ class DCGAN(network.AbstractNetwork):
             stack.append(layers.ReLU(name=f"relu_{index}"))
             is_last = index == len(widths) - 1
             stack.append(
-                _conv(upsampling.Upsampling, filters, f"deconv_{index}", bias=is_last)
+                _conv(transposed.Upsampling, filters, f"deconv_{index}", bias=is_last)
             )
         return keras.Sequential(stack, name=name)
 

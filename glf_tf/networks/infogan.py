@@ -10,7 +10,7 @@ import keras
 from keras import layers
 
 from glf_tf import errors, types
-from glf_tf.networks import network, upsampling
+from glf_tf.networks import network, transposed
 
 
 class InfoGAN(network.AbstractNetwork):
@@ -99,7 +99,7 @@ def _conv(filters: int, name: str, *, use_bias: bool) -> layers.Layer:
 
 
 def _deconv(filters: int, name: str, *, use_bias: bool) -> layers.Layer:
-    return upsampling.Upsampling(
+    return transposed.Upsampling(
         filters, use_bias=use_bias, kernel_initializer=_start(), name=name
     )
 

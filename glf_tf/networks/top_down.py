@@ -13,7 +13,7 @@ import keras
 from keras import layers
 
 from glf_tf import errors, types
-from glf_tf.networks import network, upsampling
+from glf_tf.networks import network, transposed
 
 
 class TopDown(network.AbstractNetwork):
@@ -140,7 +140,7 @@ class TopDown(network.AbstractNetwork):
 _KERNELS = {2: 4, 1: 3}
 """The side of a kernel, by the stride."""
 
-_LAYERS = {2: upsampling.Upsampling, 1: layers.Conv2DTranspose}
+_LAYERS = {2: transposed.Upsampling, 1: layers.Conv2DTranspose}
 """The layers next to the image, by the stride."""
 
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from glf_tf.networks import upsampling
+from glf_tf.networks import transposed
 
 
 def pair(filters, **options):
     """The layer and Keras' own, of the same weights."""
     image = keras.Input((3, 5, 6))
     common = {"kernel_size": 4, "strides": 2, "padding": "same", **options}
-    ours = keras.Sequential([image, upsampling.Upsampling(filters, **options)])
+    ours = keras.Sequential([image, transposed.Upsampling(filters, **options)])
     theirs = keras.Sequential([image, keras.layers.Conv2DTranspose(filters, **common)])
     ours.set_weights([np.random.normal(size=w.shape) for w in ours.get_weights()])
     theirs.set_weights(ours.get_weights())
@@ -23,7 +23,7 @@ def pair(filters, **options):
 IMAGES = np.random.default_rng(0).normal(size=(2, 3, 5, 6)).astype(np.float32)
 
 
-@pytest.mark.parametrize("filters", [1, 3, upsampling.FEW, upsampling.FEW + 1])
+@pytest.mark.parametrize("filters", [1, 3, transposed.FEW, transposed.FEW + 1])
 @pytest.mark.parametrize("options", [{}, {"use_bias": False}, {"activation": "tanh"}])
 def test_values_are_those_of_keras(filters, options):
     ours, theirs = pair(filters, **options)
