@@ -14,11 +14,13 @@ import tensorflow as tf
 class BatchNorm(keras.layers.BatchNormalization):
     """Batch normalisation with PyTorch's constants, which the papers use.
 
-        mean = mean over replicas of mean(x)
-        variance = mean over replicas of mean((x - mean)^2)
+        mean = mean over replicas of m,  m = mean(x) on a replica
+        variance = mean over replicas of mean((x - m)^2) + (m - mean)^2
 
     Keras' own synchronised layer takes `mean(x^2) - mean(x)^2`, of which rounding may
-    leave nothing where the mean is large. On one device this is Keras' layer.
+    leave nothing where the mean is large. Here replicas meet once, and once more for
+    the gradient. On one device this is Keras' layer, with images normalised by
+    TensorFlow's fused operation.
 
     Keras' momentum is the complement of PyTorch's: 0.9 here is 0.1 there.
     """
@@ -33,21 +35,53 @@ class BatchNorm(keras.layers.BatchNormalization):
         """
         super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
 
+    def call(self, inputs, training=None, mask=None):
+        """Returns the normalised inputs, of the same shape."""
+        is_learning = training and self.trainable
+        if mask is not None or not is_learning or not self._can_fuse(inputs):
+            return super().call(inputs, training=training, mask=mask)
+        outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+            inputs,
+            tf.convert_to_tensor(self.gamma),
+            tf.convert_to_tensor(self.beta),
+            epsilon=self.epsilon,
+            is_training=True,
+        )
+        size = tf.cast(tf.size(inputs) // inputs.shape[-1], variance.dtype)
+        # What the operation returns is divided by `size - 1`.
+        self._follow(self.moving_variance, variance * (size - 1.0) / size)
+        self._follow(self.moving_mean, mean)
+        return outputs
+
+    def _can_fuse(self, inputs) -> bool:
+        is_images = inputs.shape.rank == 4 and self.axis in (-1, 3)
+        is_plain = self.scale and self.center and inputs.dtype != tf.float64
+        return is_images and is_plain and _replicas() == 1
+
+    def _follow(self, average, value) -> None:
+        average.assign(average * self.momentum + value * (1.0 - self.momentum))
+
     def _moments(self, inputs, mask):
-        replica = tf.distribute.get_replica_context()
-        if replica is None or replica.num_replicas_in_sync == 1:
+        if _replicas() == 1:
             return super()._moments(inputs, mask)
+        # Every replica has as many images.
+        local = tf.stack(tf.nn.moments(inputs, self._reduction_axes))
+        means, variances = tf.unstack(_of_all(local), axis=1)
+        mean = tf.reduce_mean(means, axis=0)
+        between = tf.reduce_mean(tf.square(means - mean), axis=0)
+        return mean, tf.reduce_mean(variances, axis=0) + between
 
-        def mean_over_all(values):
-            # Every replica has as many images.
-            local = tf.reduce_mean(values, self._reduction_axes)
-            return replica.all_reduce(tf.distribute.ReduceOp.MEAN, local)
 
-        mean = mean_over_all(inputs)
-        centred = inputs - tf.reshape(mean, self._broadcast_shape(inputs))
-        return mean, mean_over_all(tf.square(centred))
+def _replicas() -> int:
+    replica = tf.distribute.get_replica_context()
+    return 1 if replica is None else replica.num_replicas_in_sync
 
-    def _broadcast_shape(self, inputs) -> list[int]:
-        shape = [1] * inputs.shape.rank
-        shape[self.axis] = inputs.shape[self.axis]
-        return shape
+
+def _of_all(local: tf.Tensor) -> tf.Tensor:
+    """Returns what each replica has, `[replicas, ...]`, on every one."""
+    replica = tf.distribute.get_replica_context()
+    own = tf.one_hot(
+        replica.replica_id_in_sync_group, replica.num_replicas_in_sync, dtype=local.dtype
+    )
+    row = tf.reshape(own, [-1, *[1] * local.shape.rank]) * local
+    return replica.all_reduce(tf.distribute.ReduceOp.SUM, row)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Batch normalisation takes its statistics over all replicas."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -63,12 +64,47 @@ def test_variance_beside_a_large_mean_is_kept():
     np.testing.assert_allclose(y, expected, rtol=1e-2)
 
 
-def test_on_one_device_it_is_keras_own():
-    x = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
-    keras_own = tf.keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
-    ours = normalization.BatchNorm()
-    np.testing.assert_array_equal(ours(x, training=True), keras_own(x, training=True))
-    np.testing.assert_array_equal(ours.moving_variance, keras_own.moving_variance)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
+@pytest.mark.parametrize("shape", [(6, 3), (6, 4, 2, 3)])
+@pytest.mark.parametrize("trainable", [True, False])
+def test_on_one_device_it_is_keras_own(shape, dtype, trainable):
+    x = 2.0 + np.random.default_rng(0).normal(size=shape)
+    policy = dtype if "64" in dtype or "32" in dtype else f"mixed_{dtype}"
+    options = {"epsilon": 1e-5, "dtype": policy, "trainable": trainable}
+    layers = (
+        normalization.BatchNorm(**options),
+        keras.layers.BatchNormalization(momentum=0.9, **options),
+    )
+    tolerance = 3e-2 if "16" in dtype else 1e-5
+    found = []
+    for layer in layers:
+        layer.build(shape)
+        layer.gamma.assign([0.5, 1.0, 2.0])
+        layer.beta.assign([-1.0, 0.0, 1.0])
+        with tf.GradientTape() as tape:
+            image = tf.constant(x, dtype)
+            tape.watch(image)
+            y = layer(image, training=True)
+            loss = tf.reduce_sum(tf.cast(y, tf.float32) ** 3)
+        assert y.dtype == dtype
+        found.append([y, *tape.gradient(loss, [image, layer.gamma.value])])
+        found[-1] += [layer.moving_mean, layer.moving_variance, layer(image)]
+    for ours, keras_own in zip(*found, strict=True):
+        ours, keras_own = (np.asarray(one, np.float64) for one in (ours, keras_own))
+        np.testing.assert_allclose(ours, keras_own, rtol=tolerance, atol=tolerance)
+
+
+def test_it_has_second_derivatives():
+    """Penalties on gradients take them."""
+    layer = normalization.BatchNorm()
+    x = tf.random.stateless_normal((4, 2, 2, 3), seed=(0, 0))
+    with tf.GradientTape() as outer:
+        outer.watch(x)
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            y = tf.reduce_sum(layer(x, training=True) ** 3)
+        slope = tf.reduce_sum(inner.gradient(y, x) ** 2)
+    assert np.abs(outer.gradient(slope, x)).max() > 0.0
 
 
 def test_compiled_replicas_with_statistics_are_refused():
