@@ -17,6 +17,9 @@ import tensorflow as tf
 from glf_tf import errors, types
 from glf_tf.data import image_set as image_set_lib
 
+_AHEAD = 4
+"""Batches made ahead of time; TensorFlow's own choice grows to gigabytes."""
+
 Source = image_set_lib.ImageSet | Mapping[str, np.ndarray]
 """A set of images, or arrays by name whose row i belongs to image i."""
 
@@ -178,7 +181,7 @@ def _with_rows(
         rows = {name: tf.gather(one, index) for name, one in tensors.items()}
         return {**rows, "index": index}
 
-    return order.map(batch).prefetch(tf.data.AUTOTUNE).with_options(_options())
+    return order.map(batch).prefetch(_AHEAD).with_options(_options())
 
 
 def _with_images(
@@ -206,7 +209,7 @@ def _with_images(
     # mapped file waits for the disk, and several can wait at once.
     calls = tf.data.AUTOTUNE if image_set.is_mapped else None
     data = order.map(batch, num_parallel_calls=calls)
-    return data.prefetch(tf.data.AUTOTUNE).with_options(_options())
+    return data.prefetch(_AHEAD).with_options(_options())
 
 
 def _gather(image_set: image_set_lib.ImageSet) -> Callable[[tf.Tensor], tf.Tensor]:
