@@ -81,7 +81,9 @@ def _of_all(local: tf.Tensor) -> tf.Tensor:
     """Returns what each replica has, `[replicas, ...]`, on every one."""
     replica = tf.distribute.get_replica_context()
     own = tf.one_hot(
-        replica.replica_id_in_sync_group, replica.num_replicas_in_sync, dtype=local.dtype
+        replica.replica_id_in_sync_group,
+        replica.num_replicas_in_sync,
+        dtype=local.dtype,
     )
     row = tf.reshape(own, [-1, *[1] * local.shape.rank]) * local
     return replica.all_reduce(tf.distribute.ReduceOp.SUM, row)

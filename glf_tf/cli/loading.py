@@ -21,6 +21,9 @@ from glf_tf.cli import definitions, places, training, values
 
 FLAGS = flags.FLAGS
 
+_AT_ONCE = 256
+"""Images that a tool draws or codes at once, more or less."""
+
 
 def define_loading(arguments: list[recipe.Argument]) -> None:
     """Defines the flags of a tool that loads a trained model."""
@@ -52,9 +55,11 @@ def define_measuring(arguments: list[recipe.Argument]) -> None:
 
 def load_model():
     """Returns the model that `--workdir` and `--checkpoint` name."""
-    from glf_tf.runs import devices, restore
+    from glf_tf.runs import devices, processors, restore
 
     folder = values.needed("workdir")
+    described = training.folder().read()
+    processors.configure(model=described["model"], batch_size=_AT_ONCE)
     with devices.strategy(FLAGS.strategy).scope():
         return restore.load_model(folder, which=FLAGS.checkpoint)
 

@@ -6,6 +6,8 @@ Xiao, Yan, Amit: Generative Latent Flow, 2019, table 3. https://arxiv.org/abs/19
 
 __all__ = ["InfoGAN"]
 
+from typing import Literal
+
 import keras
 from keras import layers
 
@@ -29,9 +31,18 @@ class InfoGAN(network.AbstractNetwork):
     Args:
         filters: Filters of the outer convolutions.
         hidden: Width of the dense layers.
+        precision: Of the layers before the last one: float32, or bfloat16 or float16,
+            which GPUs multiply faster.
     """
 
-    def __init__(self, *, filters: int = 64, hidden: int = 1024):
+    def __init__(
+        self,
+        *,
+        filters: int = 64,
+        hidden: int = 1024,
+        precision: Literal["float32", "bfloat16", "float16"] = "float32",
+    ):
+        super().__init__(precision=precision)
         self.filters, self.hidden = filters, hidden
 
     def encoder(
@@ -39,7 +50,7 @@ class InfoGAN(network.AbstractNetwork):
     ) -> keras.Model:
         """Returns a new encoder; see `AbstractNetwork`."""
         _check(image_shape)
-        return keras.Sequential(
+        return self._chained(
             [
                 keras.Input(image_shape, name="image"),
                 _conv(self.filters, "conv_0", use_bias=True),
@@ -63,7 +74,7 @@ class InfoGAN(network.AbstractNetwork):
         _check(image_shape)
         height, width, channels = image_shape
         inner = (height // 4, width // 4, 2 * self.filters)
-        return keras.Sequential(
+        return self._chained(
             [
                 keras.Input((latent_dim,), name="z"),
                 _dense(self.hidden, "dense_0", use_bias=False),

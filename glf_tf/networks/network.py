@@ -4,10 +4,11 @@
 __all__ = ["AbstractNetwork", "batch_norm"]
 
 import abc
+from collections.abc import Iterable
 
 import keras
 
-from glf_tf import normalization, types
+from glf_tf import errors, normalization, types
 
 
 class AbstractNetwork(abc.ABC):
@@ -16,7 +17,22 @@ class AbstractNetwork(abc.ABC):
     An encoder maps images in [0, 1] to vectors. A decoder maps latents to *pixel
     logits*: `sigmoid(logits)` is the image, and the Bernoulli loss needs no logarithm
     of it.
+
+    Weights are float32 in every precision, and so is the last layer of a network: what
+    flows and likelihoods are given is not rounded.
+
+    Args:
+        precision: Of the layers before the last one: float32, bfloat16 or float16.
     """
+
+    def __init__(self, *, precision: str = "float32"):
+        if precision not in _POLICIES:
+            raise errors.InvalidValue(
+                "A network computes with numbers of a known precision",
+                received=f"precision={precision}",
+                do=errors.suggestion(precision, _POLICIES),
+            )
+        self.precision = precision
 
     @abc.abstractmethod
     def encoder(
@@ -37,6 +53,23 @@ class AbstractNetwork(abc.ABC):
         Raises:
             InvalidValue: The family has no decoder for this image size.
         """
+
+    def _chained(self, stack: Iterable, *, name: str) -> keras.Model:
+        """Returns layers in a row, the first an input, in the network's precision."""
+        stack = list(stack)
+        last = max(
+            i for i, one in enumerate(stack) if hasattr(one, "kernel_regularizer")
+        )
+        for layer in stack[1:last]:
+            layer.dtype_policy = _POLICIES[self.precision]
+        return keras.Sequential(stack, name=name)
+
+
+_POLICIES = {
+    "float32": "float32",
+    "bfloat16": "mixed_bfloat16",
+    "float16": "mixed_float16",
+}
 
 
 def batch_norm(name: str) -> keras.layers.Layer:

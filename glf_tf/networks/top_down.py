@@ -8,6 +8,7 @@ appendix and released code. https://arxiv.org/abs/2006.08205
 __all__ = ["TopDown"]
 
 import math
+from typing import Literal
 
 import keras
 from keras import layers
@@ -40,11 +41,18 @@ class TopDown(network.AbstractNetwork):
         widths: Feature maps of the generator's layers, next to the latent first.
         last_stride: Whether the layer next to the image doubles its side (2) or keeps
             it (1).
+        precision: Of the layers before the last one: float32, or bfloat16 or float16,
+            which GPUs multiply faster.
     """
 
     def __init__(
-        self, *, widths: tuple[int, ...] = (512, 256, 128), last_stride: int = 2
+        self,
+        *,
+        widths: tuple[int, ...] = (512, 256, 128),
+        last_stride: int = 2,
+        precision: Literal["float32", "bfloat16", "float16"] = "float32",
     ):
+        super().__init__(precision=precision)
         self.widths, self.last_stride = tuple(widths), last_stride
         if not self.widths or min(self.widths) < 1:
             raise errors.InvalidValue(
@@ -80,9 +88,7 @@ class TopDown(network.AbstractNetwork):
             stack += [conv, _relu(index)]
         last = _start(math.prod(inner), widths[-1] + output_dim)
         dense = layers.Dense(output_dim, kernel_initializer=last, name="dense_last")
-        return keras.Sequential(
-            [*stack, layers.Flatten(name="flatten"), dense], name=name
-        )
+        return self._chained([*stack, layers.Flatten(name="flatten"), dense], name=name)
 
     def decoder(
         self, latent_dim: int, image_shape: types.ImageShape, *, name: str = "decoder"
@@ -117,7 +123,7 @@ class TopDown(network.AbstractNetwork):
             stack += [_relu(index - 1), deconv]
         # tanh(h) in [-1, 1] is sigmoid(2 h) in [0, 1].
         stack.append(layers.Rescaling(2.0, name="logits"))
-        return keras.Sequential(stack, name=name)
+        return self._chained(stack, name=name)
 
     def _strides(self) -> list[int]:
         """Returns the strides of the layers after the first, next to it first."""

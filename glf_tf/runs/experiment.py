@@ -19,6 +19,7 @@ from glf_tf.runs import (
     extractor,
     failures,
     identity,
+    processors,
     profiling,
     progress,
     reports,
@@ -59,6 +60,12 @@ def train(
         Exhausted: Memory or a disk is full.
         Stopped: The process was told to stop; the state is saved.
     """
+    processors.configure(
+        model=plan.model,
+        batch_size=plan.training.batch_size,
+        threads=plan.devices.op_threads,
+        tf32=plan.devices.tf32,
+    )
     if plan.devices.deterministic:
         tf.config.experimental.enable_op_determinism()
     # First of all: workers meet before TensorFlow does anything else.
@@ -120,6 +127,7 @@ class _Session:
             model.stages(),
             options=plan.optimizers,
             batches_per_epoch=len(data) // plan.training.batch_size,
+            scales_loss=optimizers.needs_loss_factor(model),
         )
         self._store = checkpoints.Checkpoints(
             folder.checkpoints,

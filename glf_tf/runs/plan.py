@@ -94,12 +94,31 @@ class Devices:
         tpu: Name of the TPU; "local" on its own host.
         deterministic: Whether operations that run in any order on GPUs must keep one,
             so that a run repeats bit for bit; slower.
+        tf32: Whether GPUs that can multiply float32 numbers with 10 of the 23 bits of
+            their fraction, which is faster.
+        op_threads: Threads that one operation may use on a CPU; 0 to choose: one for a
+            small MLP, whose operations run beside each other, and else one a core.
     """
 
     strategy: str = "auto"
     cluster: str = ""
     tpu: str = "local"
     deterministic: bool = False
+    tf32: bool = True
+    op_threads: int = 0
+
+    def __post_init__(self):
+        """Checks the number of threads.
+
+        Raises:
+            InvalidValue: It is negative.
+        """
+        if self.op_threads < 0:
+            raise errors.InvalidValue(
+                "The number of threads of an operation must not be negative",
+                received=f"op_threads={self.op_threads}",
+                do="Use 0 to choose, or a positive number",
+            )
 
 
 @dataclasses.dataclass(frozen=True)

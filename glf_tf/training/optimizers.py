@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the optimisers of a model's groups from options that may differ by group."""
 
-__all__ = ["Optimizer", "check", "make"]
+__all__ = ["Optimizer", "check", "loss_factor", "make", "needs_loss_factor"]
 
 import dataclasses
 from collections.abc import Iterable, Mapping
 
+import keras
 import tensorflow as tf
 
 from glf_tf.models import stages as stages_lib
@@ -27,8 +28,26 @@ class Optimizer:
     variables: list
     clip_norm: float
 
-    def apply(self, gradients: list[tf.Tensor]) -> None:
-        """Applies gradients, summed over replicas; called in each replica."""
+    def apply(
+        self, gradients: list[tf.Tensor], *, loss_factor: tf.Tensor | None = None
+    ) -> None:
+        """Applies gradients, summed over replicas; called in each replica.
+
+        Args:
+            gradients: Of the loss, or of the loss times `loss_factor`; these are left
+                out where they are not finite.
+            loss_factor: See `loss_factor`.
+        """
+        if loss_factor is None:
+            self._apply(gradients)
+            return
+        is_finite = _are_finite(gradients)
+        # What overflows for one variable or replica is left out for all.
+        factor = tf.where(is_finite, loss_factor, float("nan"))
+        self._apply([gradient / factor for gradient in gradients])
+        self.adam.adapt_loss_factor(_everywhere(is_finite))
+
+    def _apply(self, gradients: list[tf.Tensor]) -> None:
         if self.clip_norm:
             gradients = _clipped(gradients, clip_norm=self.clip_norm)
         self.adam.apply(gradients, self.variables)
@@ -37,6 +56,23 @@ class Optimizer:
     def learning_rate(self) -> float:
         """The current learning rate."""
         return float(self.adam.learning_rate)
+
+
+def needs_loss_factor(model: keras.Model) -> bool:
+    """Returns whether a layer of a model computes in float16."""
+    return any(layer.compute_dtype == "float16" for layer in model._flatten_layers())
+
+
+def loss_factor(optimizers: Iterable[Optimizer]) -> tf.Tensor | None:
+    """Returns what an update's loss is multiplied by, for the optimisers of its groups.
+
+    Each has a factor of its own; the smallest is one that no gradient overflowed at.
+    None where nothing is computed in float16.
+    """
+    factors = [one.adam.loss_factor for one in optimizers if one.adam.scales_loss]
+    if not factors:
+        return None
+    return tf.reduce_min(tf.stack([tf.convert_to_tensor(one) for one in factors]))
 
 
 def check(
@@ -57,6 +93,7 @@ def make(
     *,
     options: options_lib.Optimizers,
     batches_per_epoch: int,
+    scales_loss: bool = False,
 ) -> dict[str, Optimizer]:
     """Returns a built optimiser for each group: `{"stage/group": optimizer}`.
 
@@ -66,6 +103,7 @@ def make(
         stages: The model's stages.
         options: The settings.
         batches_per_epoch: Turns epochs of decay into iterations.
+        scales_loss: Whether a network computes in float16; see `adam.Adam`.
 
     Raises:
         InvalidValue: An option names a group that there is not, or is out of range.
@@ -81,6 +119,7 @@ def make(
             # An update that repeats counts every turn as an iteration.
             iterations_per_epoch=stage.steps_per_epoch(batches_per_epoch)
             * update.repeats,
+            scales_loss=scales_loss,
         )
         for stage, update, group in _groups_of(stages)
     }
@@ -104,6 +143,7 @@ def _make_one(
     options: dict[str, float],
     decay_at: Mapping[str, float],
     iterations_per_epoch: int,
+    scales_loss: bool,
 ) -> Optimizer:
     decay = schedule.StepDecay(
         options["learning_rate"],
@@ -117,6 +157,7 @@ def _make_one(
         beta_2=options["beta_2"],
         epsilon=options["epsilon"],
         l2=options["weight_decay"],
+        scales_loss=scales_loss,
         # Keras numbers unnamed optimisers, and the name is in the checkpoint.
         name=name.replace("/", "_"),
     )
@@ -132,3 +173,15 @@ def _clipped(gradients: list[tf.Tensor], *, clip_norm: float) -> list[tf.Tensor]
     clipped, _ = tf.clip_by_global_norm(summed, clip_norm)
     # `apply` sums over replicas again.
     return [gradient / context.num_replicas_in_sync for gradient in clipped]
+
+
+def _are_finite(gradients: list[tf.Tensor]) -> tf.Tensor:
+    finite = [tf.reduce_all(tf.math.is_finite(gradient)) for gradient in gradients]
+    return tf.reduce_all(tf.stack(finite))
+
+
+def _everywhere(condition: tf.Tensor) -> tf.Tensor:
+    """Returns whether a condition holds in all replicas, `[]`."""
+    context = tf.distribute.get_replica_context()
+    fails = 1.0 - tf.cast(condition, tf.float32)
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, fails) == 0.0

@@ -155,10 +155,14 @@ class StageTrainer:
         seed: tf.Tensor,
         step: tf.Tensor,
     ) -> types.Terms:
-        values, gradients = self._differentiate[update.name](batch, seed, step)
-        for group in update.groups:
-            optimizer = self._optimizers[f"{self._stage.name}/{group.name}"]
-            optimizer.apply(gradients[group.name])
+        optimizers = {
+            group.name: self._optimizers[f"{self._stage.name}/{group.name}"]
+            for group in update.groups
+        }
+        factor = optimizers_lib.loss_factor(optimizers.values())
+        values, gradients = self._differentiate[update.name](batch, seed, step, factor)
+        for name, optimizer in optimizers.items():
+            optimizer.apply(gradients[name], loss_factor=factor)
         return values
 
     def _gradients(
@@ -167,8 +171,9 @@ class StageTrainer:
         batch: types.Batch,
         seed: tf.Tensor,
         step: tf.Tensor,
+        loss_factor: tf.Tensor | None,
     ) -> tuple[types.Terms, dict[str, list[tf.Tensor]]]:
-        """Returns the terms' means, and each group's gradients."""
+        """Returns the terms' means, and each group's gradients, times the factor."""
         weights = self._model.term_weights[update.name]
         variables = {group.name: group.variables for group in update.groups}
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -178,6 +183,8 @@ class StageTrainer:
             means = {name: tf.reduce_mean(value) for name, value in terms.items()}
             loss = weighted_sum(means, weights=weights, step=step)
             loss /= self._strategy.num_replicas_in_sync
+            if loss_factor is not None:
+                loss *= loss_factor
         values = {name: [v.value for v in group] for name, group in variables.items()}
         gradients = tape.gradient(loss, values)
         _check_gradients(gradients, variables=variables, update=update.name)

@@ -39,11 +39,12 @@ def other_model(name):
     return made
 
 
-def make_optimizers(model, **settings):
+def make_optimizers(model, *, scales_loss=False, **settings):
     return optimizers.make(
         model.stages(),
         options=options.Optimizers(**settings),
         batches_per_epoch=10,
+        scales_loss=scales_loss,
     )
 
 

@@ -17,11 +17,13 @@ from glf_tf import quiet
 from glf_tf.data import pipeline
 from glf_tf.metrics import classifier
 from glf_tf.priors import flow as flow_prior
-from glf_tf.runs import evaluation, subjects
+from glf_tf.runs import evaluation, processors, subjects
 
 
 def _sample(recipe, image_shape, *, batch_size=256):
-    model = training.model_of(training.plan(recipe), image_shape)
+    asked = training.plan(recipe)
+    processors.configure(model=asked["model"], batch_size=batch_size)
+    model = training.model_of(asked, image_shape)
     sample = tf.function(lambda seed: model.sample(batch_size, seed=seed))
 
     def run(calls):

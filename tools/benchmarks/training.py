@@ -13,6 +13,7 @@ import worker
 from glf_tf import catalogue
 from glf_tf.cli import planned
 from glf_tf.data import image_set, pipeline
+from glf_tf.runs import processors
 from glf_tf.training import optimizers, options, step
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -54,6 +55,7 @@ def work(recipe, image_shape, *, batch_size=0):
     """
     asked, data = plan(recipe), images(image_shape)
     batch_size = batch_size or asked["batch_size"]
+    processors.configure(model=asked["model"], batch_size=batch_size)
     model = model_of(asked, image_shape)
     trainer = step.StageTrainer(
         model,

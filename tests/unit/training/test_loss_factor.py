@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training in 16 bits: small gradients are kept, and those that overflow left out."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from glf_tf.runs import devices
+from glf_tf.training import adam, checkpoints, optimizers
+from tests import descriptors
+from tests.conformance import test_models
+
+NAMES = ("glf", "glf_convolutional", "lfbm", "wae_gan")
+
+
+def rounded(name, precision):
+    spec = dict(descriptors.MODELS[name])
+    spec["network"] = {**spec["network"], "precision": precision}
+    return descriptors.catalogue.build("model", spec, **descriptors.arguments(name))
+
+
+def made_for(model, **settings):
+    return test_models.make_optimizers(
+        model, scales_loss=optimizers.needs_loss_factor(model), **settings
+    )
+
+
+def optimizer(*, clip_norm=0.0):
+    variable = keras.Variable([1.0, 2.0])
+    one = adam.Adam(0.1, epsilon=1e-30, scales_loss=True)
+    one.build([variable])
+    return optimizers.Optimizer(one, [variable], clip_norm), variable
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+@pytest.mark.parametrize("name", NAMES)
+def test_training_in_16_bits_follows_that_in_32(name, precision):
+    exact, model = descriptors.model(name), rounded(name, precision)
+    model.set_weights(exact.get_weights())
+    assert optimizers.needs_loss_factor(model) == (precision == "float16")
+    found = []
+    for one in (exact, model):
+        stage, batch = next(iter(test_models.staged(one)))
+        made = made_for(one)
+        result = test_models.run_stage(one, stage, batch, steps=5, made=made)
+        found.append(result.last)
+    for key, value in found[0].items():
+        np.testing.assert_allclose(found[1][key], value, rtol=0.05, atol=0.05)
+
+
+def test_gradients_too_small_for_float16_are_kept():
+    one, variable = optimizer()
+    factor = optimizers.loss_factor([one])
+    assert np.float16(1e-8) == 0.0
+    gradient = tf.cast(tf.constant([1e-8, 0.0]) * factor, tf.float16)
+    one.apply([tf.cast(gradient, tf.float32)], loss_factor=factor)
+    # A first step of Adam is as long as the rate.
+    np.testing.assert_allclose(variable, [0.9, 2.0], atol=1e-4)
+
+
+@pytest.mark.parametrize("bad", [np.inf, np.nan])
+@pytest.mark.parametrize("clip_norm", [0.0, 1.0])
+def test_a_step_that_overflows_is_left_out_and_halves_the_factor(bad, clip_norm):
+    one, variable = optimizer(clip_norm=clip_norm)
+    factor = float(one.adam.loss_factor)
+    one.apply([tf.constant([1.0, 1.0])], loss_factor=tf.constant(factor))
+    kept = [variable, *one.adam._momentums, *one.adam._velocities]
+    before = [np.array(value) for value in kept]
+    one.apply([tf.constant([bad, 1.0])], loss_factor=tf.constant(factor))
+    for value, old in zip(kept, before, strict=True):
+        np.testing.assert_array_equal(value, old)
+    assert int(one.adam.iterations) == 1
+    assert float(one.adam.loss_factor) == factor / 2
+    one.apply([tf.constant([1.0, 1.0])], loss_factor=tf.constant(factor / 2))
+    assert np.all(np.asarray(variable) < before[0])
+    assert int(one.adam.iterations) == 2
+
+
+def test_the_factor_doubles_after_many_steps_and_has_bounds():
+    one, _ = optimizer()
+    before = float(one.adam.loss_factor)
+    one.adam.finite_steps.assign(1998.0)
+    for expected in (before, 2 * before, 2 * before):
+        one.adam.adapt_loss_factor(tf.constant(True))
+        assert float(one.adam.loss_factor) == expected
+    for _ in range(40):
+        one.adam.adapt_loss_factor(tf.constant(False))
+    assert float(one.adam.loss_factor) == 1.0
+    one.adam.loss_factor.assign(2.0**24)
+    one.adam.finite_steps.assign(1999.0)
+    one.adam.adapt_loss_factor(tf.constant(True))
+    assert float(one.adam.loss_factor) == 2.0**24
+
+
+def test_an_update_takes_the_smallest_factor_of_its_groups():
+    pair = [optimizer()[0], optimizer()[0]]
+    pair[1].adam.loss_factor.assign(8.0)
+    assert float(optimizers.loss_factor(pair)) == 8.0
+
+
+def test_replicas_agree_on_what_is_left_out():
+    strategy = devices.strategy("mirrored")
+    with strategy.scope():
+        one, variable = optimizer()
+
+        @tf.function(autograph=False)
+        def run(gradients):
+            def replica(gradient):
+                one.apply([gradient], loss_factor=tf.constant(1.0))
+
+            strategy.run(replica, args=(gradients,))
+
+        def of_each(values):
+            return strategy.experimental_distribute_values_from_function(
+                lambda context: tf.constant(values[context.replica_id_in_sync_group])
+            )
+
+        run(of_each([[1.0, 1.0], [np.inf, 1.0]]))
+        values = [
+            np.asarray(v) for v in strategy.experimental_local_results(variable.value)
+        ]
+        np.testing.assert_array_equal(values, [[1.0, 2.0]] * 2)
+        factors = strategy.experimental_local_results(one.adam.loss_factor.value)
+        assert [float(factor) for factor in factors] == [2.0**14] * 2
+        run(of_each([[1.0, 1.0], [3.0, 1.0]]))
+        values = [
+            np.asarray(v) for v in strategy.experimental_local_results(variable.value)
+        ]
+        np.testing.assert_allclose(values, [[0.9, 1.9]] * 2, atol=1e-4)
+
+
+def test_a_checkpoint_keeps_the_factor(tmp_path):
+    first, second = (rounded("glf", "float16") for _ in range(2))
+    stores = []
+    for model in (first, second):
+        made = made_for(model)
+        kept = [one.adam for one in made.values()]
+        store = checkpoints.Checkpoints(tmp_path, checkpoints.variables_of(model, kept))
+        stores.append((store, kept))
+    for one in stores[0][1]:
+        one.loss_factor.assign(64.0)
+        one.finite_steps.assign(7.0)
+    stores[0][0].save({}, step=1)
+    stores[1][0].restore()
+    for one in stores[1][1]:
+        assert float(one.loss_factor) == 64.0
+        assert float(one.finite_steps) == 7.0
