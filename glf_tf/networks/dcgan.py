@@ -14,7 +14,7 @@ import keras
 from keras import layers
 
 from glf_tf import errors, types
-from glf_tf.networks import network, transposed
+from glf_tf.networks import biased, network, transposed
 
 INNER = 4
 """Side of the innermost feature map, in pixels."""
@@ -50,7 +50,9 @@ class DCGAN(network.AbstractNetwork):
         """Returns a new encoder; see `AbstractNetwork`."""
         stack = [keras.Input(image_shape, name="image")]
         for index, filters in enumerate(self._widths(image_shape)):
-            stack.append(_conv(layers.Conv2D, filters, f"conv_{index}", bias=not index))
+            stack.append(
+                _conv(biased.BiasedConv, filters, f"conv_{index}", bias=not index)
+            )
             if index:
                 stack.append(network.batch_norm(f"norm_{index}"))
             stack.append(layers.LeakyReLU(negative_slope=0.2, name=f"relu_{index}"))

@@ -12,7 +12,7 @@ import keras
 from keras import layers
 
 from glf_tf import errors, types
-from glf_tf.networks import network, transposed
+from glf_tf.networks import biased, network, transposed
 
 
 class InfoGAN(network.AbstractNetwork):
@@ -98,7 +98,7 @@ def _start() -> keras.initializers.Initializer:
 
 
 def _conv(filters: int, name: str, *, use_bias: bool) -> layers.Layer:
-    return layers.Conv2D(
+    return biased.BiasedConv(
         filters,
         kernel_size=4,
         strides=2,

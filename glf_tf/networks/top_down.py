@@ -14,7 +14,7 @@ import keras
 from keras import layers
 
 from glf_tf import errors, types
-from glf_tf.networks import network, transposed
+from glf_tf.networks import biased, network, transposed
 
 
 class TopDown(network.AbstractNetwork):
@@ -77,7 +77,7 @@ class TopDown(network.AbstractNetwork):
         for index, stride in enumerate(self._strides()[::-1]):
             filters = widths[index + 1]
             kernel = _KERNELS[stride]
-            conv = layers.Conv2D(
+            conv = biased.BiasedConv(
                 filters,
                 kernel,
                 strides=stride,

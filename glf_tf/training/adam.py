@@ -79,21 +79,29 @@ class Adam(keras.optimizers.Adam):
         self.loss_factor.assign(tf.where(is_finite, grown, halved))
         self.finite_steps.assign(tf.where(is_time, 0.0, steps))
 
+    def _backend_update_step(self, grads, trainable_variables, learning_rate):
+        # Once for all variables: a small model has more of them than arithmetic.
+        time = tf.cast(self.iterations.value + 1, tf.float32)
+        powers = [tf.pow(float(beta), time) for beta in (self.beta_1, self.beta_2)]
+        rates = (tf.cast(learning_rate, tf.float32), *powers)
+        super()._backend_update_step(grads, trainable_variables, rates)
+
     def update_step(self, gradient, variable, learning_rate):
-        """Updates one variable."""
+        """Updates one variable.
+
+        Args:
+            gradient: Its gradient.
+            variable: The variable.
+            learning_rate: Of this step, and the powers of `beta_1` and `beta_2`.
+        """
         index = self._get_variable_index(variable)
         variable = variable.value if _is_keras(variable) else variable
         dtype = variable.dtype
         gradient = tf.cast(tf.convert_to_tensor(gradient), dtype)
         if self.l2:
             gradient += tf.cast(self.l2, dtype) * variable
-        time = tf.cast(self.iterations.value + 1, dtype)
+        rate, power_1, power_2 = (tf.cast(one, dtype) for one in learning_rate)
         beta_1, beta_2 = tf.cast(self.beta_1, dtype), tf.cast(self.beta_2, dtype)
-        rate = tf.cast(learning_rate, dtype)
-        powers = {
-            "beta1_power": tf.pow(beta_1, time),
-            "beta2_power": tf.pow(beta_2, time),
-        }
         if self.scales_loss:
             is_finite = tf.reduce_all(tf.math.is_finite(gradient))
             gradient = tf.where(is_finite, gradient, 0.0)
@@ -104,7 +112,8 @@ class Adam(keras.optimizers.Adam):
             var=variable.handle,
             m=self._momentums[index].value.handle,
             v=self._velocities[index].value.handle,
-            **powers,
+            beta1_power=power_1,
+            beta2_power=power_2,
             lr=rate,
             beta1=beta_1,
             beta2=beta_2,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Laws of every model: its contract, its training, and every way of saving it."""
 
+import functools
 import inspect
 import subprocess
 import sys
@@ -25,8 +26,20 @@ def name(request):
     return request.param
 
 
+@functools.cache
+def shared(name):
+    return descriptors.model(name)
+
+
 @pytest.fixture
 def model(name):
+    """A model to look at; it was never trained, and other tests have it too."""
+    return shared(name)
+
+
+@pytest.fixture
+def fresh(name):
+    """A model of one's own."""
     return descriptors.model(name)
 
 
@@ -66,14 +79,30 @@ def staged(model):
         yield stage, next(iter(batches))
 
 
-def run_stage(model, stage, batch, *, steps=2, made=None, jit_compile=False):
-    """Trains one stage on copies of one batch."""
+def trainer_of(model, stage, batch, *, made=None, jit_compile=False):
+    """A function that trains one stage for so many steps on copies of one batch."""
     made = make_optimizers(model) if made is None else made
     trainer = step.StageTrainer(
         model, stage, optimizers=made, seed=0, jit_compile=jit_compile
     )
-    batches = tf.data.Dataset.from_tensors(batch).repeat()
-    return trainer.run(iter(batches), first_step=0, steps=steps)
+    batches = iter(tf.data.Dataset.from_tensors(batch).repeat())
+    return lambda steps: trainer.run(batches, first_step=0, steps=steps)
+
+
+def values_of(model):
+    return {v.path: np.array(v) for v in model.trainable_variables}
+
+
+def check_changes(model, stage, *, before):
+    """Checks that what changed are the stage's own variables, and all of them."""
+    own = {
+        variable.path
+        for update in stage.updates
+        for group in update.groups
+        for variable in group.variables
+    }
+    after = values_of(model)
+    assert {path for path in after if np.any(after[path] != before[path])} == own
 
 
 def has_noise(model):
@@ -103,7 +132,8 @@ def test_every_trainable_variable_is_in_a_stage(model):
     assert not missing
 
 
-def test_terms_have_the_names_of_their_weights(model):
+def test_terms_have_the_names_of_their_weights(fresh):
+    model = fresh
     for stage, drawn in staged(model):
         for update in stage.updates:
             batch = model.infer(stage, drawn, seed=seeds.make(0))
@@ -199,40 +229,30 @@ def test_interpolation_ends_at_both_ends(model):
 # Training.
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
-def test_a_stage_changes_its_own_variables_and_no_others(model, jit_compile):
-    for stage, batch in staged(model):
-        before = {v.path: np.array(v) for v in model.trainable_variables}
-        result = run_stage(model, stage, batch, jit_compile=jit_compile)
-        assert result.steps == 2
-        own = {
-            variable.path
-            for update in stage.updates
-            for group in update.groups
-            for variable in group.variables
-        }
-        changed = {
-            v.path
-            for v in model.trainable_variables
-            if np.any(np.array(v) != before[v.path])
-        }
-        assert changed == own
-
-
-def test_loss_falls(model):
-    for stage, batch in staged(model):
+def test_a_stage_learns_with_its_own_variables_and_no_others(fresh):
+    for stage, batch in staged(fresh):
+        before = values_of(fresh)
+        made = make_optimizers(fresh, learning_rate={"": 1e-2})
+        train = trainer_of(fresh, stage, batch, made=made)
+        first, last = train(1), train(60)
+        assert (first.steps, last.steps) == (1, 60)
+        check_changes(fresh, stage, before=before)
         if len(stage.updates) > 1:
             continue  # the players of a game need not all win
-        made = make_optimizers(model, learning_rate={"": 1e-2})
-        first = run_stage(model, stage, batch, steps=1, made=made)
-        last = run_stage(model, stage, batch, steps=60, made=made)
-        weights = model.term_weights[stage.updates[0].name]
+        weights = fresh.term_weights[stage.updates[0].name]
         total = [
             # At the same step, so that a weight that rises does not count.
             step.weighted_sum(one.last, weights=weights, step=tf.constant(60))
             for one in (first, last)
         ]
         assert total[1] < total[0]
+
+
+def test_xla_trains_a_stage(fresh):
+    for stage, batch in staged(fresh):
+        before = values_of(fresh)
+        assert trainer_of(fresh, stage, batch, jit_compile=True)(2).steps == 2
+        check_changes(fresh, stage, before=before)
 
 
 def train_losses(strategy, name):

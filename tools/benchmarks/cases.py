@@ -24,6 +24,7 @@ class Peer:
 
 
 OURS = Peer("glf_tf", "glf_tf_worker.py", is_ours=True)
+_OURS_XLA = Peer("glf_tf, XLA", "glf_tf_worker.py", ("xla",), is_ours=True)
 _EAGER, _CHANNELS_LAST, _COMPILED = (
     Peer(f"PyTorch, {name.replace('_', ' ')}", "torch_worker.py", (name,))
     for name in ("eager", "channels_last", "compiled")
@@ -107,7 +108,7 @@ CASES = {
         f"{task}_{size}": Case(
             f"{words}, {_LATENT_FLOW}, batch {size:,}",
             "latents",
-            (*_FLOWS, _TORCH_FLOW),
+            (_OURS_XLA, *_FLOWS, _TORCH_FLOW),
         )
         for task, words in (("density", "density"), ("sample", "sampling"))
         for size in (64, 4096)

@@ -42,9 +42,8 @@ def test_training_in_16_bits_follows_that_in_32(name, precision):
     found = []
     for one in (exact, model):
         stage, batch = next(iter(test_models.staged(one)))
-        made = made_for(one)
-        result = test_models.run_stage(one, stage, batch, steps=5, made=made)
-        found.append(result.last)
+        train = test_models.trainer_of(one, stage, batch, made=made_for(one))
+        found.append(train(5).last)
     for key, value in found[0].items():
         np.testing.assert_allclose(found[1][key], value, rtol=0.05, atol=0.05)
 
