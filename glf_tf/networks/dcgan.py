@@ -31,7 +31,7 @@ class DCGAN(network.AbstractNetwork):
         filters: Filters next to the image.
         max_filters: Most filters of a layer.
         precision: Of the layers before the last one: float32, or bfloat16 or float16,
-            which GPUs multiply faster.
+            which GPUs and some CPUs multiply faster.
     """
 
     def __init__(

@@ -32,7 +32,7 @@ class InfoGAN(network.AbstractNetwork):
         filters: Filters of the outer convolutions.
         hidden: Width of the dense layers.
         precision: Of the layers before the last one: float32, or bfloat16 or float16,
-            which GPUs multiply faster.
+            which GPUs and some CPUs multiply faster.
     """
 
     def __init__(

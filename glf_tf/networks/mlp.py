@@ -19,7 +19,7 @@ class MLP(network.AbstractNetwork):
     Args:
         hidden: Widths of the encoder's hidden layers; the decoder has them in reverse.
         precision: Of the layers before the last one: float32, or bfloat16 or float16,
-            which GPUs multiply faster.
+            which GPUs and some CPUs multiply faster.
     """
 
     def __init__(

@@ -42,7 +42,7 @@ class TopDown(network.AbstractNetwork):
         last_stride: Whether the layer next to the image doubles its side (2) or keeps
             it (1).
         precision: Of the layers before the last one: float32, or bfloat16 or float16,
-            which GPUs multiply faster.
+            which GPUs and some CPUs multiply faster.
     """
 
     def __init__(
