@@ -18,7 +18,10 @@ from glf_tf import errors, types
 from glf_tf.data import image_set as image_set_lib
 
 _AHEAD = 4
-"""Batches made ahead of time; TensorFlow's own choice grows to gigabytes."""
+"""Batches made ahead of time for each of a worker's replicas.
+
+TensorFlow's own choice grows to gigabytes.
+"""
 
 Source = image_set_lib.ImageSet | Mapping[str, np.ndarray]
 """A set of images, or arrays by name whose row i belongs to image i."""
@@ -83,7 +86,8 @@ def batches(
     order = order.apply(
         tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
     )
-    return _with_rows(order, source, batch_size=part)
+    replicas = context.num_replicas_in_sync // context.num_input_pipelines
+    return _with_rows(order, source, batch_size=part, ahead=_AHEAD * replicas)
 
 
 def evaluation_batches(source: Source, *, batch_size: int) -> tf.data.Dataset:
@@ -101,7 +105,7 @@ def evaluation_batches(source: Source, *, batch_size: int) -> tf.data.Dataset:
         return tf.range(start, tf.minimum(start + batch_size, size))
 
     order = tf.data.Dataset.range(0, size, batch_size).map(indices)
-    return _with_rows(order, source, batch_size=None)
+    return _with_rows(order, source, batch_size=None, ahead=_AHEAD)
 
 
 def steps_per_epoch(size: int, *, batch_size: int) -> int:
@@ -168,11 +172,12 @@ def _size(source: Source) -> int:
 
 
 def _with_rows(
-    order: tf.data.Dataset, source: Source, *, batch_size: int | None
+    order: tf.data.Dataset, source: Source, *, batch_size: int | None, ahead: int
 ) -> tf.data.Dataset:
     """Returns the batches for a data set of int64 indices `[batch]`."""
     if isinstance(source, image_set_lib.ImageSet):
-        return _with_images(order, source, batch_size=batch_size)
+        data = _with_images(order, source, batch_size=batch_size)
+        return data.prefetch(ahead).with_options(_options())
     with tf.device("CPU:0"):
         tensors = {name: tf.constant(array) for name, array in source.items()}
 
@@ -181,7 +186,7 @@ def _with_rows(
         rows = {name: tf.gather(one, index) for name, one in tensors.items()}
         return {**rows, "index": index}
 
-    return order.map(batch).prefetch(_AHEAD).with_options(_options())
+    return order.map(batch).prefetch(ahead).with_options(_options())
 
 
 def _with_images(
@@ -208,8 +213,7 @@ def _with_images(
     # A gather from memory costs less than handing it to another thread; a read from a
     # mapped file waits for the disk, and several can wait at once.
     calls = tf.data.AUTOTUNE if image_set.is_mapped else None
-    data = order.map(batch, num_parallel_calls=calls)
-    return data.prefetch(_AHEAD).with_options(_options())
+    return order.map(batch, num_parallel_calls=calls)
 
 
 def _gather(image_set: image_set_lib.ImageSet) -> Callable[[tf.Tensor], tf.Tensor]:

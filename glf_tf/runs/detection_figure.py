@@ -22,12 +22,14 @@ def draw(
         detections: The runs.
         weight: Of the likelihood in the scores.
     """
-    figure = figure_lib.Figure(figsize=(9.6, 4.8), dpi=150, layout="constrained")
+    groups = [one for one in detection.groups(detections) if one.weight == weight]
+    # The legend has a line a group, and takes no room from the curves.
+    size = (9.6, 4.6 + 0.21 * len(groups))
+    figure = figure_lib.Figure(figsize=size, dpi=150, layout="constrained")
     roc, precision = figure.subplots(1, 2)
     _name_axes(roc, "ROC", "false positive rate", "true positive rate")
     _name_axes(precision, "precision and recall", "recall", "precision")
     roc.plot([0, 1], [0, 1], color="#888888", linestyle="dotted")
-    groups = [one for one in detection.groups(detections) if one.weight == weight]
     identities = list(dict.fromkeys(one.identity for one in detections))
     drawn = set()
     for one in detections:
