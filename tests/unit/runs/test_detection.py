@@ -3,6 +3,7 @@
 
 import csv
 import dataclasses
+import io
 import json
 import pathlib
 
@@ -121,6 +122,15 @@ def test_numbers_are_averaged_over_seeds_alone():
     roc, precision = figure.axes
     assert len(roc.lines) == 1 + 3
     assert len(precision.lines) == 2 * 3
+    many = [made(f"run {n}", 0, [1.0, 2.0, 3.0, 4.0]) for n in range(20)]
+    assert drawn_height(many) > 0.95 * drawn_height(runs)
+
+
+def drawn_height(runs):
+    """Height of the curves in inches."""
+    figure = detection_figure.draw(runs, weight=1.0)
+    figure.savefig(io.BytesIO())
+    return figure.axes[0].get_position().height * figure.get_size_inches()[1]
 
 
 def test_runs_that_differ_by_their_seeds_have_one_identity(run, tmp_path):
