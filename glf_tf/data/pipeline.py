@@ -175,9 +175,16 @@ def _with_rows(
     order: tf.data.Dataset, source: Source, *, batch_size: int | None, ahead: int
 ) -> tf.data.Dataset:
     """Returns the batches for a data set of int64 indices `[batch]`."""
-    if isinstance(source, image_set_lib.ImageSet):
-        data = _with_images(order, source, batch_size=batch_size)
-        return data.prefetch(ahead).with_options(_options())
+    is_images = isinstance(source, image_set_lib.ImageSet)
+    made = (_with_images if is_images else _with_arrays)(
+        order, source, batch_size=batch_size
+    )
+    return made.prefetch(ahead).with_options(_options())
+
+
+def _with_arrays(
+    order: tf.data.Dataset, source: Mapping[str, np.ndarray], *, batch_size: int | None
+) -> tf.data.Dataset:
     with tf.device("CPU:0"):
         tensors = {name: tf.constant(array) for name, array in source.items()}
 
@@ -186,7 +193,7 @@ def _with_rows(
         rows = {name: tf.gather(one, index) for name, one in tensors.items()}
         return {**rows, "index": index}
 
-    return order.map(batch).prefetch(ahead).with_options(_options())
+    return order.map(batch)
 
 
 def _with_images(
