@@ -19,6 +19,7 @@ __all__ = [
     "build",
     "described",
     "name_of",
+    "completed",
 ]
 
 import ast
@@ -155,6 +156,25 @@ def described(docstring: str, *, section: str) -> dict[str, str]:
 def name_of(spec: str | Mapping[str, Any]) -> str:
     """Returns the name in a specification."""
     return spec if isinstance(spec, str) else spec["name"]
+
+
+def completed(kind: str, spec: str | Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a specification with every option, at its default where none is given.
+
+    So specifications of one part compare, though one of them was written before the
+    part had all its options. What the library does not have is kept as it is.
+
+    Args:
+        kind: One of `KINDS`, such as "model".
+        spec: A name, or a mapping with `name` and options.
+    """
+    given = {"name": spec} if isinstance(spec, str) else dict(spec)
+    if given["name"] not in names(kind):
+        return given
+    for option in options(kind, given["name"]).values():
+        value = given.get(option.name, option.default)
+        given[option.name] = completed(option.name, value) if option.is_part else value
+    return given
 
 
 def _file(kind: str, name: str) -> pathlib.Path:

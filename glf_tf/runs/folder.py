@@ -10,7 +10,7 @@ import os
 import pathlib
 from collections.abc import Mapping
 
-from glf_tf import errors
+from glf_tf import catalogue, errors
 from glf_tf.runs import locking
 
 
@@ -64,19 +64,25 @@ class Folder:
         return self.path / "saved_model"
 
     def read(self) -> dict:
-        """Returns what `run.json` says.
+        """Returns what `run.json` says; its parts have all their options.
 
         Raises:
             NotFound: There is no run in the folder.
         """
         try:
-            return json.loads(self.description.read_text())
+            described = json.loads(self.description.read_text())
         except FileNotFoundError as error:
             raise errors.NotFound(
                 "A run's folder holds run.json and checkpoints/",
                 received=f"{self.path}, which has no run.json",
                 do="Pass the --workdir of a run of tools/train.py",
             ) from error
+        parts = {
+            kind: catalogue.completed(kind, described[kind])
+            for kind in ("dataset", "model")
+            if kind in described
+        }
+        return {**described, **parts}
 
     def lock(self) -> contextlib.AbstractContextManager[int]:
         """Keeps other trainings out while this process lives.

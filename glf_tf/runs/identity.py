@@ -25,7 +25,7 @@ def check(folder: folder_lib.Folder, plan: plan_lib.Plan, *, resume: bool) -> No
             received=f"--workdir={folder.path}, which holds a run",
             do="Pass --resume to go on with it, or another --workdir",
         )
-    before = folder.read()
+    before = _plain(folder.read())
     for key, value in _identity(plan).items():
         if before[key] != value:
             raise errors.InvalidValue(
@@ -75,8 +75,8 @@ def arguments_of(spec: types.Spec, data: image_set.ImageSet) -> dict:
 def _identity(plan: plan_lib.Plan) -> dict:
     """Returns what a resumed run must share with the one it goes on from."""
     return {
-        "dataset": _plain(plan.dataset),
-        "model": _plain(plan.model),
+        "dataset": _plain(catalogue.completed("dataset", plan.dataset)),
+        "model": _plain(catalogue.completed("model", plan.model)),
         "batch_size": plan.training.batch_size,
         "seed": plan.training.seed,
     }

@@ -50,3 +50,16 @@ def test_options_build_the_part():
 def test_unknown_names_are_refused_with_a_suggestion(spec, word):
     with pytest.raises(errors.InvalidValue, match=word):
         catalogue.build("network", spec)
+
+
+def test_a_completed_part_has_every_option_and_keeps_what_was_given():
+    whole = catalogue.completed("model", "lfbm")
+    assert set(whole) == {"name", *catalogue.options("model", "lfbm")}
+    assert set(whole["prior"]) == {"name", *catalogue.options("prior", "flow")}
+    given = {"name": "lfbm", "latent_dim": 3, "prior": {"name": "normal"}}
+    changed = catalogue.completed("model", given)
+    assert changed["latent_dim"] == 3
+    assert changed["prior"] == catalogue.completed("prior", "normal")
+    assert changed["network"] == whole["network"]
+    assert catalogue.completed("model", changed) == changed
+    assert catalogue.completed("model", "gone") == {"name": "gone"}

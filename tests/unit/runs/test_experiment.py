@@ -168,6 +168,15 @@ def test_another_model_does_not_go_on_with_a_run(tmp_path):
             experiment.train(other, folder.Folder(tmp_path), resume=True)
 
 
+def test_a_run_goes_on_though_its_model_has_got_an_option_since(tmp_path):
+    where = folder.Folder(tmp_path)
+    experiment.train(make_plan(epochs={"": 0}), where)
+    described = json.loads(where.description.read_text())
+    del described["model"]["beta"], described["model"]["network"]["precision"]
+    where.describe(described)
+    experiment.train(make_plan(epochs={"": 0}), where, resume=True)
+
+
 def test_data_of_another_size_leave_the_run_as_it_was(tmp_path, monkeypatch):
     experiment.train(make_plan(epochs={"": 0}), folder.Folder(tmp_path))
     described = (tmp_path / "run.json").read_text()
