@@ -74,6 +74,10 @@ NETWORKS = {
     "dcgan": Network(
         {"name": "dcgan", "filters": 4, "max_filters": 8}, ((8, 8, 1), (32, 32, 3))
     ),
+    "ladder": Network(
+        {"name": "ladder", "latent_dims": (3, 2), "filters": 4},
+        ((10, 12, 1), (16, 16, 3)),
+    ),
     "top_down": Network(
         {"name": "top_down", "widths": (8, 6)}, ((8, 12, 1), (28, 28, 3))
     ),

@@ -26,8 +26,8 @@ class SRI(inferred.AbstractInferred):
         loss = mean(-log p(x | z)),  x ~ N(g(z), sigma^2 I)
 
     The end of the chain is taken as a sample of an approximate posterior q_s(z | x),
-    however short the chain. Here there is one layer of latents; the released code has
-    five.
+    however short the chain. There is one layer of latents, or, with the network
+    `ladder`, as many as that has: z is then the noise of all of them.
 
     Deviation: the paper chooses s by the divergence of q_s from the posterior; here it
     is given.

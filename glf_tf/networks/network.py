@@ -54,6 +54,11 @@ class AbstractNetwork(abc.ABC):
             InvalidValue: The family has no decoder for this image size.
         """
 
+    @property
+    def policy(self) -> str:
+        """Keras' name of the precision, for the layers before the last one."""
+        return _POLICIES[self.precision]
+
     def _chained(self, stack: Iterable, *, name: str) -> keras.Model:
         """Returns layers in a row, the first an input, in the network's precision."""
         stack = list(stack)
@@ -61,7 +66,7 @@ class AbstractNetwork(abc.ABC):
             i for i, one in enumerate(stack) if hasattr(one, "kernel_regularizer")
         )
         for layer in stack[1:last]:
-            layer.dtype_policy = _POLICIES[self.precision]
+            layer.dtype_policy = self.policy
         return keras.Sequential(stack, name=name)
 
 

@@ -52,6 +52,7 @@ CASES = {
     ),
     "folder": Case((64, 64, 3), samples.write_pictures, None, has_tfds=False),
     "without": Case((8, 8, 1), None, has_tfds=False, title="digits without 0"),
+    "subset": Case((8, 8, 1), None, has_tfds=False, title="1000 digits"),
     "occluded": Case((8, 8, 1), None, has_tfds=False, title="occluded digits"),
 }
 OFFICIAL = sorted(name for name, case in CASES.items() if case.write)

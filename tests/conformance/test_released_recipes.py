@@ -17,6 +17,10 @@ from tests.conformance import test_flagfiles
 
 SYSTEMS = ("abp", "lebm", "lfbm", "lfbm_vae", "sri")
 DATA = ("celeb_a", "cifar10", "svhn_cropped")
+RECIPES = [
+    *((system, data) for system in SYSTEMS for data in DATA),
+    ("sri", "celeb_a_five_layers"),
+]
 STEPS = 2
 
 RELEASED = {
@@ -27,15 +31,17 @@ RELEASED = {
 }
 
 
-def plan_of(system: str, data: str) -> dict:
-    path = pathlib.Path("flags", system, f"{data}.cfg")
+def plan_of(system: str, recipe: str) -> dict:
+    path = pathlib.Path("flags", system, f"{recipe}.cfg")
     return test_flagfiles.read(test_flagfiles.ROOT / path)
 
 
-def random_images(data: str) -> image_set.ImageSet:
-    shape = (2, *test_flagfiles.SHAPES[data])
+def random_images(spec: dict) -> image_set.ImageSet:
+    shape = (2, *test_flagfiles.shape_of(spec))
     pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    return image_set.ImageSet(data, "train", pixels, labels=None, source="generator")
+    return image_set.ImageSet(
+        spec["name"], "train", pixels, labels=None, source="generator"
+    )
 
 
 def few_steps(spec: dict) -> dict:
@@ -49,10 +55,10 @@ def few_steps(spec: dict) -> dict:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("data", DATA)
-@pytest.mark.parametrize("system", SYSTEMS)
-def test_two_steps_of_training(system, data):
-    plan, images = plan_of(system, data), random_images(data)
+@pytest.mark.parametrize(("system", "recipe"), RECIPES)
+def test_two_steps_of_training(system, recipe):
+    plan = plan_of(system, recipe)
+    images = random_images(plan["dataset"])
     kind = catalogue.load("model", plan["model"]["name"])
     model = catalogue.build(
         "model", few_steps(plan["model"]), **kind.arguments_of(images)
@@ -86,7 +92,7 @@ def test_lfbm_has_the_released_settings(data):
     assert spec["inference"]["step_size"] == 0.1
     assert spec["prior"]["flow"]["name"] == "glow_vector"
     network = catalogue.build("network", spec["network"])
-    shape = test_flagfiles.SHAPES[data]
+    shape = test_flagfiles.shape_of(plan["dataset"])
     assert network.decoder(latent_dim, shape).count_params() == weights
     assert (adam["beta_1"], adam["decay_every"], adam["decay_factor"]) == (
         0.5,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Data sets made of others: without a class, and with hidden pixels."""
+"""Data sets made of others: the first images, without a class, with hidden pixels."""
 
 import dataclasses
 
@@ -26,6 +26,29 @@ def whole():
 
 def rows(found):
     return sorted(image.tobytes() for image in np.asarray(found.images))
+
+
+# The first images.
+
+
+def test_a_subset_is_the_first_training_images_and_the_whole_test_set(whole):
+    found = build("subset", count=30)
+    train, test = found.load("train"), found.load("test")
+    np.testing.assert_array_equal(train.images, whole["train"].images[:30])
+    np.testing.assert_array_equal(train.labels, whole["train"].labels[:30])
+    np.testing.assert_array_equal(test.images, whole["test"].images)
+    assert train.name == "30 digits"
+
+
+def test_a_subset_keeps_hidden_pixels_hidden():
+    hidden = {"name": "occluded", "mask": "half"}
+    assert build("subset", dataset=hidden, count=30).load("train").masks is not None
+
+
+@pytest.mark.parametrize("count", [0, 10**6])
+def test_a_subset_has_no_more_than_there_are(count):
+    with pytest.raises(errors.InvalidValue, match=f"count={count} of"):
+        build("subset", count=count).load("train")
 
 
 # Without a class.
