@@ -242,24 +242,30 @@ def test_all_layers_can_be_taken_over(tmp_path):
     assert restore.load_model(tmp_path / "second")
 
 
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory):
+    """Two runs with other layers, of no epoch."""
+    path = tmp_path_factory.mktemp("untrained")
+    experiment.train(make_plan(epochs={"": 0}), folder.Folder(path / "first"))
+    other = make_plan("glf_convolutional", epochs={"": 0})
+    experiment.train(other, folder.Folder(path / "other"))
+    return path
+
+
 @pytest.mark.parametrize(
     ("start", "kind", "word"),
     [
         (plan.Start("missing"), errors.NotFound, "run.json"),
         (plan.Start("first", "encodr"), errors.NotFound, "Did you mean encoder"),
-        (plan.Start("other"), errors.InvalidValue, "same names and shapes"),
+        (plan.Start("other", "decoder"), errors.InvalidValue, "same names and shapes"),
     ],
 )
-def test_what_to_start_from_must_be_there(tmp_path, monkeypatch, start, kind, word):
-    monkeypatch.chdir(tmp_path)
-    experiment.train(make_plan(epochs={"": 0}), folder.Folder(tmp_path / "first"))
-    other = make_plan("glf_convolutional", epochs={"": 0})
-    experiment.train(other, folder.Folder(tmp_path / "other"))
-    taken = make_plan(start=start)
-    if start.start_from == "other":
-        taken = make_plan(start=plan.Start("other", start_layers="decoder"))
+def test_what_to_start_from_must_be_there(
+    untrained, tmp_path, monkeypatch, start, kind, word
+):
+    monkeypatch.chdir(untrained)
     with pytest.raises(kind, match=word):
-        experiment.train(taken, folder.Folder(tmp_path / "new"))
+        experiment.train(make_plan(start=start), folder.Folder(tmp_path))
 
 
 def test_data_of_a_run_are_found_again(tmp_path):
