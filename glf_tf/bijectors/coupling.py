@@ -7,7 +7,7 @@ Xiao, Yan, Amit: Generative Latent Flow, 2019, section 3.1.
 https://arxiv.org/abs/1905.10485
 """
 
-__all__ = ["Coupling", "CouplingBijector"]
+__all__ = ["Coupling", "CouplingBijector", "log_sigmoid_scale"]
 
 from collections.abc import Callable
 from typing import Literal
@@ -24,6 +24,9 @@ tfb = tfp.bijectors
 
 CLAMP = 2.0
 """Bound on the soft-clamped log-scale, in nats: `exp(-2) < scale < exp(2)`."""
+
+LEAST_SCALE = 1e-3
+"""What a scale that is a sigmoid is at least; samples without one overflow."""
 
 
 class CouplingBijector(tfb.Bijector):
@@ -130,13 +133,14 @@ class Coupling(step.AbstractFlowStep):
 
     The log-scale is bounded, so that no sample can overflow:
 
-        "soft_clamp":  log_scale = 2 * 0.636 * atan(raw), inside (-2, 2); multiply,
-        shift "sigmoid":     log_scale = log_sigmoid(raw + 2), negative; shift, then
-        multiply
+        "soft_clamp":  log_scale = 2 * 0.636 * atan(raw), in (-2, 2); multiply, shift
+        "sigmoid":     scale = 0.001 + 0.999 * sigmoid(raw + 2); shift, multiply
 
     The first is that of the GLF authors' code. The second is that of the slides;
     towards noise it only contracts, so latents narrower than the noise cannot be
     widened.
+
+    Deviation: the slides' scale has no floor, and from noise it is divided by.
     """
 
     def __init__(
@@ -212,8 +216,13 @@ class Coupling(step.AbstractFlowStep):
         return shift, _LOG_SCALES[self.scale](raw)
 
 
+def log_sigmoid_scale(raw: tf.Tensor) -> tf.Tensor:
+    """Returns the logarithm of a scale between `LEAST_SCALE` and 1."""
+    return tf.math.log(LEAST_SCALE + (1.0 - LEAST_SCALE) * tf.sigmoid(raw + 2.0))
+
+
 _LOG_SCALES = {
     # 0.636 is 2 / pi cut off, as in the authors' code: atan(raw) * 0.636 < 1.
     "soft_clamp": lambda raw: CLAMP * 0.636 * tf.atan(raw),
-    "sigmoid": lambda raw: tf.math.log_sigmoid(raw + 2.0),
+    "sigmoid": log_sigmoid_scale,
 }

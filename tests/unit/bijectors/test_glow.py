@@ -64,9 +64,20 @@ def test_determinant_of_many_dimensions_is_exact():
 def test_a_new_coupling_contracts_one_half():
     z = vectors()
     bijector = glow_coupling.GlowCoupling(6, hidden=4, dtype="float64").bijector()
-    scale = 1.0 / (1.0 + math.exp(-2.0))
+    scale = 0.001 + 0.999 / (1.0 + math.exp(-2.0))
     expected = np.concatenate([z[:, :3], scale * z[:, 3:]], axis=1)
     np.testing.assert_allclose(bijector.inverse(z), expected)
+
+
+def test_no_sample_overflows():
+    layer = glow_coupling.GlowCoupling(6, hidden=4)
+    layer.bias.assign([0.0] * 3 + [-1e4] * 3)  # shifts, then scales
+    z = tf.random.stateless_normal([4, 6], seed=[0, 0])
+    bijector = layer.bijector()
+    np.testing.assert_allclose(bijector.forward(z)[:, 3:], 1e3 * z[:, 3:], rtol=1e-4)
+    np.testing.assert_allclose(
+        bijector.forward_log_det_jacobian(z), 3 * np.log(1e3), rtol=1e-4
+    )
 
 
 @pytest.mark.parametrize(("dim", "expected"), [(100, 122_400), (128, 168_320)])
