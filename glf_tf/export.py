@@ -123,7 +123,8 @@ def _latent_signatures(model: latent.AbstractLatentModel) -> dict[str, Callable]
     # One function for all signatures, so that the loop is in the file once.
     @tf.function(reduce_retracing=True, autograph=False)
     def inferred(image, mask, seed):
-        start = model.encode(mask * image) if has_encoder else None
+        first = model.first_latents if has_encoder else lambda *_, seed: None
+        start = first(image, mask, seed=seed)
         seen = mask if takes_masks else None
         return model.infer_latents(image, seen, seed=seed, start=start).z
 

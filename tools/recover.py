@@ -9,8 +9,9 @@
 
 Each image is shown as it was, as the model saw it, and as it was recovered: the model's
 image for a latent that is inferred from the visible pixels, by an encoder and chains or
-by chains alone. `--inference` says how those run, if not as in training; a model whose
-chains persist goes on with them.
+by chains alone. Chains start from the encoder, which has learned from such images;
+`--inference` says how they run, if not as in training. A model whose chains persist
+goes on with them.
 
 Squared errors of hidden and of all pixels are printed and written beside the picture,
 NAME.json. Distances of samples are what tools/evaluate.py measures, against whole
@@ -47,7 +48,8 @@ def main() -> None:
     model, data = loading.load_model(), loading.load_split("train")
     data = data.take(_COUNT.value)
     masks = recover.masks_of(data)
-    inference = infer.Inference(model, chain=inferring.chain(), start=inferring.start())
+    start = recover.start_of(model, inferring.start())
+    inference = infer.Inference(model, chain=inferring.chain(), start=start)
     recovered = recover.recover(inference, data, masks, seed=seed)
     shown = slice(_SHOWN.value)
     rows = inpaint.panel(

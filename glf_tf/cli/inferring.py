@@ -25,7 +25,8 @@ def define_inference(arguments: list[recipe.Argument]) -> None:
         "start",
         "auto",
         _STARTS,
-        "Where chains start; auto: from the encoder, or as in training.",
+        "Where chains start; auto: from the encoder, or the prior where pixels are "
+        "hidden; as in training without an encoder.",
     )
     if name := definitions.chosen(arguments, "inference", default=""):
         definitions.define_options(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import catalogue, errors
+from glf_tf import catalogue, errors, seeds, types
 from glf_tf.data import image_set, pipeline
 from glf_tf.models import latent, stages
 
@@ -50,6 +50,28 @@ class AbstractAutoencoder(latent.AbstractLatentModel):
     def encode(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Returns the latents of images: `[batch, latent_dim]`."""
         return self.encoder(image, training=training)
+
+    def first_latents(
+        self, image: tf.Tensor, mask: tf.Tensor | None = None, *, seed: types.Seed
+    ) -> tf.Tensor:
+        """Returns where chains start for images: `[batch, latent_dim]`.
+
+        Whole images start from the encoder's latents. Of an image with hidden pixels
+        the encoder would make an image of what hides them, and chains take long to
+        leave that: it starts from a draw of the prior.
+
+        Args:
+            image: `[batch, height, width, channels]` in [0, 1].
+            mask: 1 for visible pixels; see `log_joint`.
+            seed: A stateless seed, of the same draws as in `infer_latents`.
+        """
+        if mask is None:
+            return self.encode(image)
+        encoded = self.encode(mask * image)
+        start_seed, _ = seeds.split(seed, 2)
+        drawn = self.start_latents(tf.shape(image)[0], "prior", seed=start_seed)
+        is_whole = tf.reduce_all(mask > 0, axis=[1, 2, 3])
+        return tf.where(is_whole[:, None], encoded, tf.cast(drawn, encoded.dtype))
 
     def encode_all(self, data: image_set.ImageSet) -> np.ndarray:
         """Returns the latents of a whole set, `[size, latent_dim]`."""

@@ -24,7 +24,8 @@ CHUNK = 500
 
 STARTS = ("auto", "encoder", "normal", "prior")
 """Where chains start: from the encoder's latents, N(0, I), or draws of the prior;
-"auto" is the encoder where there is one, and otherwise where training starts them."""
+"auto" is, where there is an encoder, its latents for whole images and the prior for
+those with hidden pixels; otherwise where training starts them."""
 
 
 class Inference:
@@ -175,20 +176,22 @@ class Inference:
     def _chains(self, asked: types.Batch) -> sampler.Chains:
         image, mask, start = (asked.get(name) for name in ("image", "mask", "start"))
         if start is None:
-            start = self._start_of(image, mask)
+            start = self._start_of(image, mask, seed=asked["seed"])
         return self.model.infer_latents(
             image, mask, seed=asked["seed"], start=start, chain=self._chain
         )
 
     def _start_of(
-        self, image: tf.Tensor, mask: tf.Tensor | None
+        self, image: tf.Tensor, mask: tf.Tensor | None, *, seed: tf.Tensor
     ) -> latent.Start | None:
         """Returns where chains start; None where the model itself would."""
         if self._start in ("normal", "prior"):
             return self._start
         if self._encoder is None:
             return None
-        return self._encoder.encode(image if mask is None else mask * image)
+        if self._start == "encoder":
+            return self._encoder.encode(image if mask is None else mask * image)
+        return self._encoder.first_latents(image, mask, seed=seed)
 
     def _check(self, images: np.ndarray) -> None:
         if tuple(images.shape[1:]) != self.model.image_shape:

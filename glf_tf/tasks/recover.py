@@ -5,14 +5,15 @@ Han, Lu, Zhu, Wu: Alternating Back-Propagation for Generator Network, 2017, sect
 https://arxiv.org/abs/1606.08571
 """
 
-__all__ = ["masks_of", "recover"]
+__all__ = ["masks_of", "recover", "start_of"]
 
 import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors, types
 from glf_tf.data import image_set
-from glf_tf.models import inferred
+from glf_tf.models import autoencoder, inferred
+from glf_tf.models import model as model_lib
 from glf_tf.tasks import infer, inpaint
 
 
@@ -60,6 +61,19 @@ def recover(
     inpaint.check_masks(masks, images=data.images)
     start = _kept(inference, len(data))
     return inference.reconstruct(data.images, masks, seed=seed, start=start)
+
+
+def start_of(model: model_lib.GenerativeModel, asked: str) -> str:
+    """Returns where chains start: "auto" is the encoder, where there is one.
+
+    It has learned from images with hidden pixels.
+
+    Args:
+        model: The model.
+        asked: One of `infer.STARTS`.
+    """
+    has_encoder = isinstance(model, autoencoder.AbstractAutoencoder)
+    return "encoder" if asked == "auto" and has_encoder else asked
 
 
 def _kept(inference: infer.Inference, count: int) -> np.ndarray | None:

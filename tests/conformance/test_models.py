@@ -401,7 +401,7 @@ def check_inference(model, call):
         return
     mask = tf.cast(image > 0.5, tf.float32)
     asked = {"image": image, "mask": mask, "seed": tf.constant([2, 1])}
-    start = model.encode(mask * image) if has_encoder else None
+    start = model.first_latents(image, mask, seed=(2, 1)) if has_encoder else None
     z = call["infer"](**asked)["z"]
     chains = tf.function(model.infer_latents)(image, mask, seed=(2, 1), start=start)
     np.testing.assert_allclose(z, chains.z, atol=1e-3, rtol=1e-3)

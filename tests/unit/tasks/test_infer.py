@@ -45,8 +45,22 @@ def test_chains_start_where_they_are_told(start):
     np.testing.assert_allclose(found, chains.z, atol=1e-4)
 
 
+def test_images_with_hidden_pixels_start_from_the_prior():
+    model, whole = descriptors.model("vae"), np.ones_like(MASKS)
+    masks = np.concatenate([MASKS[:3], whole[3:]])
+    first = model.first_latents(UNIT, tf.constant(masks), seed=2)
+    drawn = model.prior.sample(len(UNIT), seed=seeds.split(2, 2)[0])
+    np.testing.assert_allclose(first[:3], drawn[:3], atol=1e-6)
+    np.testing.assert_allclose(first[3:], model.encode(UNIT)[3:], atol=1e-6)
+    alone = infer.Inference(model, chain=SHORT)
+    from_prior = infer.Inference(model, chain=SHORT, start="prior")
+    np.testing.assert_allclose(
+        alone.latents(IMAGES, MASKS), from_prior.latents(IMAGES, MASKS), atol=1e-4
+    )
+
+
 def test_the_encoder_does_not_see_hidden_pixels():
-    inference = infer.Inference(descriptors.model("glf"), chain=SHORT)
+    inference = infer.Inference(descriptors.model("glf"), chain=SHORT, start="encoder")
     other = np.where(MASKS == 1.0, UNIT, 0.9)
     np.testing.assert_allclose(
         inference.latents(UNIT, MASKS), inference.latents(other, MASKS), atol=1e-5

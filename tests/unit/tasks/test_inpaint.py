@@ -113,6 +113,12 @@ def test_chains_that_persist_go_on_where_they_were():
     np.testing.assert_allclose(found, kept, atol=1e-3)
 
 
+def test_recovery_starts_from_an_encoder_that_knows_hidden_pixels():
+    for name, start in (("lfbm_vae", "encoder"), ("lfbm", "auto")):
+        assert recover.start_of(descriptors.model(name), "auto") == start
+    assert recover.start_of(descriptors.model("lfbm_vae"), "prior") == "prior"
+
+
 def test_recovery_takes_a_set_with_hidden_pixels():
     with pytest.raises(errors.InvalidValue, match="dataset=occluded"):
         recover.masks_of(DATA)
