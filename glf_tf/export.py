@@ -123,8 +123,7 @@ def _latent_signatures(model: latent.AbstractLatentModel) -> dict[str, Callable]
     # One function for all signatures, so that the loop is in the file once.
     @tf.function(reduce_retracing=True, autograph=False)
     def inferred(image, mask, seed):
-        first = model.first_latents if has_encoder else lambda *_, seed: None
-        start = first(image, mask, seed=seed)
+        start = model.first_latents(image, mask, seed=seed) if has_encoder else None
         seen = mask if takes_masks else None
         return model.infer_latents(image, seen, seed=seed, start=start).z
 

@@ -8,6 +8,7 @@ released code. https://arxiv.org/abs/1912.01909
 
 __all__ = ["Ladder"]
 
+import itertools
 import math
 from typing import Literal
 
@@ -114,14 +115,13 @@ class Ladder(network.AbstractNetwork):
         inner = _inner(image_shape)
         z = keras.Input((latent_dim,), name="z")
         with keras.name_scope(name):
-            h, start = None, 0
-            for index, size in enumerate(self.latent_dims):
-                eps = z[:, start : start + size]
-                start += size
-                here = eps if h is None else self._given(h, eps, name=f"given_{index}")
-                made = self._project(here, inner, name=f"project_{index}")
-                made = self._block(made, name=f"block_{index}")
-                h = made if h is None else made + h
+            ends = itertools.accumulate(self.latent_dims)
+            pairs = zip(self.latent_dims, ends, strict=True)
+            top, *lower = (z[:, end - size : end] for size, end in pairs)
+            h = self._layer(top, inner, index=0)
+            for index, eps in enumerate(lower, start=1):
+                given = self._given(h, eps, name=f"given_{index}")
+                h = self._layer(given, inner, index=index) + h
             h = self._block(h, name="block_last")
             channels = image_shape[2]
             last = transposed.Upsampling(
@@ -130,6 +130,13 @@ class Ladder(network.AbstractNetwork):
             # tanh(h) in [-1, 1] is sigmoid(2 h) in [0, 1].
             logits = layers.Rescaling(2.0, name="logits")(last(h))
         return keras.Model(z, logits, name=name)
+
+    def _layer(
+        self, z: keras.KerasTensor, inner: tuple[int, int], *, index: int
+    ) -> keras.KerasTensor:
+        """Returns what a layer makes of its latents alone."""
+        made = self._project(z, inner, name=f"project_{index}")
+        return self._block(made, name=f"block_{index}")
 
     def _given(
         self, h: keras.KerasTensor, eps: keras.KerasTensor, *, name: str

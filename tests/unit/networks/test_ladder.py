@@ -27,6 +27,10 @@ def test_by_default_it_has_the_released_number_of_weights():
     assert ladder.Ladder().decoder(sum(sizes), (32, 32, 3)).count_params() == expected
 
 
+def test_one_layer_is_enough():
+    assert make((3,))(np.zeros((2, 3), np.float32)).shape == (2, *SHAPE)
+
+
 def test_each_layer_of_latents_changes_the_image():
     decoder, z = make((3, 2, 2)), np.zeros((1, 7), np.float32)
     image = decoder(z)
