@@ -10,16 +10,22 @@ The rule, what was received, and what to do:
     )
 
 reads "`latent_dim` must be even for half masks. Received: latent_dim=63. Use an even
-number." The tools print such an error as one line and exit with status 1; every other
-exception is a bug of ours and keeps its stack trace.
+number." The tools print such an error as one line and exit with its `status`: 2 where
+the command is wrong, 1 where the world is (a file, a disk, a number that overflows), 75
+where the same command may work later. Every other exception is a bug of ours and keeps
+its stack trace.
 """
 
 __all__ = [
+    "BAD_COMMAND",
+    "BAD_WORLD",
     "UserError",
     "InvalidValue",
     "InvalidType",
     "Unsupported",
     "NotFound",
+    "Damaged",
+    "Occupied",
     "Diverged",
     "Exhausted",
     "Lost",
@@ -27,7 +33,14 @@ __all__ = [
 ]
 
 import difflib
+import os
 from collections.abc import Iterable
+
+BAD_COMMAND = 2
+"""Exit status where what was asked for is wrong."""
+
+BAD_WORLD = 1
+"""Exit status where files, disks, memory or numbers are not as they must be."""
 
 
 class UserError(Exception):
@@ -37,7 +50,10 @@ class UserError(Exception):
         rule: What must hold.
         received: What was given instead.
         do: What the user can do about it.
+        status: The exit status of a tool that ends with the error.
     """
+
+    status = BAD_COMMAND
 
     def __init__(self, rule: str, *, received: object, do: str):
         self.rule, self.received, self.do = rule, str(received), do
@@ -59,6 +75,24 @@ class Unsupported(UserError, NotImplementedError):
 class NotFound(UserError, FileNotFoundError):
     """Files that were looked for and are not there."""
 
+    status = BAD_WORLD
+
+    def __str__(self) -> str:
+        """Returns the message; OSError would print its own otherwise."""
+        return str(self.args[0])
+
+
+class Damaged(UserError, ValueError):
+    """A file or folder whose content is cut off, changed, or of another kind."""
+
+    status = BAD_WORLD
+
+
+class Occupied(UserError, FileExistsError):
+    """A file, folder or link that the library did not write, and leaves alone."""
+
+    status = BAD_WORLD
+
     def __str__(self) -> str:
         """Returns the message; OSError would print its own otherwise."""
         return str(self.args[0])
@@ -67,13 +101,19 @@ class NotFound(UserError, FileNotFoundError):
 class Diverged(UserError, ArithmeticError):
     """A computation that left the finite numbers."""
 
+    status = BAD_WORLD
+
 
 class Exhausted(UserError, RuntimeError):
     """A machine that ran out of memory, or of room on a disk."""
 
+    status = BAD_WORLD
+
 
 class Lost(UserError, RuntimeError):
     """Other workers that are gone, or never came."""
+
+    status = os.EX_TEMPFAIL
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

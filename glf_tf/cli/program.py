@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs a tool: flags first, then TensorFlow, then the tool; errors in one line."""
 
-__all__ = ["BAD_FLAGS", "run", "own_flags"]
+__all__ = ["run", "own_flags"]
 
 import sys
 from collections.abc import Callable
@@ -11,9 +11,6 @@ from absl import app, flags, logging
 from glf_tf import errors, quiet, recipe
 
 FLAGS = flags.FLAGS
-
-BAD_FLAGS = 2
-"""Exit status where flags are wrong; 1 is for all else that a user can mend."""
 
 
 def run(main: Callable[[], None], *, define: Callable | None = None) -> None:
@@ -51,7 +48,7 @@ def _parse(argv: list[str], *, define: Callable | None) -> list[str]:
         return _known(argv[0], arguments)
     except (flags.Error, errors.UserError) as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(BAD_FLAGS)
+        sys.exit(errors.BAD_COMMAND)
 
 
 def _known(program: str, arguments: list[recipe.Argument]) -> list[str]:
@@ -85,7 +82,7 @@ def _guarded(main: Callable[[], None]) -> None:
         main()
     except errors.UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(error.status)
 
 
 def _print_help() -> None:

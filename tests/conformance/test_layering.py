@@ -11,6 +11,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 # From the bottom up; a package may import from rows below its own, and from itself.
 ROWS = (
     {"errors", "types", "quiet", "tensor_float"},
+    {"files"},
     {"catalogue", "normalization", "recipe", "seeds"},
     {"masks"},
     {"data"},
