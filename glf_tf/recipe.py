@@ -1,113 +1,291 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recipes: files of flags, one a line, that may begin with other recipes.
+"""The one reader of flags: of a command line, and of recipes, which are files of flags.
 
-    # What follows a hash sign at the start of a line is for people.
+    # What follows a hash sign, or //, at the start of a line is for people.
     --flagfile=../base/mnist.cfg
     --latent_dim=20
 
-A path in a recipe is relative to the recipe; on the command line, to the working
-folder. A part that is chosen anew forgets the options of the one before:
-`--prior=normal` after `--prior=mixture` and `--prior.components=10` drops both.
+A line of a recipe is one flag. On the command line as in a recipe, `--name=value`,
+`-name=value`, `--name value` and `-name value` are the same, and so are `--name` and
+`--name=true`, `--noname` and `--name=false` of a flag that is true or false; such a
+flag takes no value of its own word. `--` ends the flags. Where a flag is given
+repeatedly the last value counts. A path to a recipe is relative to the recipe that
+names it; on the command line, to the working folder.
+
+A part that is chosen anew starts from its own defaults: `--prior=normal` forgets what
+was said of the prior before. What is forgotten:
+
+* what follows an earlier `--prior=...` of the same recipe or command line;
+* what stands in a recipe that has ended, whether it names its prior or relies on the
+  default.
+
+What precedes the choice in the same recipe, or on the command line, is said of the new
+part, and is an error if that has no such option. A choice of what is chosen already
+forgets nothing. Models and data sets are parts like others: `--model=vae` after a
+recipe of another model forgets all options of that model, those of its parts included,
+also where the new one has options of the same names: `--beta` of one need not be that
+of another. Settings of training stay; a stage or group that the new model lacks is an
+error. What a choice on the command line makes forgotten is told.
 """
 
-__all__ = ["Argument", "expand", "last_value"]
+__all__ = ["Argument", "Arguments", "expand"]
 
 import dataclasses
 import pathlib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from glf_tf import errors
 
-_PREFIX = "--flagfile="
+Kind = Callable[[str], bool | None]
+"""Whether a flag of that name is true or false; None where there is no such flag."""
+
+LARGEST_RECIPE = 2**20
+"""Bytes that a recipe may have."""
+
+MOST_ARGUMENTS = 10_000
+"""Flags that a command line may have with all recipes that it names."""
+
+# A negative number, or what stands for standard input, is a value and no flag.
+_IS_VALUE = re.compile(r"[^-].*|-|-\.?\d.*|-inf|-nan|", re.DOTALL)
 
 
 @dataclasses.dataclass(frozen=True)
 class Argument:
-    """A command-line argument.
+    """A flag that was given.
 
     Attributes:
-        text: The argument, such as "--latent_dim=20".
-        origin: Where it stands: "" for the command line, or a file and line.
+        name: Its name, without dashes.
+        value: Its value as text; "true" or "false" for a flag without one.
+        files: The recipe that it stands in, after those that include it; none for the
+            command line.
+        line: Its line in the recipe.
     """
 
-    text: str
-    origin: str = ""
+    name: str
+    value: str
+    files: tuple[pathlib.Path, ...] = ()
+    line: int = 0
+
+    @property
+    def text(self) -> str:
+        """The flag as one word."""
+        return f"--{self.name}={self.value}"
+
+    @property
+    def origin(self) -> str:
+        """Where it stands: "" for the command line, or a file and line."""
+        return f"{self.files[-1]}, line {self.line}" if self.files else ""
+
+    @property
+    def described(self) -> str:
+        """The flag and, if it comes from a recipe, where it stands."""
+        return f"{self.text} in {self.origin}" if self.files else self.text
 
 
-def expand(arguments: Iterable[str]) -> list[Argument]:
-    """Returns the arguments with every `--flagfile=FILE` replaced by the file's lines.
+class Arguments:
+    """The flags that were given, in their order, less those that were forgotten."""
+
+    def __init__(self, given: Iterable[Argument]):
+        """Initializes the flags from those that `expand` found."""
+        self._given = list(given)
+        self.forgotten: list[tuple[Argument, list[Argument]]] = []
+        """Choices of parts, each with the options that it replaced."""
+
+    def __iter__(self) -> Iterator[Argument]:
+        """Goes through the flags that count."""
+        return iter(self._given)
+
+    def choose(
+        self, flag: str, *, default: str, owns: Callable[[str, str], bool]
+    ) -> str:
+        """Returns the part that a flag names, and forgets options of replaced parts.
+
+        Args:
+            flag: The flag that names the part, such as "prior.flow".
+            default: What is chosen where it is not given.
+            owns: Tells from a part's name and a flag's whether the flag is an option of
+                the part, or of a part of it.
+        """
+        chosen, kept, choosers = default, [], set()
+        for argument in self._given:
+            if argument.name == flag:
+                if argument.value != chosen:
+                    kept = self._forget(argument, kept, old=chosen, owns=owns)
+                chosen = argument.value
+                choosers.add(argument.files)
+            kept.append((argument, argument.files in choosers))
+        self._given = [argument for argument, _ in kept]
+        return chosen
+
+    def _forget(self, choice, before, *, old, owns):
+        """Returns the flags before a choice without the options of the old part."""
+
+        def is_forgotten(argument, follows_a_choice):
+            ended = choice.files[: len(argument.files)] != argument.files
+            return owns(old, argument.name) and (follows_a_choice or ended)
+
+        gone = [
+            argument for argument, follows in before if is_forgotten(argument, follows)
+        ]
+        if gone:
+            self.forgotten.append((choice, gone))
+        return [one for one in before if one[0] not in gone]
+
+
+def expand(words: Sequence[str], *, is_boolean: Kind) -> Arguments:
+    """Returns the flags of a command line, with those of recipes in their places.
+
+    Args:
+        words: The command line, without the program.
+        is_boolean: What is known of a flag by its name.
 
     Raises:
-        NotFound: A file cannot be read.
-        InvalidValue: A line is no flag, or a recipe includes itself.
+        NotFound: A recipe cannot be read.
+        Damaged: A recipe is no text, or endless.
+        InvalidValue: A word or a line is no flag, a value is missing, or a recipe
+            includes itself.
     """
-    expanded = []
-    for text in arguments:
-        if text.startswith(_PREFIX):
-            expanded += _read(pathlib.Path(text[len(_PREFIX) :]), including=())
-        else:
-            expanded.append(Argument(text))
-    return _without_replaced_parts(expanded)
+    return Arguments(_Reader(is_boolean).command_line(list(words)))
 
 
-def _without_replaced_parts(arguments: Sequence[Argument]) -> list[Argument]:
-    """Drops `--part.option=...` where another `--part=...` follows."""
-    chosen, kept = {}, []
-    for argument in arguments:
-        name, _, value = argument.text.partition("=")
-        if value and chosen.setdefault(name, value) != value:
-            kept = [one for one in kept if not one.text.startswith(f"{name}.")]
-            chosen[name] = value
-        kept.append(argument)
-    return kept
+class _Reader:
+    """Reads words and lines; counts what it finds."""
 
+    def __init__(self, is_boolean: Kind):
+        self._is_boolean = is_boolean
+        self._count = 0
 
-def last_value(arguments: Sequence[Argument], name: str, *, default: str) -> str:
-    """Returns the value of the last `--name=value` (or `--name value`)."""
-    value = default
-    texts = [argument.text for argument in arguments]
-    for text, following in zip(texts, [*texts[1:], ""], strict=False):
-        if text.startswith(f"--{name}="):
-            value = text.split("=", 1)[1]
-        elif text == f"--{name}":
-            value = following
-    return value
+    def command_line(self, words: list[str]) -> Iterator[Argument]:
+        while words:
+            word = words.pop(0)
+            if word == "--":
+                break
+            _check_flag(word, received=repr(word), rule="Arguments are flags")
+            following = words[0] if words else None
+            argument, takes_next = self._read(word, following)
+            del words[: int(takes_next)]
+            yield from self._opened(argument)
+        if words:
+            _check_flag("", received=" ".join(words), rule="Arguments are flags")
 
+    def _recipe(
+        self, file: pathlib.Path, *, including: tuple[pathlib.Path, ...]
+    ) -> Iterator[Argument]:
+        known = [one.resolve() for one in including]
+        if file.resolve() in known or len(known) > 50:
+            raise errors.InvalidValue(
+                "A recipe must not include itself",
+                received=f"{file} within {including[-1]}",
+                do="Remove one of the two --flagfile lines",
+            )
+        for number, line in enumerate(_text_of(file).split("\n"), start=1):
+            line = line.strip()
+            if line and not line.startswith(("#", "//")):
+                where = f"{line!r} in {file}, line {number}"
+                _check_flag(line, received=where, rule="A line of a recipe is a flag")
+                place = {"files": (*including, file), "line": number}
+                # One split alone, as a value may have blanks: `--title=a b`.
+                word, blank, value = re.match(r"([^\s=]*)(\s*)(.*)", line).groups()
+                pair = (word, value) if blank and value else (line, None)
+                argument, is_used = self._read(*pair, **place)
+                if blank and value and not is_used:
+                    raise _without_value(argument, value)
+                yield from self._opened(argument)
 
-def _read(file: pathlib.Path, *, including: tuple[pathlib.Path, ...]) -> list[Argument]:
-    if file.resolve() in including:
+    def _read(self, word, following, **place) -> tuple[Argument, bool]:
+        """Returns a flag, and whether the following word is its value."""
+        name, equals, value = word.lstrip("-").partition("=")
+        is_boolean = self._is_boolean(name)
+        negated = is_boolean is None and name.startswith("no")
+        if negated and self._is_boolean(name[2:]):
+            argument = Argument(name[2:], "false", **place)
+            if equals:
+                raise _without_value(argument, value)
+            return argument, False
+        if equals:
+            return Argument(name, value, **place), False
+        if is_boolean:
+            return Argument(name, "true", **place), False
+        if following is not None and _IS_VALUE.fullmatch(following):
+            return Argument(name, following, **place), True
+        if is_boolean is None and name != "flagfile":
+            return Argument(name, "", **place), False
         raise errors.InvalidValue(
-            "A recipe must not include itself",
-            received=f"{file} within {including[-1]}",
-            do="Remove one of the two --flagfile lines",
+            f"--{name} needs a value",
+            received=Argument(name, "", **place).described.replace("=", "", 1),
+            do=f"Write --{name}=VALUE",
         )
+
+    def _opened(self, argument: Argument) -> Iterator[Argument]:
+        """Yields a flag, or the flags of the recipe that it names."""
+        self._count += 1
+        if self._count > MOST_ARGUMENTS:
+            raise errors.InvalidValue(
+                f"A command line has at most {MOST_ARGUMENTS:,} flags with its recipes",
+                received=f"more, at {argument.described}",
+                do="Look for recipes that include each other many times over",
+            )
+        _check_text(argument)
+        if argument.name != "flagfile":
+            yield argument
+            return
+        path = pathlib.Path(argument.value).expanduser()
+        if argument.files:
+            path = argument.files[-1].parent / path
+        yield from self._recipe(path, including=argument.files)
+
+
+def _text_of(file: pathlib.Path) -> str:
+    """Returns the text of a recipe."""
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        with file.open("rb") as stream:
+            data = stream.read(LARGEST_RECIPE + 1)
+    except (OSError, ValueError) as error:
         raise errors.NotFound(
             "A recipe must be a text file that can be read",
             received=f"--flagfile={file} ({type(error).__name__})",
             do="Check the path; flags/ holds the library's recipes",
         ) from error
-    expanded = []
-    for number, line in enumerate(lines, start=1):
-        expanded += _parse(line, file=file, number=number, including=including)
-    return expanded
-
-
-def _parse(
-    line: str, *, file: pathlib.Path, number: int, including: tuple[pathlib.Path, ...]
-) -> list[Argument]:
-    line = line.strip()
-    if not line or line.startswith("#"):
-        return []
-    if not line.startswith("--"):
-        raise errors.InvalidValue(
-            "A line of a recipe is a flag, --name=value, or begins with #",
-            received=f"{line!r} in {file}, line {number}",
-            do="Mend the line",
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if len(data) > LARGEST_RECIPE or "\0" in text:
+        raise errors.Damaged(
+            f"A recipe must be text, of at most {LARGEST_RECIPE:,} bytes",
+            received=f"--flagfile={file}, which is not",
+            do="Check the path; flags/ holds the library's recipes",
         )
-    if line.startswith(_PREFIX):
-        inner = file.parent / line[len(_PREFIX) :]
-        return _read(inner, including=(*including, file.resolve()))
-    return [Argument(line, origin=f"{file}, line {number}")]
+    return text
+
+
+def _check_flag(word: str, *, received: str, rule: str) -> None:
+    """Refuses what does not begin with a dash and a name."""
+    if not re.match(r"--?[^-=\s]", word):
+        raise errors.InvalidValue(
+            f"{rule}, --name=value",
+            received=received,
+            do="Put two dashes before each name; --help lists the flags",
+        )
+
+
+def _check_text(argument: Argument) -> None:
+    """Refuses a value that no recipe could hold, and a run could not be repeated by."""
+    text = argument.value
+    is_text = text.isprintable() or not re.search(r"[\0\n\r\ud800-\udfff]", text)
+    if not is_text:
+        raise errors.InvalidValue(
+            "A flag's value is one line of text",
+            received=ascii(argument.described),
+            do="Use a name without line breaks, of characters that UTF-8 has",
+        )
+
+
+def _without_value(argument: Argument, value: str) -> errors.InvalidValue:
+    name = argument.name
+    return errors.InvalidValue(
+        f"--{name} and --no{name} are true or false by themselves",
+        received=f"{value!r} after it" + argument.described.removeprefix(argument.text),
+        do=f"Write --{name}, --no{name}, --{name}=true or --{name}=false",
+    )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names for the kinds of values that travel between the parts of the library."""
 
-__all__ = ["Tensor", "Seed", "Batch", "Terms", "ImageShape", "Spec"]
+__all__ = ["Tensor", "Seed", "Batch", "Terms", "ImageShape", "Spec", "Path"]
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,3 +28,6 @@ ImageShape = tuple[int, int, int]
 Spec = str | Mapping[str, Any]
 """A part of a model by name, or by name with options: `{"name": "mlp", "width":
 200}`."""
+
+Path = str
+"""A path as text; tools take it with `~` for the home folder."""

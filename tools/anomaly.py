@@ -27,10 +27,10 @@ import pathlib
 from absl import flags
 
 from glf_tf import errors
-from glf_tf.cli import inferring, places, program, values
+from glf_tf.cli import inferring, kinds, places, program, values
 
-_RUNS = flags.DEFINE_list("runs", None, "Folders of runs, with commas between.")
-_AGAINST = flags.DEFINE_string(
+_RUNS = kinds.define_paths("runs", None, "Folders of runs, with commas between.")
+_AGAINST = kinds.define_path(
     "against", "", "A data set's name, NAME.npy or a folder: what the anomalies are."
 )
 _WEIGHTS = flags.DEFINE_list(
@@ -40,14 +40,14 @@ _CHECKPOINT = flags.DEFINE_enum(
     "checkpoint", "latest", ["latest", "best"], "Which of the runs' checkpoints."
 )
 _SEED = flags.DEFINE_string("seed", "0", "Of chains: a whole number, or two.")
-_OUT = flags.DEFINE_string("out", "anomalies", "The folder for all that is written.")
+_OUT = kinds.define_path("out", "anomalies", "The folder for all that is written.")
 
 
 def main() -> None:
     """Reads the flags, scores, writes."""
-    paths = [pathlib.Path(run).expanduser() for run in values.needed("runs")]
+    paths = [pathlib.Path(run) for run in values.needed("runs")]
     seed, weights = values.seed(_SEED.value), _numbers(_WEIGHTS.value)
-    out = pathlib.Path(_OUT.value).expanduser()
+    out = pathlib.Path(_OUT.value)
 
     from glf_tf.runs import detection, detection_figure, suspects
 
@@ -97,9 +97,9 @@ def _numbers(texts: list[str]) -> list[float]:
         ) from error
 
 
-def _define(arguments) -> None:
+def _define():
     places.define()
-    inferring.define_inference(arguments)
+    return inferring.define_inference()
 
 
 if __name__ == "__main__":

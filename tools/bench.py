@@ -24,20 +24,20 @@ from benchmarks import results as results_lib
 from benchmarks import rounds
 
 from glf_tf import errors
-from glf_tf.cli import program, values
+from glf_tf.cli import kinds, program, values
 
-_OUT = flags.DEFINE_string("out", None, "The folder of the tables.")
+_OUT = kinds.define_path("out", None, "The folder of the tables.")
 _CASES = flags.DEFINE_list("cases", [], "Which; all without.")
 _ROUNDS = flags.DEFINE_integer("rounds", 7, "Turns of each.", lower_bound=1)
 _SECONDS = flags.DEFINE_float("seconds", 2.0, "Length of a turn.", lower_bound=0.01)
-_PEERS = flags.DEFINE_string(
+_PEERS = kinds.define_path(
     "peers_python", sys.executable, "The Python that has the peers installed."
 )
 
 
 def main() -> None:
     """Measures, prints, writes."""
-    folder = pathlib.Path(values.needed("out")).expanduser()
+    folder = pathlib.Path(values.needed("out"))
     chosen = _chosen()
     folder.mkdir(parents=True, exist_ok=True)
     results, peak = [], 0.0

@@ -24,10 +24,10 @@ import sys
 from absl import flags
 
 from glf_tf import errors
-from glf_tf.cli import places, planned, program, values
+from glf_tf.cli import kinds, places, planned, program, values
 
-_RECIPES = flags.DEFINE_list("recipes", None, "Files of flags, with commas between.")
-_OUT = flags.DEFINE_string("out", None, "The folder of the comparison.")
+_RECIPES = kinds.define_paths("recipes", None, "Files of flags, with commas between.")
+_OUT = kinds.define_path("out", None, "The folder of the comparison.")
 _EPOCHS = flags.DEFINE_string(
     "epochs", "", "The budget, as tools/train.py takes it; each recipe's own without."
 )
@@ -40,7 +40,7 @@ _TRIALS = flags.DEFINE_integer("trials", 3, "Independent draws.", lower_bound=1)
 _EXTRACTOR = flags.DEFINE_enum(
     "extractor", "classifier", ["classifier", "inception"], "What makes features."
 )
-_GRAPH = flags.DEFINE_string("inception_graph", "", "Where the 2015 graph is.")
+_GRAPH = kinds.define_path("inception_graph", "", "Where the 2015 graph is.")
 
 _TRAIN = pathlib.Path(__file__).with_name("train.py")
 _DECIDED = ("workdir", "resume", "seed", "epochs", "flagfile")
@@ -48,7 +48,7 @@ _DECIDED = ("workdir", "resume", "seed", "epochs", "flagfile")
 
 def main() -> None:
     """Reads the flags, trains, measures, writes."""
-    out = pathlib.Path(values.needed("out")).expanduser()
+    out = pathlib.Path(values.needed("out"))
 
     from glf_tf.runs import comparison_folder, comparison_training
     from glf_tf.training import loop
@@ -165,9 +165,9 @@ def _seeds() -> list[int]:
     return [int(text) for text in texts]
 
 
-def _define(arguments) -> None:
-    del arguments
+def _define():
     places.define()
+    return ()
 
 
 if __name__ == "__main__":

@@ -20,10 +20,10 @@ import sys
 
 from absl import flags
 
-from glf_tf.cli import inferring, loading, program, training, values
+from glf_tf.cli import inferring, kinds, loading, program, training, values
 
-_SAVED_MODEL = flags.DEFINE_string("saved_model", None, "A SavedModel's folder.")
-_SAMPLES = flags.DEFINE_string("samples", None, "NAME.npy, or a folder of pictures.")
+_SAVED_MODEL = kinds.define_path("saved_model", None, "A SavedModel's folder.")
+_SAMPLES = kinds.define_path("samples", None, "NAME.npy, or a folder of pictures.")
 _METRICS = flags.DEFINE_list(
     "metrics",
     ["fd", "kid", "precision_recall", "prd"],
@@ -49,11 +49,11 @@ _SEED = flags.DEFINE_integer("seed", 0, "Of samples, subsets and clusterings.")
 _EXTRACTOR = flags.DEFINE_enum(
     "extractor", "classifier", ["classifier", "inception"], "What makes features."
 )
-_GRAPH = flags.DEFINE_string("inception_graph", "", "Where the 2015 graph is.")
+_GRAPH = kinds.define_path("inception_graph", "", "Where the 2015 graph is.")
 _BOUND = flags.DEFINE_integer(
     "bound_samples", 50, "Samples of the posterior an image, for bound.", lower_bound=1
 )
-_OUT = flags.DEFINE_string("out", None, "Where JSON goes; standard output without it.")
+_OUT = kinds.define_path("out", None, "Where JSON goes; standard output without it.")
 
 
 def main() -> None:
@@ -147,9 +147,8 @@ def _subject(source: str, train):
     return subjects.GivenImages(images), None
 
 
-def _define(arguments) -> None:
-    loading.define_measuring(arguments)
-    inferring.define_inference(arguments)
+def _define():
+    return [*loading.define_measuring(), *inferring.define_inference()]
 
 
 if __name__ == "__main__":

@@ -10,11 +10,9 @@ too.
 
 import pathlib
 
-from absl import flags
+from glf_tf.cli import kinds, loading, program, values
 
-from glf_tf.cli import loading, program, values
-
-_OUTPUT = flags.DEFINE_string("output", None, "The SavedModel's folder.")
+_OUTPUT = kinds.define_path("output", None, "The SavedModel's folder.")
 
 
 def main() -> None:

@@ -24,13 +24,13 @@ import pathlib
 
 from absl import flags
 
-from glf_tf.cli import inferring, loading, program, values
+from glf_tf.cli import inferring, kinds, loading, program, values
 
 _COUNT = flags.DEFINE_integer("num_images", 8, "How many images.", lower_bound=1)
 _ATTEMPTS = flags.DEFINE_integer("attempts", 8, "Completions an image.", lower_bound=1)
 _KEEP = flags.DEFINE_bool("keep_visible", False, "Show visible pixels as they were.")
 _SEED = flags.DEFINE_string("seed", "0", "A seed: a whole number, or two.")
-_OUTPUT = flags.DEFINE_string(
+_OUTPUT = kinds.define_path(
     "output", "inpainting.png", "NAME.png, NAME.npy or a folder."
 )
 
@@ -68,10 +68,9 @@ def main() -> None:
     print(f"{path}\n{numbers}")
 
 
-def _define(arguments) -> None:
-    loading.define_loading(arguments)
-    inferring.define_inference(arguments)
-    inferring.define_mask(arguments)
+def _define():
+    loading.define_loading()
+    return [*inferring.define_inference(), *inferring.define_mask()]
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import pathlib
 
 from absl import flags
 
-from glf_tf.cli import loading, program, values
+from glf_tf.cli import kinds, loading, program, values
 
 _LINES = flags.DEFINE_integer("num_lines", 8, "Pairs of samples.", lower_bound=1)
 _BETWEEN = flags.DEFINE_list(
@@ -24,7 +24,7 @@ _SPACE = flags.DEFINE_enum(
     "space", "noise", ["noise", "latent"], "Where lines are straight."
 )
 _SEED = flags.DEFINE_string("seed", "0", "A seed: a whole number, or two.")
-_OUTPUT = flags.DEFINE_string(
+_OUTPUT = kinds.define_path(
     "output", "interpolations.png", "NAME.png, NAME.npy or a folder."
 )
 

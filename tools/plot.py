@@ -16,14 +16,14 @@ import pathlib
 from absl import flags
 
 from glf_tf import errors
-from glf_tf.cli import program, values
+from glf_tf.cli import kinds, program, values
 
-_RUNS = flags.DEFINE_list("runs", None, "Folders of runs, with commas between.")
+_RUNS = kinds.define_paths("runs", None, "Folders of runs, with commas between.")
 _SCALARS = flags.DEFINE_list(
     "scalars", ["epoch/reconstruction", "epoch/nll"], "A panel each, left to right."
 )
 _LABEL = flags.DEFINE_string("label", "", "A flag that tells the runs apart.")
-_OUT = flags.DEFINE_string("out", "curves.png", "NAME.png, NAME.pdf or NAME.svg.")
+_OUT = kinds.define_path("out", "curves.png", "NAME.png, NAME.pdf or NAME.svg.")
 _LOG_Y = flags.DEFINE_bool("log_y", False, "Draw the values on a logarithmic axis.")
 
 _FORMS = (".png", ".pdf", ".svg")
@@ -31,8 +31,8 @@ _FORMS = (".png", ".pdf", ".svg")
 
 def main() -> None:
     """Reads the flags and the runs, draws, writes."""
-    paths = [pathlib.Path(run).expanduser() for run in values.needed("runs")]
-    scalars, out = values.needed("scalars"), pathlib.Path(_OUT.value).expanduser()
+    paths = [pathlib.Path(run) for run in values.needed("runs")]
+    scalars, out = values.needed("scalars"), pathlib.Path(_OUT.value)
     _check(out)
 
     from glf_tf.runs import curves, curves_figure

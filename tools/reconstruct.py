@@ -18,10 +18,10 @@ import pathlib
 
 from absl import flags
 
-from glf_tf.cli import inferring, loading, program, values
+from glf_tf.cli import inferring, kinds, loading, program, values
 
 _COUNT = flags.DEFINE_integer("num_images", 32, "How many images.", lower_bound=1)
-_OUTPUT = flags.DEFINE_string(
+_OUTPUT = kinds.define_path(
     "output", "reconstructions.png", "NAME.png, NAME.npy or a folder."
 )
 _COLUMNS = flags.DEFINE_integer("columns", 8, "Images a row of a grid.")
@@ -51,9 +51,8 @@ def main() -> None:
     )
 
 
-def _define(arguments) -> None:
-    loading.define_loading(arguments)
-    inferring.define_inference(arguments)
+def _define():
+    return [*loading.define_loading(), *inferring.define_inference()]
 
 
 if __name__ == "__main__":

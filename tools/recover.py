@@ -24,14 +24,14 @@ import pathlib
 
 from absl import flags
 
-from glf_tf.cli import inferring, loading, program, values
+from glf_tf.cli import inferring, kinds, loading, program, values
 
 _COUNT = flags.DEFINE_integer(
     "num_images", 500, "How many images are recovered.", lower_bound=1
 )
 _SHOWN = flags.DEFINE_integer("shown", 24, "How many are shown.", lower_bound=1)
 _SEED = flags.DEFINE_string("seed", "0", "A seed: a whole number, or two.")
-_OUTPUT = flags.DEFINE_string(
+_OUTPUT = kinds.define_path(
     "output", "recovered.png", "NAME.png, NAME.npy or a folder."
 )
 _IMAGES_A_ROW = 4
@@ -63,9 +63,8 @@ def main() -> None:
     print(f"{path}\n{numbers}")
 
 
-def _define(arguments) -> None:
-    loading.define_loading(arguments)
-    inferring.define_inference(arguments)
+def _define():
+    return [*loading.define_loading(), *inferring.define_inference()]
 
 
 if __name__ == "__main__":

@@ -11,16 +11,14 @@ import pathlib
 
 from absl import flags
 
-from glf_tf.cli import loading, program, values
+from glf_tf.cli import kinds, loading, program, values
 
 _COUNT = flags.DEFINE_integer("num_samples", 64, "How many images.", lower_bound=1)
 _SEED = flags.DEFINE_string("seed", "0", "A seed: a whole number, or two.")
 _TEMPERATURE = flags.DEFINE_float(
     "temperature", 1.0, "Factor on the noise: below 1 for likelier images."
 )
-_OUTPUT = flags.DEFINE_string(
-    "output", "samples.png", "NAME.png, NAME.npy or a folder."
-)
+_OUTPUT = kinds.define_path("output", "samples.png", "NAME.png, NAME.npy or a folder.")
 _COLUMNS = flags.DEFINE_integer("columns", None, "Images a row of a grid.")
 
 

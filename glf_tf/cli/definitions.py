@@ -1,7 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Defines flags from data classes and constructors, which state the defaults."""
 
-__all__ = ["define_options", "define_settings", "settings_of", "spec_of", "chosen"]
+__all__ = [
+    "HELP",
+    "Part",
+    "define_options",
+    "define_settings",
+    "is_boolean",
+    "settings_of",
+    "spec_of",
+]
 
 import dataclasses
 import re
@@ -10,31 +18,83 @@ from collections.abc import Mapping
 from absl import flags
 
 from glf_tf import catalogue, recipe
+from glf_tf.cli import kinds
 
 FLAGS = flags.FLAGS
 
+HELP = ("help", "h", "helpshort", "helpfull")
+"""Flags that ask for help."""
 
-def define_options(
-    arguments: list[recipe.Argument], *, kind: str, name: str, prefix: str
-) -> None:
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A part that a flag chooses, and whose options are flags.
+
+    Attributes:
+        kind: Its kind, such as "model"; by default the flag's name as well.
+        default: What is chosen without the flag; "" for nothing.
+        prefix: What the flags of its options begin with: "" or, say, "network.".
+        flag: The flag's name.
+    """
+
+    kind: str
+    default: str
+    prefix: str
+    flag: str = ""
+
+    def __post_init__(self):
+        """Names the flag after the kind, where it has no other name."""
+        object.__setattr__(self, "flag", self.flag or self.kind)
+
+    def owns(self, name: str, flag: str) -> bool:
+        """Returns whether a flag is an option of the part if it has a name."""
+        if self.prefix or not name:
+            return bool(name) and flag.startswith(self.prefix)
+        return flag.partition(".")[0] in catalogue.options(self.kind, name)
+
+
+def define_options(arguments: recipe.Arguments, part: Part) -> None:
     """Defines the flags of a part's options, and of the parts that it is made of.
 
     Args:
-        arguments: The expanded arguments, which name the parts.
-        kind: The part's kind, such as "model".
-        name: The part's name.
-        prefix: What the flags begin with: "" or, say, "network.".
+        arguments: The arguments, which name the parts; they forget the options of parts
+            that were replaced.
+        part: The part.
+
+    Raises:
+        InvalidValue: There is no part of the name that is chosen.
     """
-    for option in catalogue.options(kind, name).values():
-        flag = prefix + option.name
+    name = arguments.choose(part.flag, default=part.default, owns=part.owns)
+    if not name:
+        return
+    for option in catalogue.options(part.kind, name).values():
+        flag = part.prefix + option.name
         _define_option(flag, option)
         if option.is_part:
-            define_options(
-                arguments,
-                kind=option.name,
-                name=chosen(arguments, flag, default=option.default),
-                prefix=f"{flag}.",
-            )
+            inner = Part(option.name, option.default, prefix=f"{flag}.", flag=flag)
+            define_options(arguments, inner)
+
+
+def is_boolean(name: str) -> bool | None:
+    """Returns whether a flag is true or false, whichever parts are chosen.
+
+    Returns:
+        is_boolean: None where no flag and no option of any part has that name.
+    """
+    if name in FLAGS:
+        return FLAGS[name].boolean
+    if name in HELP:
+        return True
+    *before, leaf = name.split(".")
+    kind = before[-1] if before else "model"
+    if kind not in catalogue.KINDS:
+        return None
+    found = {
+        known[leaf].annotation == "bool"
+        for part in catalogue.names(kind)
+        if leaf in (known := catalogue.options(kind, part))
+    }
+    return any(found) if found else None
 
 
 def _define_option(name: str, option: catalogue.Option) -> None:
@@ -46,19 +106,9 @@ def _define_option(name: str, option: catalogue.Option) -> None:
         names = catalogue.names(option.name)
         flags.DEFINE_enum(name, option.default, names, option.help)
     elif kind.startswith("tuple[int"):
-        _define_sequence(name, option, kind=int)
+        kinds.define_sequence(name, option.default, option.help, kind=int)
     else:
         _DEFINERS[kind](name, option.default, option.help)
-
-
-def _define_sequence(name: str, option: catalogue.Option, *, kind: type) -> None:
-    flags.DEFINE(
-        _Sequence(kind),
-        name,
-        option.default,
-        option.help,
-        serializer=_SequenceSerializer(),
-    )
 
 
 _DEFINERS = {
@@ -66,11 +116,15 @@ _DEFINERS = {
     "float": flags.DEFINE_float,
     "bool": flags.DEFINE_bool,
     "str": flags.DEFINE_string,
+    "types.Path": kinds.define_path,
 }
 
 
 def define_settings(settings: type) -> None:
-    """Defines a flag for each field of a data class."""
+    """Defines a flag for each field of a data class.
+
+    A field's metadata may say "kind": "path" for a path.
+    """
     help_of = catalogue.described(settings.__doc__, section="Attributes")
     for field in dataclasses.fields(settings):
         default = field.default
@@ -79,9 +133,9 @@ def define_settings(settings: type) -> None:
         default = None if default is dataclasses.MISSING else default
         text = help_of[field.name]
         if isinstance(default, Mapping) or field.name == "epochs":
-            flags.DEFINE(
-                _Named(), field.name, default, text, serializer=_NamedSerializer()
-            )
+            kinds.define_named(field.name, default, text)
+        elif field.metadata.get("kind") == "path":
+            kinds.define_path(field.name, default, text)
         else:
             _DEFINERS[field.type.__name__](field.name, default, text)
 
@@ -108,55 +162,3 @@ def spec_of(kind: str, name: str, *, prefix: str) -> dict:
             value = spec_of(option.name, value, prefix=f"{flag}.")
         spec[option.name] = value
     return spec
-
-
-def chosen(arguments: list[recipe.Argument], flag: str, *, default: str) -> str:
-    """Returns the value that the arguments give a flag, before parsing."""
-    return recipe.last_value(arguments, flag, default=default)
-
-
-class _Sequence(flags.ArgumentParser):
-    """Numbers with commas between: `200,200`."""
-
-    def __init__(self, kind: type):
-        super().__init__()
-        self._kind = kind
-        self.syntactic_help = "numbers with commas between"
-
-    def parse(self, argument):
-        if isinstance(argument, str):
-            try:
-                return tuple(self._kind(part) for part in argument.split(","))
-            except ValueError as error:
-                raise ValueError("use numbers with commas between") from error
-        return tuple(argument)
-
-
-class _SequenceSerializer(flags.ArgumentSerializer):
-    def serialize(self, value):
-        return ",".join(map(str, value))
-
-
-class _Named(flags.ArgumentParser):
-    """A number for all, and numbers by name: `1e-3,flow:5e-4`."""
-
-    syntactic_help = "a number, or NAME:NUMBER, with commas between"
-
-    def parse(self, argument):
-        if isinstance(argument, Mapping):
-            return dict(argument)
-        named = {}
-        for part in argument.split(",") if argument else ():
-            name, _, number = part.rpartition(":")
-            try:
-                named[name] = int(number) if number.isdigit() else float(number)
-            except ValueError as error:
-                raise ValueError("use a number, or NAME:NUMBER") from error
-        return named
-
-
-class _NamedSerializer(flags.ArgumentSerializer):
-    def serialize(self, value):
-        return ",".join(
-            f"{name}:{one}" if name else f"{one}" for name, one in value.items()
-        )

@@ -5,7 +5,7 @@ __all__ = ["define_inference", "define_mask", "chain", "start", "mask"]
 
 from absl import flags
 
-from glf_tf import catalogue, recipe
+from glf_tf import catalogue
 from glf_tf.cli import definitions
 
 FLAGS = flags.FLAGS
@@ -13,8 +13,8 @@ FLAGS = flags.FLAGS
 _STARTS = ("auto", "encoder", "normal", "prior")
 
 
-def define_inference(arguments: list[recipe.Argument]) -> None:
-    """Defines the flags that say how latents are inferred."""
+def define_inference() -> list[definitions.Part]:
+    """Defines the flags that say how latents are inferred; returns their part."""
     flags.DEFINE_enum(
         "inference",
         None,
@@ -28,18 +28,14 @@ def define_inference(arguments: list[recipe.Argument]) -> None:
         "Where chains start; auto: from the encoder, or the prior where pixels are "
         "hidden; as in training without an encoder.",
     )
-    if name := definitions.chosen(arguments, "inference", default=""):
-        definitions.define_options(
-            arguments, kind="inference", name=name, prefix="inference."
-        )
+    return [definitions.Part("inference", "", prefix="inference.")]
 
 
-def define_mask(arguments: list[recipe.Argument]) -> None:
-    """Defines the flags that say what is hidden."""
+def define_mask() -> list[definitions.Part]:
+    """Defines the flags that say what is hidden; returns their part."""
     names = catalogue.names("mask")
     flags.DEFINE_enum("mask", "square", names, "What is hidden.")
-    name = definitions.chosen(arguments, "mask", default="square")
-    definitions.define_options(arguments, kind="mask", name=name, prefix="mask.")
+    return [definitions.Part("mask", "square", prefix="mask.")]
 
 
 def chain():

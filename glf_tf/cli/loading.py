@@ -16,8 +16,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from glf_tf import catalogue, errors, recipe
-from glf_tf.cli import definitions, places, training, values
+from glf_tf import catalogue, errors
+from glf_tf.cli import definitions, kinds, places, training, values
 
 FLAGS = flags.FLAGS
 
@@ -25,10 +25,9 @@ _AT_ONCE = 256
 """Images that a tool draws or codes at once, more or less."""
 
 
-def define_loading(arguments: list[recipe.Argument]) -> None:
-    """Defines the flags of a tool that loads a trained model."""
-    del arguments
-    flags.DEFINE_string("workdir", None, "The folder of a run.")
+def define_loading() -> list[definitions.Part]:
+    """Defines the flags of a tool that loads a trained model; they have no parts."""
+    kinds.define_path("workdir", None, "The folder of a run.")
     flags.DEFINE_enum(
         "checkpoint", "latest", ["latest", "best"], "Which of the run's checkpoints."
     )
@@ -39,18 +38,16 @@ def define_loading(arguments: list[recipe.Argument]) -> None:
         "Where the model is: on all devices of the host, which then share the samples.",
     )
     places.define()
+    return []
 
 
-def define_measuring(arguments: list[recipe.Argument]) -> None:
-    """Defines the flags of a tool that loads a trained model, or a data set."""
-    define_loading(arguments)
+def define_measuring() -> list[definitions.Part]:
+    """Defines the flags of a tool that loads a model, or a data set; returns it."""
+    define_loading()
     flags.DEFINE_enum(
         "dataset", None, catalogue.names("dataset"), "The data set; the run's own."
     )
-    if name := definitions.chosen(arguments, "dataset", default=""):
-        definitions.define_options(
-            arguments, kind="dataset", name=name, prefix="dataset."
-        )
+    return [definitions.Part("dataset", "", prefix="dataset.")]
 
 
 def load_model():

@@ -7,6 +7,7 @@ import pathlib
 
 from absl import flags
 
+from glf_tf.cli import kinds
 from glf_tf.data import dataset
 
 FLAGS = flags.FLAGS
@@ -14,10 +15,10 @@ FLAGS = flags.FLAGS
 
 def define() -> None:
     """Defines the flags."""
-    flags.DEFINE_string(
+    kinds.define_path(
         "data_dir", None, "A folder that holds data sets; that of the run by default."
     )
-    flags.DEFINE_string(
+    kinds.define_path(
         "cache_dir",
         str(dataset.Places.cache_dir),
         "For decoded copies of large sets, classifiers and statistics.",

@@ -14,7 +14,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from glf_tf import errors
 from glf_tf.cli import program, training
 
 
@@ -44,13 +43,7 @@ def read(arguments: Sequence[str]) -> dict:
 
 
 def _main() -> None:
-    # As `program.run` does, but for TensorFlow.
-    program._parse([*sys.argv, "--workdir=."], define=training.define_training)
-    try:
-        plan = training.plan()
-    except errors.UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+    plan = training.plan()
     described = {
         "dataset": plan.dataset,
         "model": plan.model,
@@ -62,4 +55,5 @@ def _main() -> None:
 
 
 if __name__ == "__main__":
-    _main()
+    sys.argv.append("--workdir=.")
+    program.run(_main, define=training.define_training, tensorflow=False)

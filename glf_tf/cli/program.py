@@ -1,32 +1,68 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a tool: flags first, then TensorFlow, then the tool; errors in one line."""
+"""Runs a tool: flags first, then TensorFlow, then the tool; errors in one line.
 
-__all__ = ["run", "own_flags"]
+Whatever a user can cause ends in one line on standard error, `error: ` and three parts,
+and in a status: 2 where the command is wrong, 1 where the world is, 75 where the same
+command may work later. A stack trace is a bug of the library.
+"""
 
+__all__ = ["run", "parse", "own_flags"]
+
+import contextlib
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
-from absl import app, flags, logging
+from absl import flags
 
 from glf_tf import errors, quiet, recipe
+from glf_tf.cli import assignment, definitions
 
 FLAGS = flags.FLAGS
 
+Define = Callable[[], Sequence[definitions.Part]]
+"""Defines flags that are no tool's own; returns the parts whose options are flags."""
 
-def run(main: Callable[[], None], *, define: Callable | None = None) -> None:
+
+def run(
+    main: Callable[[], None], *, define: Define | None = None, tensorflow: bool = True
+) -> None:
     """Runs a tool: reads its flags, loads TensorFlow quietly, calls `main`.
-
-    An error that the user can mend is printed as one line.
 
     Args:
         main: The tool.
-        define: Defines flags that depend on other flags, from the expanded arguments;
-            see `define_training`.
+        define: Defines the flags that it shares with others.
+        tensorflow: Whether the tool needs it.
     """
-    app.run(
-        lambda _: _guarded(main),
-        flags_parser=lambda argv: _parse(argv, define=define),
-    )
+    for stream in (sys.stdout, sys.stderr):
+        # Names of files may have bytes that no encoding has.
+        stream.reconfigure(errors="backslashreplace")
+    with _ending_in_one_line():
+        parse(sys.argv, define=define)
+        if tensorflow:
+            quiet.load_tensorflow()
+        main()
+        sys.stdout.flush()
+
+
+def parse(argv: list[str], *, define: Define | None = None) -> None:
+    """Reads the flags of a command line; prints help, and exits, if that is asked for.
+
+    Raises:
+        UserError: One of them is wrong.
+    """
+    parts = define() if define is not None else ()
+    arguments = recipe.expand(argv[1:], is_boolean=definitions.is_boolean)
+    for part in parts:
+        definitions.define_options(arguments, part)
+    if any(one.name in definitions.HELP and one.value == "true" for one in arguments):
+        _print_help()
+        sys.exit(0)
+    assignment.assign(arguments, program=argv[0], known=own_flags())
+    for choice, gone in arguments.forgotten:
+        if not choice.files:
+            told = ", ".join(f"--{one.name}" for one in gone)
+            print(f"{choice.text} replaces the part that had {told}", file=sys.stderr)
 
 
 def own_flags() -> list[flags.Flag]:
@@ -36,53 +72,61 @@ def own_flags() -> list[flags.Flag]:
     return [flag for name in mine for flag in modules[name]]
 
 
-def _parse(argv: list[str], *, define: Callable | None) -> list[str]:
-    """Parses flags, or exits with one line that says what is wrong with them."""
+@contextlib.contextmanager
+def _ending_in_one_line() -> Iterator[None]:
     try:
-        arguments = recipe.expand(argv[1:])
-        if define is not None:
-            define(arguments)
-        if any(argument.text in ("--help", "-h") for argument in arguments):
-            _print_help()
-            sys.exit(0)
-        return _known(argv[0], arguments)
-    except (flags.Error, errors.UserError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(errors.BAD_COMMAND)
-
-
-def _known(program: str, arguments: list[recipe.Argument]) -> list[str]:
-    try:
-        rest = FLAGS([program, *(argument.text for argument in arguments)])
-    except flags.UnrecognizedFlagError as error:
-        origins = [
-            a.origin for a in arguments if a.text.startswith(f"--{error.flagname}")
-        ]
-        origin = f" in {origins[0]}" if origins and origins[0] else ""
-        known = [flag.name for flag in own_flags()]
-        raise errors.InvalidValue(
-            "A flag must be one that the tool, or a part that it was told to use, has",
-            received=f"--{error.flagname}{origin}",
-            do=errors.suggestion(error.flagname, known),
-        ) from error
-    if rest[1:]:
-        raise errors.InvalidValue(
-            "Arguments are flags, --name=value",
-            received=" ".join(rest[1:]),
-            do="Put two dashes before each",
+        yield
+    except BrokenPipeError:
+        # Python would complain again when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _end(
+            errors.Exhausted(
+                "What a tool prints must be read to its end",
+                received="standard output that was closed",
+                do="Write it to a file, or read all of it",
+            )
         )
-    return rest
-
-
-def _guarded(main: Callable[[], None]) -> None:
-    # TensorFlow reports every file that it writes as information.
-    logging.set_verbosity(logging.WARNING)
-    try:
-        quiet.load_tensorflow()
-        main()
     except errors.UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.status)
+        _end(error)
+    except Exception as error:
+        known = _explained(error)
+        if known is None:
+            raise
+        _end(known)
+
+
+def _explained(error: Exception) -> errors.UserError | None:
+    """Returns what an error of the system means; None where it is a bug of ours."""
+    if isinstance(error, MemoryError) or _is_of_tensorflow(error, "ResourceExhausted"):
+        return errors.Exhausted(
+            "What is asked for must fit into memory",
+            received=str(error) or "no memory left",
+            do="Ask for fewer or smaller images, or a smaller model",
+        )
+    if isinstance(error, OSError):
+        return errors.Exhausted(
+            "Files must be such that this process can read and write them",
+            received=f"{error.filename or 'a file'}: {error.strerror or error}",
+            do="Check the path, its permissions, and the room on its disk",
+        )
+    if isinstance(error, UnicodeError):
+        return errors.InvalidValue(
+            "Names and texts must be such that UTF-8 can hold them",
+            received=error,
+            do="Rename the file, or mend the text",
+        )
+    return None
+
+
+def _is_of_tensorflow(error: Exception, name: str) -> bool:
+    kind = type(error)
+    return kind.__module__.startswith("tensorflow") and kind.__name__.startswith(name)
+
+
+def _end(error: errors.UserError) -> None:
+    """Prints an error as one line, and ends with its status."""
+    print("error: " + " ".join(str(error).split("\n")), file=sys.stderr)
+    sys.exit(error.status)
 
 
 def _print_help() -> None:
@@ -90,3 +134,4 @@ def _print_help() -> None:
     for flag in sorted(own_flags(), key=lambda flag: flag.name):
         default = "" if flag.default is None else f" (default: {flag.default_as_str})"
         print(f"  --{flag.name}: {flag.help}{default}")
+    sys.stdout.flush()

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 from absl import flags
 
-from glf_tf import catalogue, recipe
-from glf_tf.cli import definitions, places, program, values
+from glf_tf import catalogue
+from glf_tf.cli import definitions, kinds, places, program, values
 from glf_tf.runs import folder as folder_lib
 from glf_tf.runs import plan as plan_lib
 from glf_tf.training import options
@@ -21,23 +21,23 @@ _SETTINGS = (
     *(plan_lib.Devices, plan_lib.Reports, plan_lib.Start),
 )
 _NOT_IN_RECIPES = ("workdir", "resume")
-# Kind, default, and what the flags of its options begin with.
-_PARTS = (("dataset", "digits", "dataset."), ("model", "glf", ""))
+_PARTS = (
+    definitions.Part("dataset", "digits", prefix="dataset."),
+    definitions.Part("model", "glf", prefix=""),
+)
 
 
-def define_training(arguments: list[recipe.Argument]) -> None:
-    """Defines the flags of a training run, those of the parts it names included."""
-    flags.DEFINE_string("workdir", None, "The run's folder.")
+def define_training() -> tuple[definitions.Part, ...]:
+    """Defines the flags of a training run; returns the parts that it is made of."""
+    kinds.define_path("workdir", None, "The run's folder.")
     flags.DEFINE_bool("resume", False, "Go on from the run's newest checkpoint.")
-    for kind, default, _ in _PARTS:
-        names = catalogue.names(kind)
-        flags.DEFINE_enum(kind, default, names, f"The {kind}.")
+    for part in _PARTS:
+        names = catalogue.names(part.kind)
+        flags.DEFINE_enum(part.flag, part.default, names, f"The {part.kind}.")
     places.define()
     for settings in _SETTINGS:
         definitions.define_settings(settings)
-    for kind, default, prefix in _PARTS:
-        name = definitions.chosen(arguments, kind, default=default)
-        definitions.define_options(arguments, kind=kind, name=name, prefix=prefix)
+    return _PARTS
 
 
 def plan() -> plan_lib.Plan:
@@ -49,8 +49,10 @@ def plan() -> plan_lib.Plan:
     for name in ("workdir", "epochs", "batch_size"):
         values.needed(name)
     specs = {
-        kind: definitions.spec_of(kind, FLAGS[kind].value, prefix=prefix)
-        for kind, _, prefix in _PARTS
+        part.kind: definitions.spec_of(
+            part.kind, FLAGS[part.flag].value, prefix=part.prefix
+        )
+        for part in _PARTS
     }
     return plan_lib.Plan(
         **specs,

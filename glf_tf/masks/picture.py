@@ -23,7 +23,7 @@ class PictureMask(mask.AbstractMask):
             is visible.
     """
 
-    def __init__(self, image_shape: types.ImageShape, *, file: str = ""):
+    def __init__(self, image_shape: types.ImageShape, *, file: types.Path = ""):
         super().__init__(image_shape)
         self._visible = _read(pathlib.Path(file).expanduser()) >= _HALF
         size = self.image_shape[:2]

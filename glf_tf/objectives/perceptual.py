@@ -86,7 +86,7 @@ class Perceptual(reconstruction.AbstractReconstruction):
         activation: Literal["in_place", "before", "after"] = "in_place",
         inputs: Literal["caffe", "symmetric", "imagenet"] = "caffe",
         pad: int = 0,
-        weights: str = "imagenet",
+        weights: types.Path = "imagenet",
         **kwargs,
     ):
         super().__init__(image_shape, **kwargs)

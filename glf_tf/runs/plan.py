@@ -42,7 +42,7 @@ class Reports:
     evaluate_metric: str = "fd"
     evaluate_samples: int = 2000
     extractor: str = "classifier"
-    inception_graph: str = ""
+    inception_graph: str = dataclasses.field(default="", metadata={"kind": "path"})
     profile: int = 0
 
     def __post_init__(self):
@@ -78,7 +78,7 @@ class Start:
             as "encoder,decoder"; "" for all.
     """
 
-    start_from: str = ""
+    start_from: str = dataclasses.field(default="", metadata={"kind": "path"})
     start_layers: str = ""
 
 

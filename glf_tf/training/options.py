@@ -42,14 +42,32 @@ class Optimizers:
     decay_factor: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.5})
     decay_at: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
+    def __post_init__(self):
+        """Checks the values.
+
+        Raises:
+            InvalidValue: One is out of range, or `decay_at` has no epochs.
+        """
+        for name in _PER_GROUP:
+            for value in getattr(self, name).values():
+                _check_range(name, value)
+        for epoch, factor in self.decay_at.items():
+            _check_range("decay_factor", factor)
+            if not epoch.isdigit():
+                raise errors.InvalidValue(
+                    "`decay_at` takes EPOCH:FACTOR, with commas between",
+                    received=f"decay_at={epoch}:{factor}",
+                    do="Use for instance --decay_at=30:0.5,50:0.2",
+                )
+
     def check(self, groups: Iterable[str]) -> None:
-        """Checks values, and that every group that is named exists.
+        """Checks that every group that is named exists.
 
         Args:
             groups: The model's, each as "stage/group".
 
         Raises:
-            InvalidValue: One does not, or a value is out of range.
+            InvalidValue: One does not.
         """
         groups = list(groups)
         groups = sorted({group.rpartition("/")[2] for group in groups} | set(groups))
@@ -61,15 +79,6 @@ class Optimizers:
                         received=f"{name}={group}:{value}",
                         do=errors.suggestion(group, groups),
                     )
-                _check_range(name, value)
-        for epoch, factor in self.decay_at.items():
-            _check_range("decay_factor", factor)
-            if not epoch.isdigit():
-                raise errors.InvalidValue(
-                    "`decay_at` takes EPOCH:FACTOR, with commas between",
-                    received=f"decay_at={epoch}:{factor}",
-                    do="Use for instance --decay_at=30:0.5,50:0.2",
-                )
 
     def of(self, group: str, *, stage: str) -> dict[str, float]:
         """Returns the settings of one group in one stage."""
@@ -96,11 +105,31 @@ class Training:
     seed: int = 0
     jit_compile: bool = False
 
+    def __post_init__(self):
+        """Checks the values.
+
+        Raises:
+            InvalidValue: Epochs are not whole or negative, or no image is in a batch.
+        """
+        for stage, epochs in self.epochs.items():
+            if not (isinstance(epochs, int) and 0 <= epochs <= _MOST_EPOCHS):
+                raise errors.InvalidValue(
+                    f"Epochs are whole numbers between 0 and {_MOST_EPOCHS:,}",
+                    received=f"epochs={stage}{':' if stage else ''}{epochs}",
+                    do="Use 0 to train not at all, or a positive number",
+                )
+        if self.batch_size < 1:
+            raise errors.InvalidValue(
+                "A step takes at least one image",
+                received=f"batch_size={self.batch_size}",
+                do="Use a positive number",
+            )
+
     def check(self, stages: Iterable[str]) -> None:
         """Checks that each stage that is named is among those that train.
 
         Raises:
-            InvalidValue: One does not, or a number of epochs is negative.
+            InvalidValue: One does not.
         """
         known = sorted(stages)
         for stage, epochs in self.epochs.items():
@@ -109,12 +138,6 @@ class Training:
                     "`epochs` can be set for stages that the model has",
                     received=f"epochs={stage}:{epochs}",
                     do=errors.suggestion(stage, known),
-                )
-            if epochs < 0:
-                raise errors.InvalidValue(
-                    "The number of epochs must not be negative",
-                    received=f"epochs={epochs}",
-                    do="Use 0 to train not at all, or a positive number",
                 )
 
     def epochs_of(self, stage: str) -> int:
@@ -136,6 +159,8 @@ def _check_range(name: str, value: float) -> None:
             do="Use a value in that range",
         )
 
+
+_MOST_EPOCHS = 10**9
 
 _RANGES = {
     "learning_rate": (0.0, 10.0),

@@ -20,7 +20,7 @@ RUNNABLE = [path for path in RECIPES if path.parent.name != "base"]
 PROGRAM = """
 import dataclasses, json, sys
 from glf_tf.cli import program, training
-program._parse([*sys.argv, "--workdir=unused"], define=training.define_training)
+program.parse([*sys.argv, "--workdir=unused"], define=training.define_training)
 plan = training.plan()
 print(json.dumps({"dataset": plan.dataset, "model": plan.model,
                   "epochs": plan.training.epochs,

@@ -63,3 +63,12 @@ def test_a_completed_part_has_every_option_and_keeps_what_was_given():
     assert changed["network"] == whole["network"]
     assert catalogue.completed("model", changed) == changed
     assert catalogue.completed("model", "gone") == {"name": "gone"}
+
+
+def test_an_option_is_true_or_false_in_all_parts_of_a_kind_or_in_none():
+    """So a command line can be read before the parts are known."""
+    found = {}
+    for kind, name in PARTS:
+        for option in catalogue.options(kind, name).values():
+            is_boolean = option.annotation == "bool"
+            assert found.setdefault((kind, option.name), is_boolean) == is_boolean

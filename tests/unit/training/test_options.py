@@ -82,9 +82,8 @@ def test_epochs_by_stage():
 
 
 @pytest.mark.parametrize(
-    ("epochs", "word"), [({"": 5, "flaw": 2}, "flow"), ({"": -1}, "negative")]
+    ("epochs", "word"), [({"": 5, "flaw": 2}, "flow"), ({"": -1}, "between 0")]
 )
 def test_bad_epochs_are_refused(epochs, word):
-    training = options.Training(epochs=epochs, batch_size=8)
     with pytest.raises(errors.InvalidValue, match=word):
-        training.check(["autoencoder", "flow"])
+        options.Training(epochs=epochs, batch_size=8).check(["autoencoder", "flow"])
