@@ -61,6 +61,13 @@ class MixturePrior(prior.AbstractPrior, prior.Fitted):
         )
         self.built = True
 
+    @property
+    def free_parameters(self) -> int:
+        """Weights, means and covariances: `K - 1 + K d + K d (d + 1) / 2`."""
+        size = self.latent_dim
+        each = size + size * (size + 1) // 2
+        return self.components - 1 + self.components * each
+
     def _parameter(self, name: str, *, shape: tuple[int, ...], start: np.ndarray):
         return self.add_weight(
             name=name,

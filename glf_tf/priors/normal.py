@@ -44,6 +44,11 @@ class NormalPrior(prior.AbstractNoisePrior, prior.Fitted):
         )
         self.built = True
 
+    @property
+    def free_parameters(self) -> int:
+        """Mean and covariance: `d + d (d + 1) / 2`."""
+        return self.latent_dim + self.latent_dim * (self.latent_dim + 1) // 2
+
     def fit(self, z: np.ndarray) -> None:
         """Fits mean and covariance to codes `[size, latent_dim]`, in float64."""
         z = codes.checked(z, latent_dim=self.latent_dim, at_least=2)

@@ -15,8 +15,8 @@ from glf_tf import seeds, types
 class AbstractPrior(keras.layers.Layer, abc.ABC):
     """A density over latents `[batch, latent_dim]`.
 
-    Its parameters are learned by gradients if it has trainable variables, fitted in
-    closed form if it is `Fitted`, and none otherwise.
+    Its parameters are learned by gradients if it has trainable variables, fitted to
+    codes if it is `Fitted`, and none otherwise.
     """
 
     def __init__(self, latent_dim: int, **kwargs):
@@ -86,11 +86,20 @@ class AbstractNoisePrior(AbstractPrior):
 
 
 class Fitted(abc.ABC):
-    """What a prior also is whose parameters are fitted to codes in closed form.
+    """What a prior also is whose parameters are fitted to codes, without gradients.
 
     They are weights that are not trainable, so that they are saved, restored and
     exported with the model.
     """
+
+    @property
+    @abc.abstractmethod
+    def free_parameters(self) -> int:
+        """How many numbers the fit is free to choose.
+
+        A covariance counts once each pair of coordinates, though the weight that holds
+        its factor is a whole square; weights that sum to one count one less.
+        """
 
     @abc.abstractmethod
     def fit(self, z: np.ndarray) -> None:

@@ -1,7 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a trained model costs: parameters, epochs, seconds, and its speed in use."""
 
-__all__ = ["Cost", "of", "device", "sampling_speed", "trained_epochs"]
+__all__ = [
+    "Cost",
+    "of",
+    "device",
+    "number_of_parameters",
+    "sampling_speed",
+    "trained_epochs",
+]
 
 import dataclasses
 import math
@@ -15,6 +22,7 @@ import tensorflow as tf
 from glf_tf import seeds
 from glf_tf.models import model as model_lib
 from glf_tf.models import stages as stages_lib
+from glf_tf.priors import prior
 from glf_tf.runs import comparison_job, curves
 from glf_tf.training import options
 
@@ -30,7 +38,7 @@ class Cost:
     """What a trained model costs.
 
     Attributes:
-        parameters: How many numbers training changes.
+        parameters: How many numbers training chooses; see `number_of_parameters`.
         epochs: What each stage was really trained for.
         seconds_per_epoch: Median over the epochs of all stages; None for no epochs.
         training_seconds: Sum over all epochs, of training steps alone.
@@ -85,7 +93,7 @@ def of(
     seconds = [one.seconds(batch_size=batch_size) for one in ended]
     usual = seconds[1:] or seconds  # the first epoch traces the graph
     return Cost(
-        parameters=sum(math.prod(v.shape) for v in model.trainable_variables),
+        parameters=number_of_parameters(model),
         epochs=epochs,
         seconds_per_epoch=statistics.median(usual) if usual else None,
         training_seconds=sum(seconds),
@@ -93,6 +101,17 @@ def of(
         device=device(),
         notes=_notes(stages, epochs=epochs, plan=job.plan, images=images),
     )
+
+
+def number_of_parameters(model: model_lib.GenerativeModel) -> int:
+    """Returns how many numbers are learned by gradients or fitted to codes.
+
+    A prior that is fitted after training is as much a part of the model as one that is
+    learned, whether it is the prior itself or the noise of a flow.
+    """
+    learned = sum(math.prod(v.shape) for v in model.trainable_variables)
+    fitted = [one for one in model._flatten_layers() if isinstance(one, prior.Fitted)]
+    return learned + sum(one.free_parameters for one in fitted)
 
 
 def trained_epochs(

@@ -12,7 +12,9 @@ from glf_tf.metrics import protocol
 from glf_tf.runs import comparison_cost, comparison_job
 from glf_tf.runs import folder as folder_lib
 
-VERSION = 1
+VERSION = 2
+"""2: parameters count what is fitted to codes, too."""
+
 NAME = "comparison.json"
 
 

@@ -9,9 +9,10 @@ import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 
-from glf_tf import errors
+from glf_tf import catalogue, errors
 from glf_tf.runs import comparison_cost as cost
 from glf_tf.runs import comparison_folder, comparison_job, comparison_training, curves
 from glf_tf.training import loop
@@ -177,3 +178,23 @@ def test_epochs_are_told_apart_by_the_groups_that_learn():
     assert [one.stage.name for one in found] == ["autoencoder"] * 2 + ["flow"] * 3
     assert [one.steps for one in found] == [5, 5, 8, 8, 8]
     assert found[2].seconds(batch_size=18) == 16.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "fitted"),
+    [
+        # Of 4 latents: 4 of a mean and 10 of a covariance for each component, and one
+        # weight less than there are components.
+        ({"prior": {"name": "mixture", "components": 3}}, 3 * 14 + 2),
+        ({"prior": {"name": "normal"}}, 14),
+        ({"name": "glf", "procedure": "closing", "components": 5}, 5 * 14 + 4),
+        ({"name": "glf", "procedure": "closing", "components": 0}, 0),
+        ({"name": "glf", "procedure": "joint", "components": 5}, 0),
+    ],
+)
+def test_parameters_count_what_is_fitted_to_codes(changes, fitted):
+    base = {key: descriptors.MODELS["rae"][key] for key in ("latent_dim", "network")}
+    spec = {"name": "rae", **base, **changes}
+    model = catalogue.build("model", spec, image_shape=descriptors.IMAGE_SHAPE)
+    learned = sum(np.size(v) for v in model.trainable_variables)
+    assert cost.number_of_parameters(model) == learned + fitted
