@@ -26,12 +26,15 @@ class GLF(autoencoder.AbstractAutoencoder):
         nll(f(z)) = -log N(f(z); 0, I) - log |det df/dz|                        (eq. 1)
 
     The likelihood never reaches the encoder: with the gradient stopped, autoencoder and
-    flow share no parameter, and under Adam `beta` changes nothing but rounding. Without
-    the stop (regularised GLF) it does, and small values diverge.
+    flow share no parameter, and Adam divides the factor `beta` out again but for its
+    `epsilon`, which is not multiplied: a `beta` of 64 with an `epsilon` of 64e-8 gives
+    the bits of 1 with 1e-8. Clipping and weight decay would not divide it out either.
+    Without the stop (regularised GLF) `beta` matters, and small values diverge.
 
     Ours: learned beside an encoder that moves, the flow lags behind. By default a
     closing stage learns it further on the codes of the finished encoder, with noise
-    from a mixture that is fitted before it and once more after it. That takes seconds;
+    from a mixture that is fitted before it and once more after it, by expectation
+    maximisation: 33 to 39 s a fit of 50 components to 60,000 codes, on a shared core.
     docs/results.md has what it is worth. `procedure="joint"` is the paper's.
 
     Args:

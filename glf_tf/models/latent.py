@@ -215,7 +215,7 @@ def learned_prior(spec: types.Spec, *, latent_dim: int) -> prior_lib.AbstractPri
     """Returns a prior that is learned by gradients with the rest, or has no weights.
 
     Raises:
-        InvalidValue: It is one that is fitted in closed form.
+        InvalidValue: It is one that is fitted to codes.
     """
     made = catalogue.build("prior", spec, latent_dim=latent_dim)
     if isinstance(made, prior_lib.Fitted) or made.fits_noise:

@@ -104,7 +104,7 @@ class GenerativeModel(keras.Model, abc.ABC):
         return {}
 
     def prepare(self, stage: stages_lib.Stage, data: image_set.ImageSet) -> None:
-        """Runs once before a stage: fits in closed form, starts that depend on data."""
+        """Runs once before a stage: fits to codes, starts that depend on data."""
         del stage, data
 
     def begin_epoch(

@@ -39,8 +39,9 @@ class RAE(autoencoder.AbstractAutoencoder):
         none                none: the RAE of the GLF paper, with `latent_weight` 0.5
 
     A plain autoencoder has no penalty and `latent_weight` 0. Afterwards the prior
-    learns the codes' density: a mixture or a normal one in closed form, a flow by
-    gradients on the codes of the whole set, and N(0, I) not at all.
+    learns the codes' density: a normal one in closed form, a mixture by expectation
+    maximisation, a flow by gradients on the codes of the whole set, and N(0, I) not at
+    all.
 
     The reconstruction term is summed over pixels and the others over latents or
     weights; the authors' code takes means over both, so that their weights must be
@@ -94,8 +95,9 @@ class RAE(autoencoder.AbstractAutoencoder):
     def stages(self) -> tuple[stages_lib.Stage, ...]:
         """Returns the autoencoder's stage, and the prior's if it has anything to learn.
 
-        A prior in closed form has a stage without updates, and so has the noise of a
-        flow, which is fitted before the flow is learned and once more after it.
+        A prior that needs no gradients has a stage without updates, and so has the
+        noise of a flow, which is fitted before the flow is learned and once more
+        after it.
         """
         first = stages_lib.Stage.of("autoencoder", self.autoencoder_group)
         if isinstance(self.prior, prior_lib.Fitted):
@@ -117,7 +119,7 @@ class RAE(autoencoder.AbstractAutoencoder):
         return {"autoencoder": weights, "prior": {"nll": 1.0}}
 
     def prepare(self, stage: stages_lib.Stage, data: image_set.ImageSet) -> None:
-        """Fits what has a closed form to the codes of the training set."""
+        """Fits what needs no gradients to the codes of the training set."""
         if stage.name == "autoencoder":
             return
         if isinstance(self.prior, prior_lib.Fitted):

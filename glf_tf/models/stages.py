@@ -85,8 +85,8 @@ class Stage:
 
     Attributes:
         name: What flags call it, such as "flow" in `--epochs=100,flow:20`.
-        updates: What a training step does, in order; none for a stage that is fitted in
-            closed form by the model's `prepare`, which counts as one step.
+        updates: What a training step does, in order; none for a stage that the model's
+            `prepare` fits without gradients, which counts as one step.
         max_steps: A bound on its steps, for a short start; None for its epochs alone.
         is_validated: Whether its terms can be measured on images that were not trained
             on; not so where each training image has parameters of its own.

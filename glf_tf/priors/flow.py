@@ -30,10 +30,10 @@ class FlowPrior(prior.AbstractNoisePrior):
 
     Reference: Generative Latent Flow, eq. 1, https://arxiv.org/abs/1905.10485
 
-    Ours: with `components`, noise has the density of a mixture, fitted in closed form
-    to what the flow makes of codes. A map that is continuous both ways cannot tear
-    N(0, I) into clusters: it leaves bridges between them, which samples fall upon.
-    Until `fit_noise` the mixture is N(0, I).
+    Ours: with `components`, noise has the density of a mixture, fitted by expectation
+    maximisation to what the flow makes of codes. A map that is continuous both ways
+    cannot tear N(0, I) into clusters: it leaves bridges between them, which samples
+    fall upon. Until `fit_noise` the mixture is N(0, I).
 
     Args:
         flow: The flow, which owns the parameters.

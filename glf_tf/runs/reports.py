@@ -59,7 +59,7 @@ class Scalars(actions.AbstractAction):
     def run(self, moment):
         """Writes the averages since the last time."""
         means = self._averages.take()
-        if not means:  # a stage in closed form
+        if not means:  # a stage without updates
             return
         values = {f"{self._prefix}/{name}": value for name, value in means.items()}
         for name, optimizer in self._optimizers.items():

@@ -64,7 +64,7 @@ def make_optimizers(model, *, scales_loss=False, **settings):
 def staged(model):
     """Each stage that takes steps, once its turn has come, and a batch of it.
 
-    Stages that are fitted in closed form are fitted on the way.
+    Stages that are fitted without gradients are fitted on the way.
     """
     data = descriptors.images()
     for stage in model.stages():

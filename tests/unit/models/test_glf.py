@@ -38,7 +38,7 @@ def test_reconstruction_reaches_the_encoder():
     assert all(np.abs(gradient).max() > 0 for gradient in gradients)
 
 
-def trained(beta, *, stop_gradient):
+def trained(beta, *, stop_gradient, epsilon=1e-12):
     """Variables after 20 steps of Adam from the same start."""
     made = catalogue.build(
         "model",
@@ -49,7 +49,7 @@ def trained(beta, *, stop_gradient):
         drawn = np.random.default_rng(index).normal(size=variable.shape)
         variable.assign(0.3 * drawn.astype(np.float32))
     (stage,) = made.stages()
-    settings = options.Optimizers(epsilon={"": 1e-12})
+    settings = options.Optimizers(epsilon={"": 1e-12, "autoencoder": epsilon})
     trainer = step.StageTrainer(
         made,
         stage,
@@ -71,6 +71,15 @@ def test_beta_changes_neither_flow_nor_autoencoder():
     ):
         # A power of two scales gradients exactly, and Adam divides it out again.
         np.testing.assert_allclose(one, hundred, atol=1e-5)
+
+
+def test_all_that_is_left_of_beta_is_the_epsilon_of_adam():
+    flow, encoder = trained(1.0, stop_gradient=True, epsilon=1e-3)
+    same_flow, same = trained(64.0, stop_gradient=True, epsilon=64e-3)
+    _, other = trained(64.0, stop_gradient=True, epsilon=1e-3)
+    np.testing.assert_array_equal(flow, same_flow)
+    np.testing.assert_array_equal(encoder, same)
+    assert np.abs(encoder - other).max() > 1e-3
 
 
 def test_beta_matters_without_the_stop():
