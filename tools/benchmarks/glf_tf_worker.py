@@ -134,7 +134,8 @@ def _start(*arguments, until):
             with tempfile.TemporaryDirectory() as folder:
                 _run_until([*command, f"--workdir={folder}/run"], until)
 
-    return worker.Work(run, 1, about=training.about())
+    # The memory of this process, which has loaded TensorFlow, is not what starts has.
+    return worker.Work(run, 1, about=training.about(), peak_mib=lambda: 0.0)
 
 
 def _run_until(command, words):

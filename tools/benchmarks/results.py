@@ -16,7 +16,7 @@ class Entry:
         name: The library.
         rates: Things a second, a round each; none where it failed.
         flop: Floating-point operations of a thing; 0 where nobody counted.
-        peak_mib: The most memory of its process.
+        peak_mib: The most memory of its process; 0 where nobody measured.
         about: Versions and the like.
         error: Why it failed.
     """
@@ -96,9 +96,10 @@ def _row(entry: Entry, *, ours: Entry, peak_flops: float) -> str:
     # All do the same arithmetic, which this library counts.
     flops = ours.flop * entry.median
     share = f"{flops / peak_flops:.0%}" if flops and peak_flops else ""
+    memory = f"{entry.peak_mib:,.0f}" if entry.peak_mib else ""
     return (
         f"| {entry.name} | {_rate(entry.median)} | ± {entry.spread:.0%} | {ratio} "
-        f"| {share} | {entry.peak_mib:,.0f} |"
+        f"| {share} | {memory} |"
     )
 
 

@@ -100,6 +100,7 @@ def test_what_takes_long_has_its_seconds():
         [results.Result("start", "starts", "starts", [slow])], peak_flops=0.0
     )
     assert "| 0.25 (4 s each) |" in table
+    assert table.endswith("|  |  |  |"), "memory that nobody measured is not 0"
 
 
 def test_numbers_hold_every_round():
