@@ -12,6 +12,7 @@ import sys
 import pytest
 
 from glf_tf import catalogue
+from tests.conformance import test_layering
 
 ROOT = pathlib.Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -176,6 +177,17 @@ def test_files_that_are_named_exist(path):
     invented = "foo"  # in BUILD.md's examples
     missing = [one for one in named if invented not in one and not list(ROOT.glob(one))]
     assert missing == []
+
+
+def test_the_picture_of_the_layers_is_the_law():
+    (picture,) = re.findall(
+        r"^## Layers$.*?^```$(.*?)^```$",
+        (ROOT / "BUILD.md").read_text(),
+        flags=re.MULTILINE | re.DOTALL,
+    )
+    rows = re.sub(r"\(.*?\)", "", picture).strip().splitlines()
+    shown = [{name.strip() for name in row.split("·")} for row in rows]
+    assert shown == list(reversed(test_layering.ROWS))
 
 
 def test_every_picture_is_shown():
