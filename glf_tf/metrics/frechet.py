@@ -138,9 +138,10 @@ def statistics(
 
 
 def distance(samples: Statistics, *, reference: Statistics) -> float:
-    """Returns the squared Frechet distance, at least 0; symmetric in its arguments.
+    """Returns the squared Frechet distance, at least 0.
 
-    The matrix root is the reference's, which keeps it for the next call.
+    It is symmetric in its arguments to the last bit. The matrix root is that of the
+    larger set, mostly the reference, which keeps it for the next call.
 
     Raises:
         InvalidValue: The widths differ.
@@ -160,12 +161,21 @@ def distance(samples: Statistics, *, reference: Statistics) -> float:
 def raw_distance(samples: Statistics, *, reference: Statistics) -> float:
     """Returns what `distance` does, without its checks."""
     shift = samples.mean - reference.mean
-    inner = reference.root @ samples.covariance @ reference.root
+    rooted, other = sorted((samples, reference), key=_order)
+    inner = rooted.root @ other.covariance @ rooted.root
     values = _eigvalsh((inner + inner.T) / 2)
     root_trace = np.sum(np.sqrt(np.maximum(values, 0)))
     spread = np.trace(samples.covariance) + np.trace(reference.covariance)
     # Rounding can carry the distance of a set to itself to about -1e-8.
     return max(float(shift @ shift + spread - 2 * root_trace), 0.0)
+
+
+def _order(one: Statistics) -> tuple:
+    """Returns what decides, whichever is named first, of which set the root is taken.
+
+    Rounding differs between the two.
+    """
+    return (-one.count, np.trace(one.covariance), one.covariance.tobytes())
 
 
 def small_sample_note(count: int, *, dim: int) -> str | None:

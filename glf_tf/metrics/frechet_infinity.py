@@ -14,10 +14,11 @@ __all__ = ["Extrapolation", "distance", "fit_line"]
 
 import dataclasses
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
-from glf_tf import seeds, types
+from glf_tf import errors, seeds, types
 from glf_tf.metrics import frechet, vectors
 
 
@@ -55,6 +56,9 @@ def distance(
         points: How many counts to measure, evenly spaced.
         smallest: The least of them; None for 5,000 as in the paper, or half of the
             samples where there are fewer than 10,000.
+
+    Raises:
+        InvalidValue: The features are not fit, or fewer than two counts differ.
     """
     features = vectors.check(features)
     size, dim = features.shape
@@ -63,6 +67,7 @@ def distance(
     if note:
         warnings.warn(note, vectors.SmallSampleWarning, stacklevel=2)
     counts = np.unique(np.linspace(max(smallest, 2), size, points).astype(int))
+    _check_counts(counts, size=size)
     distances = [
         frechet.raw_distance(
             frechet.statistics(vectors.subset(features, count=count, seed=part)),
@@ -74,6 +79,20 @@ def distance(
 
 
 def fit_line(counts: list[int], *, distances: list[float]) -> Extrapolation:
-    """Returns the least-squares line of distances against `1 / count`."""
+    """Returns the least-squares line of distances against `1 / count`.
+
+    Raises:
+        InvalidValue: Fewer than two counts differ.
+    """
+    _check_counts(counts, size=max(counts, default=0))
     slope, value = np.polyfit(1 / np.asarray(counts), np.asarray(distances), deg=1)
     return Extrapolation(float(value), float(slope), tuple(counts), tuple(distances))
+
+
+def _check_counts(counts: Sequence[int], *, size: int) -> None:
+    if len(set(counts)) < 2 or max(counts) > size:
+        raise errors.InvalidValue(
+            "A line takes distances at two sample counts or more, at most all samples",
+            received=f"counts {sorted(set(map(int, counts)))} of {size} samples",
+            do="Draw more samples, or ask for more points and a smaller `smallest`",
+        )

@@ -55,8 +55,12 @@ class Reference:
 
     @functools.cached_property
     def statistics(self) -> frechet.Statistics:
-        """Statistics of the features, from the cache where there is one."""
-        if self._cache_dir is None:
+        """Statistics of the features, from the cache where there is one.
+
+        Without a checksum another extractor of the same name looks the same: what it
+        found is not kept.
+        """
+        if self._cache_dir is None or not self.extractor.checksum:
             return self._compute()
         path = statistics_cache.path_of(
             self._cache_dir,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks on the codes that a prior is fitted to."""
+"""The codes that a prior is fitted to: checks, and their units."""
 
-__all__ = ["checked"]
+__all__ = ["checked", "units"]
 
 import numpy as np
 
@@ -39,3 +39,19 @@ def checked(z: np.ndarray, *, latent_dim: int, at_least: int) -> np.ndarray:
             do="Lower the learning rate of the autoencoder",
         )
     return z
+
+
+def units(z: np.ndarray) -> np.ndarray:
+    """Returns the standard deviation of each coordinate, to measure it in: `[dim]`.
+
+    So what is added for safety is small beside each coordinate, however wide the others
+    are. One that does not vary has no unit of its own: it takes the average one, or 1.
+
+    Args:
+        z: float64 `[size, dim]`.
+    """
+    deviation = z.std(axis=0)
+    # Equal numbers may have a deviation from rounding alone.
+    varies = deviation > 1e-12 * np.abs(z).max(axis=0)
+    average = np.sqrt(np.mean(np.square(np.where(varies, deviation, 0.0))))
+    return np.where(varies, deviation, average or 1.0)

@@ -81,9 +81,15 @@ class LatentEnergy(prior.AbstractPrior):
         )
 
     def sample(
-        self, n: int | tf.Tensor, *, seed: types.Seed, temperature: float = 1.0
+        self,
+        n: int | tf.Tensor,
+        *,
+        seed: types.Seed,
+        temperature: float = 1.0,
+        training: bool = False,
     ) -> tf.Tensor:
         """Returns the ends of `n` chains, `[n, latent_dim]`."""
+        del training  # nothing inside is normalised
         return self.run(n, seed=seed, temperature=temperature).z
 
 

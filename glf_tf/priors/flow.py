@@ -94,17 +94,22 @@ class FlowPrior(prior.AbstractNoisePrior):
         eps, log_det = self._to_noise(z, training=training)
         return _standard_normal(eps) + log_det
 
-    def sample(
+    @property
+    def least_codes(self) -> int:
+        """What the noise's mixture takes."""
+        return 0 if self.noise is None else self.noise.least_codes
+
+    def sample_noise(
         self, n: int | tf.Tensor, *, seed: types.Seed, temperature: float = 1.0
     ) -> tf.Tensor:
-        """Returns `n` latents `[n, latent_dim]`.
+        """Returns `n` draws of N(0, I), or of the mixture, `[n, latent_dim]`.
 
         The temperature is a factor on the deviation of N(0, I), or of the mixture's
         components: their choice is left alone.
         """
         if self.noise is None:
-            return super().sample(n, seed=seed, temperature=temperature)
-        return self.forward(self.noise.sample(n, seed=seed, temperature=temperature))
+            return super().sample_noise(n, seed=seed, temperature=temperature)
+        return self.noise.sample(n, seed=seed, temperature=temperature)
 
     def forward(self, eps: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Returns the latents of noise, `[batch, latent_dim]`."""

@@ -20,7 +20,7 @@ from glf_tf import errors, seeds, types
 from glf_tf.priors import codes, prior
 
 _LEAST_VARIANCE = 1e-6
-"""Added to the components' variances, in units of the codes' average variance."""
+"""Added to the components' variances, in units of each coordinate's variance."""
 
 
 class MixturePrior(prior.AbstractPrior, prior.Fitted):
@@ -29,9 +29,10 @@ class MixturePrior(prior.AbstractPrior, prior.Fitted):
         log p(z) = logsumexp_k(log w_k - sum(eps_k^2) / 2 - sum(log diag(L_k)))
                    - dim * log(2 pi) / 2,   eps_k = L_k^-1 (z - m_k)
 
-    It is fitted by scikit-learn's `GaussianMixture`, which starts from k-means. Before
-    the fit it is N(0, I). A sample is `m_k + temperature * L_k eps`: the temperature
-    leaves the choice of components alone.
+    It is fitted by scikit-learn's `GaussianMixture`, which starts from k-means, to
+    codes in units of each coordinate's deviation. Before the fit it is N(0, I). A
+    sample is `m_k + temperature * L_k eps`: the temperature leaves the choice of
+    components alone.
 
     Args:
         components: Number of components.
@@ -83,13 +84,14 @@ class MixturePrior(prior.AbstractPrior, prior.Fitted):
         # The import takes half a second, and nothing else needs it.
         from sklearn import exceptions, mixture
 
-        z = codes.checked(z, latent_dim=self.latent_dim, at_least=self.components)
+        z = codes.checked(z, latent_dim=self.latent_dim, at_least=self.least_codes)
+        center, unit = z.mean(axis=0), codes.units(z)
         model = mixture.GaussianMixture(
             self.components,
             covariance_type="full",
             tol=self.tolerance,
             max_iter=self.max_iterations,
-            reg_covar=_LEAST_VARIANCE * (z.var(axis=0).mean() or 1.0),
+            reg_covar=_LEAST_VARIANCE,
             random_state=self.seed,
         )
         # Two threads of OpenBLAS that wait for each other are ten times slower than one
@@ -97,17 +99,22 @@ class MixturePrior(prior.AbstractPrior, prior.Fitted):
         with warnings.catch_warnings(), threadpoolctl.threadpool_limits(1):
             # Said below, in words of ours.
             warnings.simplefilter("ignore", exceptions.ConvergenceWarning)
-            model.fit(z)
+            model.fit((z - center) / unit)
         if not model.converged_:
             logging.warning(
                 "The mixture had not converged after %d iterations; it is used as it "
-                "is. Raise --prior.max_iterations or --prior.tolerance.",
+                "is. Raise the mixture's max_iterations or tolerance.",
                 model.n_iter_,
             )
         with np.errstate(divide="ignore"):  # a component that no code belongs to
             self.logits.assign(np.maximum(np.log(model.weights_), -1e3))
-        self.loc.assign(model.means_)
-        self.scale_tril.assign(np.linalg.cholesky(model.covariances_))
+        self.loc.assign(center + unit * model.means_)
+        self.scale_tril.assign(unit[:, None] * np.linalg.cholesky(model.covariances_))
+
+    @property
+    def least_codes(self) -> int:
+        """As many as there are components."""
+        return self.components
 
     def log_prob(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Returns the log-density of each latent in nats, `[batch]`."""
@@ -123,9 +130,15 @@ class MixturePrior(prior.AbstractPrior, prior.Fitted):
         return tf.reduce_logsumexp(terms, axis=0) - constant
 
     def sample(
-        self, n: int | tf.Tensor, *, seed: types.Seed, temperature: float = 1.0
+        self,
+        n: int | tf.Tensor,
+        *,
+        seed: types.Seed,
+        temperature: float = 1.0,
+        training: bool = False,
     ) -> tf.Tensor:
         """Returns `n` latents `[n, latent_dim]`: a component each, then noise."""
+        del training
         of_component, of_noise = seeds.split(seed, 2)
         # By the inverse distribution function: few draws are the beginning of many.
         uniform = tf.random.stateless_uniform([n], of_component, dtype=self.dtype)

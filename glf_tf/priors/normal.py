@@ -16,7 +16,7 @@ import tensorflow as tf
 from glf_tf.priors import codes, prior
 
 _LEAST_PIVOT = 1e-6
-"""Least standard deviation, given the other coordinates, in units of the average."""
+"""Least standard deviation, given the other coordinates, in units of its own."""
 
 
 class NormalPrior(prior.AbstractNoisePrior, prior.Fitted):
@@ -51,10 +51,16 @@ class NormalPrior(prior.AbstractNoisePrior, prior.Fitted):
 
     def fit(self, z: np.ndarray) -> None:
         """Fits mean and covariance to codes `[size, latent_dim]`, in float64."""
-        z = codes.checked(z, latent_dim=self.latent_dim, at_least=2)
-        centred = z - z.mean(axis=0)
-        self.loc.assign(z.mean(axis=0))
-        self.scale_tril.assign(_cholesky(centred.T @ centred / len(z)))
+        z = codes.checked(z, latent_dim=self.latent_dim, at_least=self.least_codes)
+        center, unit = z.mean(axis=0), codes.units(z)
+        centred = (z - center) / unit
+        self.loc.assign(center)
+        self.scale_tril.assign(unit[:, None] * _cholesky(centred.T @ centred / len(z)))
+
+    @property
+    def least_codes(self) -> int:
+        """Two: one has no spread."""
+        return 2
 
     def log_prob(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Returns the log-density of each latent in nats, `[batch]`."""
@@ -78,19 +84,17 @@ class NormalPrior(prior.AbstractNoisePrior, prior.Fitted):
         return tf.transpose(tf.linalg.triangular_solve(scale, tf.transpose(centred)))
 
 
-def _cholesky(covariance: np.ndarray) -> np.ndarray:
-    """Returns L of `covariance = L L^T`; a jitter is added only where it has none.
+def _cholesky(correlation: np.ndarray) -> np.ndarray:
+    """Returns L of `correlation = L L^T`; a jitter is added only where it has none.
 
     Codes that fill a subspace have a singular covariance: an autoencoder that leaves
     latents unused, or fewer codes than latents.
     """
-    dim = len(covariance)
-    unit = np.trace(covariance) / dim or 1.0
     for jitter in (0.0, *np.logspace(-9, 0, 10)):
         try:
-            scale = np.linalg.cholesky(covariance + jitter * unit * np.eye(dim))
+            scale = np.linalg.cholesky(correlation + jitter * np.eye(len(correlation)))
         except np.linalg.LinAlgError:
             continue
-        if scale.diagonal().min() > _LEAST_PIVOT * math.sqrt(unit):
+        if scale.diagonal().min() > _LEAST_PIVOT:
             break
     return scale

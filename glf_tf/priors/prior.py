@@ -37,7 +37,12 @@ class AbstractPrior(keras.layers.Layer, abc.ABC):
 
     @abc.abstractmethod
     def sample(
-        self, n: int | tf.Tensor, *, seed: types.Seed, temperature: float = 1.0
+        self,
+        n: int | tf.Tensor,
+        *,
+        seed: types.Seed,
+        temperature: float = 1.0,
+        training: bool = False,
     ) -> tf.Tensor:
         """Returns `n` latents `[n, latent_dim]`.
 
@@ -45,7 +50,14 @@ class AbstractPrior(keras.layers.Layer, abc.ABC):
             n: How many.
             seed: A stateless seed.
             temperature: Factor on the standard deviation of the noise.
+            training: Whether batch normalisation inside uses the statistics of these
+                latents, as the GLF authors' script does.
         """
+
+    @property
+    def least_codes(self) -> int:
+        """How many codes its fit in closed form takes; 0 where there is none."""
+        return 0
 
 
 class AbstractNoisePrior(AbstractPrior):
@@ -60,13 +72,25 @@ class AbstractNoisePrior(AbstractPrior):
         """Returns the noise of latents, `[batch, latent_dim]`."""
 
     def sample(
+        self,
+        n: int | tf.Tensor,
+        *,
+        seed: types.Seed,
+        temperature: float = 1.0,
+        training: bool = False,
+    ) -> tf.Tensor:
+        """Returns `forward(sample_noise(n))`, `[n, latent_dim]`."""
+        noise = self.sample_noise(n, seed=seed, temperature=temperature)
+        return self.forward(noise, training=training)
+
+    def sample_noise(
         self, n: int | tf.Tensor, *, seed: types.Seed, temperature: float = 1.0
     ) -> tf.Tensor:
-        """Returns `forward(temperature * noise)`, `[n, latent_dim]`."""
+        """Returns draws of the density that the map carries, N(0, I) unless said."""
         noise = tf.random.stateless_normal(
             [n, self.latent_dim], seed=seeds.make(seed), dtype=self.compute_dtype
         )
-        return self.forward(tf.cast(temperature, noise.dtype) * noise)
+        return tf.cast(temperature, noise.dtype) * noise
 
     @property
     def fits_noise(self) -> bool:

@@ -106,7 +106,12 @@ class SecondStageVAE(prior.AbstractPrior):
         return total - math.log(_BOUND_SAMPLES)
 
     def sample(
-        self, n: int | tf.Tensor, *, seed: types.Seed, temperature: float = 1.0
+        self,
+        n: int | tf.Tensor,
+        *,
+        seed: types.Seed,
+        temperature: float = 1.0,
+        training: bool = False,
     ) -> tf.Tensor:
         """Returns `f(u) + gamma * eps`, `[n, latent_dim]`; the temperature is on both.
 
@@ -117,7 +122,8 @@ class SecondStageVAE(prior.AbstractPrior):
             for one in seeds.split(seed, 2)
         ]
         u, eps = (tf.cast(temperature, one.dtype) * one for one in draws)
-        return self.decoder(u) + tf.exp(tf.convert_to_tensor(self.log_scale)) * eps
+        mean = self.decoder(u, training=training)
+        return mean + tf.exp(tf.convert_to_tensor(self.log_scale)) * eps
 
     def _posterior(self, z, *, training):
         return tf.split(self.encoder(z, training=training), 2, axis=-1)

@@ -15,9 +15,8 @@ import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors, seeds, types
-from glf_tf.models import autoencoder
+from glf_tf.models import latent
 from glf_tf.models import model as model_lib
-from glf_tf.priors import prior as prior_lib
 from glf_tf.tasks import sample as sample_lib
 
 BATCH = 500
@@ -37,7 +36,7 @@ def sample(
     undone.
 
     Args:
-        model: An autoencoder whose prior is a map of noise.
+        model: A model that decodes draws of a prior.
         n: How many; the last batch may be smaller than 500.
         seed: A stateless seed.
         temperature: Factor on the standard deviation of the noise.
@@ -46,26 +45,40 @@ def sample(
         images: float32 `[up to 500, height, width, channels]`, each from 0 to 1.
 
     Raises:
-        Unsupported: The model is no such autoencoder.
+        InvalidValue: A batch would be of one image, which has no statistics.
+        Unsupported: The model is no such model.
     """
     sample_lib.check(n, temperature=temperature)
     _check(model)
 
-    @tf.function(autograph=False, reduce_retracing=True)
-    def draw(seed, count):
-        noise = tf.random.stateless_normal([count, model.latent_dim], seed=seed)
-        z = model.prior.forward(temperature * noise, training=True)
-        return model.decode(z, training=True)
+    # A trace for whole batches and one for what remains: batch normalisation looks at
+    # how many images there are.
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([2], tf.int32)])
+    def draw_batch(seed):
+        return _draw(model, BATCH, seed=seed, temperature=temperature)
 
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([2], tf.int32)])
+    def draw_rest(seed):
+        return _draw(model, n % BATCH, seed=seed, temperature=temperature)
+
+    draws = [draw_batch] * (n // BATCH) + [draw_rest] * (n % BATCH > 0)
+    for draw in set(draws):
+        draw.get_concrete_function()  # A batch that is refused is so before all others.
     moving = [(v, np.array(v)) for v in model.non_trainable_variables]
     try:
-        for chunk in range(-(-n // BATCH)):
+        for chunk, draw in enumerate(draws):
             folded = seeds.fold(seed, chunk) if chunk else seeds.make(seed)
-            count = tf.constant(min(BATCH, n - chunk * BATCH))
-            yield _stretched(draw(folded, count).numpy())
+            yield _stretched(draw(folded).numpy())
     finally:
         for variable, value in moving:
             variable.assign(value)
+
+
+def _draw(
+    model: latent.AbstractLatentModel, n: int, *, seed: tf.Tensor, temperature: float
+) -> tf.Tensor:
+    z = model.prior.sample(n, seed=seed, temperature=temperature, training=True)
+    return model.decode(z, training=True)
 
 
 def _stretched(images: np.ndarray) -> np.ndarray:
@@ -76,12 +89,9 @@ def _stretched(images: np.ndarray) -> np.ndarray:
 
 
 def _check(model: model_lib.GenerativeModel) -> None:
-    is_fit = isinstance(model, autoencoder.AbstractAutoencoder) and isinstance(
-        model.prior, prior_lib.AbstractNoisePrior
-    )
-    if not is_fit:
+    if not isinstance(model, latent.AbstractLatentModel):
         raise errors.Unsupported(
-            "The authors' sampling is that of an autoencoder with a flow",
+            "The authors' sampling is that of a model that decodes draws of a prior",
             received=type(model).__name__,
             do="Use --sampling=plain",
         )

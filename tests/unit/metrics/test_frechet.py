@@ -155,3 +155,15 @@ def test_distance_refuses_two_extractors():
         frechet.distance(
             gaussian([0.0], [[1.0]]), reference=gaussian([0.0, 0.0], np.eye(2))
         )
+
+
+@pytest.mark.parametrize("counts", [(60, 60), (60, 90), (9, 9), (9, 60)])
+def test_distance_is_symmetric_to_the_last_bit(counts):
+    rng = np.random.default_rng(16)
+    for _ in range(10):
+        one, other = (
+            frechet.statistics(rng.normal(size=(count, 12)) * rng.gamma(1.0, size=12))
+            for count in counts
+        )
+        there = frechet.raw_distance(one, reference=other)
+        assert there == frechet.raw_distance(other, reference=one)

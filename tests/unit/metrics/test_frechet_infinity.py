@@ -4,6 +4,7 @@
 import numpy as np
 import pytest
 
+from glf_tf import errors
 from glf_tf.metrics import frechet, frechet_infinity, vectors
 
 
@@ -50,3 +51,17 @@ def test_extrapolation_warns_of_counts_below_the_dimensions():
         frechet_infinity.distance(
             features, reference=frechet.statistics(features), seed=0, smallest=30
         )
+
+
+@pytest.mark.parametrize("options", [{"points": 1}, {"smallest": 50}, {"smallest": 80}])
+def test_fewer_than_two_counts_are_refused(options):
+    features = np.random.default_rng(15).normal(size=(50, 4))
+    with pytest.raises(errors.InvalidValue, match="two sample counts"):
+        frechet_infinity.distance(
+            features, reference=frechet.statistics(features), seed=0, **options
+        )
+
+
+def test_a_line_through_one_count_is_refused():
+    with pytest.raises(errors.InvalidValue, match="two sample counts"):
+        frechet_infinity.fit_line([100, 100], distances=[1.0, 2.0])

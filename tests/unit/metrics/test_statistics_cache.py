@@ -207,3 +207,18 @@ def test_cache_folder_may_be_in_the_home(monkeypatch, tmp_path):
         pathlib.Path("~/cache"), extractor="a", checksum="b", images="c"
     )
     assert path.parent == tmp_path / "cache"
+
+
+def test_without_a_checksum_nothing_is_kept(tmp_path):
+    for factor in (1.0, 2.0):
+        extractor = features.FunctionExtractor(
+            lambda images, factor=factor: factor * images.reshape(len(images), -1),
+            name="first",
+            dim=16,
+        )
+        real = reference.Reference(
+            pixels(), extractor=extractor, split="test", cache_dir=tmp_path
+        )
+        expected = frechet.statistics(real.features)
+        np.testing.assert_allclose(real.statistics.mean, expected.mean)
+    assert list(tmp_path.iterdir()) == []

@@ -143,3 +143,28 @@ def test_bad_options_are_refused(options, word):
 def test_more_components_than_codes_are_refused():
     with pytest.raises(errors.InvalidValue, match="at least 10 codes"):
         mixture.MixturePrior(3).fit(codes(size=9))
+
+
+def test_each_coordinate_keeps_its_spread_beside_any_other():
+    z = np.random.default_rng(0).normal(size=(2000, 2)) * [1.0, 1e4]
+    prior = mixture.MixturePrior(2, components=2)
+    prior.fit(z)
+    drawn = prior.sample(20_000, seed=1).numpy()
+    np.testing.assert_allclose(drawn.std(axis=0) / z.std(axis=0), 1.0, atol=0.05)
+
+
+def test_units_of_the_coordinates_change_the_density_by_their_product(fitted):
+    unit = np.array([1e-4, 3.0, 1e4])
+    other = mixture.MixturePrior(3, components=3)
+    other.fit(codes() * unit)
+    z = codes(size=50, seed=1)
+    expected = fitted.log_prob(z) - np.log(unit).sum()
+    np.testing.assert_allclose(other.log_prob(z * unit), expected, atol=0.02)
+
+
+def test_a_coordinate_that_does_not_vary_stays_where_it_is():
+    z = codes()
+    z[:, 1] = 0.1
+    prior = mixture.MixturePrior(3, components=3)
+    prior.fit(z)
+    np.testing.assert_allclose(prior.sample(50, seed=0)[:, 1], 0.1, atol=0.05)

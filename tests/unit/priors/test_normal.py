@@ -89,3 +89,13 @@ def test_singular_codes_have_a_finite_density(z):
 def test_unfit_codes_are_refused(z, word):
     with pytest.raises(errors.InvalidValue, match=word):
         normal.NormalPrior(3).fit(z)
+
+
+def test_a_jitter_is_small_beside_each_coordinate():
+    """The last two codes are one: the covariance is singular."""
+    z = np.random.default_rng(0).normal(size=(2000, 2)) * [1e-3, 1e4]
+    z = np.concatenate([z, z[:, 1:]], axis=1)
+    prior = normal.NormalPrior(3)
+    prior.fit(z)
+    drawn = prior.sample(20_000, seed=1).numpy()
+    np.testing.assert_allclose(drawn.std(axis=0) / z.std(axis=0), 1.0, atol=0.05)
