@@ -3,6 +3,10 @@
 
 All distances between 50,000 points and 50,000 others are 10 GB in float32; a block of
 them is 32 MB. TensorFlow does the products, on whatever device there is.
+
+A squared distance is a difference of products, `|x|^2 + |y|^2 - 2 x y`, of which
+float32 has six or seven digits. Where neighbours are so near beside their vectors'
+lengths that these do not suffice, as where one direction dominates, float64 takes over.
 """
 
 __all__ = ["blocks", "radii", "nearest"]
@@ -10,6 +14,7 @@ __all__ = ["blocks", "radii", "nearest"]
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from glf_tf import tensor_float
@@ -17,34 +22,41 @@ from glf_tf import tensor_float
 BLOCK_ELEMENTS = 2**23
 """Distances in memory at a time: 32 MB in float32."""
 
-# Below this share of their squared lengths, float32 cannot tell two points apart. Such
+# Below this share of their squared lengths, two points cannot be told apart. Such
 # distances are set to 0, so that a duplicate is exactly as near as a duplicate can be.
-_RESOLUTION = 1e-6
+_RESOLUTION = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-14}
+
+_RELIABLE = 1e-3
+"""Share of the squared lengths from which on float32 has three digits of a distance."""
 
 
 def blocks(
-    points: np.ndarray, *, others: np.ndarray
+    points: np.ndarray, *, others: np.ndarray, dtype: npt.DTypeLike = np.float32
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Yields squared Euclidean distances, some rows of them at a time.
 
     Args:
         points: `[size, dim]`.
         others: `[other_size, dim]`.
+        dtype: float32 or float64, what to compute in.
 
     Yields:
-        A slice of the points, and float32 `[slice, other_size]`, its squared distances.
+        A slice of the points, and `[slice, other_size]`, its squared distances.
     """
     # Shifting both sets leaves distances alone and shortens the vectors, whose lengths
     # decide how many digits the difference of products loses.
-    center = others.mean(axis=0, dtype=np.float64).astype(np.float32)
-    fixed = tf.constant(others - center, tf.float32)
+    center = others.mean(axis=0, dtype=np.float64).astype(dtype)
+    fixed = tf.constant(others - center, dtype)
     lengths = tf.reduce_sum(fixed**2, axis=1)
+    resolution = tf.constant(_RESOLUTION[np.dtype(dtype)], dtype)
     rows = max(1, BLOCK_ELEMENTS // len(others))
     for start in range(0, len(points), rows):
         part = slice(start, min(start + rows, len(points)))
-        moved = tf.constant(points[part] - center, tf.float32)
+        moved = tf.constant(points[part] - center, dtype)
         with tensor_float.full_float32():
-            squared = _squared_distances(moved, others=fixed, lengths=lengths)
+            squared = _squared_distances(
+                moved, others=fixed, lengths=lengths, resolution=resolution
+            )
         yield part, squared.numpy()
 
 
@@ -56,10 +68,21 @@ def radii(points: np.ndarray, *, ks: tuple[int, ...]) -> np.ndarray:
         ks: Each k wanted; a duplicate of a point counts as another point.
 
     Returns:
-        float32 `[len(ks), size]`.
+        `[len(ks), size]`, float32 where that can tell all of them, else float64.
     """
-    result = np.empty((len(ks), len(points)), np.float32)
-    for part, squared in blocks(points, others=points):
+    found = _radii(points, ks=ks, dtype=np.float32)
+    center = points.mean(axis=0, dtype=np.float64)
+    lengths = _squared_lengths(points - center)
+    if np.all(found > _RELIABLE * 2 * lengths):
+        return found
+    return _radii(points, ks=ks, dtype=np.float64)
+
+
+def _radii(
+    points: np.ndarray, *, ks: tuple[int, ...], dtype: npt.DTypeLike
+) -> np.ndarray:
+    result = np.empty((len(ks), len(points)), dtype)
+    for part, squared in blocks(points, others=points, dtype=dtype):
         squared = squared.copy()  # What comes out of TensorFlow cannot be written to.
         squared[np.arange(len(squared)), np.arange(part.start, part.stop)] = np.inf
         squared.partition([k - 1 for k in ks], axis=1)
@@ -85,28 +108,55 @@ def nearest(
             that an exact copy is at distance 0.
     """
     index = np.zeros(len(points), np.int64)
-    found = np.full(len(points), np.inf, np.float32)
+    found = np.full(len(points), np.inf)
     for start in range(0, len(others), rows):
         piece = _unit(others[start : start + rows])
         for first in range(0, len(points), rows):
-            chunk = _unit(points[first : first + rows])
-            for part, squared in blocks(chunk, others=piece):
-                where = slice(first + part.start, first + part.stop)
-                best = squared.argmin(axis=1)
-                least = squared[np.arange(len(best)), best]
-                closer = least < found[where]
-                index[where] = np.where(closer, best + start, index[where])
-                found[where] = np.minimum(least, found[where])
+            where = slice(first, first + rows)
+            best, least = _nearest_of(_unit(points[where]), others=piece)
+            closer = least < found[where]
+            index[where] = np.where(closer, best + start, index[where])
+            found[where] = np.minimum(least, found[where])
     return index, _row_distances(points, others=others, index=index, rows=rows)
+
+
+def _nearest_of(
+    points: np.ndarray, *, others: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the nearest of the others to each point, and its squared distance.
+
+    float32 chooses; where it finds a second one about as near, float64 does.
+    """
+    index = np.empty(len(points), np.int64)
+    center = others.mean(axis=0, dtype=np.float64).astype(np.float32)
+    longest = _squared_lengths(others - center).max()
+    for part, squared in blocks(points, others=others):
+        best = squared.argmin(axis=1)
+        lengths = longest + _squared_lengths(points[part] - center)
+        limit = squared[np.arange(len(best)), best]
+        limit += _RESOLUTION[squared.dtype] * lengths
+        near = squared <= limit[:, np.newaxis]
+        rows = np.flatnonzero(np.count_nonzero(near, axis=1) > 1)
+        if rows.size:
+            columns = np.flatnonzero(near[rows].any(axis=0))
+            chosen = {"others": others[columns], "dtype": np.float64}
+            for some, exact in blocks(points[part][rows], **chosen):
+                best[rows[some]] = columns[exact.argmin(axis=1)]
+        index[part] = best
+    return index, _squared_lengths(points.astype(np.float64) - others[index])
+
+
+def _squared_lengths(rows: np.ndarray) -> np.ndarray:
+    return np.einsum("nd,nd->n", rows, rows)
 
 
 @tf.function(reduce_retracing=True)
 def _squared_distances(
-    points: tf.Tensor, *, others: tf.Tensor, lengths: tf.Tensor
+    points: tf.Tensor, *, others: tf.Tensor, lengths: tf.Tensor, resolution: tf.Tensor
 ) -> tf.Tensor:
     sums = tf.reduce_sum(points**2, axis=1)[:, tf.newaxis] + lengths
     squared = sums - 2 * tf.matmul(points, others, transpose_b=True)
-    return tf.where(squared > _RESOLUTION * sums, squared, 0.0)
+    return tf.where(squared > resolution * sums, squared, 0)
 
 
 def _row_distances(
@@ -116,7 +166,7 @@ def _row_distances(
     for start in range(0, len(points), rows):
         part = slice(start, start + rows)
         gap = _unit(points[part]).astype(np.float64) - _unit(others[index[part]])
-        result[part] = np.sqrt(np.einsum("nd,nd->n", gap, gap))
+        result[part] = np.sqrt(_squared_lengths(gap))
     return result
 
 

@@ -88,7 +88,8 @@ def _count(
     precise, balls = 0, 0
     recalled = np.zeros(len(reference), bool)
     covered = np.zeros(len(reference), bool)
-    for part, squared in neighbors.blocks(features, others=reference):
+    dtype = np.result_type(*radii)  # float64 where either set needs it
+    for part, squared in neighbors.blocks(features, others=reference, dtype=dtype):
         precise += np.count_nonzero(np.any(squared <= small, axis=1))
         recalled |= np.any(squared <= own[part, np.newaxis], axis=0)
         inside = squared <= large

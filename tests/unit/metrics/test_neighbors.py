@@ -33,3 +33,35 @@ def test_blocks_stay_within_their_bound(monkeypatch):
     shapes = [block.shape for _, block in neighbors.blocks(points, others=points[:90])]
     assert max(rows * columns for rows, columns in shapes) <= 1000
     assert sum(rows for rows, _ in shapes) == 95
+
+
+def test_float32_does_where_it_can():
+    points = np.random.default_rng(6).normal(size=(300, 8)).astype(np.float32)
+    assert neighbors.radii(points, ks=(3,)).dtype == np.float32
+    points[:, 0] *= 1e4
+    assert neighbors.radii(points, ks=(3,)).dtype == np.float64
+
+
+def test_nearest_tells_what_float32_cannot():
+    rng = np.random.default_rng(7)
+    others = rng.normal(size=(200, 8))
+    others[:, 0] += rng.choice([0.0, 1e4], size=200)
+    points = others + rng.normal(0.0, 0.3, size=others.shape)
+    index, distance = neighbors.nearest(
+        points.astype(np.float32), others=others.astype(np.float32), rows=64
+    )
+    expected = distances(
+        points.astype(np.float32).astype(float), others.astype(np.float32).astype(float)
+    )
+    np.testing.assert_array_equal(index, expected.argmin(axis=1))
+    np.testing.assert_allclose(distance, expected.min(axis=1), rtol=1e-6)
+
+
+def test_nearest_prefers_a_copy_to_what_is_almost_one():
+    copy = np.random.default_rng(8).uniform(size=(1, 784)).astype(np.float32)
+    almost = copy.copy()
+    almost[0, 0] += 1e-4
+    index, distance = neighbors.nearest(
+        copy, others=np.concatenate([almost, copy, 30 * copy])
+    )
+    assert (index[0], distance[0]) == (1, 0.0)

@@ -88,3 +88,13 @@ def test_refuses_unequal_counts():
 def test_refuses_fewer_points_than_clusters():
     with pytest.raises(ValueError, match="clusters"):
         prd.curve(np.zeros([10, 2]), reference=np.zeros([10, 2]), seed=0)
+
+
+def test_a_shift_of_both_sets_changes_nothing():
+    rng = np.random.default_rng(9)
+    real = rng.normal(size=(200, 3)).astype(np.float32)
+    samples = rng.normal(0.5, 1.0, size=(200, 3)).astype(np.float32)
+    plain = prd.curve(samples, reference=real, seed=0, runs=2)
+    far = prd.curve(samples + 4096, reference=real + 4096, seed=0, runs=2)
+    assert far.f_8 == pytest.approx(plain.f_8, abs=0.02)
+    assert far.f_1_8 == pytest.approx(plain.f_1_8, abs=0.02)

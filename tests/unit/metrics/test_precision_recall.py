@@ -82,3 +82,21 @@ def test_takes_tensors():
 def test_refuses_more_neighbours_than_points():
     with pytest.raises(ValueError, match="smaller than the number of points"):
         precision_recall.scores(np.zeros([5, 2]), reference=np.zeros([100, 2]))
+
+
+def test_one_direction_that_dominates_hides_no_neighbour():
+    """15 coordinates of deviation 1, and one that is 0 or 10,000."""
+    rng = np.random.default_rng(0)
+
+    def points():
+        far = rng.choice([0.0, 1e4], size=(500, 1))
+        return np.concatenate([rng.normal(size=(500, 15)), far], axis=1)
+
+    real, samples = points(), points()
+    for dtype in (np.float32, np.float64):
+        scores = precision_recall.scores(
+            samples.astype(dtype), reference=real.astype(dtype)
+        )
+        expected = plain_scores(samples, real, precision_k=3, density_k=5)
+        assert as_tuple(scores) == pytest.approx(expected, abs=0.01)
+        assert scores.density < 1.3
