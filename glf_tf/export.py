@@ -26,32 +26,75 @@ latents where there is an encoder. `score` is `-(log_likelihood + log_prior)` at
 encoder's latents, or where chains of seed 0 end; larger for what is less expected.
 """
 
-__all__ = ["export"]
+__all__ = ["export", "check"]
 
+import errno
 import pathlib
-import shutil
+import re
 from collections.abc import Callable
 
 import tensorflow as tf
 
+from glf_tf import files
 from glf_tf.models import autoencoder, latent
 from glf_tf.models import model as model_lib
 from glf_tf.objectives import reconstruction
 from glf_tf.priors import prior as prior_lib
 
 _SEED = (0, 0)
+_KIND = "export"
+
+# What versions before the mark left in the folder of a run.
+_UNMARKED = re.compile(
+    r"saved_model\.pb|fingerprint\.pb|variables/variables\.(index|data-\d{5}-of-\d{5})"
+)
 
 
-def export(model: model_lib.GenerativeModel, folder: pathlib.Path) -> tuple[str, ...]:
-    """Writes a SavedModel, in place of what is in the folder.
+def check(folder: pathlib.Path) -> None:
+    """Checks that a model may be exported to a folder.
+
+    Raises:
+        Occupied: It holds what is no export of ours.
+    """
+    files.check_folder(folder, kind=_KIND)
+
+
+def export(
+    model: model_lib.GenerativeModel,
+    folder: pathlib.Path,
+    *,
+    is_of_run: bool = False,
+) -> tuple[str, ...]:
+    """Writes a SavedModel, with our mark `glf_tf.json` beside it.
 
     Args:
         model: The model.
-        folder: Where to; written under a temporary name and renamed.
+        folder: Where to: an empty folder, or an export of ours, which it replaces when
+            it is whole.
+        is_of_run: Whether it is the `saved_model/` of a run: then one without a mark,
+            which versions before the mark wrote, is replaced as well.
 
     Returns:
         signatures: The names of the signatures that the model has.
+
+    Raises:
+        Occupied: The folder holds something else.
+        OSError: It cannot be written; an export that was there still is.
     """
+    module, signatures = _module(model)
+    unmarked = _UNMARKED if is_of_run else None
+    with files.replacing_folder(folder, kind=_KIND, unmarked=unmarked) as aside:
+        try:
+            tf.saved_model.save(module, str(aside), signatures=signatures)
+        except tf.errors.OpError as error:  # such as a full disk
+            raise OSError(errno.EIO, error.message) from error
+    return tuple(sorted(signatures))
+
+
+def _module(
+    model: model_lib.GenerativeModel,
+) -> tuple[tf.Module, dict[str, Callable]]:
+    """Returns what is saved, and its signatures."""
     signatures = _sample_signature(model)
     if isinstance(model, autoencoder.AbstractAutoencoder):
         signatures |= _autoencoder_signatures(model)
@@ -61,13 +104,7 @@ def export(model: model_lib.GenerativeModel, folder: pathlib.Path) -> tuple[str,
     # Keras holds its variables where `tf.Module` does not look for them.
     module.model_variables = [variable.value for variable in model.variables]
     module.signature_functions = signatures
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.parent.mkdir(parents=True, exist_ok=True)
-    tf.saved_model.save(module, str(partial), signatures=signatures)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
-    return tuple(sorted(signatures))
+    return module, signatures
 
 
 def _sample_signature(model: model_lib.GenerativeModel) -> dict[str, Callable]:

@@ -20,22 +20,33 @@ beside them stays.
 
 __all__ = [
     "MARK",
+    "appending",
     "check_folder",
+    "check_new",
     "check_no_link",
+    "explained",
     "foreign",
     "is_aside",
+    "is_system",
+    "lockable",
     "make_folder",
     "marked",
+    "open_regular",
     "output",
     "remove",
     "remove_listed",
     "replacing",
     "replacing_folder",
+    "swap",
     "sweep",
     "write",
+    "written_aside",
 ]
 
 import contextlib
+import errno
+import functools
+import io
 import json
 import os
 import pathlib
@@ -54,6 +65,7 @@ MARK = "glf_tf.json"
 _ASIDE = ".glf_tf-{name}-{token}"
 _IS_ASIDE = re.compile(r"\.glf_tf-.*-[0-9a-f]{16}", re.DOTALL)
 _NAMED = 3
+_MOST_MARK_BYTES = 2**26
 
 # What systems and tools put into folders by themselves; to them a folder is empty.
 _SYSTEM = {".DS_Store", "Thumbs.db", "desktop.ini", ".directory", ".gitkeep"}
@@ -87,21 +99,12 @@ def replacing(path: pathlib.Path) -> Iterator[BinaryIO]:
         Occupied: There is a link or a folder of that name.
         OSError: It cannot be written; what was there still is.
     """
-    _check_plain(path)
-    make_folder(path.parent)
-    aside = _aside(path)
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    aside = _AsideFile(path)
     try:
-        with os.fdopen(os.open(aside, flags, 0o666), "w+b") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        _check_plain(path)
-        os.replace(aside, path)
-        _sync(path.parent)
+        yield aside.stream
+        aside.commit()
     except BaseException:
-        with contextlib.suppress(OSError):
-            aside.unlink(missing_ok=True)
+        aside.discard()
         raise
 
 
@@ -120,24 +123,112 @@ def output(path: pathlib.Path, *, overwrite: bool) -> Iterator[BinaryIO]:
         Occupied: There is one and `overwrite` is false, or a link or folder.
         Exhausted: The place cannot be written to, or is full.
     """
-    _check_plain(path)
-    if path.exists() and not overwrite:
-        raise errors.Occupied(
-            "A file that exists is replaced only when asked for",
-            received=f"{path}, which exists",
-            do="Pass --overwrite, or another name",
-        )
-    with _explained(path), replacing(path) as stream:
+    told = functools.partial(explained, path)
+    with told():
+        _check_absent(path, overwrite=overwrite)
+        aside = _AsideFile(path, explained=told)
+    try:
+        # What the caller's own work raises is not a matter of the output.
+        yield aside.stream
+        with told():
+            _check_absent(path, overwrite=overwrite)  # it may have come meanwhile
+            aside.commit()
+    except BaseException:
+        aside.discard()
+        raise
+
+
+class _AsideFile:
+    """A file that is written beside its target, and takes its name at the end."""
+
+    def __init__(self, path: pathlib.Path, *, explained=contextlib.nullcontext):
+        _check_plain(path)
+        make_folder(path.parent)
+        self._path, self._aside = path, _aside(path)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        raw = _Raw(os.open(self._aside, flags, 0o666), "w+b", explained=explained)
+        self.stream = io.BufferedRandom(raw)
+
+    def commit(self) -> None:
+        self.stream.flush()
+        os.fsync(self.stream.fileno())
+        self.stream.close()
+        _check_plain(self._path)
+        os.replace(self._aside, self._path)
+        _sync_folder(self._path.parent)
+
+    def discard(self) -> None:
+        # Closing writes what is buffered, for which there may be no room.
+        with contextlib.suppress(OSError, errors.UserError):
+            self.stream.close()
+        with contextlib.suppress(OSError):
+            self._aside.unlink(missing_ok=True)
+
+
+class _Raw(io.FileIO):
+    """A file whose failing writes are told from other errors of who writes."""
+
+    def __init__(self, descriptor: int, mode: str, *, explained):
+        super().__init__(descriptor, mode)
+        self._explained = explained
+
+    def write(self, data):
+        with self._explained():
+            return super().write(data)
+
+
+@contextlib.contextmanager
+def appending(path: pathlib.Path) -> Iterator[BinaryIO]:
+    """Opens a file of ours to add to its end.
+
+    Raises:
+        Occupied: There is a link, or no plain file, of that name.
+        OSError: It cannot be written.
+    """
+    make_folder(path.parent)
+    flags = os.O_WRONLY | os.O_APPEND
+    with os.fdopen(_open_plain(path, flags), "ab") as stream:
         yield stream
 
 
 @contextlib.contextmanager
-def replacing_folder(path: pathlib.Path, *, kind: str) -> Iterator[pathlib.Path]:
+def lockable(path: pathlib.Path) -> Iterator[BinaryIO]:
+    """Opens a file of ours to hold its lock; what is in it stays.
+
+    Raises:
+        Occupied: There is a link, or no plain file, of that name.
+        OSError: It cannot be opened.
+    """
+    make_folder(path.parent)
+    with os.fdopen(_open_plain(path, os.O_RDWR), "r+b") as stream:
+        yield stream
+
+
+def open_regular(path: pathlib.Path) -> BinaryIO:
+    """Opens a plain file to be read: no link, and nothing that could block or not end.
+
+    Raises:
+        OSError: It is not there, cannot be read, or is something else.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+    descriptor = os.open(path, flags)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "is no plain file", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+@contextlib.contextmanager
+def replacing_folder(
+    path: pathlib.Path, *, kind: str, unmarked: re.Pattern | None = None
+) -> Iterator[pathlib.Path]:
     """Makes a folder of ours, which takes the place of one of the same kind.
 
     Args:
         path: The folder; it may be there if it is empty or our own.
         kind: What it is, such as "export"; part of the mark.
+        unmarked: Paths that are ours in a folder without a mark as well: those that
+            versions before the mark wrote, where nobody else writes.
 
     Yields:
         aside: An empty folder to write to; it is marked and renamed at the end.
@@ -146,61 +237,109 @@ def replacing_folder(path: pathlib.Path, *, kind: str) -> Iterator[pathlib.Path]
         Occupied: There is a link, a file, or a folder that is not ours alone.
         OSError: It cannot be written; what was there still is.
     """
-    check_folder(path, kind=kind)
+    check_folder(path, kind=kind, unmarked=unmarked)
+    with written_aside(path) as aside:
+        yield aside
+        _mark(aside, kind=kind)
+        check_folder(path, kind=kind, unmarked=unmarked)
+        swap(aside, path, ours=_ours(path, kind=kind, unmarked=unmarked))
+
+
+@contextlib.contextmanager
+def written_aside(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Makes an empty folder beside another one, for `swap`; none is left at the end.
+
+    Raises:
+        OSError: It cannot be made.
+    """
     make_folder(path.parent)
     aside = _aside(path)
     aside.mkdir()
     try:
         yield aside
-        _mark(aside, kind=kind)
-        check_folder(path, kind=kind)
-        _swap(aside, path)
-    except BaseException:
+    finally:
         shutil.rmtree(aside, ignore_errors=True)
-        raise
 
 
-def check_folder(path: pathlib.Path, *, kind: str) -> None:
+def check_folder(
+    path: pathlib.Path, *, kind: str, unmarked: re.Pattern | None = None
+) -> None:
     """Refuses a folder that may not be replaced.
 
     Raises:
-        Occupied: It is a link or a file, or holds what we did not write.
+        Occupied: It is a link or a file, holds what we did not write, or cannot be
+            looked into.
     """
     check_no_link(path)
     if path.exists() and not path.is_dir():
         raise _occupied(path, "is a file")
-    if found := foreign(path, kind=kind):
+    if found := foreign(path, kind=kind, unmarked=unmarked):
         raise _occupied(path, f"holds {_listed(found)}")
 
 
-def foreign(path: pathlib.Path, *, kind: str) -> list[str]:
+def check_new(path: pathlib.Path, *, ours: Iterable[str]) -> None:
+    """Refuses a folder for something new that is not empty.
+
+    Args:
+        path: The folder; it need not be there.
+        ours: Names that an earlier start may have left.
+
+    Raises:
+        Occupied: It is a file, or something else is in it.
+    """
+    if path.is_symlink() and not path.exists():
+        raise _occupied(path, f"is a link to {os.readlink(path)}, which is not there")
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise _occupied(path, "is a file")
+    known = set(ours)
+    found = [
+        one.name + ("/" if one.is_dir(follow_symlinks=False) else "")
+        for one in os.scandir(path)
+        if not (one.name in known or is_system(one.name) or is_aside(one.name))
+    ]
+    if found:
+        raise _occupied(path, f"holds {_listed(sorted(found))}")
+
+
+def foreign(
+    path: pathlib.Path, *, kind: str, unmarked: re.Pattern | None = None
+) -> list[str]:
     """Returns the paths below a folder that we did not write; [] where it is not there.
 
     Files that systems leave, such as `.DS_Store`, do not count, nor do folders without
     files in them, nor what an interrupted write of ours left.
+
+    Raises:
+        Occupied: A folder in it cannot be looked into.
     """
-    ours = {MARK, *marked(path, kind=kind)} if marked(path, kind=kind) else set()
+    listed = set(marked(path, kind=kind))
     found = []
-    for place, folders, names in os.walk(path):
-        here = pathlib.Path(place)
-        links = [name for name in folders if (here / name).is_symlink()]
-        folders[:] = [name for name in folders if not is_aside(name)]
-        for name in [*names, *links]:
-            relative = (here / name).relative_to(path).as_posix()
-            if relative not in ours and name not in _SYSTEM and not is_aside(name):
-                found.append(relative)
+    for relative in _walk(path):
+        name = relative.rpartition("/")[2]
+        is_ours = relative in listed if listed else _matches(unmarked, relative)
+        if not is_ours and not is_system(name) and not is_aside(name):
+            found.append(relative)
     return sorted(found)
 
 
+def is_system(name: str) -> bool:
+    """Returns whether systems put a file of that name into folders by themselves."""
+    return name in _SYSTEM or name.startswith("._")
+
+
 def marked(path: pathlib.Path, *, kind: str) -> list[str]:
-    """Returns the files that a folder's mark lists; [] where it bears none of ours."""
+    """Returns the mark and the files that it lists; [] where a folder bears none."""
     try:
-        mark = json.loads((path / MARK).read_text(encoding="utf-8"))
+        with open_regular(path / MARK) as stream:
+            mark = json.loads(stream.read(_MOST_MARK_BYTES))
         is_ours = mark["kind"] == kind and isinstance(mark["files"], list)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
     names = mark["files"] if is_ours else []
-    return [name for name in names if isinstance(name, str) and _is_inside(name)]
+    inside = [name for name in names if isinstance(name, str) and _is_inside(name)]
+    return [*inside, MARK] if is_ours else []
 
 
 def remove(path: pathlib.Path) -> None:
@@ -285,6 +424,29 @@ def _check_plain(path: pathlib.Path) -> None:
         raise _occupied(path, "is no plain file")
 
 
+def _check_absent(path: pathlib.Path, *, overwrite: bool) -> None:
+    """Refuses a file that exists, unless it may be replaced."""
+    _check_plain(path)
+    if path.exists() and not overwrite:
+        raise errors.Occupied(
+            "A file that exists is replaced only when asked for",
+            received=f"{path}, which exists",
+            do="Pass --overwrite, or another name",
+        )
+
+
+def _open_plain(path: pathlib.Path, flags: int) -> int:
+    """Opens a file of ours, made where it is not there, without following a link."""
+    _check_plain(path)
+    flags |= os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        return os.open(path, flags, 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _occupied(path, "is a link") from error
+        raise
+
+
 def _aside(path: pathlib.Path) -> pathlib.Path:
     # File systems take 255 bytes; what is cut off only makes the name less telling.
     name = path.name.encode("utf-8", "surrogateescape")[:200]
@@ -298,25 +460,81 @@ def _mark(folder: pathlib.Path, *, kind: str) -> None:
     names = [path.relative_to(folder).as_posix() for path in found]
     text = json.dumps({"kind": kind, "files": names}, indent=1) + "\n"
     (folder / MARK).write_text(text, encoding="utf-8")
-    for path in (*found, folder / MARK, folder):
+    for path in (*found, folder / MARK):
         _sync(path)
+    _sync_folder(folder)
 
 
-def _swap(aside: pathlib.Path, target: pathlib.Path) -> None:
-    """Renames a folder; one of ours that is there makes room and is then removed."""
+def swap(aside: pathlib.Path, target: pathlib.Path, *, ours: Iterable[str]) -> None:
+    """Gives a folder written aside its name; one that is there makes room.
+
+    Of that one, our files are removed; what else is in it moves over to the new one.
+    A kill leaves the old folder, or the new, or for one moment none: then the old one
+    stands beside, under the name of `is_aside`.
+
+    Args:
+        aside: The new folder.
+        target: Its place.
+        ours: Which files of the old folder are removed; paths with slashes.
+
+    Raises:
+        OSError: It cannot be renamed; the old one is where it was.
+    """
+    ours = set(ours)
     if not target.exists():
         aside.rename(target)
-        _sync(target.parent)
+        _sync_folder(target.parent)
         return
     before = _aside(target)
     target.rename(before)
     try:
         aside.rename(target)
-    except OSError:
+    except BaseException:
         before.rename(target)
         raise
-    _sync(target.parent)
-    shutil.rmtree(before, ignore_errors=True)
+    _sync_folder(target.parent)
+    if not remove_listed(before, ours):
+        _move_over(before, target)
+
+
+def _move_over(before: pathlib.Path, target: pathlib.Path) -> None:
+    """Moves what is not ours from a folder that was replaced to the new one."""
+    for relative in _walk(before):
+        place = target / relative
+        if not os.path.lexists(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            (before / relative).rename(place)
+    for folder, _, _ in os.walk(before, topdown=False):
+        with contextlib.suppress(OSError):  # somebody's, under a name that is taken
+            os.rmdir(folder)
+
+
+def _ours(path: pathlib.Path, *, kind: str, unmarked: re.Pattern | None) -> list[str]:
+    listed = marked(path, kind=kind)
+    return listed or [name for name in _walk(path) if _matches(unmarked, name)]
+
+
+def _matches(pattern: re.Pattern | None, name: str) -> bool:
+    return pattern is not None and pattern.fullmatch(name) is not None
+
+
+def _walk(path: pathlib.Path) -> Iterator[str]:
+    """Yields the files and links below a folder, as paths with slashes.
+
+    Raises:
+        Occupied: A folder cannot be looked into.
+    """
+
+    def refuse(error: OSError):
+        if not isinstance(error, FileNotFoundError):
+            raise _occupied(path, f"cannot be looked into: {error.strerror}") from error
+
+    for place, folders, names in os.walk(path, onerror=refuse):
+        here = pathlib.Path(place)
+        links = [name for name in folders if (here / name).is_symlink()]
+        folders[:] = [name for name in folders if name not in links]
+        for name in [*names, *links]:
+            yield (here / name).relative_to(path).as_posix()
 
 
 def _is_inside(name: str) -> bool:
@@ -340,8 +558,19 @@ def _sync(path: pathlib.Path) -> None:
         os.close(descriptor)
 
 
+def _sync_folder(path: pathlib.Path) -> None:
+    # Some file systems cannot, and nothing is lost while the power stays.
+    with contextlib.suppress(OSError):
+        _sync(path)
+
+
 @contextlib.contextmanager
-def _explained(path: pathlib.Path) -> Iterator[None]:
+def explained(path: pathlib.Path) -> Iterator[None]:
+    """Turns a failure to write an output into one line.
+
+    Raises:
+        Exhausted: The place cannot be written to, or is full.
+    """
     try:
         yield
     except errors.UserError:

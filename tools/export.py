@@ -4,6 +4,9 @@
     python tools/export.py --workdir=runs/glf/digits --checkpoint=best \
         --output=serving/digits/1
 
+The folder must be empty, or hold an export of ours (its glf_tf.json says so), which is
+replaced when the new one is whole. Nothing else is ever replaced.
+
 `glf_tf/export.py` lists the signatures; `saved_model_cli show --dir=DIR --all` does
 too.
 """
@@ -19,9 +22,12 @@ def main() -> None:
     """Reads the flags, loads the model, exports it."""
     path = pathlib.Path(values.needed("output"))
 
-    from glf_tf import export
+    from glf_tf import export, files
 
-    signatures = export.export(loading.load_model(), path)
+    export.check(path)
+    model = loading.load_model()
+    with files.explained(path):
+        signatures = export.export(model, path)
 
     print(f"{path}\nsignatures: {', '.join(signatures)}")
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import catalogue, errors, export
+from glf_tf import catalogue, errors, export, files
 from glf_tf.data import image_set, pipeline
 from glf_tf.metrics import reference
 from glf_tf.models import model as model_lib
@@ -93,7 +93,7 @@ def train(
             session = _Session(plan, folder, model=model, data=data, test=test)
             session.run(resume=resume)
             if group.is_chief:
-                export.export(model, folder.saved_model)
+                export.export(model, folder.saved_model, is_of_run=True)
             # Who leaves early looks like one who was lost.
             group.wait()
     return model
@@ -252,7 +252,8 @@ class _Session:
     def _with_evidence(self, error: loop.NonFinite) -> errors.Diverged:
         """Writes the offending batch, and returns an error that names it."""
         file = self._folder.path / f"nonfinite_step_{error.step}.npz"
-        np.savez(file, **error.batch)
+        with files.replacing(file) as stream:
+            np.savez(stream, **error.batch)
         latest = self._store.latest()
         goes_on = f"go on from {latest} with --resume" if latest else "start anew"
         return errors.Diverged(

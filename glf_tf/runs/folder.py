@@ -6,12 +6,16 @@ __all__ = ["Folder"]
 import contextlib
 import dataclasses
 import json
-import os
 import pathlib
 from collections.abc import Mapping
 
-from glf_tf import catalogue, errors
+from glf_tf import catalogue, errors, files
 from glf_tf.runs import locking
+
+_WRITTEN = (
+    *("lock", "flags.cfg", "run.json", "metrics.jsonl"),
+    *("checkpoints", "samples", "samples/steps", "saved_model", "tensorboard"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,15 +100,26 @@ class Folder:
             received=f"--workdir={self.path}, in which another one trains",
         )
 
+    def check_own(self) -> None:
+        """Checks that training may write here.
+
+        Where there is no run yet, the folder must be empty, but for what a start that
+        was broken off has left: its lock, and the recipe beside it.
+
+        Raises:
+            Occupied: Something else is here, or a link stands where a run writes.
+        """
+        for name in _WRITTEN:
+            files.check_no_link(self.path / name)
+        if not self.description.exists():
+            # Somebody's own recipe, without our lock beside it, is no start of ours.
+            is_begun = (self.path / "lock").is_file()
+            ours = ("lock", "flags.cfg") if is_begun else ()
+            files.check_new(self.path, ours=(*ours, "training.log"))
+
     def write(self, name: str, text: str) -> None:
         """Writes a small file whole or not at all."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        partial = self.path / f"{name}.partial"
-        with partial.open("w") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(partial, self.path / name)
+        files.write(self.path / name, text)
 
     def describe(self, description: Mapping) -> None:
         """Writes `run.json`."""

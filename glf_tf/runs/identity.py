@@ -16,7 +16,9 @@ def check(folder: folder_lib.Folder, plan: plan_lib.Plan, *, resume: bool) -> No
 
     Raises:
         InvalidValue: The folder holds a run and `resume` is false, or another plan.
+        Occupied: It holds something that is no run.
     """
+    folder.check_own()
     if not folder.description.exists():
         return
     if not resume:

@@ -8,7 +8,7 @@ import fcntl
 import pathlib
 from collections.abc import Iterator
 
-from glf_tf import errors
+from glf_tf import errors, files
 
 
 @contextlib.contextmanager
@@ -25,9 +25,9 @@ def locked(file: pathlib.Path, *, rule: str, received: str) -> Iterator[int]:
 
     Raises:
         InvalidValue: Another process holds it.
+        Occupied: There is a link, or no plain file, of that name.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w") as stream:
+    with files.lockable(file) as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An export replaces an export of ours, and nothing else."""
+
+import pytest
+import tensorflow as tf
+
+from glf_tf import errors, export, files
+from glf_tf.models import vae
+
+
+@pytest.fixture(scope="module")
+def model():
+    return vae.VAE((4, 4, 1), latent_dim=2, network={"name": "mlp", "hidden": (4,)})
+
+
+def test_an_export_is_marked_loads_and_is_replaced(model, tmp_path):
+    for _ in range(2):
+        export.export(model, tmp_path / "x")
+    assert (tmp_path / "x" / files.MARK).exists()
+    loaded = tf.saved_model.load(str(tmp_path / "x"))
+    assert "sample" in loaded.signatures
+    assert [one.name for one in tmp_path.iterdir()] == ["x"]
+
+
+def test_a_run_or_any_folder_of_somebody_is_refused(model, tmp_path):
+    for name in ("run.json", "thesis.tex", "saved_model.pb"):
+        folder = tmp_path / name.partition(".")[0]
+        folder.mkdir()
+        (folder / name).write_text("theirs")
+        with pytest.raises(errors.Occupied, match=name):
+            export.export(model, folder)
+        assert (folder / name).read_text() == "theirs"
+    with pytest.raises(errors.Occupied, match="thesis"):
+        export.check(tmp_path)
+
+
+def test_a_runs_export_of_before_the_mark_is_replaced(model, tmp_path):
+    export.export(model, tmp_path / "x")
+    (tmp_path / "x" / files.MARK).unlink()
+    export.export(model, tmp_path / "x", is_of_run=True)
+    assert (tmp_path / "x" / files.MARK).exists()
+    (tmp_path / "x" / files.MARK).unlink()
+    (tmp_path / "x" / "notes.txt").touch()
+    with pytest.raises(errors.Occupied, match="notes"):
+        export.export(model, tmp_path / "x", is_of_run=True)
