@@ -24,7 +24,7 @@ from glf_tf import errors
 IN_MEMORY_LIMIT_BYTES = 2**30
 """Sets that take at most as much are returned in memory, larger ones mapped."""
 
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 2
 """Part of every key: raise it when the same pictures would be decoded differently."""
 
 

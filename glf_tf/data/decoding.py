@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Decodes many pictures in chunks, so that memory stays flat whatever their number."""
 
-__all__ = ["OnBroken", "chunks"]
+__all__ = ["OnBroken", "Report", "chunks"]
 
+import collections
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
@@ -13,6 +15,7 @@ import tqdm
 from absl import logging
 
 from glf_tf import errors
+from glf_tf.data import pictures
 
 OnBroken = Literal["refuse", "skip"]
 Item = TypeVar("Item")
@@ -20,47 +23,82 @@ Item = TypeVar("Item")
 _CHUNK = 64
 _WORKERS = 2
 _NAMED = 3
+_BROKEN = (errors.Damaged, errors.InvalidValue)
+
+
+@dataclasses.dataclass
+class Report:
+    """What became of pictures; it grows while they are decoded.
+
+    Attributes:
+        used: The indices of the items that were decoded.
+        broken: What was received in the place of the others, and why they are broken.
+        notes: How many pictures there are of each note, such as "were enlarged".
+    """
+
+    used: list[int] = dataclasses.field(default_factory=list)
+    broken: list[str] = dataclasses.field(default_factory=list)
+    notes: collections.Counter = dataclasses.field(default_factory=collections.Counter)
+
+    def add(self, results: list[pictures.Picture | errors.UserError]) -> None:
+        """Adds the results of further items, in their order."""
+        for result in results:
+            if isinstance(result, errors.UserError):
+                self.broken.append(result.received)
+            else:
+                self.used.append(len(self.used) + len(self.broken))
+                self.notes.update(result.notes)
+
+    def __str__(self) -> str:
+        total = len(self.used) + len(self.broken)
+        lines = [f"{len(self.used)} of {total} pictures used"]
+        lines += [f"{self.notes[note]} {note}" for note in sorted(self.notes)]
+        if self.broken:
+            lines.append(f"skipped {len(self.broken)} broken: {_named(self.broken)}")
+        return "; ".join(lines)
 
 
 def chunks(
     items: Iterable[Item],
-    decode: Callable[[Item], np.ndarray],
+    decode: Callable[[Item], pictures.Picture],
     *,
     name: str,
     total: int | None = None,
     on_broken: OnBroken = "refuse",
+    flag: str = "",
+    report: Report | None = None,
 ) -> Iterator[np.ndarray]:
     """Yields the decoded items in their order; a bar shows progress on a terminal.
 
     Args:
         items: What to decode: files, or their contents.
-        decode: Returns uint8 `[height, width, channels]`, or raises `InvalidValue`.
+        decode: Returns a picture, or raises `Damaged` or `InvalidValue`.
         name: The data set's name, for the bar and messages.
         total: The number of items, where it is known.
-        on_broken: "refuse" hands the error of a broken item on; "skip" leaves the item
-            out and warns of all of them at the end.
+        on_broken: "refuse" looks at all items and then refuses the broken ones
+            together; "skip" leaves them out and warns of them at the end.
+        flag: The flag that says `on_broken`, for advice; "" where there is none.
+        report: Where to say what became of the items.
 
     Yields:
         images: uint8 `[chunk, height, width, channels]`, never empty.
 
     Raises:
-        InvalidValue: An item is broken and `on_broken` is "refuse", or all are broken.
+        Damaged: Items are broken and `on_broken` is "refuse", or all are broken.
     """
-    broken, whole = [], 0
+    report = Report() if report is None else report
     bar = tqdm.tqdm(total=total, desc=f"decode {name}", unit="image", disable=None)
     with bar, futures.ThreadPoolExecutor(_WORKERS) as pool:
         for group in _grouped(items):
             results = list(pool.map(lambda item: _attempt(decode, item), group))
-            failed = [item for item in results if isinstance(item, Exception)]
-            if failed and on_broken == "refuse":
-                raise failed[0]
-            broken += failed
-            images = [item for item in results if isinstance(item, np.ndarray)]
-            whole += len(images)
+            report.add(results)
             bar.update(len(group))
-            if images:
+            images = [
+                one.pixels for one in results if isinstance(one, pictures.Picture)
+            ]
+            if images and not (report.broken and on_broken == "refuse"):
                 yield np.stack(images)
-    _report(broken, name=name, whole=whole)
+    _conclude(report, name=name, on_broken=on_broken, flag=flag)
 
 
 def _grouped(items: Iterable[Item]) -> Iterator[list[Item]]:
@@ -70,25 +108,33 @@ def _grouped(items: Iterable[Item]) -> Iterator[list[Item]]:
 
 
 def _attempt(
-    decode: Callable[[Item], np.ndarray], item: Item
-) -> np.ndarray | errors.InvalidValue:
+    decode: Callable[[Item], pictures.Picture], item: Item
+) -> pictures.Picture | errors.UserError:
     try:
         return decode(item)
-    except errors.InvalidValue as error:
+    except _BROKEN as error:
         return error
 
 
-def _report(broken: list[errors.InvalidValue], *, name: str, whole: int) -> None:
-    """Warns of the items that were left out, or refuses a set of which none is left."""
-    first = "; ".join(error.received for error in broken[:_NAMED])
-    if not whole:
-        raise errors.InvalidValue(
+def _conclude(report: Report, *, name: str, on_broken: OnBroken, flag: str) -> None:
+    """Tells what became of the items, or refuses them."""
+    if report.broken and on_broken == "refuse":
+        skip = f", or pass {flag}=skip" if flag else ""
+        raise errors.Damaged(
+            f"Every picture of {name} must be readable",
+            received=f"{len(report.broken)} broken: {_named(report.broken, most=20)}",
+            do=f"Fetch them again, convert them to PNG of 8 bits, or remove them{skip}",
+        )
+    if not report.used:
+        broken = f"{len(report.broken)} broken: {_named(report.broken)}"
+        raise errors.Damaged(
             f"At least one picture of {name} must be readable",
-            received=f"{len(broken)} broken: {first}" if broken else "no pictures",
+            received=broken if report.broken else "no pictures",
             do="Check the files that are looked at",
         )
-    if broken:
-        more = "; ..." if len(broken) > _NAMED else ""
-        logging.warning(
-            "%s: skipped %d broken pictures: %s%s", name, len(broken), first, more
-        )
+    if report.broken or report.notes:
+        logging.warning("%s: %s", name, report)
+
+
+def _named(received: list[str], *, most: int = _NAMED) -> str:
+    return "; ".join([*received[:most], *(["..."] if len(received) > most else [])])

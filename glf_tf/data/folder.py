@@ -56,7 +56,8 @@ class Folder(dataset.AbstractDataset):
 
         Raises:
             NotFound: There are no pictures.
-            InvalidValue: The split has no pictures, or one of them is broken.
+            InvalidValue: The split has no pictures.
+            Damaged: Some of them are broken; all these are named.
         """
         dataset.check_split(split)
         root, files = self._files(split)
@@ -72,6 +73,7 @@ class Folder(dataset.AbstractDataset):
             key={"dataset": "folder", "split": split},
             places=self.places,
             on_broken=self.on_broken,
+            flag="--dataset.on_broken",
             size=self.size,
             channels=self.channels,
         )

@@ -14,9 +14,6 @@ import numpy as np
 
 from glf_tf.data import cache, dataset, decoding, pictures
 
-_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif")
-_SUFFIXES += (".tiff", ".webp")
-
 
 def listed(folder: pathlib.Path) -> list[pathlib.Path]:
     """Returns the picture files in a folder and the folders in it, sorted by path.
@@ -31,7 +28,7 @@ def listed(folder: pathlib.Path) -> list[pathlib.Path]:
             pathlib.Path(place, name)
             for name in names
             if not name.startswith(".")
-            and pathlib.PurePath(name).suffix.lower() in _SUFFIXES
+            and pathlib.PurePath(name).suffix.lower() in pictures.suffixes()
         ]
     return sorted(found, key=lambda file: file.relative_to(folder).as_posix())
 
@@ -57,6 +54,7 @@ def load(
     key: Mapping[str, Any],
     places: dataset.Places,
     on_broken: decoding.OnBroken = "refuse",
+    flag: str = "",
     **options: Any,
 ) -> np.ndarray:
     """Returns the pixels of picture files, decoded once and then cached.
@@ -67,13 +65,14 @@ def load(
         key: `dataset` and `split`.
         places: Where the cache is.
         on_broken: What to do with broken files; see `decoding.chunks`.
-        **options: `size`, `channels` and `crop`, as `pictures.square` takes them.
+        flag: The flag that says so, for advice.
+        **options: `size`, `channels` and others, as `pictures.square` takes them.
 
     Returns:
         images: uint8 `[at most len(files), size, size, channels]`.
 
     Raises:
-        InvalidValue: A file is broken.
+        Damaged: Files are broken; all of them are named.
         FileNotFoundError: A file is not there.
     """
     # The folder itself is part of the key: two folders may hold twins by name and size.
@@ -88,5 +87,6 @@ def load(
             name=key["dataset"],
             total=len(files),
             on_broken=on_broken,
+            flag=flag,
         ),
     )

@@ -1,18 +1,91 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decodes one picture of any kind: upright, cropped to its centre, resized."""
+"""The one decoder of pictures: whatever kind, the same pixels wherever they are read.
 
-__all__ = ["square"]
+Pictures are known by their content, not by their names. What they promise is bounded
+before any memory is spent, and a picture that is cut off or damaged is never read in
+part.
+"""
 
+__all__ = [
+    "ENLARGED",
+    "MAX_PIXELS",
+    "Picture",
+    "WHITE",
+    "decode",
+    "square",
+    "suffixes",
+]
+
+import dataclasses
+import functools
 import io
+import os
 import pathlib
+import stat
+import warnings
+from collections.abc import Callable
+from typing import BinaryIO, Literal
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from glf_tf import errors
+from glf_tf.data import picture_modes
+
+MAX_PIXELS = 2**28 // 3
+"""The most pixels of a picture, 89,478,485: a quarter GiB of colours."""
+
+WHITE = (255, 255, 255)
+ENLARGED = "were enlarged"
+"""The note of a picture that has fewer pixels than the image made of it."""
 
 _MODES = {1: "L", 3: "RGB"}
-_WIDE_MODES = ("I", "F")
+
+# EPS runs another program, PDF and films are no pictures, and the rest of these have
+# no decoder of their own.
+_REFUSED = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "IPTC", "SPIDER", "IMT"}
+
+# Kinds without a signature: anything could pass for them, so that suffixes decide.
+_UNSIGNED = {"IM", "PCD", "TGA"}
+
+# Twice as many pixels are Pillow's own error; as many, a warning on standard error.
+warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """A decoded picture.
+
+    Attributes:
+        pixels: uint8 `[height, width, channels]`.
+        notes: What its user should know, such as "were enlarged": the rest of a
+            sentence that begins with a number of pictures.
+    """
+
+    pixels: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+def decode(
+    picture: pathlib.Path | bytes,
+    *,
+    channels: int | None = None,
+    background: tuple[int, int, int] = WHITE,
+    name: str | None = None,
+) -> Picture:
+    """Returns a picture as it is meant to be seen: upright, flat, with 8 bits.
+
+    Args:
+        picture: A file, or its content.
+        channels: 1 for grey, 3 for red, green, blue; as the file has it where None.
+        background: What lies behind transparent pixels, in [0, 255].
+        name: What to call the picture in an error; the file where None.
+
+    Raises:
+        Damaged: It is cut off, damaged, too large, or of no kind that is read.
+    """
+    made, notes = _plain(picture, channels, background, name, lambda plain, _: plain)
+    return _finished(made, notes)
 
 
 def square(
@@ -21,12 +94,11 @@ def square(
     size: int,
     channels: int = 3,
     crop: int | None = None,
+    fit: Literal["crop", "pad"] = "crop",
+    background: tuple[int, int, int] = WHITE,
     name: str | None = None,
-) -> np.ndarray:
-    """Returns the centre of a picture, resized with an antialiased bilinear filter.
-
-    A picture is turned upright as its EXIF data say, and a transparent one is laid on
-    white.
+) -> Picture:
+    """Returns a picture as a square, resized with an antialiased bilinear filter.
 
     Args:
         picture: A file, or its content.
@@ -34,63 +106,152 @@ def square(
         channels: 1 for grey, 3 for red, green, blue.
         crop: Height and width of the centre that is kept, in pixels of the upright
             picture; its shorter side where None.
+        fit: "crop" keeps the centre; "pad" keeps all, with background beside it.
+        background: What lies behind and beside pictures, in [0, 255].
         name: What to call the picture in an error; the file where None.
 
-    Returns:
-        pixels: uint8 `[size, size, channels]`.
-
     Raises:
-        InvalidValue: The picture is damaged, of an unknown kind, or less than `crop`.
+        Damaged: It is cut off, damaged, too large, or of no kind that is read.
+        InvalidValue: It has fewer pixels than `crop`.
     """
+    if fit == "pad":
+        shape = functools.partial(_padded, size=size, background=background)
+    else:
+        shape = functools.partial(
+            _centre, size=size, crop=crop, name=_called(picture, name)
+        )
+    return _finished(*_plain(picture, channels, background, name, shape))
+
+
+@functools.cache
+def suffixes() -> frozenset[str]:
+    """Returns the suffixes of the kinds that are read, in lower case: ".png", ..."""
+    Image.init()
+    kinds = Image.registered_extensions().items()
+    return frozenset(end for end, kind in kinds if kind in _readable())
+
+
+def _plain(
+    picture: pathlib.Path | bytes,
+    channels: int | None,
+    background: tuple[int, int, int],
+    name: str | None,
+    shape: Callable[[Image.Image, list[str]], Image.Image],
+) -> tuple[Image.Image, list[str]]:
+    """Returns the picture, plain and shaped, and notes; says what is wrong with it."""
+    notes, called = [], _called(picture, name)
     try:
-        with Image.open(_stream(picture)) as opened:
-            upright = ImageOps.exif_transpose(_eight_bit(opened))
-            plain = _flat(upright).convert(_MODES[channels])
-            centre = plain.crop(_centre(plain.size, crop=crop))
+        with _stream(picture) as stream, _opened(stream, called) as opened:
+            made = picture_modes.plain(
+                opened, channels=channels, background=background, notes=notes
+            )
+            return shape(made, notes), notes
+    except errors.UserError:
+        raise
     # Pillow's decoders raise nearly anything on damaged files: OSError, ValueError,
     # SyntaxError, EOFError, struct.error, DecompressionBombError and more.
     except Exception as error:
-        raise errors.InvalidValue(
-            "A picture must be a whole file of a known kind, no smaller than the crop",
-            received=f"{name or picture} ({error})",
-            do="Fetch it again, or remove it from the set",
+        raise errors.Damaged(
+            "A picture must be a whole file of a known kind with 8 or 16 bits",
+            received=f"{called} ({_reason(error)})",
+            do="Fetch it again, convert it to PNG of 8 bits, or remove it",
         ) from error
-    resized = centre.resize((size, size), Image.Resampling.BILINEAR)
-    return np.asarray(resized, np.uint8).reshape(size, size, channels)
 
 
-def _stream(picture: pathlib.Path | bytes) -> pathlib.Path | io.BytesIO:
-    return io.BytesIO(picture) if isinstance(picture, bytes) else picture
+def _finished(made: Image.Image, notes: list[str]) -> Picture:
+    pixels = np.asarray(made, np.uint8)
+    return Picture(pixels.reshape(*pixels.shape[:2], -1), tuple(notes))
 
 
-def _eight_bit(picture: Image.Image) -> Image.Image:
-    """Returns a grey picture of 16 bits with 8 instead; others as they are.
-
-    Pillow's own conversion would clip such values at 255 rather than scale them.
-    """
-    if picture.mode in _WIDE_MODES:
-        raise ValueError(f"values of the mode {picture.mode} have no known range")
-    if not picture.mode.startswith("I;16"):
-        return picture
-    narrow = Image.fromarray((np.asarray(picture).astype(np.uint16) >> 8).astype("u1"))
-    narrow.info = picture.info
-    return narrow
+def _called(picture: pathlib.Path | bytes, name: str | None) -> str:
+    return name or ("a picture" if isinstance(picture, bytes) else str(picture))
 
 
-def _flat(picture: Image.Image) -> Image.Image:
-    """Returns the picture without transparency."""
-    if not picture.has_transparency_data:
-        return picture
-    picture = picture.convert("RGBA")
-    white = Image.new("RGBA", picture.size, "white")
-    return Image.alpha_composite(white, picture)
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return " ".join(str(error).split()) or type(error).__name__
 
 
-def _centre(shape: tuple[int, int], *, crop: int | None) -> tuple[int, int, int, int]:
-    """Returns (left, upper, right, lower) of the centre of a picture."""
-    width, height = shape
-    crop = min(shape) if crop is None else crop
-    if crop > min(shape):
-        raise ValueError(f"{width}x{height} pixels are less than crop={crop}")
-    left, upper = (width - crop) // 2, (height - crop) // 2
-    return left, upper, left + crop, upper + crop
+def _stream(picture: pathlib.Path | bytes) -> BinaryIO:
+    """Opens a file; no pipe or device of that name is waited for."""
+    if isinstance(picture, bytes):
+        return io.BytesIO(picture)
+    if not stat.S_ISREG(os.stat(picture).st_mode):
+        raise ValueError("no plain file")
+    return picture.open("rb")
+
+
+def _opened(stream: BinaryIO, name: str) -> Image.Image:
+    """Returns the picture with its header read and looked at, and nothing more."""
+    start = stream.read(12)
+    if not start:
+        raise ValueError("an empty file")
+    if start[4:8] == b"ftyp" and start[8:12] in (b"heic", b"heix", b"mif1"):
+        raise ValueError("HEIC, which is not read")
+    suffix = pathlib.PurePath(name).suffix.lower()
+    Image.init()
+    kind = Image.registered_extensions().get(suffix)
+    kinds = [known for known in _readable() if known not in _UNSIGNED or known == kind]
+    opened = _identified(stream, kinds)
+    if opened.format == "PNG":
+        # Pillow's decoder passes over checksums; only this reads them.
+        opened.verify()
+        opened = _identified(stream, kinds)
+    width, height = opened.size
+    if width * height > MAX_PIXELS:
+        raise ValueError(f"{width}x{height} pixels are more than {MAX_PIXELS:,}")
+    return opened
+
+
+def _identified(stream: BinaryIO, kinds: list[str]) -> Image.Image:
+    stream.seek(0)
+    try:
+        return Image.open(stream, formats=kinds)
+    except Image.UnidentifiedImageError as error:
+        raise ValueError("no picture of a kind that is read, or cut off") from error
+
+
+@functools.cache
+def _readable() -> tuple[str, ...]:
+    Image.init()
+    return tuple(kind for kind in Image.ID if kind not in _REFUSED)
+
+
+def _centre(
+    plain: Image.Image, notes: list[str], *, size: int, crop: int | None, name: str
+) -> Image.Image:
+    """Returns the centre of a picture, resized; exact to half a pixel and less."""
+    width, height = plain.size
+    side = min(plain.size) if crop is None else crop
+    if side > min(plain.size):
+        raise errors.InvalidValue(
+            "A picture must be no smaller than the crop",
+            received=f"{name}: {width}x{height} pixels are less than crop={side}",
+            do="Crop less, or remove it from the set",
+        )
+    if side < size:
+        notes.append(ENLARGED)
+    left, upper = (width - side) // 2, (height - side) // 2
+    if side == size:
+        return plain.crop((left, upper, left + side, upper + side))
+    # Where a margin is odd, half a pixel is cut on either side: the filter can.
+    right, lower = left + (width - side) % 2, upper + (height - side) % 2
+    around = plain.crop((left, upper, right + side, lower + side))
+    x, y = (right - left) / 2, (lower - upper) / 2
+    box = (x, y, x + side, y + side)
+    return around.resize((size, size), Image.Resampling.BILINEAR, box=box)
+
+
+def _padded(
+    plain: Image.Image, notes: list[str], *, size: int, background: tuple[int, int, int]
+) -> Image.Image:
+    """Returns all of a picture, resized, with background beside it."""
+    longest = max(plain.size)
+    if longest < size:
+        notes.append(ENLARGED)
+    inner = tuple(max(1, round(side * size / longest)) for side in plain.size)
+    made = Image.new("RGB", (size, size), background).convert(plain.mode)
+    resized = plain.resize(inner, Image.Resampling.BILINEAR)
+    made.paste(resized, ((size - inner[0]) // 2, (size - inner[1]) // 2))
+    return made

@@ -3,13 +3,13 @@ import numpy as np
 import pytest
 
 from glf_tf import errors
-from glf_tf.data import decoding
+from glf_tf.data import decoding, pictures
 
 
-def decode(item: int) -> np.ndarray:
+def decode(item: int) -> pictures.Picture:
     if item < 0:
         raise errors.InvalidValue("Whole", received=f"item{item}", do="Fetch it")
-    return np.full((1, 1, 1), item % 256, np.uint8)
+    return pictures.Picture(np.full((1, 1, 1), item % 256, np.uint8))
 
 
 def values(items, **options) -> list[int]:
@@ -30,9 +30,9 @@ def test_memory_stays_flat():
     assert len(taken) < 300
 
 
-def test_first_broken_item_is_refused():
-    with pytest.raises(errors.InvalidValue, match="item-1"):
-        values([1, -1, 2, -2])
+def test_all_broken_items_are_refused_at_once():
+    with pytest.raises(errors.Damaged, match="2 broken: item-1; item-2.*--o=skip"):
+        values([1, -1, *range(100), -2], flag="--o")
 
 
 def test_broken_items_are_skipped_with_one_warning(caplog):
@@ -40,7 +40,7 @@ def test_broken_items_are_skipped_with_one_warning(caplog):
     assert values(items, on_broken="skip") == list(range(100))
     (record,) = caplog.records
     assert record.getMessage() == (
-        "some: skipped 4 broken pictures: item-1; item-2; item-3; ..."
+        "some: 100 of 104 pictures used; skipped 4 broken: item-1; item-2; item-3; ..."
     )
 
 
@@ -53,10 +53,20 @@ def test_whole_items_give_no_warning(caplog):
     ("items", "word"), [([], "no pictures"), ([-1, -2], "2 broken")]
 )
 def test_nothing_readable_is_refused(items, word):
-    with pytest.raises(errors.InvalidValue, match=word):
+    with pytest.raises(errors.Damaged, match=word):
         values(items, on_broken="skip")
 
 
 def test_bar_shows_only_on_a_terminal(capfd):
     values([1, 2], total=2)
     assert not capfd.readouterr().err
+
+
+def test_notes_are_counted(caplog):
+    def noted(item):
+        return pictures.Picture(decode(item).pixels, (pictures.ENLARGED,) * (item < 3))
+
+    report = decoding.Report()
+    list(decoding.chunks(range(9), noted, name="some", report=report))
+    assert report.used == list(range(9))
+    assert "9 of 9 pictures used; 3 were enlarged" in caplog.text

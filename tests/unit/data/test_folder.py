@@ -64,7 +64,7 @@ def test_folder_train_alone_is_a_folder_like_any_other(places):
 def test_broken_file_is_refused_by_name(places):
     samples.write_pictures(places.data_dir, count=4)
     (places.data_dir / "a" / "broken.jpg").write_text("no picture")
-    with pytest.raises(errors.InvalidValue, match=r"a/broken\.jpg"):
+    with pytest.raises(errors.Damaged, match=r"a/broken\.jpg"):
         load(places, test_fraction=0)
 
 
