@@ -154,15 +154,14 @@ def _common_flags() -> list[str]:
 
 def _seeds() -> list[int]:
     texts = values.needed("seeds")
-    if not all(text.strip().isdigit() for text in texts) or len(set(texts)) < len(
-        texts
-    ):
+    seeds = [int(text) if text.strip().isdecimal() else -1 for text in texts]
+    if not all(0 <= seed < 2**31 for seed in seeds) or len(set(seeds)) < len(seeds):
         raise errors.InvalidValue(
-            "Seeds are different whole numbers with commas between",
+            "Seeds are different whole numbers below 2**31, with commas between",
             received=f"--seeds={','.join(texts)}",
             do="Use for instance --seeds=0,1,2",
         )
-    return [int(text) for text in texts]
+    return seeds
 
 
 def _define():

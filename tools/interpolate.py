@@ -19,7 +19,9 @@ _LINES = flags.DEFINE_integer("num_lines", 8, "Pairs of samples.", lower_bound=1
 _BETWEEN = flags.DEFINE_list(
     "between", None, "Two test images by their indices, instead of samples."
 )
-_STEPS = flags.DEFINE_integer("num_steps", 10, "Images a line, both ends included.")
+_STEPS = flags.DEFINE_integer(
+    "num_steps", 10, "Images a line, both ends included.", lower_bound=2
+)
 _SPACE = flags.DEFINE_enum(
     "space", "noise", ["noise", "latent"], "Where lines are straight."
 )

@@ -24,13 +24,17 @@ _COUNT = flags.DEFINE_integer("num_images", 32, "How many images.", lower_bound=
 _OUTPUT = kinds.define_path(
     "output", "reconstructions.png", "NAME.png, NAME.npy or a folder."
 )
-_COLUMNS = flags.DEFINE_integer("columns", 8, "Images a row of a grid.")
+_IMAGES_A_ROW = 8
+flags.DEFINE_integer(
+    "columns", None, f"Images a row of a grid; {_IMAGES_A_ROW}.", lower_bound=1
+)
 _SEED = flags.DEFINE_string("seed", "0", "Of chains: a whole number, or two.")
 
 
 def main() -> None:
     """Reads the flags, finds latents and decodes them, writes."""
     path, seed = pathlib.Path(_OUTPUT.value), values.seed(_SEED.value)
+    columns = values.columns(path) or _IMAGES_A_ROW
 
     from glf_tf.metrics import reconstruction
     from glf_tf.tasks import infer, output, reconstruct
@@ -40,7 +44,7 @@ def main() -> None:
     inference = infer.Inference(model, chain=inferring.chain(), start=inferring.start())
     decoded = reconstruct.reconstruct(model, images, inference=inference, seed=seed)
     pairs = reconstruct.side_by_side(images, decoded)
-    output.write(path, [pairs], columns=_COLUMNS.value)
+    output.write(path, [pairs], columns=columns)
 
     error = reconstruction.squared_error(images, reconstructions=decoded)
     print(

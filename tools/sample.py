@@ -19,16 +19,13 @@ _TEMPERATURE = flags.DEFINE_float(
     "temperature", 1.0, "Factor on the noise: below 1 for likelier images."
 )
 _OUTPUT = kinds.define_path("output", "samples.png", "NAME.png, NAME.npy or a folder.")
-_COLUMNS = flags.DEFINE_integer("columns", None, "Images a row of a grid.")
+flags.DEFINE_integer("columns", None, "Images a row of a grid.", lower_bound=1)
 
 
 def main() -> None:
     """Reads the flags, draws, writes."""
-    path, count, seed = (
-        pathlib.Path(_OUTPUT.value),
-        _COUNT.value,
-        values.seed(_SEED.value),
-    )
+    path, count = pathlib.Path(_OUTPUT.value), _COUNT.value
+    seed, columns = values.seed(_SEED.value), values.columns(path)
 
     from glf_tf.tasks import output, sample
 
@@ -36,7 +33,7 @@ def main() -> None:
     sample.check(count, temperature=_TEMPERATURE.value)
     model = loading.load_model()
     images = sample.sample(model, count, seed=seed, temperature=_TEMPERATURE.value)
-    output.write(path, images, columns=_COLUMNS.value)
+    output.write(path, images, columns=columns)
 
     print(path)
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Gives flags their values, or says in three parts what is wrong with one.
 
-For every flag of every tool: a number is finite and fits into 64 bits; what is given
-is not empty, unless the default is; a list has no empty items.
+For every flag of every tool: a number is finite and fits into 64 bits; a seed is a
+number from 0 to 2**31 - 1; what is given is not empty, unless the default is; a list
+has no empty items.
 """
 
 __all__ = ["assign"]
@@ -99,6 +100,8 @@ def _check_value(value: Any, flag: flags.Flag) -> None:
             raise ValueError("it is not finite")
         if isinstance(item, int) and not -_LARGEST <= item < _LARGEST:
             raise ValueError("it does not fit into 64 bits")
+        if flag.name.endswith("seed") and type(item) is int and not 0 <= item < 2**31:
+            raise ValueError("a seed lies between 0 and 2,147,483,647")
 
 
 def _reason(error: Exception) -> str:

@@ -13,6 +13,7 @@ __all__ = [
 
 import dataclasses
 import re
+import typing
 from collections.abc import Mapping
 
 from absl import flags
@@ -123,7 +124,7 @@ _DEFINERS = {
 def define_settings(settings: type) -> None:
     """Defines a flag for each field of a data class.
 
-    A field's metadata may say "kind": "path" for a path.
+    A field's metadata say "kind": "path" for a path; a literal type lists names.
     """
     help_of = catalogue.described(settings.__doc__, section="Attributes")
     for field in dataclasses.fields(settings):
@@ -134,6 +135,8 @@ def define_settings(settings: type) -> None:
         text = help_of[field.name]
         if isinstance(default, Mapping) or field.name == "epochs":
             kinds.define_named(field.name, default, text)
+        elif names := typing.get_args(field.type):
+            flags.DEFINE_enum(field.name, default, names, text)
         elif field.metadata.get("kind") == "path":
             kinds.define_path(field.name, default, text)
         else:

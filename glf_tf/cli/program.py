@@ -125,8 +125,14 @@ def _is_of_tensorflow(error: Exception, name: str) -> bool:
 
 def _end(error: errors.UserError) -> None:
     """Prints an error as one line, and ends with its status."""
-    print("error: " + " ".join(str(error).split("\n")), file=sys.stderr)
+    print(f"error: {_printable(str(error))}", file=sys.stderr)
     sys.exit(error.status)
+
+
+def _printable(text: str) -> str:
+    """Returns a text as one line, without what would move a terminal's cursor."""
+    text = text.replace("\n", " ")
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def _print_help() -> None:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks on the values of flags that absl does not know."""
 
-__all__ = ["needed", "one_of", "refuse_beside", "choices", "indices", "seed"]
+__all__ = ["needed", "one_of", "refuse_beside", "choices", "indices", "columns", "seed"]
 
+import pathlib
 import re
 from collections.abc import Mapping, Sequence
 
@@ -93,6 +94,21 @@ def indices(texts: Sequence[str], *, count: int) -> list[int]:
     return [int(text) for text in texts]
 
 
+def columns(path: pathlib.Path) -> int | None:
+    """Returns `--columns`; None where it is not given.
+
+    Raises:
+        InvalidValue: It is given, and what is written has none.
+    """
+    if FLAGS.columns is not None and path.suffix != ".png":
+        raise errors.InvalidValue(
+            "--columns are those of a grid, NAME.png",
+            received=f"--columns={FLAGS.columns} for {path}",
+            do="Leave it out, or write a grid",
+        )
+    return FLAGS.columns
+
+
 def seed(text: str) -> tuple[int, int]:
     """Returns the seed that `--seed=3` or `--seed=3,1` means.
 
@@ -100,10 +116,17 @@ def seed(text: str) -> tuple[int, int]:
         InvalidValue: It is neither.
     """
     parts = text.split(",")
-    if len(parts) > 2 or not all(re.fullmatch(r"-?\d+", part) for part in parts):
+    if len(parts) > 2 or not all(re.fullmatch(r"-?[0-9]{1,19}", p) for p in parts):
         raise errors.InvalidValue(
             "A seed is a whole number, or two with a comma between",
             received=f"seed={text}",
             do="Use for instance --seed=3",
         )
-    return (int(parts[0]), int(parts[1]) if len(parts) == 2 else 0)
+    pair = (int(parts[0]), int(parts[1]) if len(parts) == 2 else 0)
+    if not all(-(2**31) <= part < 2**31 for part in pair):
+        raise errors.InvalidValue(
+            "A seed fits into 32 bits with its sign",
+            received=f"seed={text}",
+            do=f"Use a number between {-(2**31):,} and {2**31 - 1:,}",
+        )
+    return pair

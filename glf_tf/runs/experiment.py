@@ -267,7 +267,8 @@ def _check_plan(
     plan: plan_lib.Plan, *, model: model_lib.GenerativeModel, data: image_set.ImageSet
 ) -> None:
     """Checks what takes model and data to know, before anything is written."""
-    reports.check_metric(plan.reports.evaluate_metric)
+    often = plan.reports
+    reports.check_metric(often.evaluate_metric)
     batch_size = plan.training.batch_size
     pipeline.steps_per_epoch(len(data), batch_size=batch_size)
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
@@ -275,3 +276,6 @@ def _check_plan(
     stages = model.stages()
     plan.training.check(stage.name for stage in stages if stage.updates)
     optimizers.check(stages, options=plan.optimizers)
+    reports.check_best_by(
+        often.best_by, metric=often.evaluate_metric, model=model, data=data
+    )

@@ -4,7 +4,9 @@
 __all__ = ["Devices", "Plan", "Reports", "Start"]
 
 import dataclasses
+import typing
 from collections.abc import Mapping
+from typing import Literal
 
 from glf_tf import errors
 from glf_tf.data import dataset
@@ -41,16 +43,18 @@ class Reports:
     evaluate_every: int = 0
     evaluate_metric: str = "fd"
     evaluate_samples: int = 2000
-    extractor: str = "classifier"
+    extractor: Literal["classifier", "inception"] = "classifier"
     inception_graph: str = dataclasses.field(default="", metadata={"kind": "path"})
     profile: int = 0
 
     def __post_init__(self):
-        """Checks the intervals, and that the best can be told.
+        """Checks names, intervals and counts, and that the best can be told.
 
         Raises:
-            InvalidValue: One is negative, or nothing would measure `best_by`.
+            InvalidValue: One is unknown, negative or too small, or nothing would
+                measure `best_by`.
         """
+        _check_names(self)
         if self.best_by.startswith("evaluation/") and not self.evaluate_every:
             raise errors.InvalidValue(
                 "The best checkpoint is told by a scalar that is measured",
@@ -63,6 +67,13 @@ class Reports:
                     f"`{name}` is an interval and must not be negative",
                     received=f"{name}={value}",
                     do="Use 0 for never, or a positive number",
+                )
+        for name, least in (("keep_checkpoints", 1), ("evaluate_samples", 2)):
+            if getattr(self, name) < least:
+                raise errors.InvalidValue(
+                    f"`{name}` must be at least {least}",
+                    received=f"{name}={getattr(self, name)}",
+                    do="Use a greater number",
                 )
 
 
@@ -80,6 +91,19 @@ class Start:
 
     start_from: str = dataclasses.field(default="", metadata={"kind": "path"})
     start_layers: str = ""
+
+    def __post_init__(self):
+        """Checks that layers are taken from somewhere.
+
+        Raises:
+            InvalidValue: They are not.
+        """
+        if self.start_layers and not self.start_from:
+            raise errors.InvalidValue(
+                "`start_layers` are those of the run to start from",
+                received=f"start_layers={self.start_layers} without start_from",
+                do="Pass --start_from as well, or neither",
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,19 +124,28 @@ class Devices:
             small MLP, whose operations run beside each other, and else one a core.
     """
 
-    strategy: str = "auto"
-    cluster: str = ""
+    strategy: Literal["auto", "mirrored", "one_device", "multi_worker", "tpu"] = "auto"
+    cluster: Literal["", "tf_config", "slurm", "kubernetes"] = ""
     tpu: str = "local"
     deterministic: bool = False
     tf32: bool = True
     op_threads: int = 0
 
     def __post_init__(self):
-        """Checks the number of threads.
+        """Checks names and the number of threads.
 
         Raises:
-            InvalidValue: It is negative.
+            InvalidValue: One is unknown, of use only to another strategy, or negative.
         """
+        _check_names(self)
+        for name, strategy in (("cluster", "multi_worker"), ("tpu", "tpu")):
+            default, value = getattr(type(self), name), getattr(self, name)
+            if value != default and self.strategy != strategy:
+                raise errors.InvalidValue(
+                    f"`{name}` is for the strategy {strategy}",
+                    received=f"{name}={value} with strategy={self.strategy}",
+                    do=f"Pass --strategy={strategy}, or leave --{name} out",
+                )
         if self.op_threads < 0:
             raise errors.InvalidValue(
                 "The number of threads of an operation must not be negative",
@@ -148,3 +181,15 @@ class Plan:
     start: Start = Start()
     recipe: str = ""
     flags: Mapping[str, object] = dataclasses.field(default_factory=dict)
+
+
+def _check_names(settings: Reports | Devices) -> None:
+    """Checks the fields of a data class that take one of several names."""
+    for name, kind in typing.get_type_hints(type(settings)).items():
+        known, value = typing.get_args(kind), getattr(settings, name)
+        if known and value not in known:
+            raise errors.InvalidValue(
+                f"`{name}` must be one that the library has",
+                received=f"{name}={value!r}",
+                do=errors.suggestion(value, filter(None, known)),
+            )

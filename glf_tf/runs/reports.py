@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Actions that write scalars while training: terms, test terms, sample quality."""
 
-__all__ = ["Scalars", "Validation", "SampleQuality", "check_metric"]
+__all__ = ["Scalars", "Validation", "SampleQuality", "check_best_by", "check_metric"]
 
 import functools
 import warnings
@@ -14,6 +14,7 @@ from glf_tf import errors, seeds
 from glf_tf.data import image_set, pipeline
 from glf_tf.metrics import images, reference, suite, vectors
 from glf_tf.models import model as model_lib
+from glf_tf.runs import plan as plan_lib
 from glf_tf.tasks import sample
 from glf_tf.training import actions, optimizers, summaries, workers
 
@@ -224,3 +225,61 @@ def check_metric(metric: str) -> None:
             received=f"evaluate_metric={metric}",
             do=errors.suggestion(metric, suite.METRICS),
         )
+
+
+def check_best_by(
+    best_by: str,
+    *,
+    metric: str,
+    model: model_lib.GenerativeModel,
+    data: image_set.ImageSet,
+) -> None:
+    """Checks the name of the scalar whose least value marks the best checkpoint.
+
+    The default, and "", are right for every model: where a stage does not measure the
+    scalar, its newest is its best.
+
+    Args:
+        best_by: The name, such as "test/nll" or "evaluation/fd".
+        metric: What is measured of samples.
+        model: The model.
+        data: Images of the data set.
+
+    Raises:
+        InvalidValue: No stage would measure it, or its least value is not its best.
+    """
+    if best_by in ("", plan_lib.Reports.best_by):
+        return
+    known = [f"evaluation/{metric}"] if metric in _SMALLER_IS_BETTER else []
+    for stage in model.stages():
+        if stage.updates and stage.is_validated:
+            known += [f"test/{name}" for name in _term_names(model, stage, data)]
+    if best_by not in known:
+        raise errors.InvalidValue(
+            "`best_by` is a scalar that is measured, and whose least value is its best",
+            received=f"best_by={best_by}",
+            do=errors.suggestion(best_by, set(known)),
+        )
+
+
+_SMALLER_IS_BETTER = ("fd", "fd_infinity", "kid")
+
+
+def _term_names(model, stage, data) -> list[str]:
+    """Returns the names of a stage's terms; they are traced and not computed."""
+    some = data.take(min(4, len(data)))
+    cached = model.cache(stage, some)
+    source = some if cached is None else cached
+    batches = pipeline.evaluation_batches(source, batch_size=EVALUATION_BATCH)
+
+    def terms(batch):
+        batch = model.infer(stage, batch, seed=seeds.make(0))
+        values = {}
+        for update in stage.updates:
+            values |= model.terms(
+                update.name, batch, seed=seeds.make(0), training=False
+            )
+        return values
+
+    traced = tf.function(terms, autograph=False)
+    return list(traced.get_concrete_function(batches.element_spec).structured_outputs)

@@ -109,7 +109,8 @@ class Training:
         """Checks the values.
 
         Raises:
-            InvalidValue: Epochs are not whole or negative, or no image is in a batch.
+            InvalidValue: Epochs are not whole or negative, the seed is out of range, or
+                no image is in a batch.
         """
         for stage, epochs in self.epochs.items():
             if not (isinstance(epochs, int) and 0 <= epochs <= _MOST_EPOCHS):
@@ -118,6 +119,12 @@ class Training:
                     received=f"epochs={stage}{':' if stage else ''}{epochs}",
                     do="Use 0 to train not at all, or a positive number",
                 )
+        if not 0 <= self.seed < 2**31:
+            raise errors.InvalidValue(
+                "The seed of a training lies between 0 and 2,147,483,647",
+                received=f"seed={self.seed}",
+                do="Use a number in that range",
+            )
         if self.batch_size < 1:
             raise errors.InvalidValue(
                 "A step takes at least one image",
