@@ -206,7 +206,10 @@ class _Reader:
         if equals:
             return Argument(name, value, **place), False
         if is_boolean:
-            return Argument(name, "true", **place), False
+            argument = Argument(name, "true", **place)
+            if following is not None and _IS_VALUE.fullmatch(following):
+                raise _without_value(argument, following)
+            return argument, False
         if following is not None and _IS_VALUE.fullmatch(following):
             return Argument(name, following, **place), True
         if is_boolean is None and name != "flagfile":

@@ -22,6 +22,7 @@ curves; and detection.json with average precision, the trapezoid's area, AUROC, 
 level and floor, and their means and deviations over runs that differ by seeds alone.
 """
 
+import math
 import pathlib
 
 from absl import flags
@@ -52,6 +53,7 @@ def main() -> None:
     from glf_tf.runs import detection, detection_figure, suspects
 
     where, found = places.chosen(), []
+    chain, start = inferring.chain(), inferring.start()
     for path in paths:
         asked = suspects.of_run(path, places=where, against=_AGAINST.value)
         found.append(
@@ -60,8 +62,8 @@ def main() -> None:
                 asked,
                 weights=weights,
                 which=_CHECKPOINT.value,
-                chain=inferring.chain(),
-                start=inferring.start(),
+                chain=chain,
+                start=start,
                 seed=seed,
             )
         )
@@ -88,13 +90,16 @@ def _names(paths: list[pathlib.Path]) -> list[str]:
 
 def _numbers(texts: list[str]) -> list[float]:
     try:
-        return [float(text) for text in texts]
-    except ValueError as error:
+        numbers = [float(text) for text in texts]
+    except ValueError:
+        numbers = [math.nan]
+    if not all(map(math.isfinite, numbers)):
         raise errors.InvalidValue(
             "--weights takes numbers with commas between",
             received=",".join(texts),
             do="Use for instance --weights=1,0.18",
-        ) from error
+        )
+    return numbers
 
 
 def _define():

@@ -134,7 +134,7 @@ def _jobs(folder) -> list:
 def _common_flags() -> list[str]:
     """Returns the flags that all trainings share."""
     where = places.chosen()
-    found = [f"--cache_dir={where.cache_dir}", *shlex.split(_TRAIN_FLAGS.value)]
+    found = [f"--cache_dir={where.cache_dir}", *_train_flags()]
     for flag in found:
         name = re.sub(r"^--?(no)?", "", flag).partition("=")[0]
         if name in _DECIDED:
@@ -150,6 +150,17 @@ def _common_flags() -> list[str]:
     if _EPOCHS.value:
         found.append(f"--epochs={_EPOCHS.value}")
     return found
+
+
+def _train_flags() -> list[str]:
+    try:
+        return shlex.split(_TRAIN_FLAGS.value)
+    except ValueError as error:
+        raise errors.InvalidValue(
+            "--train_flags are flags as a shell takes them",
+            received=f"{_TRAIN_FLAGS.value} ({error})",
+            do="Close what is quoted",
+        ) from error
 
 
 def _seeds() -> list[int]:

@@ -45,11 +45,12 @@ def main() -> None:
     from glf_tf.tasks import infer, inpaint, output, recover
 
     output.check(path, count=3 * _SHOWN.value)
+    chain = inferring.chain()
     model, data = loading.load_model(), loading.load_split("train")
     data = data.take(_COUNT.value)
     masks = recover.masks_of(data)
     start = recover.start_of(model, inferring.start())
-    inference = infer.Inference(model, chain=inferring.chain(), start=start)
+    inference = infer.Inference(model, chain=chain, start=start)
     recovered = recover.recover(inference, data, masks, seed=seed)
     shown = slice(_SHOWN.value)
     rows = inpaint.panel(

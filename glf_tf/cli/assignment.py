@@ -75,12 +75,13 @@ def _check(argument: recipe.Argument, flag: flags.Flag) -> None:
     except (ValueError, TypeError, OverflowError) as error:
         enum = isinstance(flag.parser, flags.EnumParser)
         kind = "one of several names" if enum else flag.parser.syntactic_help
+        kind = "true or false" if flag.boolean else kind
         default = flag.default_as_str if flag.default not in (None, "") else ""
         example = f"Use for instance --{flag.name}={default}".replace("'", "")
         do = example if default else "--help says what it means"
         if enum:
             do = errors.suggestion(argument.value, flag.parser.enum_values)
-        reason = "" if enum else f" ({_reason(error)})"
+        reason = "" if enum or flag.boolean else f" ({_reason(error)})"
         raise errors.InvalidValue(
             f"--{flag.name} takes {kind or 'a text'}",
             received=f"{_shortened(argument.described)}{reason}",

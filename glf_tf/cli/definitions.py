@@ -66,7 +66,7 @@ def define_options(arguments: recipe.Arguments, part: Part) -> None:
         InvalidValue: There is no part of the name that is chosen.
     """
     name = arguments.choose(part.flag, default=part.default, owns=part.owns)
-    if not name:
+    if not name and not part.default:
         return
     for option in catalogue.options(part.kind, name).values():
         flag = part.prefix + option.name

@@ -115,12 +115,11 @@ def flag_of(path: pathlib.Path, name: str) -> str:
         NotFound: There is no run in the folder.
         InvalidValue: The run has no such flag.
     """
-    values = {}
-    for argument in recipe.expand([f"--flagfile={folder_lib.Folder(path).flags}"]):
-        flag, equals, value = argument.text.removeprefix("--").partition("=")
-        values[flag] = value if equals else "true"
-    if f"no{name}" in values and name not in values:
-        return "false"
+    arguments = recipe.expand(
+        [f"--flagfile={folder_lib.Folder(path).flags}"],
+        is_boolean=lambda flag: flag == name or None,
+    )
+    values = {argument.name: argument.value for argument in arguments}
     if name not in values:
         raise errors.InvalidValue(
             "Runs are labelled by a flag that each of them has",

@@ -13,6 +13,19 @@ from glf_tf.data import dataset
 from glf_tf.training import options
 
 
+# Before the classes, as one of them has others for its defaults.
+def _check_names(settings: object) -> None:
+    """Checks the fields of a data class that take one of several names."""
+    for name, kind in typing.get_type_hints(type(settings)).items():
+        known, value = typing.get_args(kind), getattr(settings, name)
+        if known and value not in known:
+            raise errors.InvalidValue(
+                f"`{name}` must be one that the library has",
+                received=f"{name}={value!r}",
+                do=errors.suggestion(value, filter(None, known)),
+            )
+
+
 @dataclasses.dataclass(frozen=True)
 class Reports:
     """How often a run reports; an interval of 0 is never.
@@ -181,15 +194,3 @@ class Plan:
     start: Start = Start()
     recipe: str = ""
     flags: Mapping[str, object] = dataclasses.field(default_factory=dict)
-
-
-def _check_names(settings: Reports | Devices) -> None:
-    """Checks the fields of a data class that take one of several names."""
-    for name, kind in typing.get_type_hints(type(settings)).items():
-        known, value = typing.get_args(kind), getattr(settings, name)
-        if known and value not in known:
-            raise errors.InvalidValue(
-                f"`{name}` must be one that the library has",
-                received=f"{name}={value!r}",
-                do=errors.suggestion(value, filter(None, known)),
-            )

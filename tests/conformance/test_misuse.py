@@ -1,0 +1,441 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mistakes, each with its status and a word of its one line; nothing is harmed by one.
+
+A line of a table is a status, a word of the message, and the arguments, as a shell
+reads them. `@` stands for what is right: a small training, or a trained run.
+"""
+
+import hashlib
+import os
+import pathlib
+import re
+import shlex
+
+import numpy as np
+import pytest
+
+from tests import calls
+
+SMALL = (
+    *("--dataset=digits", "--network=mlp", "--network.hidden=16", "--latent_dim=4"),
+    *("--flow.hidden=8", "--flow.blocks=2", "--noflow.batch_norm", "--epochs=1"),
+    *("--batch_size=256", "--draw_every=0", "--procedure=joint"),
+)
+
+RIGHT = {
+    "train": (*SMALL, "--workdir=new"),
+    "sample": ("--workdir=run", "--output=new.png", "--num_samples=2"),
+    "evaluate": ("--workdir=run", "--num_samples=10", "--trials=1", "--out=new.json"),
+    "export": ("--workdir=run", "--output=new"),
+    "reconstruct": ("--workdir=run", "--num_images=2", "--output=new.png"),
+    "inpaint": ("--workdir=run", "--num_images=2", "--output=new.png"),
+    "interpolate": ("--workdir=run", "--num_lines=2", "--output=new.png"),
+    "recover": ("--workdir=run", "--num_images=2", "--output=new.png"),
+    "anomaly": ("--runs=run", "--against=zeros.npy", "--out=new"),
+    "plot": ("--runs=run", "--out=new.png"),
+    "compare": ("--recipes=small.cfg", "--out=new"),
+    "bench": ("--out=new", "--cases=nothing"),
+}
+
+EVERYWHERE = r"""
+2 --help            @ --nosuchflag=3
+2 nosuchflag        @ --nosuchflag
+2 stray             @ stray
+2 5                 @ -- 5
+2 "'='"             @ =
+2 text.cfg          @ --flagfile=text.cfg
+2 "line 2"          @ --flagfile=typo.cfg
+2 nosuch            @ --flagfile=typo_of_flag.cfg
+1 nowhere.cfg       @ --flagfile=nowhere.cfg
+1 nowhere.cfg       @ --flagfile nowhere.cfg
+1 nowhere.cfg       @ -flagfile=nowhere.cfg
+1 binary.cfg        @ --flagfile=binary.cfg
+1 folder            @ --flagfile=folder
+2 "needs a value"   @ --flagfile
+2 itself            @ --flagfile=loop.cfg
+2 "one line"        @ --umlaut=a$nb
+2 umlaut            @ --umlaut=ü
+"""
+
+WITH_A_RUN = """
+2 --workdir         --output=new
+1 run.json          @ --workdir=nowhere
+1 run.json          @ --workdir=folder
+1 run.json          @ --workdir=text.cfg
+1 run.json          @ --workdir=~/nowhere
+1 run.json          @ --workdir=ünïcode
+2 home              @ --workdir=~nobody_of_this_name/x
+2 length            @ --workdir=LONG
+2 --workdir         @ --workdir=
+2 "Did you mean best" @ --checkpoint=bast
+2 mirrored          @ --strategy=tpu
+2 true              @ --download=maybe
+2 "by themselves"   @ --nodownload=1
+2 "by themselves"   @ --download true
+2 --cache_dir       @ --cache_dir=
+"""
+
+SEEDS = """
+2 seed              @ --seed=
+2 seed              @ --seed=abc
+2 seed              @ --seed=1.5
+2 seed              @ --seed=nan
+2 "32 bits"         @ --seed=4294967296
+2 "32 bits"         @ --seed=-99999999999
+2 seed              @ --seed=1,2,3
+2 seed              @ --seed=1,
+"""
+
+PICTURES = """
+2 NAME.png          @ --output=new.gif
+2 --output          @ --output=
+2 length            @ --output=LONG
+2 home              @ --output=~nobody_of_this_name/x.png
+"""
+
+CHAINS = """
+2 "Did you mean langevin" @ --inference=langvin
+2 inference.steps   @ --inference.steps=3
+2 inference.steps   @ --inference=langevin --inference.steps=0
+2 inference.steps   @ --inference=langevin --inference.steps=1.5
+2 step_size         @ --inference=langevin --inference.step_size=nan
+2 step_size         @ --inference=langevin --inference.step_size=-1
+2 decay             @ --inference=langevin --inference.decay=2
+2 "Did you mean prior" @ --start=priors
+"""
+
+OWN = {
+    "train": """
+2 --workdir         --epochs=1 --batch_size=8
+2 --epochs          --workdir=new --batch_size=8
+2 --batch_size      --workdir=new --epochs=1
+2 "Did you mean --epochs" @ --epocs=3
+2 "Did you mean glf" @ --model=glv
+2 "Did you mean --flow.hidden" @ --flow.hiden=3
+2 model             @ -model=
+2 digits            @ --dataset=digit
+2 mlp               @ --network=mlpp
+2 real_nvp          @ --flow=realnvp
+2 --epochs          @ --epochs=
+2 "not finite"      @ --epochs=nan
+2 "not finite"      @ --epochs=inf
+2 whole             @ --epochs=0.5
+2 "between 0"       @ --epochs=-1
+2 joint             @ --epochs=flow:3,1
+2 "has two"         @ --epochs=3,4
+2 NAME:NUMBER       @ --epochs=many
+2 --batch_size      @ --batch_size=
+2 image             @ --batch_size=0
+2 batch_size        @ --batch_size=-8
+2 batch_size        @ --batch_size=9999
+2 batch_size        @ --batch_size=1.5
+2 "64 bits"         @ --batch_size=1000000000000000000000000000000
+2 seed              @ --seed=-1
+2 seed              @ --seed=4294967296
+2 seed              @ --seed=
+2 seed              @ --flow.permutation_seed=-1
+2 "Did you mean test/reconstruction" @ --best_by=test/reconstuction
+2 best_by           @ --best_by=train/nll
+2 evaluate_every    @ --best_by=evaluation/fd
+2 best_by           @ --best_by=evaluation/precision --evaluate_every=1
+2 evaluate_metric   @ --evaluate_metric=fdd
+2 evaluate_samples  @ --evaluate_samples=-5
+2 evaluate_samples  @ --evaluate_samples=0
+2 classifier        @ --extractor=clasifier
+2 save_every        @ --save_every=-1
+2 log_every         @ --log_every=-3
+2 profile           @ --profile=-1
+2 keep_checkpoints  @ --keep_checkpoints=0
+2 op_threads        @ --op_threads=-1
+2 "Did you mean mirrored" @ --strategy=miror
+2 multi_worker      @ --cluster=slurm
+2 "Did you mean slurm" @ --cluster=slrm --strategy=multi_worker
+2 strategy          @ --tpu=somewhere
+2 TF_CONFIG         @ --strategy=multi_worker
+2 learning_rate     @ --learning_rate=-1
+2 "not finite"      @ --learning_rate=nan
+2 learning_rate     @ --learning_rate=1e9
+2 flow              @ --learning_rate=flaw:1
+2 NAME:NUMBER       @ --learning_rate=flow:fast
+2 clip_norm         @ --clip_norm=-1
+2 beta_1            @ --beta_1=1
+2 weight_decay      @ --weight_decay=-0.1
+2 decay_at          @ --decay_at=three:0.5
+2 decay_factor      @ --decay_at=3:-0.5
+2 latent_dim        @ --latent_dim=0
+2 latent_dim        @ --latent_dim=-4
+2 latent_dim        @ --latent_dim=4.5
+2 network.hidden    @ --network.hidden=
+2 hidden            @ --network.hidden=0
+2 hidden            @ --network.hidden=-3,5
+2 network.hidden    @ --network.hidden=3,,5
+2 network.hidden    @ --network.hidden=wide
+2 flow.blocks       @ --flow.blocks=two
+2 blocks            @ --flow.blocks=0
+2 hidden=0          @ --flow.hidden=0
+2 two_sided         @ --flow.sides=both
+2 beta              @ --beta=nan
+2 beta              @ --beta=-1
+2 "true or false"   @ --flow.batch_norm=maybe
+2 "true or false"   @ --noflow.batch_norm=true
+2 occluded          @ --dataset=occluded
+2 label             @ --dataset=without --dataset.label=10
+2 count             @ --dataset=subset --dataset.count=0
+2 count             @ --dataset=subset --dataset.count=-3
+2 dataset.count     @ --dataset.count=3
+2 share             @ --dataset=without --dataset.train_share=1.5
+1 --download        @ --dataset=cifar10
+1 --download        @ --dataset=mnist --data_dir=folder
+1 data_dir          @ --data_dir=nowhere
+1 data_dir          @ --data_dir=text.cfg
+1 run.json          @ --start_from=nowhere
+2 start_from        @ --start_layers=encoder
+2 start_layers      @ --start_from=run --start_layers=nolayer
+2 "--resume"        @ --workdir=run
+2 length            @ --workdir=LONG
+""",
+    "sample": """
+2 num_samples       @ --num_samples=0
+2 num_samples       @ --num_samples=-3
+2 num_samples       @ --num_samples=
+2 num_samples       @ --num_samples=many
+2 num_samples       @ --num_samples=1e3
+2 10,000            @ --num_samples=10001
+2 temperature       @ --temperature=nan
+2 temperature       @ --temperature=inf
+2 temperature       @ --temperature=-1
+2 temperature       @ --temperature=warm
+2 columns           @ --columns=-3
+2 columns           @ --columns=0
+2 columns           @ --columns=3 --output=new.npy
+1 text.cfg          @ --output=text.cfg/x.png
+""",
+    "evaluate": """
+2 "Exactly one"     --dataset=digits
+2 "Exactly one"     @ --samples=folder
+2 --dataset         --samples=folder
+2 --dataset         @ --dataset=digits
+2 "Did you mean mnist" --samples=folder --dataset=mnst
+2 "Did you mean fd" @ --metrics=fdd
+2 --metrics         @ --metrics=
+2 --metrics         @ --metrics=fd,,kid
+2 num_samples       @ --num_samples=1
+2 num_samples       @ --num_samples=nan
+2 trials            @ --trials=0
+2 glf_paper         @ --preset=paper
+2 preset            @ --preset=glf_paper
+2 train             @ --reference_split=tran
+2 temperature       @ --temperature=nan
+2 temperature       @ --temperature=-1
+2 bound_samples     @ --bound_samples=0
+2 seed              @ --seed=-1
+2 seed              @ --seed=4294967296
+2 plain             @ --sampling=author
+2 prior             @ --latents=priors
+2 --sampling        --samples=folder --dataset=digits --sampling=authors
+1 nowhere           --samples=nowhere --dataset=digits
+1 nowhere           --saved_model=nowhere --dataset=digits
+1 text.cfg          --samples=text.cfg --dataset=digits
+2 --out             @ --out=
+""",
+    "export": """
+2 --output          --workdir=run
+2 --output          @ --output=
+1 text.cfg          @ --output=text.cfg
+2 length            @ --output=LONG
+""",
+    "reconstruct": """
+2 num_images        @ --num_images=0
+2 num_images        @ --num_images=-1
+2 columns           @ --columns=-1
+2 columns           @ --columns=4 --output=new.npy
+""",
+    "inpaint": """
+2 num_images        @ --num_images=0
+2 attempts          @ --attempts=0
+2 "Did you mean square" @ --mask=sqare
+2 mask.size         @ --mask.size=two
+2 mask.size         @ --mask.size=
+2 size              @ --mask.size=0
+2 size              @ --mask.size=99
+2 share             @ --mask=salt_and_pepper --mask.share=0
+2 share             @ --mask=salt_and_pepper --mask.share=1
+2 "not finite"      @ --mask=salt_and_pepper --mask.share=nan
+2 right             @ --mask=half --mask.side=rihgt
+1 nowhere.png       @ --mask=picture --mask.file=nowhere.png
+1 mask.file         @ --mask=picture
+2 mask.share        @ --mask.share=0.5
+""",
+    "interpolate": """
+2 num_lines         @ --num_lines=0
+2 num_steps         @ --num_steps=1
+2 num_steps         @ --num_steps=-3
+2 latent            @ --space=latents
+2 "2 whole numbers" @ --between=1
+2 "2 whole numbers" @ --between=1,2,3
+2 "2 whole numbers" @ --between=a,b
+2 "2 whole numbers" @ --between=-1,3
+2 "an item is empty" @ --between=1,
+2 indices           @ --between=1,99999
+""",
+    "recover": """
+2 occluded          @
+2 num_images        @ --num_images=0
+2 shown             @ --shown=0
+2 10,000            @ --shown=9999
+""",
+    "anomaly": """
+2 --runs            --out=new
+2 --runs            @ --runs=
+2 --runs            @ --runs=run,,run
+1 run.json          @ --runs=nowhere
+1 run.json          @ --runs=run,nowhere
+1 nowhere           @ --against=nowhere
+2 without           --runs=run --out=new
+2 "numbers with commas" @ --weights=1,much
+2 weights           @ --weights=nan
+2 weights           @ --weights=
+2 "Did you mean best" @ --checkpoint=bset
+2 --out             @ --out=
+1 text.cfg          @ --against=text.cfg
+1 --download        @ --against=mnist
+""",
+    "plot": """
+2 --runs            --out=new.png
+2 --runs            @ --runs=
+1 run.json          @ --runs=nowhere
+1 run.json          @ --runs=run,folder
+2 NAME.png          @ --out=new.gif
+2 --out             @ --out=
+2 scalars           @ --scalars=
+2 epoch/nll         @ --scalars=epoch/nlll
+2 beta              @ --label=betta
+2 "true or false"   @ --log_y=maybe
+""",
+    "compare": """
+2 --out             --recipes=small.cfg
+2 --recipes         --out=new
+2 --recipes         @ --recipes=
+1 nowhere.cfg       @ --recipes=nowhere.cfg
+1 nowhere.cfg       @ --recipes=small.cfg,nowhere.cfg
+2 "line 2"          @ --recipes=typo.cfg
+2 nosuch            @ --recipes=typo_of_flag.cfg
+2 trials            @ --trials=0
+2 num_samples       @ --num_samples=1
+2 "whole numbers"   @ --seeds=0,0
+2 "whole numbers"   @ --seeds=-1
+2 "whole numbers"   @ --seeds=4294967296
+2 seeds             @ --seeds=
+2 NAME:NUMBER       @ --epochs=many
+2 "not finite"      @ --epochs=nan
+2 --epochs          @ --train_flags=--epocs=3
+2 --seed=3          @ --train_flags=--seed=3
+2 -seed             @ "--train_flags=-seed 3"
+2 quot              @ "--train_flags=--best_by='x"
+2 "one data set"    @ --recipes=small.cfg,other.cfg
+2 classifier        @ --extractor=clasifier
+1 data_dir          @ --data_dir=nowhere
+""",
+    "bench": """
+2 --out             --cases=nothing
+2 nothing           @
+2 rounds            @ --rounds=0
+2 seconds           @ --seconds=0
+2 seconds           @ --seconds=nan
+2 --cases           @ --cases=,
+2 --peers_python    @ --peers_python=
+""",
+}
+WITH_PICTURES = ("sample", "reconstruct", "inpaint", "interpolate", "recover")
+WITH_CHAINS = ("reconstruct", "inpaint", "recover", "evaluate", "anomaly")
+
+
+def rows():
+    """Tool, status, word and arguments of each mistake."""
+    for tool, own in OWN.items():
+        text = EVERYWHERE + own
+        text += SEEDS + PICTURES if tool in WITH_PICTURES else ""
+        text += WITH_A_RUN if tool in (*WITH_PICTURES, "export") else ""
+        text += CHAINS if tool in WITH_CHAINS else ""
+        for line in filter(None, text.split("\n")):
+            status, word, *words = shlex.split(line)
+            arguments = []
+            for one in words:
+                one = one.replace("LONG", "x" * 300).replace("$n", "\n")
+                arguments += RIGHT[tool] if one == "@" else [one]
+            yield tool, int(status), word, tuple(arguments)
+
+
+ROWS = list(rows())
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A working folder with a run and files of somebody's, also in its home."""
+    folder = tmp_path_factory.mktemp("place")
+    before, home = pathlib.Path.cwd(), os.environ.get("HOME")
+    os.environ["HOME"] = str(folder / "home")
+    os.chdir(folder)
+    try:
+        _make_files()
+        done = calls.call("train", *SMALL, "--workdir=run")
+        assert done.status == 0, done.told
+        yield folder
+    finally:
+        os.chdir(before)
+        os.environ["HOME"] = home
+
+
+def _make_files():
+    files = {
+        "text.cfg": "a thesis\n",
+        "typo.cfg": "# Ours.\nepochs=3\n",
+        "typo_of_flag.cfg": "# Ours.\n--nosuch=3\n",
+        "loop.cfg": "--flagfile=loop.cfg\n",
+        "small.cfg": "\n".join(SMALL),
+        "other.cfg": "\n".join((*SMALL, "--dataset=subset", "--dataset.count=300")),
+        "folder/photograph.txt": "of somebody",
+        "folder/saved_model/saved_model.pb": "of somebody",
+        "folder/checkpoints/v1.0/weights": "of somebody",
+        "new.partial": "of somebody",
+        ".DS_Store": "of a system",
+        "home/letters.txt": "of somebody",
+    }
+    for name, text in files.items():
+        path = pathlib.Path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    np.save("zeros.npy", np.zeros([4, 8, 8, 1], np.uint8))
+    pathlib.Path("binary.cfg").write_bytes(bytes(range(256)))
+    pathlib.Path("link").symlink_to("folder")
+
+
+def snapshot(folder):
+    """What every file, folder and link holds, but caches of ours."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.is_symlink():
+            found[name] = os.readlink(path)
+        elif path.is_file() and ".cache" not in name:
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def test_the_table_is_long_and_of_all_tools():
+    tools = {path.stem for path in (calls.ROOT / "tools").glob("*.py")}
+    assert {row[0] for row in ROWS} == tools
+    assert len(set(ROWS)) > 400
+
+
+def test_every_mistake_is_told_in_one_line_and_harms_nothing(place):
+    before, wrong = snapshot(place), []
+    for tool, status, word, arguments in ROWS:
+        done = calls.call(tool, *arguments)
+        parts = r"error: .+\. Received: .+\. .+\.\n"
+        is_one_line = re.fullmatch(parts, done.told) is not None
+        if done.status != status or not is_one_line or word not in done.told:
+            told = done.told[-300:]
+            wrong.append(f"{tool} {' '.join(arguments)}\n  {done.status}: {told}")
+    assert not wrong, f"{len(wrong)} of {len(ROWS)}:\n" + "\n".join(wrong)
+    assert snapshot(place) == before
