@@ -276,6 +276,8 @@ def _check_plan(
     stages = model.stages()
     plan.training.check(stage.name for stage in stages if stage.updates)
     optimizers.check(stages, options=plan.optimizers)
+    if plan.start.start_from:
+        restore.check_start(plan.start, model)
     reports.check_best_by(
         often.best_by, metric=often.evaluate_metric, model=model, data=data
     )

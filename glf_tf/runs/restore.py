@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loads the model, and the data, of a run."""
 
-__all__ = ["load_model", "take_over", "load_data"]
+__all__ = ["load_model", "check_start", "take_over", "load_data"]
 
 import pathlib
 from typing import Literal
 
+import tensorflow as tf
 from absl import logging
 
 from glf_tf import catalogue, errors
@@ -42,12 +43,14 @@ def load_model(
     return model
 
 
-def take_over(start: plan_lib.Start, model: model_lib.GenerativeModel) -> None:
-    """Gives a model the weights of another run's, where names and shapes agree.
+def check_start(
+    start: plan_lib.Start, model: model_lib.GenerativeModel
+) -> tuple[pathlib.Path, dict[str, tf.Variable]]:
+    """Returns the checkpoint to start from, and the variables that may take it over.
 
     Raises:
-        NotFound: There is no run, no checkpoint, or no layer of such a name.
-        InvalidValue: Nothing agrees.
+        NotFound: There is no run or no checkpoint.
+        InvalidValue: There is no layer of such a name.
     """
     folder = folder_lib.Folder(pathlib.Path(start.start_from).expanduser())
     folder.read()
@@ -56,7 +59,7 @@ def take_over(start: plan_lib.Start, model: model_lib.GenerativeModel) -> None:
     for layer in layers:
         known = sorted({name.split("/")[1] for name in variables})
         if layer not in known:
-            raise errors.NotFound(
+            raise errors.InvalidValue(
                 "`start_layers` names layers of the model",
                 received=f"start_layers={start.start_layers}",
                 do=errors.suggestion(layer, known),
@@ -66,6 +69,17 @@ def take_over(start: plan_lib.Start, model: model_lib.GenerativeModel) -> None:
     checkpoint = checkpoints.Checkpoints(folder.checkpoints, {}, partly=True).latest()
     if checkpoint is None:
         raise _no_checkpoint(folder)
+    return checkpoint, variables
+
+
+def take_over(start: plan_lib.Start, model: model_lib.GenerativeModel) -> None:
+    """Gives a model the weights of another run's, where names and shapes agree.
+
+    Raises:
+        NotFound: There is no run or no checkpoint.
+        InvalidValue: There is no layer of such a name, or nothing agrees.
+    """
+    checkpoint, variables = check_start(start, model)
     taken = checkpoints.take_over(checkpoint, variables)
     logging.info("%d of %d weights from %s", len(taken), len(variables), checkpoint)
     if not taken:

@@ -428,6 +428,7 @@ def test_the_table_is_long_and_of_all_tools():
     assert len(set(ROWS)) > 400
 
 
+@pytest.mark.slow
 def test_every_mistake_is_told_in_one_line_and_harms_nothing(place):
     before, wrong = snapshot(place), []
     for tool, status, word, arguments in ROWS:
