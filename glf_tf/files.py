@@ -38,12 +38,14 @@ __all__ = [
     "replacing",
     "replacing_folder",
     "swap",
+    "sync",
     "sweep",
     "write",
     "written_aside",
 ]
 
 import contextlib
+import ctypes
 import errno
 import functools
 import io
@@ -469,8 +471,8 @@ def swap(aside: pathlib.Path, target: pathlib.Path, *, ours: Iterable[str]) -> N
     """Gives a folder written aside its name; one that is there makes room.
 
     Of that one, our files are removed; what else is in it moves over to the new one.
-    A kill leaves the old folder, or the new, or for one moment none: then the old one
-    stands beside, under the name of `is_aside`.
+    A kill leaves the old folder, or the new. (Where a file system cannot exchange two
+    names, a kill may come when neither stands there: the old one is then beside.)
 
     Args:
         aside: The new folder.
@@ -485,6 +487,24 @@ def swap(aside: pathlib.Path, target: pathlib.Path, *, ours: Iterable[str]) -> N
         aside.rename(target)
         _sync_folder(target.parent)
         return
+    before = aside if _exchange(aside, target) else _rename_twice(aside, target)
+    _sync_folder(target.parent)
+    if not remove_listed(before, ours):
+        _move_over(before, target)
+
+
+def _exchange(one: pathlib.Path, other: pathlib.Path) -> bool:
+    """Exchanges two names at once; returns whether the system can."""
+    function = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if function is None:
+        return False
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    names = os.fsencode(one), os.fsencode(other)
+    return function(here, names[0], here, names[1], ctypes.c_uint(exchange)) == 0
+
+
+def _rename_twice(aside: pathlib.Path, target: pathlib.Path) -> pathlib.Path:
+    """Renames a folder in place of another one; returns where that one is then."""
     before = _aside(target)
     target.rename(before)
     try:
@@ -492,9 +512,7 @@ def swap(aside: pathlib.Path, target: pathlib.Path, *, ours: Iterable[str]) -> N
     except BaseException:
         before.rename(target)
         raise
-    _sync_folder(target.parent)
-    if not remove_listed(before, ours):
-        _move_over(before, target)
+    return before
 
 
 def _move_over(before: pathlib.Path, target: pathlib.Path) -> None:
@@ -556,6 +574,13 @@ def _sync(path: pathlib.Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync(folder: pathlib.Path) -> None:
+    """Puts all files directly in a folder, and the folder, on the disk."""
+    for path in folder.iterdir():
+        _sync(path)
+    _sync_folder(folder)
 
 
 def _sync_folder(path: pathlib.Path) -> None:

@@ -5,7 +5,8 @@ A checkpoint is a folder `step_00001234/` with TensorFlow's `variables.*`, `stat
 (the position of the loop and of its actions) and `manifest.json` (the sizes and SHA-256
 of the others). It is written under a temporary name and renamed, so a kill leaves no
 half of one; what is damaged later is noticed by the manifest, and the one before is
-used.
+used. The manifest is also what makes a checkpoint ours: of a folder without one nothing
+is removed, whatever its name, and what somebody put beside our files stays.
 
 Variables are stored under their own paths, such as `encoder/conv_0/kernel`:
 `tf.train.Checkpoint` follows attributes, and silently leaves out layers in Keras lists.
@@ -16,7 +17,6 @@ __all__ = ["Checkpoints", "variables_of", "take_over"]
 import json
 import pathlib
 import re
-import shutil
 from collections.abc import Iterable, Mapping
 
 import keras
@@ -24,12 +24,14 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from glf_tf import errors
+from glf_tf import errors, files
 from glf_tf.training import manifest
 
 _PREFIX = "variables"
-_PARTIAL = ".partial"
-_NAME = re.compile(r"step_\d+")
+_STATE = "state.json"
+_MOST_STATE_BYTES = 2**26
+_NAME = re.compile(r"step_([0-9]{8,})")
+_STATE_KINDS = {"stage": int, "step": int, "global_step": int, "actions": dict}
 
 
 class Checkpoints:
@@ -63,10 +65,11 @@ class Checkpoints:
             )
         self._folder, self._keep, self._partly = folder, keep, partly
         self._variables = dict(variables)
+        self._whole: dict[pathlib.Path, tuple] = {}
         self._checkpoint = tf.train.Checkpoint(variables=self._variables)
 
     def save(self, state: Mapping, *, step: int) -> pathlib.Path:
-        """Saves variables and state, and removes the oldest beyond `keep`.
+        """Saves variables and state, and removes the oldest beyond `keep` whole ones.
 
         Args:
             state: JSON values.
@@ -76,12 +79,12 @@ class Checkpoints:
             Diverged: A variable is not finite; nothing was written.
             Exhausted: The disk is full, or cannot be written to; those that were
                 there still are.
+            Occupied: A link, or a folder that is not ours, is in the place.
         """
         self._check_finite()
         target = self._folder / f"step_{step:08d}"
         self._write(target, state)
-        for old in self._found()[self._keep :]:
-            shutil.rmtree(old)
+        self._remove_old()
         return target
 
     def save_best(self, state: Mapping) -> pathlib.Path:
@@ -98,51 +101,129 @@ class Checkpoints:
             state: What was saved with it; None where there is no checkpoint.
 
         Raises:
-            InvalidValue: `folder` holds no whole checkpoint, or one of other variables.
+            Damaged: `folder` holds no whole checkpoint.
+            InvalidValue: All are of other variables.
         """
         candidates = self._found() if folder is None else [folder]
+        mismatch = None
         for candidate in candidates:
             damage = manifest.damage(candidate)
-            if damage is None:
-                return self._read(candidate)
+            try:
+                if damage is None:
+                    return self._read(candidate)
+            except errors.Damaged as error:
+                damage = error.received
+            except errors.InvalidValue as error:
+                # Also what a changed index looks like; an older one may be whole.
+                mismatch, damage = mismatch or error, error.received
             logging.warning("Checkpoint %s is not used: %s.", candidate, damage)
+        if mismatch is not None:
+            raise mismatch
         if candidates:
-            raise errors.InvalidValue(
+            raise errors.Damaged(
                 "A run goes on from a whole checkpoint",
                 received=f"{len(candidates)} damaged one(s) in {self._folder}",
-                do="Restore the folder from a copy, or start anew without --resume",
+                do="Restore the folder from a copy, or start anew in another --workdir",
             )
         return None
 
     def latest(self) -> pathlib.Path | None:
-        """Returns the folder of the newest checkpoint, or None."""
-        return next(iter(self._found()), None)
+        """Returns the folder of the newest checkpoint that seems whole, or None.
+
+        Sizes are compared, nothing is hashed.
+        """
+        for folder in self._found():
+            if manifest.damage(folder, hashes=False) is None:
+                return folder
+        return None
 
     def _found(self) -> list[pathlib.Path]:
-        """Returns the folders, newest first."""
-        folders = self._folder.glob("step_*")
-        return sorted((f for f in folders if _NAME.fullmatch(f.name)), reverse=True)
+        """Returns the folders of a checkpoint's name, newest first; no links."""
+        found = {}
+        for folder in self._folder.glob("step_*"):
+            match = _NAME.fullmatch(folder.name)
+            step = int(match[1]) if match else -1
+            is_ours = folder.name == f"step_{step:08d}"
+            if is_ours and folder.is_dir() and not folder.is_symlink():
+                found[step] = folder
+        return [found[step] for step in sorted(found, reverse=True)]
 
-    def _sweep(self) -> None:
-        """Removes what an interrupted save left."""
-        for folder in self._folder.glob("*.*"):
-            shutil.rmtree(folder)
+    def _remove_old(self) -> None:
+        """Removes what is older than the newest `keep` whole ones."""
+        kept = 0
+        for folder in self._found():
+            if kept < self._keep:
+                kept += self._is_whole(folder)
+            else:
+                files.remove_listed(folder, manifest.files_of(folder))
+                self._whole.pop(folder, None)
+
+    def _is_whole(self, folder: pathlib.Path) -> bool:
+        """Returns whether a checkpoint is whole; each is hashed once, if untouched."""
+        if manifest.damage(folder, hashes=False) is not None:
+            return False
+        now = manifest.signature(folder)
+        if self._whole.get(folder) != now:
+            if manifest.damage(folder) is not None:
+                return False
+            self._whole[folder] = now
+        return True
 
     def _write(self, target: pathlib.Path, state: Mapping) -> None:
-        partial = target.with_name(target.name + _PARTIAL)
+        files.check_no_link(self._folder)
+        ours = self._replaceable(target)
         try:
-            self._sweep()
-            partial.mkdir(parents=True)
-            self._checkpoint.write(str(partial / _PREFIX))
-            (partial / "state.json").write_text(json.dumps(state))
-            manifest.seal(partial)
-            manifest.replace(partial, target)
+            files.sweep(self._folder)
+            with files.written_aside(target) as aside:
+                self._checkpoint.write(str(aside / _PREFIX))
+                files.write(aside / _STATE, json.dumps(state))
+                manifest.seal(aside)
+                files.swap(aside, target, ours=ours)
+            self._whole[target] = manifest.signature(target)
+        except errors.UserError:
+            raise
         except (OSError, tf.errors.OpError) as error:
-            # Of the room that it takes, what comes next may have need.
-            shutil.rmtree(partial, ignore_errors=True)
             raise self._not_written(target, error) from error
 
+    def _replaceable(self, target: pathlib.Path) -> list[str]:
+        """Returns the files of a checkpoint that another one takes the place of.
+
+        Raises:
+            Occupied: The folder is a link, or somebody's.
+        """
+        files.check_no_link(target)
+        if not target.exists():
+            return []
+        if listed := manifest.files_of(target):
+            return listed
+        # One of ours whose manifest is damaged has no names but a checkpoint's.
+        names = [one.name for one in target.iterdir()] if target.is_dir() else [""]
+        if all(manifest.is_a_name(name) or files.is_system(name) for name in names):
+            return [name for name in names if manifest.is_a_name(name)]
+        raise errors.Occupied(
+            "A checkpoint takes the place of another one alone",
+            received=f"{target}, which is none",
+            do="Move it away, then go on with --resume",
+        )
+
     def _read(self, folder: pathlib.Path) -> dict:
+        """Returns a checkpoint's state, and assigns its variables.
+
+        Raises:
+            Damaged: It cannot be read, whatever its manifest says.
+            InvalidValue: It has other variables.
+        """
+        state = _read_state(folder / _STATE)
+        try:
+            self._assign(folder)
+        except (tf.errors.OpError, RuntimeError, LookupError, UnicodeError) as error:
+            lines = str(error).splitlines() or [type(error).__name__]
+            raise _damaged(folder, f"variables that cannot be read: {lines[0]}") from (
+                error
+            )
+        return state
+
+    def _assign(self, folder: pathlib.Path) -> None:
         reader = tf.train.load_checkpoint(str(folder / _PREFIX))
         # One entry beside the variables: the graph of objects.
         saved = len(reader.get_variable_to_shape_map()) - 1
@@ -154,9 +235,10 @@ class Checkpoints:
                 status.assert_existing_objects_matched().expect_partial()
             else:
                 status.assert_consumed()
+        except UnicodeError:
+            raise
         except (AssertionError, ValueError) as error:
             raise self._mismatch(folder, str(error).splitlines()[0]) from error
-        return json.loads((folder / "state.json").read_text())
 
     def _mismatch(self, folder: pathlib.Path, received: str) -> errors.InvalidValue:
         return errors.InvalidValue(
@@ -188,6 +270,37 @@ class Checkpoints:
                 )
 
 
+def _read_state(file: pathlib.Path) -> dict:
+    """Returns what a checkpoint says of the position of the loop and its actions.
+
+    Raises:
+        Damaged: It says something else.
+    """
+    try:
+        with files.open_regular(file) as stream:
+            state = json.loads(stream.read(_MOST_STATE_BYTES))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged(file.parent, "a state.json that cannot be read") from error
+    is_state = isinstance(state, dict) and all(
+        type(state.get(name)) is kind for name, kind in _STATE_KINDS.items()
+    )
+    if (
+        not is_state
+        or min(state["stage"], state["step"], state["global_step"]) < 0
+        or not all(isinstance(one, dict) for one in state["actions"].values())
+    ):
+        raise _damaged(file.parent, "a state.json that is no state")
+    return state
+
+
+def _damaged(folder: pathlib.Path, received: str) -> errors.Damaged:
+    return errors.Damaged(
+        f"A checkpoint is read from {folder}",
+        received=received,
+        do="Use another one, or restore it from a copy",
+    )
+
+
 def take_over(
     folder: pathlib.Path, variables: Mapping[str, tf.Variable]
 ) -> tuple[str, ...]:
@@ -201,10 +314,10 @@ def take_over(
         names: Of those that were.
 
     Raises:
-        InvalidValue: The checkpoint is damaged.
+        Damaged: The checkpoint is.
     """
     if damage := manifest.damage(folder):
-        raise errors.InvalidValue(
+        raise errors.Damaged(
             "Weights are taken over from a whole checkpoint",
             received=f"{folder}: {damage}",
             do="Use another checkpoint or run",

@@ -315,10 +315,11 @@ def test_variable_names_are_unique(model):
 
 def test_checkpoint_keeps_the_model(name, model, tmp_path):
     store = checkpoints.Checkpoints(tmp_path, checkpoints.variables_of(model))
-    store.save({"step": 3}, step=3)
+    state = {"stage": 0, "step": 3, "global_step": 3, "actions": {}}
+    store.save(state, step=3)
     other = other_model(name)
     restored = checkpoints.Checkpoints(tmp_path, checkpoints.variables_of(other))
-    assert restored.restore() == {"step": 3}
+    assert restored.restore() == state
     assert_same(model, other)
 
 

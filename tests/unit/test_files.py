@@ -35,6 +35,13 @@ def tree(folder):
     }
 
 
+@pytest.fixture(params=["exchanged", "renamed twice"])
+def each_way(request, monkeypatch):
+    """Folders are swapped as this file system can, and as any can."""
+    if request.param == "renamed twice":
+        monkeypatch.setattr(files, "_exchange", lambda *_: False)
+
+
 def export(path, text="new", name="model.pb", **options):
     with files.replacing_folder(path, kind="export", **options) as aside:
         (aside / "variables").mkdir()
@@ -144,7 +151,7 @@ def test_an_unusable_place_is_said_before_anything_is_computed(tmp_path, place):
         files.output(tmp_path / place, overwrite=False).__enter__()
 
 
-def test_a_folder_of_ours_is_replaced(tmp_path):
+def test_a_folder_of_ours_is_replaced(tmp_path, each_way):
     export(tmp_path / "x", text="old", name="old.pb")
     export(tmp_path / "x")
     assert set(tree(tmp_path)) == {"x/glf_tf.json", "x/variables/model.pb"}
@@ -177,7 +184,7 @@ def test_a_mark_that_is_none_protects_all(tmp_path, mark):
         files.check_folder(tmp_path, kind="export")
 
 
-def test_what_comes_while_a_folder_is_written_moves_over(tmp_path):
+def test_what_comes_while_a_folder_is_written_moves_over(tmp_path, each_way):
     """A file put into the old folder at the last moment is in the new one."""
     export(tmp_path / "x", text="old")
     ours = files.marked(tmp_path / "x", kind="export")
@@ -220,6 +227,7 @@ def test_an_interrupted_folder_leaves_the_old_one(tmp_path, monkeypatch):
             raise OSError("the disk is gone")
         return rename(path, target)
 
+    monkeypatch.setattr(files, "_exchange", lambda *_: False)
     monkeypatch.setattr(pathlib.Path, "rename", failing)
     with pytest.raises(OSError, match="gone"):
         export(tmp_path / "x")
