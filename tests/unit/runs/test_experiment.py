@@ -256,7 +256,7 @@ def untrained(tmp_path_factory):
     ("start", "kind", "word"),
     [
         (plan.Start("missing"), errors.NotFound, "run.json"),
-        (plan.Start("first", "encodr"), errors.NotFound, "Did you mean encoder"),
+        (plan.Start("first", "encodr"), errors.InvalidValue, "Did you mean encoder"),
         (plan.Start("other", "decoder"), errors.InvalidValue, "same names and shapes"),
     ],
 )
