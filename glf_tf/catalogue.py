@@ -15,6 +15,7 @@ __all__ = [
     "Option",
     "names",
     "options",
+    "former",
     "load",
     "build",
     "described",
@@ -45,6 +46,12 @@ KINDS = {
     "mask": "masks",
 }
 """The folder that holds each kind of part."""
+
+_FORMER = {("model", "vae"): {"beta": "kl_weight"}}
+"""Options that had other names, by part: `{(kind, part): {former: present}}`.
+
+Recipes, run folders and `.keras` files of before are read by their former names.
+"""
 
 _ROOT = pathlib.Path(__file__).parent
 
@@ -107,6 +114,20 @@ def options(kind: str, name: str) -> Mapping[str, Option]:
     }
 
 
+def former(kind: str, name: str) -> Mapping[str, str]:
+    """Returns `{former name: present name}` of the options of a part."""
+    return _FORMER.get((kind, name), {})
+
+
+def _renamed(kind: str, spec: str | Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a specification as a mapping, its options by their present names."""
+    given = {"name": spec} if isinstance(spec, str) else dict(spec)
+    for old, new in former(kind, given.get("name", "")).items():
+        if old in given:
+            given[new] = given.pop(old)
+    return given
+
+
 def load(kind: str, name: str) -> type:
     """Imports and returns the class that a name stands for."""
     node = _class_node(_file(kind, name))
@@ -125,7 +146,7 @@ def build(kind: str, spec: str | Mapping[str, Any], **fixed: Any) -> Any:
     Raises:
         InvalidValue: The name or an option is unknown.
     """
-    chosen = {"name": spec} if isinstance(spec, str) else dict(spec)
+    chosen = _renamed(kind, spec)
     name = chosen.pop("name", "")
     known = options(kind, name)
     for option in chosen:
@@ -168,7 +189,7 @@ def completed(kind: str, spec: str | Mapping[str, Any]) -> dict[str, Any]:
         kind: One of `KINDS`, such as "model".
         spec: A name, or a mapping with `name` and options.
     """
-    given = {"name": spec} if isinstance(spec, str) else dict(spec)
+    given = _renamed(kind, spec)
     if given["name"] not in names(kind):
         return given
     for option in options(kind, given["name"]).values():

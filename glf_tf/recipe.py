@@ -118,6 +118,23 @@ class Arguments:
         self._given = [argument for argument, _ in kept]
         return chosen
 
+    def rename(self, former: str, present: str) -> None:
+        """Gives a flag its present name where a recipe has the former one.
+
+        Raises:
+            InvalidValue: The command line has the former one.
+        """
+        for index, argument in enumerate(self._given):
+            if argument.name != former:
+                continue
+            if not argument.files:
+                raise errors.InvalidValue(
+                    f"--{former} has another name by now",
+                    received=argument.described,
+                    do=f"Use --{present}",
+                )
+            self._given[index] = dataclasses.replace(argument, name=present)
+
     def _forget(self, choice, before, *, old, owns):
         """Returns the flags before a choice without the options of the old part."""
 

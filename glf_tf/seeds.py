@@ -6,8 +6,9 @@ draws takes `seed`, and gives each of its parts a seed of its own with `split` o
 `fold`.
 """
 
-__all__ = ["make", "split", "fold"]
+__all__ = ["make", "split", "fold", "checked"]
 
+import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors, types
@@ -20,10 +21,14 @@ def make(seed: types.Seed) -> tf.Tensor:
         seed: An int `s`, which stands for the pair `(s, 0)`; a pair; or a tensor.
 
     Raises:
-        InvalidValue: The seed has another shape than [] or [2].
+        InvalidValue: The seed has another shape than [] or [2], or does not fit into
+            int32: cut off it would be another seed.
+        InvalidType: It is no whole number.
     """
-    if isinstance(seed, int):
-        return tf.constant([seed, 0], tf.int32)
+    if not tf.is_tensor(seed) or hasattr(seed, "numpy"):
+        seed = np.asarray(seed)
+        for one in seed.ravel().tolist():
+            checked(one)
     seed = tf.cast(tf.convert_to_tensor(seed), tf.int32)
     if seed.shape.rank == 0:
         return tf.stack([seed, 0])
@@ -34,6 +39,32 @@ def make(seed: types.Seed) -> tf.Tensor:
         received=f"a tensor of shape {seed.shape}",
         do="Pass for instance seed=0 or seed=(0, 1)",
     )
+
+
+def checked(seed: int, *, least: int = -(2**31)) -> int:
+    """Returns a whole number that can be a seed, or half of one.
+
+    Args:
+        seed: The number.
+        least: The smallest that is allowed.
+
+    Raises:
+        InvalidType: It is no whole number.
+        InvalidValue: It is smaller, or does not fit into int32.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise errors.InvalidType(
+            "A seed must be an int or a pair of ints",
+            received=f"seed={seed!r}",
+            do="Pass for instance seed=0 or seed=(0, 1)",
+        )
+    if not least <= seed < 2**31:
+        raise errors.InvalidValue(
+            f"A seed must lie between {least} and {2**31 - 1}",
+            received=f"seed={seed}",
+            do="Use for instance --seed=0",
+        )
+    return seed
 
 
 def split(seed: types.Seed, num: int) -> list[tf.Tensor]:

@@ -51,7 +51,9 @@ class Part:
         """Returns whether a flag is an option of the part if it has a name."""
         if self.prefix or not name:
             return bool(name) and flag.startswith(self.prefix)
-        return flag.partition(".")[0] in catalogue.options(self.kind, name)
+        option = flag.partition(".")[0]
+        known = catalogue.options(self.kind, name)
+        return option in known or option in catalogue.former(self.kind, name)
 
 
 def define_options(arguments: recipe.Arguments, part: Part) -> None:
@@ -68,6 +70,8 @@ def define_options(arguments: recipe.Arguments, part: Part) -> None:
     name = arguments.choose(part.flag, default=part.default, owns=part.owns)
     if not name and not part.default:
         return
+    for former, present in catalogue.former(part.kind, name).items():
+        arguments.rename(part.prefix + former, part.prefix + present)
     for option in catalogue.options(part.kind, name).values():
         flag = part.prefix + option.name
         _define_option(flag, option)

@@ -113,8 +113,11 @@ def seed(text: str) -> tuple[int, int]:
     """Returns the seed that `--seed=3` or `--seed=3,1` means.
 
     Raises:
-        InvalidValue: It is neither.
+        InvalidValue: It is neither, or does not fit into int32.
     """
+    # Loads TensorFlow, which what prints help does without.
+    from glf_tf import seeds
+
     parts = text.split(",")
     if len(parts) > 2 or not all(re.fullmatch(r"-?[0-9]{1,19}", p) for p in parts):
         raise errors.InvalidValue(
@@ -122,11 +125,5 @@ def seed(text: str) -> tuple[int, int]:
             received=f"seed={text}",
             do="Use for instance --seed=3",
         )
-    pair = (int(parts[0]), int(parts[1]) if len(parts) == 2 else 0)
-    if not all(-(2**31) <= part < 2**31 for part in pair):
-        raise errors.InvalidValue(
-            "A seed fits into 32 bits with its sign",
-            received=f"seed={text}",
-            do=f"Use a number between {-(2**31):,} and {2**31 - 1:,}",
-        )
-    return pair
+    first, second = (seeds.checked(int(part)) for part in [*parts, "0"][:2])
+    return first, second

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import errors, types
+from glf_tf import catalogue, errors, types
 from glf_tf.data import image_set
 from glf_tf.models import stages as stages_lib
 
@@ -170,7 +170,8 @@ class GenerativeModel(keras.Model, abc.ABC):
     def from_config(cls, config: dict, custom_objects=None) -> "GenerativeModel":
         """Returns the model that `get_config` describes."""
         del custom_objects
-        return cls(**config)
+        former = catalogue.former("model", cls.__module__.rpartition(".")[2])
+        return cls(**{former.get(key, key): one for key, one in config.items()})
 
     def build_from_config(self, config: dict) -> None:
         """Does nothing: all variables exist when the constructor returns."""

@@ -20,9 +20,9 @@ from glf_tf.priors import standard_normal
 class VAE(variational.AbstractVariational):
     """An autoencoder with a diagonal normal posterior and the prior N(0, I).
 
-        loss = mean(recon(x, G(z)) + beta * KL(q(z | x) || N(0, I))),  z ~ q(z | x)
+        loss = mean(recon(x, G(z)) + kl_weight * KL(q(z | x) || N(0, I))),  z ~ q(z | x)
 
-    With `beta` 1 and a reconstruction term that is a likelihood, the loss is the
+    With `kl_weight` 1 and a reconstruction term that is a likelihood, the loss is the
     negative ELBO (appendix B of the paper for the KL divergence). The squared error is
     the likelihood of a Gaussian decoder of variance 1/2 but for a constant; another
     variance, given or learned, is `reconstruction="gaussian"`.
@@ -32,7 +32,8 @@ class VAE(variational.AbstractVariational):
         latent_dim: Size of the latents.
         network: The encoder's and decoder's family.
         reconstruction: The reconstruction term.
-        beta: Weight of the KL divergence.
+        kl_weight: Weight of the KL divergence, the beta of the beta-VAE. What is called
+            `beta` in this library weighs the reconstruction, as in the GLF paper.
     """
 
     def __init__(
@@ -42,11 +43,11 @@ class VAE(variational.AbstractVariational):
         latent_dim: int = 64,
         network: types.Spec = "infogan",
         reconstruction: types.Spec = "squared_error",
-        beta: float = 1.0,
+        kl_weight: float = 1.0,
         name: str | None = "vae",
     ):
         super().__init__(arguments=locals())
-        self.beta = checks.not_negative("beta", beta)
+        self.kl_weight = checks.not_negative("kl_weight", kl_weight)
         self._prior = standard_normal.StandardNormalPrior(latent_dim)
         self.built = True
 
@@ -62,7 +63,7 @@ class VAE(variational.AbstractVariational):
     @property
     def term_weights(self) -> Mapping[str, Mapping[str, float]]:
         """The weights of the loss; the negative ELBO is measured, not minimised."""
-        weights = {"reconstruction": 1.0, "kl": self.beta, "negative_elbo": 0.0}
+        weights = {"reconstruction": 1.0, "kl": self.kl_weight, "negative_elbo": 0.0}
         return {"joint": weights}
 
     def terms(

@@ -72,3 +72,31 @@ def test_an_option_is_true_or_false_in_all_parts_of_a_kind_or_in_none():
         for option in catalogue.options(kind, name).values():
             is_boolean = option.annotation == "bool"
             assert found.setdefault((kind, option.name), is_boolean) == is_boolean
+
+
+def test_options_are_known_by_their_former_names():
+    old = {"name": "vae", "beta": 0.5}
+    assert catalogue.completed("model", old)["kl_weight"] == 0.5
+    assert "beta" not in catalogue.completed("model", old)
+    model = catalogue.build("model", {**old, "network": "mlp"}, image_shape=(4, 4, 1))
+    assert model.term_weights["joint"]["kl"] == 0.5
+
+
+def test_beta_weighs_the_reconstruction_in_every_model_that_has_it():
+    having = [n for n in catalogue.names("model") if "beta" in _options(n)]
+    assert having == ["glf", "vae_flow_prior"]
+    for name in having:
+        assert _options(name)["beta"].help == "Weight of the reconstruction term."
+
+
+def test_former_names_are_no_present_ones():
+    for kind in catalogue.KINDS:
+        for name in catalogue.names(kind):
+            known = catalogue.options(kind, name)
+            for old, new in catalogue.former(kind, name).items():
+                assert old not in known
+                assert new in known
+
+
+def _options(model):
+    return catalogue.options("model", model)

@@ -191,3 +191,11 @@ def test_a_recipe_that_is_no_text_is_refused(data, tmp_path):
 def test_an_endless_recipe_is_refused():
     with pytest.raises(errors.Damaged, match="zero"):
         expand("--flagfile=/dev/zero")
+
+
+def test_a_flag_that_was_renamed_is_read_from_recipes_alone(write):
+    arguments = expand(write("old.cfg", "--x=1\n--y=2"))
+    arguments.rename("x", "z")
+    assert [one.text for one in arguments] == ["--z=1", "--y=2"]
+    with pytest.raises(errors.InvalidValue, match="Use --z"):
+        expand("--x=1").rename("x", "z")

@@ -27,3 +27,25 @@ def test_folding_twice_differs_from_folding_the_other_way():
 def test_other_shapes_are_refused():
     with pytest.raises(errors.InvalidValue, match="pair"):
         seeds.make((1, 2, 3))
+
+
+@pytest.mark.parametrize("seed", [2**31, 2**40, -(2**31) - 1, (0, 2**31), 2**70])
+def test_what_does_not_fit_is_refused_and_is_no_other_seed(seed):
+    for form in (lambda seed: seed, np.asarray):
+        with pytest.raises(errors.InvalidValue, match="between -2147483648 and"):
+            seeds.make(form(seed))
+    if isinstance(seed, int) and abs(seed) < 2**63:
+        with pytest.raises(errors.InvalidValue, match="between -2147483648 and"):
+            seeds.make(tf.constant(seed, tf.int64))
+
+
+@pytest.mark.parametrize("seed", [2**31 - 1, -(2**31), -1])
+def test_every_int32_is_a_seed(seed):
+    for form in (int, np.int64, np.int32, tf.constant):
+        np.testing.assert_array_equal(seeds.make(form(seed)), [seed, 0])
+
+
+@pytest.mark.parametrize("seed", [0.5, 1.0, True, "3", None, np.float32(2)])
+def test_what_is_no_whole_number_is_refused(seed):
+    with pytest.raises(errors.InvalidType, match="pair of ints"):
+        seeds.make(seed)

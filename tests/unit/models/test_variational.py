@@ -168,7 +168,7 @@ def test_reconstruction_that_is_no_likelihood_bounds_nothing():
 @pytest.mark.parametrize(
     ("name", "options", "word"),
     [
-        ("vae", {"beta": -1.0}, "beta"),
+        ("vae", {"kl_weight": -1.0}, "kl_weight"),
         ("vae", {"latent_dim": 0}, "latent_dim"),
         ("vae_flow_prior", {"latent_dim": 1}, "halve"),
         ("vae_flow_prior", {"beta": float("nan")}, "beta"),
