@@ -41,16 +41,15 @@ def make(seed: types.Seed) -> tf.Tensor:
     )
 
 
-def checked(seed: int, *, least: int = -(2**31)) -> int:
+def checked(seed: int) -> int:
     """Returns a whole number that can be a seed, or half of one.
 
     Args:
         seed: The number.
-        least: The smallest that is allowed.
 
     Raises:
         InvalidType: It is no whole number.
-        InvalidValue: It is smaller, or does not fit into int32.
+        InvalidValue: It does not fit into int32.
     """
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise errors.InvalidType(
@@ -58,11 +57,11 @@ def checked(seed: int, *, least: int = -(2**31)) -> int:
             received=f"seed={seed!r}",
             do="Pass for instance seed=0 or seed=(0, 1)",
         )
-    if not least <= seed < 2**31:
+    if not -(2**31) <= seed < 2**31:
         raise errors.InvalidValue(
-            f"A seed must lie between {least} and {2**31 - 1}",
+            "A seed fits into 32 bits with its sign",
             received=f"seed={seed}",
-            do="Use for instance --seed=0",
+            do=f"Use a number between {-(2**31):,} and {2**31 - 1:,}",
         )
     return seed
 

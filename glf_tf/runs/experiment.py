@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import catalogue, errors, export, files, seeds
+from glf_tf import catalogue, errors, export, files
 from glf_tf.data import image_set, pipeline
 from glf_tf.metrics import reference
 from glf_tf.models import model as model_lib
@@ -60,8 +60,6 @@ def train(
         Exhausted: Memory or a disk is full.
         Stopped: The process was told to stop; the state is saved.
     """
-    # Keras takes no negative one.
-    seeds.checked(plan.training.seed, least=0)
     processors.configure(
         model=plan.model,
         batch_size=plan.training.batch_size,

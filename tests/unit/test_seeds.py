@@ -32,10 +32,10 @@ def test_other_shapes_are_refused():
 @pytest.mark.parametrize("seed", [2**31, 2**40, -(2**31) - 1, (0, 2**31), 2**70])
 def test_what_does_not_fit_is_refused_and_is_no_other_seed(seed):
     for form in (lambda seed: seed, np.asarray):
-        with pytest.raises(errors.InvalidValue, match="between -2147483648 and"):
+        with pytest.raises(errors.InvalidValue, match="32 bits"):
             seeds.make(form(seed))
     if isinstance(seed, int) and abs(seed) < 2**63:
-        with pytest.raises(errors.InvalidValue, match="between -2147483648 and"):
+        with pytest.raises(errors.InvalidValue, match="32 bits"):
             seeds.make(tf.constant(seed, tf.int64))
 
 

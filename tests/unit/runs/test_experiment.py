@@ -177,15 +177,6 @@ def test_a_run_goes_on_though_its_model_has_got_an_option_since(tmp_path):
     experiment.train(make_plan(epochs={"": 0}), where, resume=True)
 
 
-@pytest.mark.parametrize("seed", [-1, 2**31, 2**32])
-def test_seeds_that_keras_or_tensorflow_cannot_take_are_refused(tmp_path, seed):
-    made = make_plan()
-    training = dataclasses.replace(made.training, seed=seed)
-    made = dataclasses.replace(made, training=training)
-    with pytest.raises(errors.InvalidValue, match="seed must lie between 0 and"):
-        experiment.train(made, folder.Folder(tmp_path))
-
-
 def test_data_of_another_size_leave_the_run_as_it_was(tmp_path, monkeypatch):
     experiment.train(make_plan(epochs={"": 0}), folder.Folder(tmp_path))
     described = (tmp_path / "run.json").read_text()
