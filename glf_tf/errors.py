@@ -29,6 +29,7 @@ __all__ = [
     "Diverged",
     "Exhausted",
     "Lost",
+    "printable",
     "suggestion",
 ]
 
@@ -56,8 +57,8 @@ class UserError(Exception):
     status = BAD_COMMAND
 
     def __init__(self, rule: str, *, received: object, do: str):
-        self.rule, self.received, self.do = rule, str(received), do
-        super().__init__(f"{rule}. Received: {received}. {do}.")
+        self.rule, self.received, self.do = rule, printable(received), printable(do)
+        super().__init__(f"{rule}. Received: {self.received}. {self.do}.")
 
 
 class InvalidValue(UserError, ValueError):
@@ -114,6 +115,17 @@ class Lost(UserError, RuntimeError):
     """Other workers that are gone, or never came."""
 
     status = os.EX_TEMPFAIL
+
+
+def printable(text: object) -> str:
+    """Returns text that is one line on any terminal, whatever files are called.
+
+    Line breaks, other control characters, and bytes that are no UTF-8 are escaped.
+    """
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode()
+        for one in str(text)
+    )
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

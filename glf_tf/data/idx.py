@@ -3,22 +3,31 @@
 
 A file is a magic number (two zero bytes, a type, a rank), one big-endian uint32 a
 dimension, and the values; it may be compressed with gzip. MNIST and its relatives hold
-unsigned bytes, and nothing else is read here.
+unsigned bytes, and nothing else is read here. What a header promises is bounded, and
+no more than that is unpacked.
 
 Reference: http://yann.lecun.com/exdb/mnist, "FILE FORMATS FOR THE MNIST DATABASE".
 """
 
-__all__ = ["read"]
+__all__ = ["MAX_BYTES", "read"]
 
+import contextlib
 import gzip
 import math
+import os
 import pathlib
+import stat
 import struct
 import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
 
 import numpy as np
 
 from glf_tf import errors
+
+MAX_BYTES = 2**30
+"""The most bytes of values that a file may have: 1 GiB, over 20 times MNIST."""
 
 _UNSIGNED_BYTE = 0x08
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -35,40 +44,57 @@ def read(file: pathlib.Path, *, rank: int) -> np.ndarray:
         values: uint8, `[size, height, width]` or `[size]`.
 
     Raises:
-        InvalidValue: The file is damaged, cut off, or of another kind.
+        Damaged: The file is damaged, cut off, or of another kind.
     """
-    data = _content(file)
-    if len(data) < 4 or data[:3] != bytes([0, 0, _UNSIGNED_BYTE]):
-        raise _damaged(
-            file, f"starts with 0x{data[:4].hex()}", "magic number 0x000008, then rank"
-        )
-    if data[3] != rank:
-        raise _damaged(file, f"has rank {data[3]}", f"rank {rank}")
-    start = 4 + 4 * rank
-    if len(data) < start:
-        raise _damaged(file, f"ends after {len(data)} bytes", f"a header of {start}")
-    shape = struct.unpack(f">{rank}I", data[4:start])
-    if len(data) != start + math.prod(shape):
+    with _opened(file) as stream:
+        shape = _shape(file, stream.read(4 + 4 * rank), rank=rank)
+        size = math.prod(shape)
+        # One byte more, to see whether there is more; and never more than that.
+        values = stream.read(size + 1)
+    if len(values) != size:
+        found = len(values) if len(values) < size else f"more than {size}"
         raise _damaged(
             file,
-            f"has {len(data) - start} bytes of values",
-            f"{math.prod(shape)} for the shape {shape} of its header",
+            f"has {found} bytes of values",
+            f"{size} for the shape {shape} of its header",
         )
-    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
+    return np.frombuffer(values, np.uint8).reshape(shape)
 
 
-def _content(file: pathlib.Path) -> bytes:
-    data = file.read_bytes()
-    if data[:2] != _GZIP_MAGIC:
-        return data
-    try:
-        return gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        raise _damaged(file, f"cannot be unpacked ({error})", "whole gzip") from error
+def _shape(file: pathlib.Path, header: bytes, *, rank: int) -> tuple[int, ...]:
+    """Returns the shape that a header states, after a look at all of it."""
+    if len(header) < 4 or header[:3] != bytes([0, 0, _UNSIGNED_BYTE]):
+        found = f"starts with 0x{header[:4].hex()}"
+        raise _damaged(file, found, "magic number 0x000008, then rank")
+    if header[3] != rank:
+        raise _damaged(file, f"has rank {header[3]}", f"rank {rank}")
+    if len(header) < 4 + 4 * rank:
+        found = f"ends after {len(header)} bytes"
+        raise _damaged(file, found, f"a header of {4 + 4 * rank}")
+    shape = struct.unpack(f">{rank}I", header[4:])
+    if math.prod(shape) > MAX_BYTES:
+        found = f"promises {math.prod(shape):,} bytes of values"
+        raise _damaged(file, found, f"at most {MAX_BYTES:,} bytes")
+    return shape
 
 
-def _damaged(file: pathlib.Path, found: str, wanted: str) -> errors.InvalidValue:
-    return errors.InvalidValue(
+@contextlib.contextmanager
+def _opened(file: pathlib.Path) -> Iterator[BinaryIO]:
+    """Opens a file, which is unpacked while it is read where it is compressed."""
+    if not stat.S_ISREG(os.stat(file).st_mode):
+        raise _damaged(file, "is no plain file", "a file")
+    with file.open("rb") as stream:
+        is_packed = stream.read(2) == _GZIP_MAGIC
+        stream.seek(0)
+        try:
+            yield gzip.GzipFile(fileobj=stream) if is_packed else stream
+        except (OSError, EOFError, zlib.error) as error:
+            found = f"cannot be unpacked ({error})"
+            raise _damaged(file, found, "whole gzip") from error
+
+
+def _damaged(file: pathlib.Path, found: str, wanted: str) -> errors.Damaged:
+    return errors.Damaged(
         f"An IDX file must be whole and of the expected kind ({wanted})",
         received=f"{file}, which {found}",
         do="Fetch the file again, and check that its name says what it holds",

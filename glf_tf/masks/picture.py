@@ -7,9 +7,9 @@ import pathlib
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from glf_tf import errors, types
+from glf_tf.data import pictures
 from glf_tf.masks import mask
 
 _HALF = 128
@@ -20,7 +20,7 @@ class PictureMask(mask.AbstractMask):
 
     Args:
         file: The picture, of the images' size; a pixel of half the brightness or more
-            is visible.
+            is visible, and so is what is transparent: it is laid on white.
     """
 
     def __init__(self, image_shape: types.ImageShape, *, file: types.Path = ""):
@@ -49,15 +49,13 @@ class PictureMask(mask.AbstractMask):
 
 
 def _read(file: pathlib.Path) -> np.ndarray:
-    try:
-        with Image.open(file) as picture:
-            return np.asarray(picture.convert("L"))
-    except OSError as error:
+    if not file.exists():
         raise errors.NotFound(
-            "A mask's picture must be a file that can be read",
+            "A mask's picture must be a file that exists",
             received=f"--mask.file={file}",
             do="Pass a PNG file of the images' size, white where they are visible",
-        ) from error
+        )
+    return pictures.decode(file, channels=1).pixels[..., 0]
 
 
 def _sized(shape: tuple[int, int]) -> str:

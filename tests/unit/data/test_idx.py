@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import gzip
+import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -26,9 +28,9 @@ def test_values_come_back(tmp_path, pack):
         (lambda data: data[:3] + b"\x01" + data[4:], "rank 3"),
         (lambda data: data[:10], "header of 16"),
         (lambda data: data[:-1], "23 bytes of values"),
-        (lambda data: data + b"\0", "25 bytes of values"),
+        (lambda data: data + b"\0", "more than 24 bytes of values"),
         (lambda data: gzip.compress(data)[:-9], "gzip"),
-        (lambda data: gzip.compress(data)[:12] + b"broken" * 9, "gzip"),
+        (lambda data: gzip.compress(data)[:12] + b"broken" * 9, "gzip|magic"),
         (lambda data: gzip.compress(data)[:10] + b"\xff" * 50, "gzip"),
         (lambda data: gzip.compress(data)[:-8] + b"\0" * 8, "gzip"),
     ],
@@ -36,9 +38,30 @@ def test_values_come_back(tmp_path, pack):
 def test_damaged_file_is_named(tmp_path, damage, word):
     file = tmp_path / "train-images-idx3-ubyte"
     file.write_bytes(damage(samples.idx_bytes(VALUES)))
-    with pytest.raises(errors.InvalidValue, match=word) as caught:
+    with pytest.raises(errors.Damaged, match=word) as caught:
         idx.read(file, rank=3)
     assert str(file) in str(caught.value)
+
+
+def test_what_a_header_promises_is_bounded(tmp_path):
+    """Three gigabytes in three megabytes, and a header of terabytes."""
+    file = tmp_path / "bomb"
+    for shape in ((3 * 2**20, 32, 32), (2**32 - 1, 2**31, 4)):
+        header = b"\0\0\x08\x03" + struct.pack(">3I", *shape)
+        file.write_bytes(gzip.compress(header + bytes(10**6)))
+        with pytest.raises(errors.Damaged, match="at most 1,073,741,824 bytes"):
+            idx.read(file, rank=3)
+
+
+def test_no_more_is_unpacked_than_the_header_states(tmp_path):
+    file = tmp_path / "bomb"
+    file.write_bytes(gzip.compress(samples.idx_bytes(VALUES) + bytes(10**8)))
+    tracemalloc.start()
+    with pytest.raises(errors.Damaged, match="more than 24"):
+        idx.read(file, rank=3)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10**7
 
 
 @pytest.mark.parametrize("dotted", [False, True])

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The door for a user's own images: a folder of pictures, or an array."""
+
+__all__ = ["UserImages", "read"]
+
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from glf_tf import errors, types
+from glf_tf.data import arrays, decoding, picture_files, pictures
+from glf_tf.metrics import images as images_lib
+
+_BATCH = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class UserImages:
+    """Images that somebody brought.
+
+    Attributes:
+        images: uint8 `[size, height, width, channels]`, or floats in [0, 1] where they
+            are not those of 8 bits.
+        names: What each image is called, on one line.
+    """
+
+    images: np.ndarray
+    names: list[str]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+def read(
+    path: pathlib.Path,
+    *,
+    image_shape: types.ImageShape,
+    flag: str,
+    resize: Mapping[str, Any] | None = None,
+    on_broken: decoding.OnBroken = "refuse",
+) -> UserImages:
+    """Returns a user's images in the shape of a run's.
+
+    Args:
+        path: A folder of pictures, NAME.npy or NAME.npz.
+        image_shape: (height, width, channels) of the run's images; arrays have it.
+        flag: The flag that the path came by, for messages.
+        resize: How pictures are made to fit, as `pictures.square` takes it beside size
+            and channels; None where they must have the size.
+        on_broken: "skip" leaves broken pictures out, with a warning.
+
+    Raises:
+        NotFound: There is no such file or folder, or no picture in it.
+        Damaged: A picture, or the array, cannot be read.
+        InvalidValue: An array has another shape, or values outside of [0, 1].
+    """
+    path = path.expanduser()
+    if path.is_dir():
+        return _pictures(path, image_shape, flag, resize=resize, on_broken=on_broken)
+    if not path.exists() or not (arrays.is_array(path) or path.is_file()):
+        raise _not_found(path, flag, "which does not exist")
+    images = arrays.read(path)
+    if images.shape[1:] != tuple(image_shape):
+        raise errors.InvalidValue(
+            "An array of images must have the shape of the run's data",
+            received=f"{images.shape[1:]} in {path} for {tuple(image_shape)}",
+            do="Resize them, or pass a folder of pictures",
+        )
+    shown = errors.printable(path)
+    names = [f"{shown} {index}" for index in range(len(images))]
+    return UserImages(_bytes_where_exact(images, name=shown), names)
+
+
+def _pictures(
+    folder: pathlib.Path,
+    image_shape: types.ImageShape,
+    flag: str,
+    *,
+    resize: Mapping[str, Any] | None,
+    on_broken: decoding.OnBroken,
+) -> UserImages:
+    files = picture_files.listed(folder)
+    if not files:
+        raise _not_found(folder, flag, "with no picture in it")
+    report = decoding.Report()
+    chunks = decoding.chunks(
+        files,
+        _decoder(image_shape, resize=resize),
+        name=errors.printable(folder),
+        total=len(files),
+        on_broken=on_broken,
+        flag="--on_broken",
+        report=report,
+    )
+    images = np.concatenate(list(chunks))
+    used = [files[index].relative_to(folder).as_posix() for index in report.used]
+    return UserImages(images, [errors.printable(name) for name in used])
+
+
+def _decoder(
+    image_shape: types.ImageShape, *, resize: Mapping[str, Any] | None
+) -> Callable[[pathlib.Path], pictures.Picture]:
+    height, width, channels = image_shape
+    if resize is None:
+        return functools.partial(_exact, image_shape=image_shape)
+    if height != width:
+        raise errors.Unsupported(
+            "Pictures are made squares",
+            received=f"images of {height}x{width}",
+            do="Pass an array NAME.npy of that size",
+        )
+    return functools.partial(pictures.square, size=height, channels=channels, **resize)
+
+
+def _exact(file: pathlib.Path, *, image_shape: types.ImageShape) -> pictures.Picture:
+    picture = pictures.decode(file, channels=image_shape[2])
+    if picture.pixels.shape != tuple(image_shape):
+        found, wanted = picture.pixels.shape, image_shape
+        raise errors.InvalidValue(
+            "All pictures must have the size of the data's images",
+            received=f"{file} ({found[0]}x{found[1]} for {wanted[0]}x{wanted[1]})",
+            do="Convert them to that size",
+        )
+    return picture
+
+
+def _bytes_where_exact(images: np.ndarray, *, name: str) -> np.ndarray:
+    """Returns floats that are k / 255 as the uint8 that they came from.
+
+    So pictures have one score, whether they come as bytes or as floats. Floats between
+    these values, such as a model's samples, stay what they are.
+    """
+    if images.dtype == np.uint8:
+        return images
+    found = np.empty(images.shape, np.uint8)
+    slack = 255 * float(np.finfo(images.dtype).eps)
+    is_exact = True
+    # All batches are looked at, as `batches` refuses values outside of [0, 1].
+    batches = images_lib.batches(images, size=_BATCH, name=name)
+    for start, unit in zip(range(0, len(images), _BATCH), batches, strict=True):
+        scaled = unit.astype(np.float64) * 255
+        found[start : start + len(unit)] = np.rint(scaled)
+        is_exact &= bool(np.abs(scaled - np.rint(scaled)).max() <= max(slack, 1e-4))
+    return found if is_exact else images
+
+
+def _not_found(path: pathlib.Path, flag: str, found: str) -> errors.NotFound:
+    return errors.NotFound(
+        "Images are a folder of pictures, or an array NAME.npy or NAME.npz",
+        received=f"{flag}={path}, {found}",
+        do="Check the path",
+    )
