@@ -39,6 +39,7 @@ __all__ = [
     "replacing_folder",
     "swap",
     "sync",
+    "target_of",
     "sweep",
     "write",
     "written_aside",
@@ -56,7 +57,7 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
 from glf_tf import errors
@@ -65,7 +66,7 @@ MARK = "glf_tf.json"
 """The file that makes a folder ours: what kind it is, and which files we wrote."""
 
 _ASIDE = ".glf_tf-{name}-{token}"
-_IS_ASIDE = re.compile(r"\.glf_tf-.*-[0-9a-f]{16}", re.DOTALL)
+_IS_ASIDE = re.compile(r"\.glf_tf-(.*)-[0-9a-f]{16}", re.DOTALL)
 _NAMED = 3
 _MOST_MARK_BYTES = 2**26
 
@@ -86,13 +87,19 @@ def write(path: pathlib.Path, content: str | bytes) -> None:
 
 
 @contextlib.contextmanager
-def replacing(path: pathlib.Path) -> Iterator[BinaryIO]:
+def replacing(
+    path: pathlib.Path,
+    *,
+    explained: Callable[[], contextlib.AbstractContextManager] = contextlib.nullcontext,
+) -> Iterator[BinaryIO]:
     """Opens a file that takes the name of another one when all is written.
 
     The caller answers for it that a file of that name, if there is one, is ours.
 
     Args:
         path: The file; its folder is made where it is not there.
+        explained: Makes contexts that turn an OSError of the file into another error;
+            what the caller's own work raises passes.
 
     Yields:
         stream: To write bytes to.
@@ -101,10 +108,12 @@ def replacing(path: pathlib.Path) -> Iterator[BinaryIO]:
         Occupied: There is a link or a folder of that name.
         OSError: It cannot be written; what was there still is.
     """
-    aside = _AsideFile(path)
+    with explained():
+        aside = _AsideFile(path, explained=explained)
     try:
         yield aside.stream
-        aside.commit()
+        with explained():
+            aside.commit()
     except BaseException:
         aside.discard()
         raise
@@ -128,22 +137,15 @@ def output(path: pathlib.Path, *, overwrite: bool) -> Iterator[BinaryIO]:
     told = functools.partial(explained, path)
     with told():
         _check_absent(path, overwrite=overwrite)
-        aside = _AsideFile(path, explained=told)
-    try:
-        # What the caller's own work raises is not a matter of the output.
-        yield aside.stream
-        with told():
-            _check_absent(path, overwrite=overwrite)  # it may have come meanwhile
-            aside.commit()
-    except BaseException:
-        aside.discard()
-        raise
+    with replacing(path, explained=told) as stream:
+        yield stream
+        _check_absent(path, overwrite=overwrite)  # it may have come meanwhile
 
 
 class _AsideFile:
     """A file that is written beside its target, and takes its name at the end."""
 
-    def __init__(self, path: pathlib.Path, *, explained=contextlib.nullcontext):
+    def __init__(self, path: pathlib.Path, *, explained: Callable):
         _check_plain(path)
         make_folder(path.parent)
         self._path, self._aside = path, _aside(path)
@@ -380,6 +382,13 @@ def remove_listed(folder: pathlib.Path, names: Iterable[str]) -> bool:
 def is_aside(name: str) -> bool:
     """Returns whether a name is one that `replacing` and its like write aside under."""
     return _IS_ASIDE.fullmatch(name) is not None
+
+
+def target_of(path: pathlib.Path) -> pathlib.Path | None:
+    """Returns whose place a file written aside is to take; None for any other file."""
+    match = _IS_ASIDE.fullmatch(path.name)
+    is_plain = match is not None and not path.is_symlink() and path.is_file()
+    return path.with_name(match[1]) if is_plain else None
 
 
 def sweep(folder: pathlib.Path) -> None:

@@ -10,6 +10,7 @@ __all__ = ["IN_MEMORY_LIMIT_BYTES", "images", "fingerprint"]
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -19,7 +20,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from glf_tf import errors
+from glf_tf import errors, files
 
 IN_MEMORY_LIMIT_BYTES = 2**30
 """Sets that take at most as much are returned in memory, larger ones mapped."""
@@ -52,23 +53,40 @@ def images(
         images: uint8 `[size, height, width, channels]`, an array or `numpy.memmap`.
 
     Raises:
-        Unsupported: The folder cannot be written to, or is full.
+        Exhausted: The folder cannot be written to, or is full.
     """
     digest = hashlib.sha256(json.dumps([_FORMAT_VERSION, key], sort_keys=True).encode())
-    name = f"{key['dataset']}-{key['split']}-{digest.hexdigest()[:16]}.npy"
-    file = cache_dir / name
-    found = _open(file, image_shape=image_shape)
+    name = f"{key['dataset']}-{key['split']}-{digest.hexdigest()[:16]}"
+    write = functools.partial(_write, image_shape=image_shape, chunks=chunks)
+    found = _first(cache_dir, name=name, image_shape=image_shape)
     if found is None:
-        with _explained(cache_dir):
-            cache_dir.mkdir(parents=True, exist_ok=True)
-        with _locked(file):
-            # Another process may have written it while this one waited for the lock.
-            found = _open(file, image_shape=image_shape)
-            if found is None:
-                _sweep(cache_dir)
-                _write(file, image_shape=image_shape, chunks=chunks())
-                found = _open(file, image_shape=image_shape)
+        found = _made(cache_dir, name=name, image_shape=image_shape, write=write)
     return np.array(found) if found.nbytes <= limit else found
+
+
+def _made(
+    cache_dir: pathlib.Path,
+    *,
+    name: str,
+    image_shape: tuple[int, int, int],
+    write: Callable[[pathlib.Path], None],
+) -> np.memmap:
+    """Writes a copy, or waits for who does, and returns it mapped."""
+    file = _writable(cache_dir, name=name)
+    with _locked(file):
+        # Another process may have written it while this one waited for the lock.
+        found = _open(file, image_shape=image_shape)
+        if found is None:
+            _sweep(cache_dir)
+            write(file)
+            found = _open(file, image_shape=image_shape)
+    if found is None:
+        raise errors.Damaged(
+            "A decoded copy is read as it was written",
+            received=f"{file}, which has changed meanwhile",
+            do="Pass another --cache_dir",
+        )
+    return found
 
 
 def fingerprint(files: Iterable[pathlib.Path], *, root: pathlib.Path) -> str:
@@ -85,11 +103,46 @@ def fingerprint(files: Iterable[pathlib.Path], *, root: pathlib.Path) -> str:
     return sha.hexdigest()
 
 
+def _first(
+    cache_dir: pathlib.Path, *, name: str, image_shape: tuple[int, int, int]
+) -> np.memmap | None:
+    """Returns a mapped copy, whosever it is, or None."""
+    for file in _files(cache_dir, name=name):
+        found = _open(file, image_shape=image_shape)
+        if found is not None:
+            return found
+    return None
+
+
+def _files(cache_dir: pathlib.Path, *, name: str) -> tuple[pathlib.Path, ...]:
+    """Returns where a copy may be: in a file for all users, or in one for this user.
+
+    In a folder that several users share, a file of another one may be damaged and yet
+    not replaced.
+    """
+    return cache_dir / f"{name}.npy", cache_dir / f"{name}-{os.getuid()}.npy"
+
+
+def _writable(cache_dir: pathlib.Path, *, name: str) -> pathlib.Path:
+    """Returns the first of the files that is not another user's, nor a link."""
+    shared, own = _files(cache_dir, name=name)
+    for file in (shared, shared.with_suffix(".lock")):
+        if file.is_symlink() or (file.exists() and not _is_mine(file)):
+            return own
+    return shared
+
+
+def _is_mine(file: pathlib.Path) -> bool:
+    return file.is_file() and os.access(file, os.R_OK | os.W_OK)
+
+
 def _open(file: pathlib.Path, *, image_shape: tuple[int, int, int]) -> np.memmap | None:
     """Returns the mapped file, or None where it is missing or damaged."""
     try:
+        # Only a plain file is mapped: others do not end, or change under the mapping.
+        files.open_regular(file).close()
         mapped = np.lib.format.open_memmap(file, mode="r")
-    except (OSError, ValueError):
+    except (OSError, ValueError, OverflowError, RecursionError, MemoryError):
         return None
     fits = mapped.dtype == np.uint8 and mapped.shape[1:] == tuple(image_shape)
     return mapped if fits else None
@@ -99,19 +152,12 @@ def _write(
     file: pathlib.Path,
     *,
     image_shape: tuple[int, int, int],
-    chunks: Iterable[np.ndarray],
+    chunks: Callable[[], Iterable[np.ndarray]],
 ) -> None:
-    """Writes the chunks to a temporary file and then gives it its name."""
-    temporary = file.with_suffix(".tmp")
-    try:
-        with _explained(file.parent):
-            stream = temporary.open("wb")
-        with stream:
-            _write_array(stream, image_shape=image_shape, chunks=chunks)
-        with _explained(file.parent):
-            temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Writes the chunks to a file that gets its name when it is whole."""
+    told = functools.partial(_explained, file.parent)
+    with files.replacing(file, explained=told) as stream:
+        _write_array(stream, image_shape=image_shape, chunks=chunks())
 
 
 def _write_array(
@@ -127,15 +173,11 @@ def _write_array(
     start = stream.tell()
     for chunk in chunks:
         size += len(chunk)
-        with _explained(stream.name):
-            stream.write(np.ascontiguousarray(chunk, np.uint8))
-    with _explained(stream.name):
-        stream.seek(0)
-        _write_header(stream, shape=(size, *image_shape))
-        # NumPy pads headers so that the first dimension can grow in place.
-        assert stream.tell() == start
-        stream.flush()
-        os.fsync(stream.fileno())
+        stream.write(np.ascontiguousarray(chunk, np.uint8))
+    stream.seek(0)
+    _write_header(stream, shape=(size, *image_shape))
+    # NumPy pads headers so that the first dimension can grow in place.
+    assert stream.tell() == start
 
 
 def _write_header(stream: BinaryIO, *, shape: tuple[int, ...]) -> None:
@@ -144,18 +186,27 @@ def _write_header(stream: BinaryIO, *, shape: tuple[int, ...]) -> None:
 
 
 def _sweep(cache_dir: pathlib.Path) -> None:
-    """Removes what killed processes left: temporary files that nobody has locked."""
-    for temporary in cache_dir.glob("*.tmp"):
-        with contextlib.suppress(BlockingIOError), _locked(temporary, wait=False):
-            temporary.unlink(missing_ok=True)
+    """Removes what killed processes left: files of which nobody holds the lock."""
+    with _explained(cache_dir):
+        asides = list(cache_dir.iterdir())
+    for aside in asides:
+        target = files.target_of(aside)
+        if target is None or target.suffix != ".npy":
+            continue
+        # Who holds it writes there; another user's is not ours to sweep.
+        with (
+            contextlib.suppress(OSError, errors.Exhausted),
+            _locked(target, wait=False),
+        ):
+            files.remove(aside)
 
 
 @contextlib.contextmanager
 def _locked(file: pathlib.Path, *, wait: bool = True) -> Iterator[None]:
     """Holds the lock of a cached file; the system drops it when the process ends."""
-    with _explained(file.parent):
-        lock = file.with_suffix(".lock").open("wb")
-    with lock:
+    with contextlib.ExitStack() as stack:
+        with _explained(file.parent):
+            lock = stack.enter_context(files.lockable(file.with_suffix(".lock")))
         fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield
 
@@ -165,8 +216,10 @@ def _explained(place: pathlib.Path | str) -> Iterator[None]:
     """Turns a failure to write into advice."""
     try:
         yield
+    except errors.UserError:
+        raise
     except OSError as error:
-        raise errors.Unsupported(
+        raise errors.Exhausted(
             "The cache needs a folder that is writable and has room",
             received=f"{place}: {error.strerror}",
             do="Free some space, or pass another --cache_dir",

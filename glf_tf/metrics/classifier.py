@@ -161,20 +161,37 @@ def _path(
 
 def _load(path: pathlib.Path, *, network: keras.Sequential) -> float | None:
     """Fills the network from a file; returns its accuracy, None if there is no file."""
-    if not path.exists():
-        return None
     try:
-        arrays, about = archive.load(path, kind=KIND, version=VERSION)
+        found = archive.find(path, kind=KIND, version=VERSION)
+        if found is None:
+            return None
+        return _fill(network, *found, path=path)
     except archive.StaleArchive as error:
         warnings.warn(str(error), statistics_cache.StaleCacheWarning, stacklevel=3)
         return None
-    network.set_weights([arrays[f"weight_{i}"] for i in range(len(arrays))])
-    return float(about["accuracy"])
+
+
+def _fill(network: keras.Sequential, arrays, about, *, path: pathlib.Path) -> float:
+    """Assigns the weights of an archive; returns the accuracy."""
+    weights = [arrays.get(f"weight_{i}") for i in range(len(arrays))]
+    shapes = [one.shape for one in network.get_weights()]
+    accuracy = about.get("accuracy")
+    are_right = [getattr(one, "shape", None) for one in weights] == shapes and all(
+        one.dtype == np.float32 and np.isfinite(one).all() for one in weights
+    )
+    if not (are_right and isinstance(accuracy, float)):
+        raise archive.StaleArchive(
+            "A classifier's file holds its weights",
+            received=f"{path}, which holds something else",
+            do="Delete it; it will be made anew",
+        )
+    network.set_weights(weights)
+    return accuracy
 
 
 def _save(path: pathlib.Path, *, network: keras.Sequential, accuracy: float) -> None:
     weights = network.get_weights()
-    archive.save(
+    archive.keep(
         path,
         kind=KIND,
         version=VERSION,

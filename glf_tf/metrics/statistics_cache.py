@@ -5,7 +5,10 @@ __all__ = ["StaleCacheWarning", "path_of", "load", "save", "load_or_compute"]
 
 import pathlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
 
 from glf_tf.metrics import archive, digest, frechet
 
@@ -35,13 +38,7 @@ def path_of(
 
 def save(path: pathlib.Path, *, statistics: frechet.Statistics) -> None:
     """Writes the statistics, whole or not at all."""
-    archive.save(
-        path,
-        kind=KIND,
-        version=VERSION,
-        arrays={"mean": statistics.mean, "covariance": statistics.covariance},
-        about={"count": statistics.count},
-    )
+    archive.save(path, **_archived(statistics))
 
 
 def load(path: pathlib.Path) -> frechet.Statistics:
@@ -51,10 +48,7 @@ def load(path: pathlib.Path) -> frechet.Statistics:
         NotFound: There is no such file.
         StaleArchive: It is cut off or of another version.
     """
-    arrays, about = archive.load(path, kind=KIND, version=VERSION)
-    return frechet.Statistics(
-        arrays["mean"], arrays["covariance"], count=int(about["count"])
-    )
+    return _statistics(*archive.load(path, kind=KIND, version=VERSION), path=path)
 
 
 def load_or_compute(
@@ -62,13 +56,54 @@ def load_or_compute(
 ) -> frechet.Statistics:
     """Returns the statistics in a file, or computes and keeps them.
 
-    A file that cannot be used is made anew, with a `StaleCacheWarning`.
+    A file that cannot be used is made anew, with a `StaleCacheWarning`; where it cannot
+    be written, it is done without, with an `archive.NotKeptWarning`.
     """
-    if path.exists():
-        try:
-            return load(path)
-        except archive.StaleArchive as error:
-            warnings.warn(str(error), StaleCacheWarning, stacklevel=2)
+    try:
+        found = archive.find(path, kind=KIND, version=VERSION)
+        if found is not None:
+            return _statistics(*found, path=path)
+    except archive.StaleArchive as error:
+        warnings.warn(str(error), StaleCacheWarning, stacklevel=2)
     statistics = compute()
-    save(path, statistics=statistics)
+    archive.keep(path, **_archived(statistics))
     return statistics
+
+
+def _archived(statistics: frechet.Statistics) -> dict[str, Any]:
+    return {
+        "kind": KIND,
+        "version": VERSION,
+        "arrays": {"mean": statistics.mean, "covariance": statistics.covariance},
+        "about": {"count": statistics.count},
+    }
+
+
+def _statistics(
+    arrays: Mapping[str, np.ndarray], about: Mapping[str, Any], *, path: pathlib.Path
+) -> frechet.Statistics:
+    """Returns what an archive holds.
+
+    Raises:
+        StaleArchive: It holds no statistics.
+    """
+    try:
+        mean, covariance = arrays["mean"], arrays["covariance"]
+        count = about["count"]
+        is_right = (
+            mean.ndim == 1
+            and covariance.shape == 2 * mean.shape
+            and {mean.dtype.kind, covariance.dtype.kind} == {"f"}
+            and bool(np.isfinite(mean).all() and np.isfinite(covariance).all())
+            and type(count) is int
+            and count > 0
+        )
+    except KeyError:
+        is_right = False
+    if not is_right:
+        raise archive.StaleArchive(
+            "Statistics are a mean, a covariance and a count",
+            received=f"{path}, which holds something else",
+            do="Delete it; it will be made anew",
+        )
+    return frechet.Statistics(mean, covariance, count=count)

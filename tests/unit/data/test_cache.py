@@ -58,7 +58,7 @@ def test_interrupted_writer_leaves_nothing_usable(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         load(tmp_path, chunks=interrupted)
-    assert not [*tmp_path.glob("*.npy"), *tmp_path.glob("*.tmp")]
+    assert not [*tmp_path.glob("*.npy"), *tmp_path.glob(".glf_tf-*")]
     np.testing.assert_array_equal(load(tmp_path), np.concatenate(CHUNKS))
 
 
@@ -76,11 +76,11 @@ cache.images({KEY}, cache_dir=pathlib.Path({str(tmp_path)!r}), image_shape={SHAP
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", program], env=environment, check=False)
     assert done.returncode == -signal.SIGKILL
-    assert len([*tmp_path.glob("*.tmp")]) == 1
+    assert len([*tmp_path.glob(".glf_tf-*")]) == 1
     assert not [*tmp_path.glob("*.npy")]
     # Another set's writer sweeps what was left as well.
     load(tmp_path, key={**KEY, "split": "test"})
-    assert not [*tmp_path.glob("*.tmp")]
+    assert not [*tmp_path.glob(".glf_tf-*")]
     np.testing.assert_array_equal(load(tmp_path), np.concatenate(CHUNKS))
 
 
@@ -88,7 +88,7 @@ def test_sweep_spares_the_file_of_a_living_writer(tmp_path):
     def nested():
         yield CHUNKS[0]
         load(tmp_path, key={**KEY, "split": "test"})
-        assert len([*tmp_path.glob("*.tmp")]) == 1
+        assert len([*tmp_path.glob(".glf_tf-*")]) == 1
         yield CHUNKS[1]
 
     np.testing.assert_array_equal(load(tmp_path, chunks=nested), np.concatenate(CHUNKS))
@@ -110,7 +110,7 @@ def test_many_images_fit_the_header(tmp_path):
 
 def test_unusable_folder_is_explained(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(errors.Unsupported, match="--cache_dir"):
+    with pytest.raises((errors.Exhausted, errors.Occupied), match="file"):
         load(tmp_path / "file" / "cache")
 
 
@@ -119,9 +119,9 @@ def test_full_disk_is_explained(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(errors.Unsupported, match="No space left"):
+    with pytest.raises((errors.Exhausted, errors.Occupied), match="No space left"):
         load(tmp_path)
-    assert not [*tmp_path.glob("*.npy"), *tmp_path.glob("*.tmp")]
+    assert not [*tmp_path.glob("*.npy"), *tmp_path.glob(".glf_tf-*")]
 
 
 def test_fingerprint_sees_names_sizes_and_times(tmp_path):
@@ -137,3 +137,50 @@ def test_fingerprint_sees_names_sizes_and_times(tmp_path):
     os.utime(a, ns=(0, 1))
     seen.append(cache.fingerprint([a], root=tmp_path))
     assert len(set(seen)) == len(seen)
+
+
+def test_nothing_of_somebodys_is_removed_or_followed(tmp_path):
+    (tmp_path / "outside").write_text("theirs")
+    cache_dir = tmp_path / "cache"
+    cache_dir.mkdir()
+    for name in ("x.tmp", "thesis.lock", ".glf_tf-thesis.tex-0123456789abcdef"):
+        (cache_dir / name).write_text("theirs")
+    load(cache_dir)
+    (file,) = cache_dir.glob("*.npy")
+    for one in (file, file.with_suffix(".lock")):
+        one.unlink()
+        one.symlink_to("../outside")
+        np.testing.assert_array_equal(load(cache_dir), np.concatenate(CHUNKS))
+        np.testing.assert_array_equal(
+            load(cache_dir, chunks=never), np.concatenate(CHUNKS)
+        )
+    theirs = [one for one in tmp_path.rglob("*") if one.is_file()]
+    theirs = [one for one in theirs if one.read_bytes() == b"theirs"]
+    assert len(theirs) == 6  # the links among them
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder", "header"])
+def test_a_copy_that_is_no_copy_is_made_anew_elsewhere(tmp_path, kind):
+    load(tmp_path)
+    (file,) = tmp_path.glob("*.npy")
+    file.unlink()
+    if kind == "fifo":
+        os.mkfifo(file)
+    elif kind == "folder":
+        file.mkdir()
+    else:
+        header = {"descr": "|u1", "fortran_order": False, "shape": (10**13, *SHAPE)}
+        with file.open("wb") as stream:
+            np.lib.format.write_array_header_1_0(stream, header)
+    np.testing.assert_array_equal(load(tmp_path), np.concatenate(CHUNKS))
+    np.testing.assert_array_equal(load(tmp_path, chunks=never), np.concatenate(CHUNKS))
+
+
+def test_another_users_damaged_copy_is_not_fought_over(tmp_path, monkeypatch):
+    load(tmp_path)
+    (file,) = tmp_path.glob("*.npy")
+    file.write_bytes(b"cut")
+    monkeypatch.setattr(cache, "_is_mine", lambda path: path.name != file.name)
+    np.testing.assert_array_equal(load(tmp_path), np.concatenate(CHUNKS))
+    np.testing.assert_array_equal(load(tmp_path, chunks=never), np.concatenate(CHUNKS))
+    assert file.read_bytes() == b"cut"

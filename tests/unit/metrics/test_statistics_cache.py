@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests of statistics_cache, archive, digest and reference: whole files or none."""
 
+import io
+import os
 import pathlib
+import zipfile
 
 import numpy as np
 import pytest
@@ -222,3 +225,118 @@ def test_without_a_checksum_nothing_is_kept(tmp_path):
         expected = frechet.statistics(real.features)
         np.testing.assert_allclose(real.statistics.mean, expected.mean)
     assert list(tmp_path.iterdir()) == []
+
+
+def header_of(shape, descr="<f8"):
+    stream = io.BytesIO()
+    fields = {"descr": descr, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(stream, fields)
+    return stream.getvalue()
+
+
+def deep():
+    stream = io.BytesIO()
+    np.save(stream, np.array("[" * 100_000))
+    return stream.getvalue()
+
+
+def pickled():
+    stream = io.BytesIO()
+    np.save(stream, np.array([{}]), allow_pickle=True)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        header_of((10**7, 10**6)),
+        header_of((10**30,)),
+        header_of((-1,)),
+        header_of((3,)) + bytes(23),
+        header_of((2,), descr="|O") + bytes(16),
+        pickled(),
+        b"text",
+        b"",
+        header_of((1,))[:-60] + b"(" * 50 + b"\n",
+    ],
+)
+def test_an_array_that_promises_what_it_has_not_is_refused(tmp_path, member):
+    path = tmp_path / "some.npz"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("mean.npy", member)
+    with pytest.raises(archive.StaleArchive, match="cannot be read"):
+        statistics_cache.load(path)
+
+
+@pytest.mark.parametrize(
+    "header", ["[]", "3", "{}", '{"kind": 1}', '{"kind": 1, "version": 1, "about": 3}']
+)
+def test_an_archive_that_says_nothing_of_itself_is_refused(tmp_path, header):
+    path = tmp_path / "some.npz"
+    np.savez(path, header=np.array(header))
+    with pytest.raises(archive.StaleArchive, match="cannot be read"):
+        statistics_cache.load(path)
+
+
+def test_deep_json_and_compressed_members_are_refused(tmp_path):
+    path = tmp_path / "some.npz"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("header.npy", deep())
+    with pytest.raises(archive.StaleArchive, match="cannot be read"):
+        statistics_cache.load(path)
+    np.savez_compressed(path, mean=np.zeros(10**7))
+    with pytest.raises(archive.StaleArchive, match="compressed"):
+        statistics_cache.load(path)
+
+
+@pytest.mark.parametrize("kind", ["fifo", "device", "folder"])
+def test_an_archive_that_is_no_plain_file_is_refused(tmp_path, kind):
+    path = tmp_path / "some.npz"
+    {
+        "fifo": lambda: os.mkfifo(path),
+        "device": lambda: path.symlink_to("/dev/zero"),
+        "folder": path.mkdir,
+    }[kind]()
+    with pytest.raises(archive.StaleArchive, match="cannot be read"):
+        statistics_cache.load(path)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"arrays": {}},
+        {"arrays": {"mean": np.zeros(2), "covariance": np.zeros((3, 3))}},
+        {"arrays": {"mean": np.zeros(2), "covariance": np.full((2, 2), np.nan)}},
+        {"about": {}},
+        {"about": {"count": "3"}},
+        {"about": {"count": -1}},
+    ],
+)
+def test_statistics_that_are_none_are_made_anew(tmp_path, statistics, changed):
+    path = tmp_path / "some.npz"
+    whole = {
+        "arrays": {"mean": np.zeros(2), "covariance": np.eye(2)},
+        "about": {"count": 5},
+    }
+    archive.save(path, kind="feature statistics", version=1, **{**whole, **changed})
+    with pytest.warns(statistics_cache.StaleCacheWarning):
+        statistics_cache.load_or_compute(path, compute=lambda: statistics)
+    assert statistics_cache.load(path).count == 50
+
+
+def test_a_place_that_cannot_be_written_is_done_without(tmp_path, statistics):
+    (tmp_path / "file").touch()
+    path = tmp_path / "file" / "some.npz"
+    with pytest.warns(archive.NotKeptWarning, match="each time"):
+        statistics_cache.load_or_compute(path, compute=lambda: statistics)
+
+
+def test_a_link_in_the_place_of_a_file_is_left_alone(tmp_path, statistics):
+    """This user's own file stands beside it, and is found again."""
+    (tmp_path / "outside").write_text("theirs")
+    path = tmp_path / "some.npz"
+    path.symlink_to("outside")
+    with pytest.warns(statistics_cache.StaleCacheWarning):
+        statistics_cache.load_or_compute(path, compute=lambda: statistics)
+    statistics_cache.load_or_compute(path, compute=pytest.fail)
+    assert (tmp_path / "outside").read_text() == "theirs"
