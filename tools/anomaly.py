@@ -28,7 +28,7 @@ import pathlib
 from absl import flags
 
 from glf_tf import errors
-from glf_tf.cli import inferring, kinds, places, program, values
+from glf_tf.cli import inferring, kinds, loading, places, program, values
 
 _RUNS = kinds.define_paths("runs", None, "Folders of runs, with commas between.")
 _AGAINST = kinds.define_path(
@@ -55,7 +55,9 @@ def main() -> None:
     where, found = places.chosen(), []
     chain, start = inferring.chain(), inferring.start()
     for path in paths:
-        asked = suspects.of_run(path, places=where, against=_AGAINST.value)
+        asked = suspects.of_run(
+            path, places=where, against=_AGAINST.value, on_broken=flags.FLAGS.on_broken
+        )
         found.append(
             detection.detect(
                 path,
@@ -104,6 +106,7 @@ def _numbers(texts: list[str]) -> list[float]:
 
 def _define():
     places.define()
+    loading.define_skipping()
     return inferring.define_inference()
 
 

@@ -128,7 +128,7 @@ def _settings():
 
 def _subject(source: str, train):
     """Returns what is measured, and the model where there is one."""
-    from glf_tf.runs import subjects
+    from glf_tf.runs import subjects, user_images
 
     how = {"temperature": _TEMPERATURE.value}
     if source == "workdir":
@@ -143,11 +143,17 @@ def _subject(source: str, train):
     if source == "saved_model":
         path = pathlib.Path(_SAVED_MODEL.value)
         return subjects.SavedModelSamples(path, **how), None
-    images = subjects.read_images(pathlib.Path(_SAMPLES.value))
-    return subjects.GivenImages(images), None
+    given = user_images.read(
+        pathlib.Path(_SAMPLES.value),
+        image_shape=train.image_shape,
+        flag="--samples",
+        on_broken=flags.FLAGS.on_broken,
+    )
+    return subjects.GivenImages(given.images), None
 
 
 def _define():
+    loading.define_skipping()
     return [*loading.define_measuring(), *inferring.define_inference()]
 
 

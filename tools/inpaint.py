@@ -10,7 +10,8 @@
 A row has the original, the masked image, and completions: the model's images for
 latents that chains inferred from the visible pixels. Where chains start from noise, as
 with `--start=prior`, each has another start. `--mask=picture --mask.file=NAME.png`
-hides what is dark in a picture of the images' size.
+hides what is dark in a picture of the images' size. `--images=FOLDER_OR_NPY` takes
+somebody's own images in the place of test images, made to fit as in training.
 
 Squared errors of hidden and of all pixels, averaged over images and attempts, are
 printed and written beside the picture, NAME.json. They are those of the model's images,
@@ -70,6 +71,7 @@ def main() -> None:
 
 def _define():
     loading.define_loading()
+    loading.define_images()
     return [*inferring.define_inference(), *inferring.define_mask()]
 
 

@@ -4,9 +4,11 @@
     python tools/interpolate.py --workdir=runs/glf/digits --num_lines=8 --space=noise \
         --output=interpolations.png
     python tools/interpolate.py --workdir=runs/glf/digits --between=3,17
+    python tools/interpolate.py --workdir=runs/glf/digits --images=FOLDER --between=0,4
 
 One line a row. `--space=noise` is straight in the noise that the flow starts from,
-`--space=latent` among the latents themselves.
+`--space=latent` among the latents themselves. With `--images`, a folder of pictures or
+an array NAME.npy, lines are drawn between two of these, the first two by default.
 """
 
 import pathlib
@@ -17,7 +19,9 @@ from glf_tf.cli import kinds, loading, program, values
 
 _LINES = flags.DEFINE_integer("num_lines", 8, "Pairs of samples.", lower_bound=1)
 _BETWEEN = flags.DEFINE_list(
-    "between", None, "Two test images by their indices, instead of samples."
+    "between",
+    None,
+    "Two test images by their indices, or two of --images, instead of samples.",
 )
 _STEPS = flags.DEFINE_integer(
     "num_steps", 10, "Images a line, both ends included.", lower_bound=2
@@ -34,7 +38,8 @@ _OUTPUT = kinds.define_path(
 def main() -> None:
     """Reads the flags, interpolates, writes."""
     path, seed = pathlib.Path(_OUTPUT.value), values.seed(_SEED.value)
-    indices = _BETWEEN.value and values.indices(_BETWEEN.value, count=2)
+    between = _BETWEEN.value or (["0", "1"] if flags.FLAGS.images else None)
+    indices = between and values.indices(between, count=2)
 
     from glf_tf.tasks import interpolate, output
 
@@ -52,5 +57,10 @@ def main() -> None:
     print(path)
 
 
+def _define():
+    loading.define_images()
+    return loading.define_loading()
+
+
 if __name__ == "__main__":
-    program.run(main, define=loading.define_loading)
+    program.run(main, define=_define)

@@ -10,6 +10,9 @@ chain where the model has none, or where one is asked for:
     python tools/reconstruct.py --workdir=runs/glf/digits --inference=langevin \
         --inference.steps=100 --inference.step_size=0.01 --noinference.noise
 
+`--images=FOLDER_OR_NPY` takes somebody's own images in the place of test images: all
+pictures of a folder, made to fit as in training, or an array of the run's image shape.
+
 The error is the squared error summed over pixels in [0, 1], and its mean over pixels in
 [0, 1] and in [-1, 1], averaged over the images shown.
 """
@@ -56,6 +59,7 @@ def main() -> None:
 
 
 def _define():
+    loading.define_images()
     return [*loading.define_loading(), *inferring.define_inference()]
 
 

@@ -3,7 +3,9 @@
 
 __all__ = [
     "define_loading",
+    "define_images",
     "define_measuring",
+    "define_skipping",
     "load_model",
     "load_images",
     "load_split",
@@ -12,12 +14,14 @@ __all__ = [
 ]
 
 import functools
+import pathlib
 from collections.abc import Sequence
 
 from absl import flags
 
 from glf_tf import catalogue, errors
 from glf_tf.cli import definitions, kinds, places, training, values
+from glf_tf.data import dataset as dataset_lib
 
 FLAGS = flags.FLAGS
 
@@ -50,6 +54,26 @@ def define_measuring() -> list[definitions.Part]:
     return [definitions.Part("dataset", "", prefix="dataset.")]
 
 
+def define_images() -> None:
+    """Defines the flags of a tool that takes a user's own images."""
+    kinds.define_path(
+        "images",
+        None,
+        "A folder of pictures, NAME.npy or NAME.npz, in the place of test images.",
+    )
+    define_skipping()
+
+
+def define_skipping() -> None:
+    """Defines the flag that says what becomes of broken pictures."""
+    flags.DEFINE_enum(
+        "on_broken",
+        "refuse",
+        ["refuse", "skip"],
+        "What to do with a user's pictures that cannot be read.",
+    )
+
+
 def load_model():
     """Returns the model that `--workdir` and `--checkpoint` name."""
     from glf_tf.runs import devices, processors, restore
@@ -62,7 +86,7 @@ def load_model():
 
 
 def load_images(count: int | None = None, *, indices: Sequence[int] | None = None):
-    """Returns test images of the run's data set, float32 in [0, 1].
+    """Returns images, float32 in [0, 1]: those of `--images`, or the run's test images.
 
     Args:
         count: The first so many; all where there are fewer.
@@ -71,16 +95,35 @@ def load_images(count: int | None = None, *, indices: Sequence[int] | None = Non
     Raises:
         InvalidValue: An index is out of range.
     """
-    data = load_split("test")
-    chosen = range(min(count, len(data))) if indices is None else indices
+    from glf_tf.metrics import images as images_lib
+
+    images = _given_images() if FLAGS.images else load_split("test").images
+    chosen = range(min(count, len(images))) if indices is None else indices
     for index in chosen:
-        if not 0 <= index < len(data):
+        if not 0 <= index < len(images):
             raise errors.InvalidValue(
-                f"The test images have the indices 0 to {len(data) - 1}",
+                f"The images have the indices 0 to {len(images) - 1}",
                 received=f"index {index}",
                 do="Choose one of them",
             )
-    return data.images[list(chosen)].astype("float32") / 255.0
+    return images_lib.to_unit(images[list(chosen)])
+
+
+def _given_images():
+    """Returns the images of `--images`, in the shape of the run's data."""
+    from glf_tf.runs import user_images
+
+    described = training.folder().read()
+    dataset = catalogue.build(
+        "dataset", described["dataset"], places=dataset_lib.Places()
+    )
+    return user_images.read(
+        pathlib.Path(FLAGS.images),
+        image_shape=tuple(described["arguments"]["image_shape"]),
+        flag="--images",
+        resize=dataset.squaring,
+        on_broken=FLAGS.on_broken,
+    ).images
 
 
 def load_split(split):

@@ -97,9 +97,11 @@ def fingerprint(files: Iterable[pathlib.Path], *, root: pathlib.Path) -> str:
     """
     sha = hashlib.sha256()
     for file in files:
-        status = file.stat()
-        name = file.relative_to(root).as_posix()
-        sha.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+        # A link to nothing is there; who decodes it says what is wrong with it.
+        is_dangling = file.is_symlink() and not file.exists()
+        status = file.lstat() if is_dangling else file.stat()
+        line = f"{file.relative_to(root)}\0{status.st_size}\0{status.st_mtime_ns}\n"
+        sha.update(line.encode("utf-8", "surrogateescape"))
     return sha.hexdigest()
 
 

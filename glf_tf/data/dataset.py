@@ -6,7 +6,7 @@ __all__ = ["AbstractDataset", "Places", "Split", "check_split"]
 import abc
 import dataclasses
 import pathlib
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from glf_tf import errors
 from glf_tf.data import image_set
@@ -63,10 +63,16 @@ class AbstractDataset(abc.ABC):
     """A data set of images.
 
     A subclass takes `places` and, after it, keywords with defaults, which become flags.
+
+    Attributes:
+        places: Where it may be looked for.
+        squaring: How a user's pictures become images like those of the set: keywords
+            of `pictures.square` beside size and channels.
     """
 
     def __init__(self, places: Places):
         self.places = places
+        self.squaring: dict[str, Any] = {}
 
     @abc.abstractmethod
     def load(self, split: Split) -> image_set.ImageSet:

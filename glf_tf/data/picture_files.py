@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Picture files on a disk: which there are, which are held out, and their pixels."""
 
-__all__ = ["listed", "is_held_out", "load"]
+__all__ = ["Survey", "listed", "survey", "is_held_out", "load"]
 
+import collections
+import dataclasses
 import functools
 import hashlib
 import os
@@ -11,26 +13,105 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from absl import logging
 
+from glf_tf import errors
 from glf_tf.data import cache, dataset, decoding, pictures
+
+_NAMED = 5
+_SYSTEM = {"__MACOSX", "Thumbs.db", "desktop.ini"}
+
+
+@dataclasses.dataclass
+class Survey:
+    """What there is in a folder and the folders in it.
+
+    Attributes:
+        files: What is called as pictures are, sorted by path; also folders, pipes,
+            links to nothing and folders that cannot be read, so that none of these is
+            passed over in silence: to decode them says what they are.
+        others: How many other files there are of each suffix.
+        loops: Links to folders that are read already, and are not followed.
+    """
+
+    files: list[pathlib.Path] = dataclasses.field(default_factory=list)
+    others: collections.Counter = dataclasses.field(default_factory=collections.Counter)
+    loops: list[pathlib.Path] = dataclasses.field(default_factory=list)
+
+    def __str__(self) -> str:
+        lines = [f"{len(self.files)} pictures"]
+        if self.others:
+            kinds = [
+                f"{n} {kind or 'without'}" for kind, n in self.others.most_common()
+            ]
+            lines.append(f"{self.others.total()} other files left out by suffix: ")
+            lines[-1] += ", ".join(kinds[:_NAMED] + ["..."] * (len(kinds) > _NAMED))
+        if self.loops:
+            shown = ", ".join(str(link) for link in self.loops[:_NAMED])
+            lines.append(f"links to folders that are read already: {shown}")
+        return errors.printable("; ".join(lines))
 
 
 def listed(folder: pathlib.Path) -> list[pathlib.Path]:
     """Returns the picture files in a folder and the folders in it, sorted by path.
 
-    A file is a picture if its suffix says so. Hidden files and folders are left out:
-    some systems put files such as `._photo.jpg` beside each picture.
+    Warns of what is left out; see `survey`.
     """
-    found = []
-    for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [
-            pathlib.Path(place, name)
-            for name in names
-            if not name.startswith(".")
-            and pathlib.PurePath(name).suffix.lower() in pictures.suffixes()
-        ]
-    return sorted(found, key=lambda file: file.relative_to(folder).as_posix())
+    found = survey(folder)
+    if found.others or found.loops:
+        logging.warning("%s: %s", errors.printable(folder), found)
+    return found.files
+
+
+def survey(folder: pathlib.Path) -> Survey:
+    """Looks through a folder and the folders in it, also those that links lead to.
+
+    A file is a picture if its suffix says so. Hidden files and folders are left out:
+    some systems put files such as `._photo.jpg` or `__MACOSX/` beside each picture.
+    """
+    found, seen, links = Survey(), set(), [folder]
+    while links:
+        link = links.pop(0)
+        if os.path.realpath(link) in seen:
+            found.loops.append(link)
+        else:
+            links += _walk(link, found, seen)
+    found.files.sort(key=lambda file: file.relative_to(folder).as_posix())
+    return found
+
+
+def _walk(top: pathlib.Path, found: Survey, seen: set[str]) -> list[pathlib.Path]:
+    """Adds what is in a folder, and returns the links to folders in it.
+
+    They come after all that lies there itself, so that a picture's path is its own.
+    """
+    links = []
+    broken = []
+    for place, folders, names in os.walk(top, onerror=broken.append):
+        here = pathlib.Path(place)
+        if os.path.realpath(here) in seen:
+            folders.clear()
+            continue
+        seen.add(os.path.realpath(here))
+        shown = [here / name for name in sorted(folders) if not _is_hidden(name)]
+        links += [path for path in shown if path.is_symlink()]
+        found.files += [path for path in shown if _is_picture(path)]
+        folders[:] = [path.name for path in shown if not _is_picture(path)]
+        for path in (here / name for name in names if not _is_hidden(name)):
+            if _is_picture(path):
+                found.files.append(path)
+            else:
+                found.others[path.suffix.lower()] += 1
+    found.files += [pathlib.Path(error.filename) for error in broken]
+    return [link for link in links if not _is_picture(link)]
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name in _SYSTEM
+
+
+def _is_picture(path: pathlib.Path) -> bool:
+    return path.suffix.lower() in pictures.suffixes()
 
 
 def is_held_out(name: str, *, fraction: float) -> bool:

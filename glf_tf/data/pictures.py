@@ -177,7 +177,13 @@ def _stream(picture: pathlib.Path | bytes) -> BinaryIO:
     """Opens a file; no pipe or device of that name is waited for."""
     if isinstance(picture, bytes):
         return io.BytesIO(picture)
-    if not stat.S_ISREG(os.stat(picture).st_mode):
+    if picture.is_symlink() and not picture.exists():
+        raise ValueError("a link to nothing")
+    mode = os.stat(picture).st_mode
+    if stat.S_ISDIR(mode):
+        os.listdir(picture)  # a folder that cannot be read says so
+        raise ValueError("a folder")
+    if not stat.S_ISREG(mode):
         raise ValueError("no plain file")
     return picture.open("rb")
 

@@ -8,7 +8,6 @@ __all__ = [
     "SavedModelSamples",
     "GivenImages",
     "Reconstructions",
-    "read_images",
 ]
 
 import abc
@@ -18,7 +17,6 @@ from typing import Literal
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image, UnidentifiedImageError
 
 from glf_tf import errors, seeds, types
 from glf_tf.models import model as model_lib
@@ -206,47 +204,3 @@ class Reconstructions(AbstractSubject):
         for number, start in enumerate(range(0, count, CHUNK)):
             images = self._images[start : min(start + CHUNK, count)]
             yield self._inference.reconstruct(images, seed=seeds.fold(seed, number))
-
-
-def read_images(path: pathlib.Path) -> np.ndarray:
-    """Returns a user's images: an array `NAME.npy`, or a folder of pictures.
-
-    Raises:
-        NotFound: There is no such file, or no picture in the folder.
-        InvalidValue: A picture cannot be read, or sizes differ.
-    """
-    if path.suffix == ".npy" and path.is_file():
-        return np.load(path, mmap_mode="r")
-    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in _ENDINGS)
-    if not files:
-        raise errors.NotFound(
-            "Samples are an array NAME.npy or a folder of PNG or JPEG pictures",
-            received=f"--samples={path}, with no picture in it",
-            do="Check the path",
-        )
-    images = [_read_picture(file) for file in files]
-    shapes = {image.shape for image in images}
-    if len(shapes) > 1:
-        raise errors.InvalidValue(
-            "All samples must have one size and number of channels",
-            received=f"{sorted(shapes)[:3]} in {path}",
-            do="Convert them to one size",
-        )
-    return np.stack(images)
-
-
-_ENDINGS = (".png", ".jpg", ".jpeg")
-
-
-def _read_picture(file: pathlib.Path) -> np.ndarray:
-    try:
-        with Image.open(file) as picture:
-            is_grey = picture.mode in ("1", "L", "I", "I;16")
-            image = np.asarray(picture.convert("L" if is_grey else "RGB"))
-    except (OSError, UnidentifiedImageError) as error:
-        raise errors.InvalidValue(
-            "Every picture must be readable",
-            received=f"{file} ({error})",
-            do="Remove or replace it",
-        ) from error
-    return image[..., None] if image.ndim == 2 else image

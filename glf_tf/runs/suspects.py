@@ -9,11 +9,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from glf_tf import catalogue, errors, types
+from glf_tf import catalogue, errors
 from glf_tf.data import dataset as dataset_lib
-from glf_tf.data import image_set, picture_files, without
+from glf_tf.data import decoding, without
+from glf_tf.metrics import images as images_lib
 from glf_tf.runs import folder as folder_lib
-from glf_tf.tasks import infer
+from glf_tf.runs import user_images
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +39,7 @@ def of_run(
     *,
     places: dataset_lib.Places,
     against: str = "",
+    on_broken: decoding.OnBroken = "refuse",
 ) -> Suspects:
     """Returns what a run is asked about.
 
@@ -45,8 +47,10 @@ def of_run(
         workdir: The run's folder.
         places: Where data may be; the run's own folder of data where it names none.
         against: What the anomalies are, beside the run's test images: a data set's
-            name, for its test images, an array NAME.npy, or a folder of pictures; ""
-            for the class that training left out, with its own share of test images.
+            name, for its test images, an array NAME.npy or NAME.npz, or a folder of
+            pictures; "" for the class that training left out, with its own share of
+            test images.
+        on_broken: "skip" leaves out pictures that cannot be read, with a warning.
 
     Raises:
         InvalidValue: Training left no class out, and nothing is given.
@@ -58,7 +62,7 @@ def of_run(
         places = dataclasses.replace(places, data_dir=data_dir)
     own = catalogue.build("dataset", described["dataset"], places=places)
     if against:
-        return _against(own.load("test"), against, places=places)
+        return _against(own, against, places=places, on_broken=on_broken)
     if not isinstance(own, without.Without):
         raise errors.InvalidValue(
             "Anomalies are images of a class that training left out, or are given",
@@ -75,10 +79,26 @@ def of_run(
 
 
 def _against(
-    normal: image_set.ImageSet, against: str, *, places: dataset_lib.Places
+    own: dataset_lib.AbstractDataset,
+    against: str,
+    *,
+    places: dataset_lib.Places,
+    on_broken: decoding.OnBroken,
 ) -> Suspects:
     """Returns a run's test images, and then others as anomalies."""
-    others, names = _others(against, image_shape=normal.image_shape, places=places)
+    normal = own.load("test")
+    if against in catalogue.names("dataset"):
+        found = catalogue.build("dataset", against, places=places).load("test")
+        others, names = found.images, [f"{against} {i}" for i in range(len(found))]
+    else:
+        given = user_images.read(
+            pathlib.Path(against),
+            image_shape=normal.image_shape,
+            flag="--against",
+            resize=own.squaring,
+            on_broken=on_broken,
+        )
+        others, names = images_lib.round_to_uint8(given.images), given.names
     if others.shape[1:] != normal.image_shape:
         raise errors.InvalidValue(
             "Images that are scored must have the shape of the run's data",
@@ -87,52 +107,8 @@ def _against(
         )
     sizes = (len(normal), len(others))
     return Suspects(
-        title=f"{normal.name} against {pathlib.Path(against).name}",
+        title=f"{normal.name} against {errors.printable(pathlib.Path(against).name)}",
         images=np.concatenate([normal.images, others]),
         is_anomaly=np.repeat([False, True], sizes),
         names=[*(f"{normal.name} {i}" for i in range(len(normal))), *names],
     )
-
-
-def _others(
-    against: str, *, image_shape: types.ImageShape, places: dataset_lib.Places
-) -> tuple[np.ndarray, list[str]]:
-    if against in catalogue.names("dataset"):
-        found = catalogue.build("dataset", against, places=places).load("test")
-        return found.images, [f"{against} {i}" for i in range(len(found))]
-    path = pathlib.Path(against).expanduser()
-    if path.suffix == ".npy" and path.is_file():
-        images = infer.to_unit(np.load(path))
-        return np.uint8(np.rint(255 * images)), [
-            f"{path} {i}" for i in range(len(images))
-        ]
-    return _pictures(path, image_shape=image_shape, places=places)
-
-
-def _pictures(
-    path: pathlib.Path, *, image_shape: types.ImageShape, places: dataset_lib.Places
-) -> tuple[np.ndarray, list[str]]:
-    """Returns the centres of a folder's pictures, resized, and the files' names."""
-    files = picture_files.listed(path) if path.is_dir() else []
-    if not files:
-        raise errors.NotFound(
-            "What is scored is a data set, an array NAME.npy or a folder of pictures",
-            received=f"--against={path}, with no picture in it",
-            do=errors.suggestion(str(path), catalogue.names("dataset")),
-        )
-    height, width, channels = image_shape
-    if height != width:
-        raise errors.Unsupported(
-            "Pictures are cut to squares",
-            received=f"images of {height}x{width}",
-            do="Pass an array NAME.npy of that size",
-        )
-    images = picture_files.load(
-        files,
-        root=path,
-        key={"dataset": "folder", "split": "test"},
-        places=places,
-        size=height,
-        channels=channels,
-    )
-    return images, [file.relative_to(path).as_posix() for file in files]

@@ -178,7 +178,7 @@ def test_what_cannot_be_scored_is_refused(run, tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((2, 8, 9, 1), np.uint8))
     for against, word in (
         (str(tmp_path / "x.npy"), "shape of the run's data"),
-        (str(tmp_path / "nowhere"), "no picture in it"),
+        (str(tmp_path / "nowhere"), "does not exist"),
     ):
         with pytest.raises(errors.UserError, match=word):
             suspects.of_run(run, places=PLACES, against=against)

@@ -6,7 +6,6 @@ import pathlib
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from glf_tf import errors, export
 from glf_tf.data import dataset, digits, without
@@ -206,23 +205,7 @@ def test_given_images_are_drawn_without_repetition():
     assert sorted(other.ravel()) != list(range(5))
 
 
-def test_pictures_in_a_folder_are_read_as_they_are(tmp_path):
-    images = np.random.default_rng(0).integers(0, 256, (3, 8, 8), dtype=np.uint8)
-    for index, image in enumerate(images):
-        Image.fromarray(image).save(tmp_path / f"{index}.png")
-    np.testing.assert_array_equal(subjects.read_images(tmp_path)[..., 0], images)
-
-
-def test_bad_samples_are_refused(data, tmp_path):
-    with pytest.raises(errors.NotFound, match="no picture"):
-        subjects.read_images(tmp_path)
-    (tmp_path / "a.png").write_bytes(b"no picture")
-    with pytest.raises(errors.InvalidValue, match="readable"):
-        subjects.read_images(tmp_path)
-    for side in (8, 9):
-        Image.new("L", (side, 8)).save(tmp_path / f"{'ab'[side - 8]}.png")
-    with pytest.raises(errors.InvalidValue, match="one size"):
-        subjects.read_images(tmp_path)
+def test_bad_samples_are_refused(data):
     for images, word in (
         (np.zeros((5, 9, 8, 1), np.uint8), "shape"),
         (np.full((5, 8, 8, 1), np.nan, np.float32), "NaN"),
