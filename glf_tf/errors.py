@@ -56,6 +56,9 @@ class UserError(Exception):
 
     status = BAD_COMMAND
 
+    # Keras would make another error, of many lines, of one that passes through a layer.
+    _keras_call_info_injected = True
+
     def __init__(self, rule: str, *, received: object, do: str):
         self.rule, self.received, self.do = rule, printable(received), printable(do)
         super().__init__(f"{rule}. Received: {self.received}. {self.do}.")

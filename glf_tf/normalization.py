@@ -4,10 +4,15 @@
 Ioffe, Szegedy: Batch Normalization, 2015. https://arxiv.org/abs/1502.03167
 """
 
-__all__ = ["BatchNorm"]
+__all__ = ["BatchNorm", "check_batch_size"]
+
+import math
+from collections.abc import Iterable
 
 import keras
 import tensorflow as tf
+
+from glf_tf import errors
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")
@@ -36,8 +41,15 @@ class BatchNorm(keras.layers.BatchNormalization):
         super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
 
     def call(self, inputs, training=None, mask=None):
-        """Returns the normalised inputs, of the same shape."""
+        """Returns the normalised inputs, of the same shape.
+
+        Raises:
+            InvalidValue: In training, a batch has one value for each mean: what it is
+                would not reach the output.
+        """
         is_learning = training and self.trainable
+        if is_learning and _values_for_each_mean(inputs) == 1:
+            raise _of_one_value(self, received=f"inputs of shape {inputs.shape}")
         if mask is not None or not is_learning or not self._can_fuse(inputs):
             return super().call(inputs, training=training, mask=mask)
         outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
@@ -70,6 +82,40 @@ class BatchNorm(keras.layers.BatchNormalization):
         mean = tf.reduce_mean(means, axis=0)
         between = tf.reduce_mean(tf.square(means - mean), axis=0)
         return mean, tf.reduce_mean(variances, axis=0) + between
+
+
+def check_batch_size(layers: Iterable[keras.layers.Layer], batch_size: int) -> None:
+    """Checks, before anything is trained, that batches have statistics.
+
+    Args:
+        layers: Those of a model, the innermost ones included.
+        batch_size: Images a batch, over all replicas.
+
+    Raises:
+        InvalidValue: There is one, and a layer that normalises vectors by their batch.
+    """
+    for layer in layers if batch_size == 1 else ():
+        if isinstance(layer, BatchNorm) and _is_of_vectors(layer):
+            raise _of_one_value(layer, received=f"batch_size={batch_size}")
+
+
+def _is_of_vectors(layer: BatchNorm) -> bool:
+    return layer.input_spec is not None and layer.input_spec.ndim == 2
+
+
+def _of_one_value(layer: BatchNorm, *, received: str) -> errors.InvalidValue:
+    return errors.InvalidValue(
+        "Batch normalisation needs at least two values for each mean: of one it makes "
+        "the same, whatever it is",
+        received=f"{received} for {layer.path}",
+        do="Use --batch_size=2 or more, or parts without batch normalisation",
+    )
+
+
+def _values_for_each_mean(inputs: tf.Tensor) -> int | None:
+    """Returns how many values each mean is of, over all replicas, if that is known."""
+    sizes = tuple(inputs.shape)[:-1]
+    return None if None in sizes else math.prod(sizes) * _replicas()
 
 
 def _replicas() -> int:

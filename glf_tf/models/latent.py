@@ -9,6 +9,7 @@ from typing import Literal
 import tensorflow as tf
 
 from glf_tf import catalogue, errors, seeds, types
+from glf_tf.data import image_set
 from glf_tf.inference import langevin
 from glf_tf.inference import sampler as sampler_lib
 from glf_tf.models import model
@@ -40,6 +41,22 @@ class AbstractLatentModel(model.GenerativeModel):
     def chain_start(self) -> Start:
         """Where `infer_latents` starts its chains if it is not told."""
         return "normal"
+
+    def check_data(self, data: image_set.ImageSet) -> None:
+        """Checks that there are as many codes as the fit of the prior needs.
+
+        Raises:
+            InvalidValue: There are fewer images.
+        """
+        least = self.prior.least_codes
+        if len(data) >= least:
+            return
+        flag = "components" if "components" in self.get_config() else "prior.components"
+        raise errors.InvalidValue(
+            f"The prior is fitted to at least {least} codes, one an image",
+            received=f"{len(data)} training images",
+            do=f"Use more images, or a --{flag} of at most {len(data)}",
+        )
 
     def decode(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Returns the images of latents, in [0, 1]."""

@@ -103,6 +103,14 @@ class GenerativeModel(keras.Model, abc.ABC):
         """
         return {}
 
+    def check_data(self, data: image_set.ImageSet) -> None:
+        """Checks that a training set is fit for all stages, before the first one.
+
+        Raises:
+            InvalidValue: It is not.
+        """
+        del data
+
     def prepare(self, stage: stages_lib.Stage, data: image_set.ImageSet) -> None:
         """Runs once before a stage: fits to codes, starts that depend on data."""
         del stage, data

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import catalogue, errors, export, files
+from glf_tf import catalogue, errors, export, files, normalization
 from glf_tf.data import image_set, pipeline
 from glf_tf.metrics import reference
 from glf_tf.models import model as model_lib
@@ -273,6 +273,8 @@ def _check_plan(
     pipeline.steps_per_epoch(len(data), batch_size=batch_size)
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     pipeline.share(batch_size, replicas=replicas)
+    normalization.check_batch_size(model._flatten_layers(), batch_size)
+    model.check_data(data)
     stages = model.stages()
     plan.training.check(stage.name for stage in stages if stage.updates)
     optimizers.check(stages, options=plan.optimizers)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from glf_tf import errors, export, seeds
+from glf_tf import errors, export, normalization, seeds
 from glf_tf.data import pipeline
 from glf_tf.models import autoencoder, latent
 from glf_tf.objectives import reconstruction as objectives
@@ -253,6 +253,38 @@ def test_xla_trains_a_stage(fresh):
         before = values_of(fresh)
         assert trainer_of(fresh, stage, batch, jit_compile=True)(2).steps == 2
         check_changes(fresh, stage, before=before)
+
+
+def test_batches_of_one_are_refused_where_their_statistics_count(name, model):
+    """What the check before training says is what tracing would come to."""
+    if name.startswith("wae"):
+        pytest.skip("codes of a batch are compared, which takes two anyhow")
+    layers = model._flatten_layers()
+    of_vectors = [
+        layer
+        for layer in layers
+        if isinstance(layer, normalization.BatchNorm) and layer.input_spec.ndim == 2
+    ]
+    if of_vectors:
+        with pytest.raises(errors.InvalidValue, match="Use --batch_size=2"):
+            normalization.check_batch_size(layers, 1)
+        return
+    normalization.check_batch_size(layers, 1)
+    fresh = descriptors.model(name)
+    for stage, batch in staged(fresh):
+        first = {key: one[:1] for key, one in batch.items()}
+        first = fresh.infer(stage, first, seed=seeds.make(0))
+        for update in stage.updates:
+            fresh.terms(update.name, first, seed=seeds.make(0), training=True)
+
+
+def test_too_few_images_for_the_prior_are_refused_before_training(model):
+    least = getattr(getattr(model, "prior", None), "least_codes", 0)
+    model.check_data(descriptors.images(max(least, 1)))
+    if least < 2:
+        return
+    with pytest.raises(errors.InvalidValue, match=rf"at least {least} codes.*--"):
+        model.check_data(descriptors.images(least - 1))
 
 
 def train_losses(strategy, name):

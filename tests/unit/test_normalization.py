@@ -115,3 +115,29 @@ def test_compiled_replicas_with_statistics_are_refused():
             step.StageTrainer(
                 model, model.stages()[0], optimizers=made, seed=0, jit_compile=True
             )
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (1, 1, 1, 3)])
+def test_one_value_for_each_mean_is_refused_in_training_alone(shape):
+    layer = normalization.BatchNorm(name="norm")
+    layer.build((None, *shape[1:]))
+    assert layer(tf.ones(shape)).shape == shape
+    with pytest.raises(errors.InvalidValue, match="two values for each mean"):
+        layer(tf.ones(shape), training=True)
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (1, 2, 1, 3)])
+def test_two_values_for_each_mean_are_enough(shape):
+    layer = normalization.BatchNorm(name="norm")
+    assert layer(tf.ones(shape), training=True).shape == shape
+
+
+def test_replicas_share_their_values():
+    strategy = devices.strategy("mirrored")
+    with strategy.scope():
+        layer = normalization.BatchNorm(name="norm")
+        layer.build((None, 3))
+    run = tf.function(
+        lambda: strategy.run(lambda: layer(tf.ones((1, 3)), training=True))
+    )
+    run()  # it refuses nothing
