@@ -69,7 +69,7 @@ def survey(folder: pathlib.Path) -> Survey:
     A file is a picture if its suffix says so. Hidden files and folders are left out:
     some systems put files such as `._photo.jpg` or `__MACOSX/` beside each picture.
     """
-    found, seen, links = Survey(), set(), [folder]
+    found, seen, links = Survey(), set(), [folder] if folder.is_dir() else []
     while links:
         link = links.pop(0)
         if os.path.realpath(link) in seen:

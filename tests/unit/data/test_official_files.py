@@ -111,7 +111,7 @@ def test_celeb_a_names_a_broken_picture(places):
     samples.write_celeb_a(places.data_dir)
     file = places.data_dir / "img_align_celeba" / "000003.jpg"
     file.write_bytes(file.read_bytes()[:-300])
-    with pytest.raises(errors.InvalidValue, match=r"000003\.jpg"):
+    with pytest.raises(errors.Damaged, match=r"000003\.jpg"):
         celeb_a.CelebA(places).load("train")
     assert not [*places.cache_dir.glob("*.npy")]
 
