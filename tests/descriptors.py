@@ -305,3 +305,13 @@ def batch(count: int = 6, *, seed: int = 0) -> dict[str, tf.Tensor]:
         "index": tf.range(count, dtype=tf.int64),
         "label": tf.constant(drawn.labels),
     }
+
+
+DESCRIPTION: Mapping = {
+    "dataset": "digits",
+    "model": {"name": "glf", **_GLF},
+    "arguments": {"image_shape": [8, 8, 1]},
+    "batch_size": 8,
+    "seed": 0,
+}
+"""What run.json says at least."""

@@ -28,7 +28,13 @@ def main() -> None:
     from glf_tf.training import loop
 
     try:
-        experiment.train(plan, folder, resume=flags.FLAGS.resume)
+        experiment.train(
+            plan,
+            folder,
+            resume=flags.FLAGS.resume,
+            accept_new_data=flags.FLAGS.accept_new_data,
+            stop_at=flags.FLAGS.stop_at,
+        )
     except loop.Stopped as stopped:
         print(f"{stopped}; --resume goes on from there", file=sys.stderr)
         sys.exit(os.EX_TEMPFAIL)

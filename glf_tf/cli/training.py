@@ -20,7 +20,7 @@ _SETTINGS = (
     *(options.Optimizers, options.Training),
     *(plan_lib.Devices, plan_lib.Reports, plan_lib.Start),
 )
-_NOT_IN_RECIPES = ("workdir", "resume")
+_NOT_IN_RECIPES = ("workdir", "resume", "accept_new_data", "stop_at", "replay")
 _PARTS = (
     definitions.Part("dataset", "digits", prefix="dataset."),
     definitions.Part("model", "glf", prefix=""),
@@ -31,6 +31,15 @@ def define_training() -> tuple[definitions.Part, ...]:
     """Defines the flags of a training run; returns the parts that it is made of."""
     kinds.define_path("workdir", None, "The run's folder.")
     flags.DEFINE_bool("resume", False, "Go on from the run's newest checkpoint.")
+    flags.DEFINE_bool(
+        "accept_new_data", False, "Go on though the images are others than before."
+    )
+    flags.DEFINE_integer(
+        "stop_at",
+        0,
+        "A step to stop at, with status 75 and the state saved; 0 for the end.",
+        lower_bound=0,
+    )
     for part in _PARTS:
         names = catalogue.names(part.kind)
         flags.DEFINE_enum(part.flag, part.default, names, f"The {part.kind}.")

@@ -12,6 +12,9 @@ import numpy as np
 
 from glf_tf import errors
 
+_MASKS_COMPARED = 256
+"""A mask is a function of seed and index: a few tell the function."""
+
 
 @dataclasses.dataclass(frozen=True)
 class ImageSet:
@@ -95,6 +98,21 @@ class ImageSet:
             sha.update(np.ascontiguousarray(self.images[start : start + 4096]))
         return sha.hexdigest()[:16]
 
+    @property
+    def identity(self) -> dict[str, object]:
+        """What tells the set from another: `images`, how many, and digests, as text.
+
+        `digest` of shape and pixels, and where there are any, `labels` of the labels
+        and `masks` of the first images' masks.
+        """
+        found = {"images": len(self), "digest": self.digest}
+        if self.labels is not None:
+            found["labels"] = _digest_of(self.labels)
+        if self.masks is not None:
+            first = np.arange(min(len(self), _MASKS_COMPARED))
+            found["masks"] = _digest_of(np.asarray(self.masks(first)))
+        return found
+
     def take(self, count: int) -> "ImageSet":
         """Returns the first `count` images, or all where there are fewer."""
         labels = None if self.labels is None else self.labels[:count]
@@ -122,3 +140,9 @@ class ImageSet:
             labels = np.concatenate([self.labels, other.labels])
         images = np.concatenate([self.images, other.images])
         return dataclasses.replace(self, images=images, labels=labels)
+
+
+def _digest_of(values: np.ndarray) -> str:
+    sha = hashlib.sha256(repr((values.shape, values.dtype.str)).encode())
+    sha.update(np.ascontiguousarray(values))
+    return sha.hexdigest()[:16]

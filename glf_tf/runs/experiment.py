@@ -40,7 +40,12 @@ from glf_tf.training import (
 
 
 def train(
-    plan: plan_lib.Plan, folder: folder_lib.Folder, *, resume: bool = False
+    plan: plan_lib.Plan,
+    folder: folder_lib.Folder,
+    *,
+    resume: bool = False,
+    accept_new_data: bool = False,
+    stop_at: int = 0,
 ) -> model_lib.GenerativeModel:
     """Trains a model, and leaves in the folder all that `Folder` names.
 
@@ -48,6 +53,8 @@ def train(
         plan: What to train.
         folder: Where.
         resume: Whether to go on from the newest checkpoint, if there is one.
+        accept_new_data: Whether to go on though the images are others.
+        stop_at: A global step to stop at, with the state saved; 0 for the end.
 
     Returns:
         model: The trained model.
@@ -56,6 +63,7 @@ def train(
         InvalidValue: The folder holds a run and `resume` is false, or another plan;
             or another process trains in it.
         NotFound: The data are nowhere.
+        Damaged: A run's data are others than it began with, or no checkpoint is whole.
         Diverged: A loss term left the finite numbers.
         Exhausted: Memory or a disk is full.
         Stopped: The process was told to stop; the state is saved.
@@ -77,7 +85,12 @@ def train(
         data, test = dataset.load("train"), dataset.load("test")
         arguments = identity.arguments_of(plan.model, data)
         if group.is_chief:
-            identity.check_data(folder, arguments)
+            identity.check_data(
+                folder,
+                arguments=arguments,
+                data=identity.data_of(data, test),
+                accept_new_data=accept_new_data,
+            )
         # The initial weights, the only random numbers that Keras draws.
         keras.utils.set_random_seed(plan.training.seed)
         model = catalogue.build("model", plan.model, **arguments)
@@ -89,9 +102,16 @@ def train(
             if group.is_chief:
                 # Again: another process may have left a run here meanwhile.
                 identity.check(folder, plan, resume=resume)
-                identity.describe(folder, plan, arguments=arguments, data=data)
-            session = _Session(plan, folder, model=model, data=data, test=test)
-            session.run(resume=resume)
+            session = _Session(
+                plan, folder, model=model, data=data, test=test, stop_at=stop_at
+            )
+            step = session.restore(resume=resume)
+            if group.is_chief:
+                sets = (data, test)
+                identity.describe(
+                    folder, plan, arguments=arguments, sets=sets, step=step
+                )
+            session.run()
             if group.is_chief:
                 export.export(model, folder.saved_model, is_of_run=True)
             # Who leaves early looks like one who was lost.
@@ -120,6 +140,7 @@ class _Session:
         model: model_lib.GenerativeModel,
         data: image_set.ImageSet,
         test: image_set.ImageSet,
+        stop_at: int,
     ):
         self._plan, self._folder, self._model = plan, folder, model
         self._data, self._test = data, test
@@ -148,18 +169,24 @@ class _Session:
             optimizers=self._optimizers,
             actions=self._actions(model, test),
             should_stop=self._stop.is_set,
+            stop_at=stop_at,
         )
         self._saving.get_loop_state = self._loop.get_state
 
-    def run(self, *, resume: bool) -> None:
-        """Trains to the end."""
-        state = self._store.restore() if resume else None
+    def restore(self, *, resume: bool) -> int:
+        """Goes to where training begins, or goes on; returns the global step."""
+        state = restore.newest(self._store, self._folder) if resume else None
         if state is not None:
             self._loop.set_state(state)
         elif self._plan.start.start_from:
             restore.take_over(self._plan.start, self._model)
         step = 0 if state is None else state["global_step"]
         self._check_position(step)
+        return step
+
+    def run(self) -> None:
+        """Trains to the end."""
+        step = self._loop.global_step
         self._writer.rewind(step)
         self._writer.recipe(
             self._plan.recipe, options=self._plan.flags, name=self._folder.path.name

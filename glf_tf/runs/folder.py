@@ -9,11 +9,15 @@ import json
 import pathlib
 from collections.abc import Mapping
 
-from glf_tf import catalogue, errors, files
-from glf_tf.runs import locking
+from absl import logging
+
+from glf_tf import errors, files
+from glf_tf.runs import description, locking
+
+_DESCRIPTIONS = ("run.json", "run.copy.json")
 
 _WRITTEN = (
-    *("lock", "flags.cfg", "run.json", "metrics.jsonl"),
+    *("lock", "flags.cfg", *_DESCRIPTIONS, "metrics.jsonl"),
     *("checkpoints", "samples", "samples/steps", "saved_model", "tensorboard"),
 )
 
@@ -22,8 +26,10 @@ _WRITTEN = (
 class Folder:
     """The folder of a run.
 
-    flags.cfg      replays the run: `tools/train.py --flagfile=flags.cfg`
-    run.json       the data set and the model, for those who load it
+    flags.cfg      begins the run anew: `tools/train.py --flagfile=flags.cfg`
+    flags.2.cfg    the flags that it went on with, where they were others; and so on
+    run.json       data set, model and history, for those who load it
+    run.copy.json  the same once more: one damaged file is not the end of a run
     metrics.jsonl  every scalar, a line a time
     checkpoints/   the newest, and the best
     tensorboard/   events
@@ -44,8 +50,13 @@ class Folder:
 
     @property
     def description(self) -> pathlib.Path:
-        """The data set and the model."""
+        """The data set, the model and the history."""
         return self.path / "run.json"
+
+    @property
+    def holds_run(self) -> bool:
+        """Whether a run has begun in the folder."""
+        return any((self.path / name).exists() for name in _DESCRIPTIONS)
 
     @property
     def checkpoints(self) -> pathlib.Path:
@@ -68,25 +79,34 @@ class Folder:
         return self.path / "saved_model"
 
     def read(self) -> dict:
-        """Returns what `run.json` says; its parts have all their options.
+        """Returns what `run.json` says, or its copy where that is damaged.
+
+        Its keys: `dataset` and `model`, specifications with all their options;
+        `arguments`, the model's that its data decided; `batch_size` and `seed`;
+        `data_dir`, `data_source` and `data`, where the images were and what they were;
+        `history`, a list of `history.Entry` as mappings.
 
         Raises:
             NotFound: There is no run in the folder.
+            Damaged: `run.json` and its copy are.
         """
-        try:
-            described = json.loads(self.description.read_text())
-        except FileNotFoundError as error:
-            raise errors.NotFound(
-                "A run's folder holds run.json and checkpoints/",
-                received=f"{self.path}, which has no run.json",
-                do="Pass the --workdir of a run of tools/train.py",
-            ) from error
-        parts = {
-            kind: catalogue.completed(kind, described[kind])
-            for kind in ("dataset", "model")
-            if kind in described
-        }
-        return {**described, **parts}
+        damage = None
+        for name in _DESCRIPTIONS:
+            try:
+                found = description.read(self.path / name)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except errors.Damaged as error:
+                damage = damage or error
+                continue
+            if name != _DESCRIPTIONS[0]:
+                logging.warning("%s is used: %s", name, damage or "run.json is missing")
+            return found
+        raise damage or errors.NotFound(
+            "A run's folder holds run.json and checkpoints/",
+            received=f"{self.path}, which has no run.json",
+            do="Pass the --workdir of a run of tools/train.py",
+        )
 
     def lock(self) -> contextlib.AbstractContextManager[int]:
         """Keeps other trainings out while this process lives.
@@ -111,7 +131,7 @@ class Folder:
         """
         for name in _WRITTEN:
             files.check_no_link(self.path / name)
-        if not self.description.exists():
+        if not self.holds_run:
             # Somebody's own recipe, without our lock beside it, is no start of ours.
             is_begun = (self.path / "lock").is_file()
             ours = ("lock", "flags.cfg") if is_begun else ()
@@ -121,6 +141,8 @@ class Folder:
         """Writes a small file whole or not at all."""
         files.write(self.path / name, text)
 
-    def describe(self, description: Mapping) -> None:
-        """Writes `run.json`."""
-        self.write("run.json", json.dumps(description, indent=2) + "\n")
+    def describe(self, described: Mapping) -> None:
+        """Writes `run.json` and its copy."""
+        text = json.dumps(described, indent=2) + "\n"
+        for name in _DESCRIPTIONS:
+            self.write(name, text)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loads the model, and the data, of a run."""
 
-__all__ = ["load_model", "check_start", "take_over", "load_data"]
+__all__ = ["newest", "load_model", "check_start", "take_over", "load_data"]
 
 import pathlib
 from typing import Literal
@@ -16,6 +16,39 @@ from glf_tf.models import model as model_lib
 from glf_tf.runs import folder as folder_lib
 from glf_tf.runs import plan as plan_lib
 from glf_tf.training import checkpoints
+
+
+def newest(store: checkpoints.Checkpoints, folder: folder_lib.Folder) -> dict | None:
+    """Restores what a run goes on from: the newest whole checkpoint, or the best.
+
+    Args:
+        store: The run's checkpoints.
+        folder: Its folder.
+
+    Returns:
+        state: What was saved with it; None where there is no checkpoint yet.
+
+    Raises:
+        Damaged: There are checkpoints, and none of them is whole.
+    """
+    damage = None
+    try:
+        state = store.restore()
+    except (errors.Damaged, errors.InvalidValue) as error:
+        state, damage = None, error
+    best = folder.checkpoints / "best"
+    if state is None and best.exists():
+        state = store.restore(best)
+        logging.warning(
+            "The run goes on from its best checkpoint, of step %d: no newer one is "
+            "whole.",
+            state["global_step"],
+        )
+    elif state is None and damage is None and folder.holds_run:
+        logging.warning("%s has no checkpoint: training begins.", folder.path)
+    if state is None and damage is not None:
+        raise damage
+    return state
 
 
 def load_model(

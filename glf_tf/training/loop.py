@@ -74,6 +74,7 @@ class Loop:
         optimizers: Mapping[str, optimizers_lib.Optimizer],
         actions: Sequence[actions_lib.AbstractAction] = (),
         should_stop: Callable[[], bool] = lambda: False,
+        stop_at: int = 0,
     ):
         """Initializes the loop; call it in the strategy's scope.
 
@@ -85,10 +86,11 @@ class Loop:
             actions: What runs at intervals, in this order.
             should_stop: Asked between calls; a stop runs the actions that are
                 `runs_on_stop` and raises `Stopped`.
+            stop_at: The global step at which to stop likewise; 0 for none.
         """
         self._model, self._data, self._options = model, data, options
         self._optimizers, self._actions = optimizers, tuple(actions)
-        self._should_stop = should_stop
+        self._should_stop, self._stop_at = should_stop, stop_at
         self._strategy = tf.distribute.get_strategy()
         self._workers = workers_lib.Workers()
         self._stages = model.stages()
@@ -105,19 +107,31 @@ class Loop:
             "stage": self._stage_index,
             "step": self._step,
             "global_step": self._global_step,
+            "batches_per_epoch": self._batches_per_epoch,
             "actions": {one.name: one.get_state() for one in self._actions},
         }
 
     def set_state(self, state: Mapping) -> None:
         """Goes to a position, with the actions as they were there.
 
-        An action that was not there begins anew.
+        An action that was not there begins anew. Where the training set has another
+        size since, as many epochs are done as were.
         """
         self._stage_index, self._step = state["stage"], state["step"]
         self._global_step = state["global_step"]
+        before = state.get("batches_per_epoch", self._batches_per_epoch)
+        if self._stage_index < len(self._stages) and before != self._batches_per_epoch:
+            stage = self._stages[self._stage_index]
+            now = stage.steps_per_epoch(self._batches_per_epoch)
+            self._step = self._step * now // stage.steps_per_epoch(before)
         for action in self._actions:
             if action.name in state["actions"]:
                 action.set_state(state["actions"][action.name])
+
+    @property
+    def global_step(self) -> int:
+        """Training steps taken so far."""
+        return self._global_step
 
     @property
     def total_steps(self) -> int:
@@ -129,8 +143,10 @@ class Loop:
 
         Raises:
             NonFinite: A loss term left the finite numbers.
-            Stopped: `should_stop` said so.
+            Stopped: `should_stop` said so, or `stop_at` is reached.
         """
+        if self._stop_at and self._global_step >= self._stop_at:
+            raise self._stopped()
         while self._stage_index < len(self._stages):
             stage = self._stages[self._stage_index]
             if self._step < self._total(stage):
@@ -182,13 +198,16 @@ class Loop:
         for action in self._actions:
             action.observe(result, moment)
         self._run_actions(moment, lambda one: self._is_due(one, moment))
-        is_asked = self._workers.any(self._should_stop())
-        if is_asked and not moment.is_stage_end:
+        is_there = bool(self._stop_at) and self._global_step >= self._stop_at
+        if self._workers.any(self._should_stop() or is_there):
             self._run_actions(
                 moment, lambda one: one.runs_on_stop and not self._is_due(one, moment)
             )
             self._workers.wait()
-            raise Stopped(f"Stopped at step {self._global_step}; the state is saved")
+            raise self._stopped()
+
+    def _stopped(self) -> Stopped:
+        return Stopped(f"Stopped at step {self._global_step}; the state is saved")
 
     def _run_actions(
         self,
@@ -211,6 +230,8 @@ class Loop:
         intervals = [action.every.in_steps(per_epoch) for action in self._actions]
         intervals.append(per_epoch)
         left = [every - self._step % every for every in intervals if every > 0]
+        if self._stop_at > self._global_step:
+            left.append(self._stop_at - self._global_step)
         return min([self._total(stage) - self._step, *left])
 
     def _moment(self, stage: stages_lib.Stage) -> actions_lib.Moment:

@@ -20,7 +20,7 @@ from tests import descriptors
 def write(path, lines, *, flags="--beta=10.0\n--nostop_gradient\n--jit_compile\n"):
     """Leaves a folder as a run does."""
     where = folder.Folder(path)
-    where.describe({})
+    where.describe(descriptors.DESCRIPTION)
     where.write("flags.cfg", flags)
     where.write("metrics.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
     return path
@@ -154,7 +154,7 @@ def test_many_lines_and_panels_make_a_picture(tmp_path, log_y):
 def test_what_cannot_be_drawn_is_refused(tmp_path):
     with pytest.raises(errors.NotFound, match="run.json"):
         curves.read(tmp_path / "nowhere")
-    folder.Folder(tmp_path / "new").describe({})
+    folder.Folder(tmp_path / "new").describe(descriptors.DESCRIPTION)
     with pytest.raises(errors.NotFound, match="first epoch"):
         curves.read(tmp_path / "new")
     line = line_of(write(tmp_path / "run", [epoch(5, **{"epoch/nll": 1})]))

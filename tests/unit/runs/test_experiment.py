@@ -117,6 +117,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(model, tmp_path, monkeypatch)
             experiment.train(whole, folder.Folder(tmp_path / "cut"), resume=True)
     monkeypatch.undo()
     experiment.train(whole, folder.Folder(tmp_path / "cut"), resume=True)
+    assert len(folder.Folder(tmp_path / "cut").read()["history"]) == 1
     assert lines(tmp_path / "cut") == lines(tmp_path / "whole")
     expected = variables(tmp_path / "whole")
     for name, value in variables(tmp_path / "cut").items():
@@ -212,9 +213,7 @@ def test_loading_without_a_run_or_a_checkpoint_is_an_error(tmp_path):
     with pytest.raises(errors.NotFound, match="run.json"):
         restore.load_model(tmp_path)
     where = folder.Folder(tmp_path)
-    where.describe(
-        {"model": descriptors.MODELS["glf"], "arguments": {"image_shape": [8, 8, 1]}}
-    )
+    where.describe(descriptors.DESCRIPTION)
     with pytest.raises(errors.NotFound, match="checkpoint"):
         restore.load_model(tmp_path)
 

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The history of a run: with what it began, and with what else it went on.
+
+A run that is resumed as it was before goes on with the entry it has. One that is
+resumed with other flags, data, devices or versions gets a new entry, numbered from 1,
+which says from which step on it holds. Nothing is taken back: where a run went on from
+before the step of an entry, because later checkpoints were lost, a new entry at the
+earlier step stands in its place (`in_effect`). To train with each entry up to the step
+of the next is to train the run again.
+"""
+
+__all__ = ["Entry", "read", "extended", "in_effect", "flags_name"]
+
+import dataclasses
+import functools
+import hashlib
+import importlib.metadata
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import glf_tf
+
+_LIBRARIES = ("tensorflow", "keras", "tensorflow-probability")
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
+    """Returns the versions of the libraries, and of our source text."""
+    found = {name: importlib.metadata.version(name) for name in _LIBRARIES}
+    root = pathlib.Path(glf_tf.__file__).parent
+    sha = hashlib.sha256()
+    for file in sorted(root.rglob("*.py")):
+        sha.update(file.relative_to(root).as_posix().encode() + b"\0")
+        sha.update(file.read_bytes())
+    return {"glf_tf": f"{glf_tf.__version__}+{sha.hexdigest()[:12]}", **found}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Entry:
+    """With what a run went on from a step.
+
+    Attributes:
+        number: From 1.
+        step: The global step from which on it holds.
+        changed: What differs from the entry before, as `{name: [before, after]}`:
+            flags, "data train images" and the like, "replicas", versions.
+        recipe: All flags, one a line.
+        data: `ImageSet.identity` of "train" and "test"; empty where nobody noted it.
+        replicas: Devices that shared a batch; 0 where nobody noted it.
+        versions: Of the libraries; empty where nobody noted them.
+    """
+
+    number: int
+    step: int
+    changed: Mapping[str, Sequence]
+    recipe: str
+    data: Mapping[str, Mapping]
+    replicas: int
+    versions: Mapping[str, str] = dataclasses.field(default_factory=_versions)
+
+
+def read(described: Mapping) -> list[Entry]:
+    """Returns the history in a description; [] in one of before there were any."""
+    names = [field.name for field in dataclasses.fields(Entry)]
+    return [
+        Entry(**{name: entry[name] for name in names}) for entry in described["history"]
+    ]
+
+
+def extended(entries: Sequence[Entry], now: Entry) -> list[Entry]:
+    """Returns the entries, and one more if a run goes on otherwise than by the last.
+
+    Args:
+        entries: Those there are.
+        now: What holds from `now.step` on; its number and changes are found here.
+    """
+    if not entries:
+        return [dataclasses.replace(now, number=1, changed={})]
+    last = entries[-1]
+    changed = _changed(last, now)
+    if not changed and now.step >= last.step:
+        return list(entries)
+    return [
+        *entries,
+        dataclasses.replace(now, number=last.number + 1, changed=changed),
+    ]
+
+
+def in_effect(entries: Sequence[Entry]) -> list[Entry]:
+    """Returns the entries that led to what the run is, each at a later step."""
+    held: list[Entry] = []
+    for entry in entries:
+        held = [one for one in held if one.step < entry.step]
+        held.append(entry)
+    return held
+
+
+def flags_name(number: int) -> str:
+    """Returns the name of the file of an entry's flags."""
+    return "flags.cfg" if number == 1 else f"flags.{number}.cfg"
+
+
+def _changed(before: Entry, after: Entry) -> dict[str, list]:
+    """Returns what differs; of what was not noted before nobody can tell."""
+    found = _differing(_flags(before.recipe), _flags(after.recipe))
+    for split in before.data:
+        facts = _differing(before.data[split], after.data.get(split, {}))
+        found |= {f"data {split} {name}": pair for name, pair in facts.items()}
+    if before.replicas and before.replicas != after.replicas:
+        found["replicas"] = [before.replicas, after.replicas]
+    if before.versions:
+        found |= _differing(before.versions, after.versions)
+    return found
+
+
+def _flags(recipe: str) -> dict[str, str]:
+    """Returns the values of a recipe's flags; one without a value is true, or not."""
+    values = {}
+    for line in recipe.splitlines():
+        name, equals, value = line.strip().removeprefix("--").partition("=")
+        if not name or name.startswith("#"):
+            continue
+        if not equals:
+            value = str(not name.startswith("no")).lower()
+            name = name.removeprefix("no")
+        values[name] = value
+    return values
+
+
+def _differing(before: Mapping, after: Mapping) -> dict[str, list]:
+    names = sorted({*before, *after})
+    pairs = {name: [before.get(name), after.get(name)] for name in names}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
