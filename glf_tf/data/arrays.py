@@ -127,7 +127,8 @@ def _header(stream: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
             header = np.lib.format.read_array_header_1_0(stream)
         else:
             header = np.lib.format.read_array_header_2_0(stream)
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
+    # A header is Python's literals: tokenizer and parser each have their own errors.
+    except Exception as error:
         raise ValueError("a header that cannot be read") from error
     shape, _, dtype = header
     _check(shape, dtype)
