@@ -224,7 +224,11 @@ def open_regular(path: pathlib.Path) -> BinaryIO:
 
 @contextlib.contextmanager
 def replacing_folder(
-    path: pathlib.Path, *, kind: str, unmarked: re.Pattern | None = None
+    path: pathlib.Path,
+    *,
+    kind: str,
+    unmarked: re.Pattern | None = None,
+    explained: Callable[[], contextlib.AbstractContextManager] = contextlib.nullcontext,
 ) -> Iterator[pathlib.Path]:
     """Makes a folder of ours, which takes the place of one of the same kind.
 
@@ -233,6 +237,7 @@ def replacing_folder(
         kind: What it is, such as "export"; part of the mark.
         unmarked: Paths that are ours in a folder without a mark as well: those that
             versions before the mark wrote, where nobody else writes.
+        explained: As for `replacing`.
 
     Yields:
         aside: An empty folder to write to; it is marked and renamed at the end.
@@ -241,12 +246,15 @@ def replacing_folder(
         Occupied: There is a link, a file, or a folder that is not ours alone.
         OSError: It cannot be written; what was there still is.
     """
-    check_folder(path, kind=kind, unmarked=unmarked)
-    with written_aside(path) as aside:
+    with contextlib.ExitStack() as stack:
+        with explained():
+            check_folder(path, kind=kind, unmarked=unmarked)
+            aside = stack.enter_context(written_aside(path))
         yield aside
-        _mark(aside, kind=kind)
-        check_folder(path, kind=kind, unmarked=unmarked)
-        swap(aside, path, ours=_ours(path, kind=kind, unmarked=unmarked))
+        with explained():
+            _mark(aside, kind=kind)
+            check_folder(path, kind=kind, unmarked=unmarked)
+            swap(aside, path, ours=_ours(path, kind=kind, unmarked=unmarked))
 
 
 @contextlib.contextmanager

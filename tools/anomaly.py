@@ -20,14 +20,16 @@ The folder `--out` gets scores_RUN.csv with each image's score and its rank, the
 of normal images that score lower; curves_WEIGHT.png with ROC and precision-recall
 curves; and detection.json with average precision, the trapezoid's area, AUROC, chance
 level and floor, and their means and deviations over runs that differ by seeds alone.
+A folder that exists is replaced only if this tool wrote all that is in it.
 """
 
+import functools
 import math
 import pathlib
 
 from absl import flags
 
-from glf_tf import errors
+from glf_tf import errors, files
 from glf_tf.cli import inferring, kinds, loading, places, program, values
 
 _RUNS = kinds.define_paths("runs", None, "Folders of runs, with commas between.")
@@ -49,8 +51,22 @@ def main() -> None:
     paths = [pathlib.Path(run) for run in values.needed("runs")]
     seed, weights = values.seed(_SEED.value), _numbers(_WEIGHTS.value)
     out = pathlib.Path(_OUT.value)
+    told = functools.partial(files.explained, out)
 
-    from glf_tf.runs import detection, detection_figure, suspects
+    from glf_tf.runs import detection_figure
+
+    # Opened before anything is scored.
+    with files.replacing_folder(out, kind="anomalies", explained=told) as aside:
+        found, groups = _scored(paths, weights=weights, seed=seed)
+        with told():
+            _write(aside, found, groups, names=_names(paths), weights=weights)
+
+    print(f"{out / 'detection.json'}\n{detection_figure.table(groups)}")
+
+
+def _scored(paths: list[pathlib.Path], *, weights: list[float], seed):
+    """Returns how well each run tells its anomalies, and groups of alike runs."""
+    from glf_tf.runs import detection, suspects
 
     where, found = places.chosen(), []
     chain, start = inferring.chain(), inferring.start()
@@ -69,17 +85,21 @@ def main() -> None:
                 seed=seed,
             )
         )
-    groups = detection.groups(found)
+    return found, detection.groups(found)
+
+
+def _write(folder: pathlib.Path, found, groups, *, names, weights) -> None:
+    """Writes numbers, scores and curves."""
+    from glf_tf.runs import detection_figure
+
     text = detection_figure.to_json(found, groups)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "detection.json").write_text(text + "\n")
-    for name, one in zip(_names(paths), found, strict=True):
-        (out / f"scores_{name}.csv").write_text(one.to_csv())
+    files.write(folder / "detection.json", text + "\n")
+    for name, one in zip(names, found, strict=True):
+        files.write(folder / f"scores_{name}.csv", one.to_csv())
     for weight in weights:
         figure = detection_figure.draw(found, weight=weight)
-        figure.savefig(out / f"curves_{weight:g}.png")
-
-    print(f"{out / 'detection.json'}\n{detection_figure.table(groups)}")
+        with files.replacing(folder / f"curves_{weight:g}.png") as stream:
+            figure.savefig(stream, format="png")
 
 
 def _names(paths: list[pathlib.Path]) -> list[str]:

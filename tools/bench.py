@@ -8,10 +8,11 @@ Every library works in a process of its own; they take turns, so that a machine 
 drifts drifts for all of them, and a table holds medians, spreads and ratios. Let
 nothing else run meanwhile. Peers that are not installed are named, and left out.
 
-Writes table.md and table.json.
+Writes table.md and table.json, into a folder that is empty or that this tool wrote.
 """
 
 import datetime
+import functools
 import json
 import os
 import pathlib
@@ -23,7 +24,7 @@ from benchmarks import cases as cases_lib
 from benchmarks import results as results_lib
 from benchmarks import rounds
 
-from glf_tf import errors
+from glf_tf import errors, files
 from glf_tf.cli import kinds, program, values
 
 _OUT = kinds.define_path("out", None, "The folder of the tables.")
@@ -34,12 +35,24 @@ _PEERS = kinds.define_path(
     "peers_python", sys.executable, "The Python that has the peers installed."
 )
 
+TABLE, NUMBERS = "table.md", "table.json"
+
 
 def main() -> None:
     """Measures, prints, writes."""
     folder = pathlib.Path(values.needed("out"))
     chosen = _chosen()
-    folder.mkdir(parents=True, exist_ok=True)
+    told = functools.partial(files.explained, folder)
+    # Opened before anything is measured.
+    with files.replacing_folder(folder, kind="bench", explained=told) as aside:
+        measured = _measured(chosen)
+        with told():
+            _write(aside, *measured)
+    print(f"table    {folder / TABLE}\nnumbers  {folder / NUMBERS}")
+
+
+def _measured(chosen: list[str]) -> tuple[list[results_lib.Result], float]:
+    """Returns results, and the rate of matrix products as the peak."""
     results, peak = [], 0.0
     for name in chosen:
         result = _measure(name)
@@ -47,14 +60,17 @@ def main() -> None:
         if name == "matrix_products" and not result.entries[0].error:
             peak = result.entries[0].flop * result.entries[0].median
         print(results_lib.to_markdown([result], peak_flops=peak), end="\n\n")
-    markdown, numbers = folder / "table.md", folder / "table.json"
+    return results, peak
+
+
+def _write(folder: pathlib.Path, results, peak: float) -> None:
+    """Writes the tables."""
     about = _about(peak)
     head = ", ".join(f"{value}" for value in about.values() if isinstance(value, str))
     text = results_lib.to_markdown(results, peak_flops=peak)
-    markdown.write_text(f"{head}\n\n{text}\n")
+    files.write(folder / TABLE, f"{head}\n\n{text}\n")
     report = results_lib.to_json(results, about=about)
-    numbers.write_text(json.dumps(report, indent=1) + "\n")
-    print(f"table    {markdown}\nnumbers  {numbers}")
+    files.write(folder / NUMBERS, json.dumps(report, indent=1) + "\n")
 
 
 def _chosen() -> list[str]:

@@ -54,6 +54,7 @@ def main() -> None:
     from glf_tf.training import loop
 
     folder = comparison_folder.Folder(out)
+    folder.check_own()
     jobs = _jobs(folder)
     try:
         with (

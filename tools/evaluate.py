@@ -13,13 +13,17 @@ them. The extractor `classifier` is trained on the data's labels and cached: its
 distances carry its name and compare models on that data set alone. `inception` is the
 2015 graph, whose distance is the FID. Reconstructions of a model without an encoder are
 the ends of chains; `--inference` says how those run, if not as in training.
+
+A file that exists is replaced only with `--overwrite`.
 """
 
+import contextlib
 import pathlib
 import sys
 
 from absl import flags
 
+from glf_tf import files
 from glf_tf.cli import inferring, kinds, loading, program, training, values
 
 _SAVED_MODEL = kinds.define_path("saved_model", None, "A SavedModel's folder.")
@@ -54,6 +58,7 @@ _BOUND = flags.DEFINE_integer(
     "bound_samples", 50, "Samples of the posterior an image, for bound.", lower_bound=1
 )
 _OUT = kinds.define_path("out", None, "Where JSON goes; standard output without it.")
+_OVERWRITE = kinds.define_overwrite()
 
 
 def main() -> None:
@@ -65,6 +70,29 @@ def main() -> None:
     from glf_tf.runs import extractor as extractor_lib
 
     metrics = values.choices("metrics", known=evaluation.METRICS)
+    with _opened() as stream:
+        found, extractor = _measured(source, metrics)
+        print(extractor_lib.described(extractor), file=sys.stderr)
+        print(evaluation.table(found), file=sys.stderr)
+        if source == "workdir":
+            evaluation.log(training.folder(), found)
+        stream.write(f"{protocol.to_json(found)}\n".encode())
+    if _OUT.value:
+        print(_OUT.value)
+
+
+def _opened():
+    """Returns a context that opens where JSON goes, before anything is measured."""
+    if _OUT.value:
+        return files.output(pathlib.Path(_OUT.value), overwrite=_OVERWRITE.value)
+    return contextlib.nullcontext(sys.stdout.buffer)
+
+
+def _measured(source: str, metrics: list[str]):
+    """Returns the measurements, and the extractor whose features they rest on."""
+    from glf_tf.runs import evaluation
+    from glf_tf.runs import extractor as extractor_lib
+
     train, test, places = loading.load_dataset()
     extractor = extractor_lib.make(
         _EXTRACTOR.value,
@@ -88,16 +116,7 @@ def main() -> None:
         found += measuring.floor(metrics=metrics)
     if model is not None:
         found += measuring.model(model, metrics=metrics)
-
-    print(extractor_lib.described(extractor), file=sys.stderr)
-    print(evaluation.table(found), file=sys.stderr)
-    if source == "workdir":
-        evaluation.log(training.folder(), found)
-    if _OUT.value:
-        pathlib.Path(_OUT.value).write_text(protocol.to_json(found) + "\n")
-        print(_OUT.value)
-    else:
-        print(protocol.to_json(found))
+    return found, extractor
 
 
 def _settings():

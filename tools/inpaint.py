@@ -17,6 +17,9 @@ Squared errors of hidden and of all pixels, averaged over images and attempts, a
 printed and written beside the picture, NAME.json. They are those of the model's images,
 also with `--keep_visible`, which puts the visible pixels of the original into the
 picture.
+
+A file that exists is replaced only with `--overwrite`, a folder only if this tool wrote
+all that is in it.
 """
 
 import dataclasses
@@ -25,6 +28,7 @@ import pathlib
 
 from absl import flags
 
+from glf_tf import files
 from glf_tf.cli import inferring, kinds, loading, program, values
 
 _COUNT = flags.DEFINE_integer("num_images", 8, "How many images.", lower_bound=1)
@@ -34,6 +38,8 @@ _SEED = flags.DEFINE_string("seed", "0", "A seed: a whole number, or two.")
 _OUTPUT = kinds.define_path(
     "output", "inpainting.png", "NAME.png, NAME.npy or a folder."
 )
+
+_OVERWRITE = kinds.define_overwrite()
 
 
 def main() -> None:
@@ -46,25 +52,32 @@ def main() -> None:
     from glf_tf.tasks import infer, inpaint, output
 
     columns = 2 + _ATTEMPTS.value
-    output.check(path, count=_COUNT.value * columns)
-    model, images = loading.load_model(), loading.load_images(_COUNT.value)
-    mask = inferring.mask(model.image_shape)
-    masks = mask.draw(tf.range(len(images)), seed=seed).numpy()
-    inference = infer.Inference(model, chain=inferring.chain(), start=inferring.start())
-    completions = inpaint.inpaint(
-        inference, images, masks, attempts=_ATTEMPTS.value, seed=seed
-    )
-    error = hidden.hidden_error(
-        images.repeat(_ATTEMPTS.value, axis=0),
-        made=completions.reshape([-1, *images.shape[1:]]),
-        masks=masks.repeat(_ATTEMPTS.value, axis=0),
-    )
-    if _KEEP.value:
-        completions = inpaint.with_visible(completions, images=images, masks=masks)
-    rows = inpaint.panel(images, masks=masks, completions=completions)
-    output.write(path, [rows], columns=columns)
-    numbers = json.dumps(dataclasses.asdict(error), indent=2)
-    path.with_suffix(".json").write_text(numbers + "\n")
+    how = {"columns": columns, "overwrite": _OVERWRITE.value}
+    beside = files.output(path.with_suffix(".json"), overwrite=_OVERWRITE.value)
+    with (
+        output.opened(path, count=_COUNT.value * columns, **how) as write,
+        beside as stream,
+    ):
+        model, images = loading.load_model(), loading.load_images(_COUNT.value)
+        mask = inferring.mask(model.image_shape)
+        masks = mask.draw(tf.range(len(images)), seed=seed).numpy()
+        inference = infer.Inference(
+            model, chain=inferring.chain(), start=inferring.start()
+        )
+        completions = inpaint.inpaint(
+            inference, images, masks, attempts=_ATTEMPTS.value, seed=seed
+        )
+        error = hidden.hidden_error(
+            images.repeat(_ATTEMPTS.value, axis=0),
+            made=completions.reshape([-1, *images.shape[1:]]),
+            masks=masks.repeat(_ATTEMPTS.value, axis=0),
+        )
+        if _KEEP.value:
+            completions = inpaint.with_visible(completions, images=images, masks=masks)
+        rows = inpaint.panel(images, masks=masks, completions=completions)
+        write([rows])
+        numbers = json.dumps(dataclasses.asdict(error), indent=2)
+        stream.write(f"{numbers}\n".encode())
 
     print(f"{path}\n{numbers}")
 

@@ -9,6 +9,9 @@
 One line a row. `--space=noise` is straight in the noise that the flow starts from,
 `--space=latent` among the latents themselves. With `--images`, a folder of pictures or
 an array NAME.npy, lines are drawn between two of these, the first two by default.
+
+A file that exists is replaced only with `--overwrite`, a folder only if this tool wrote
+all that is in it.
 """
 
 import pathlib
@@ -34,6 +37,8 @@ _OUTPUT = kinds.define_path(
     "output", "interpolations.png", "NAME.png, NAME.npy or a folder."
 )
 
+_OVERWRITE = kinds.define_overwrite()
+
 
 def main() -> None:
     """Reads the flags, interpolates, writes."""
@@ -43,16 +48,17 @@ def main() -> None:
 
     from glf_tf.tasks import interpolate, output
 
-    output.check(path, count=_LINES.value * _STEPS.value)
-    interpolate.check(_STEPS.value)
-    model = loading.load_model()
-    how = {"num_steps": _STEPS.value, "space": _SPACE.value}
-    if indices:
-        ends = loading.load_images(indices=indices)
-        lines = interpolate.between_images(model, ends[:1], ends[1:], **how)
-    else:
-        lines = interpolate.between_samples(model, _LINES.value, seed=seed, **how)
-    output.write(path, lines, columns=_STEPS.value)
+    how = {"columns": _STEPS.value, "overwrite": _OVERWRITE.value}
+    with output.opened(path, count=_LINES.value * _STEPS.value, **how) as write:
+        interpolate.check(_STEPS.value)
+        model = loading.load_model()
+        how = {"num_steps": _STEPS.value, "space": _SPACE.value}
+        if indices:
+            ends = loading.load_images(indices=indices)
+            lines = interpolate.between_images(model, ends[:1], ends[1:], **how)
+        else:
+            lines = interpolate.between_samples(model, _LINES.value, seed=seed, **how)
+        write(lines)
 
     print(path)
 

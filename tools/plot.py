@@ -9,13 +9,15 @@ A run is the `--workdir` of tools/train.py; what it has told stands in its
 metrics.jsonl, and may be drawn while it goes on. `--label` names a flag whose value
 tells the runs apart; without it the folders' names do. A run that diverged is drawn to
 where it got and ends in a cross. The numbers go into a CSV file beside the figure.
+
+A file that exists is replaced only with `--overwrite`.
 """
 
 import pathlib
 
 from absl import flags
 
-from glf_tf import errors
+from glf_tf import errors, files
 from glf_tf.cli import kinds, program, values
 
 _RUNS = kinds.define_paths("runs", None, "Folders of runs, with commas between.")
@@ -24,6 +26,7 @@ _SCALARS = flags.DEFINE_list(
 )
 _LABEL = flags.DEFINE_string("label", "", "A flag that tells the runs apart.")
 _OUT = kinds.define_path("out", "curves.png", "NAME.png, NAME.pdf or NAME.svg.")
+_OVERWRITE = kinds.define_overwrite()
 _LOG_Y = flags.DEFINE_bool("log_y", False, "Draw the values on a logarithmic axis.")
 
 _FORMS = (".png", ".pdf", ".svg")
@@ -43,11 +46,16 @@ def main() -> None:
         for path, history in zip(paths, histories, strict=True)
     ]
     figure = curves_figure.draw(lines, scalars=scalars, log_y=_LOG_Y.value)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out)
     numbers = out.with_suffix(".csv")
-    numbers.write_text(curves_figure.to_csv(lines, scalars=scalars))
+    with _opened(out) as picture, _opened(numbers) as stream:
+        figure.savefig(picture, format=out.suffix[1:])
+        stream.write(curves_figure.to_csv(lines, scalars=scalars).encode())
+
     print(f"{out}\n{numbers}")
+
+
+def _opened(path: pathlib.Path):
+    return files.output(path, overwrite=_OVERWRITE.value)
 
 
 def _label_of(path: pathlib.Path) -> str:

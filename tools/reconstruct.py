@@ -15,6 +15,9 @@ pictures of a folder, made to fit as in training, or an array of the run's image
 
 The error is the squared error summed over pixels in [0, 1], and its mean over pixels in
 [0, 1] and in [-1, 1], averaged over the images shown.
+
+A file that exists is replaced only with `--overwrite`, a folder only if this tool wrote
+all that is in it.
 """
 
 import pathlib
@@ -33,6 +36,8 @@ flags.DEFINE_integer(
 )
 _SEED = flags.DEFINE_string("seed", "0", "Of chains: a whole number, or two.")
 
+_OVERWRITE = kinds.define_overwrite()
+
 
 def main() -> None:
     """Reads the flags, finds latents and decodes them, writes."""
@@ -42,12 +47,15 @@ def main() -> None:
     from glf_tf.metrics import reconstruction
     from glf_tf.tasks import infer, output, reconstruct
 
-    output.check(path, count=2 * _COUNT.value)
-    model, images = loading.load_model(), loading.load_images(_COUNT.value)
-    inference = infer.Inference(model, chain=inferring.chain(), start=inferring.start())
-    decoded = reconstruct.reconstruct(model, images, inference=inference, seed=seed)
-    pairs = reconstruct.side_by_side(images, decoded)
-    output.write(path, [pairs], columns=columns)
+    how = {"columns": columns, "overwrite": _OVERWRITE.value}
+    with output.opened(path, count=2 * _COUNT.value, **how) as write:
+        model, images = loading.load_model(), loading.load_images(_COUNT.value)
+        inference = infer.Inference(
+            model, chain=inferring.chain(), start=inferring.start()
+        )
+        decoded = reconstruct.reconstruct(model, images, inference=inference, seed=seed)
+        pairs = reconstruct.side_by_side(images, decoded)
+        write([pairs])
 
     error = reconstruction.squared_error(images, reconstructions=decoded)
     print(

@@ -16,6 +16,9 @@ goes on with them.
 Squared errors of hidden and of all pixels are printed and written beside the picture,
 NAME.json. Distances of samples are what tools/evaluate.py measures, against whole
 images.
+
+A file that exists is replaced only with `--overwrite`, a folder only if this tool wrote
+all that is in it.
 """
 
 import dataclasses
@@ -24,6 +27,7 @@ import pathlib
 
 from absl import flags
 
+from glf_tf import files
 from glf_tf.cli import inferring, kinds, loading, program, values
 
 _COUNT = flags.DEFINE_integer(
@@ -36,6 +40,8 @@ _OUTPUT = kinds.define_path(
 )
 _IMAGES_A_ROW = 4
 
+_OVERWRITE = kinds.define_overwrite()
+
 
 def main() -> None:
     """Reads the flags, recovers, writes."""
@@ -44,22 +50,24 @@ def main() -> None:
     from glf_tf.metrics import hidden
     from glf_tf.tasks import infer, inpaint, output, recover
 
-    output.check(path, count=3 * _SHOWN.value)
-    chain = inferring.chain()
-    model, data = loading.load_model(), loading.load_split("train")
-    data = data.take(_COUNT.value)
-    masks = recover.masks_of(data)
-    start = recover.start_of(model, inferring.start())
-    inference = infer.Inference(model, chain=chain, start=start)
-    recovered = recover.recover(inference, data, masks, seed=seed)
-    shown = slice(_SHOWN.value)
-    rows = inpaint.panel(
-        data.images[shown], masks=masks[shown], completions=recovered[shown, None]
-    )
-    output.write(path, [rows], columns=3 * _IMAGES_A_ROW)
-    error = hidden.hidden_error(data.images, made=recovered, masks=masks)
-    numbers = json.dumps(dataclasses.asdict(error), indent=2)
-    path.with_suffix(".json").write_text(numbers + "\n")
+    how = {"columns": 3 * _IMAGES_A_ROW, "overwrite": _OVERWRITE.value}
+    beside = files.output(path.with_suffix(".json"), overwrite=_OVERWRITE.value)
+    with output.opened(path, count=3 * _SHOWN.value, **how) as write, beside as stream:
+        chain = inferring.chain()
+        model, data = loading.load_model(), loading.load_split("train")
+        data = data.take(_COUNT.value)
+        masks = recover.masks_of(data)
+        start = recover.start_of(model, inferring.start())
+        inference = infer.Inference(model, chain=chain, start=start)
+        recovered = recover.recover(inference, data, masks, seed=seed)
+        shown = slice(_SHOWN.value)
+        rows = inpaint.panel(
+            data.images[shown], masks=masks[shown], completions=recovered[shown, None]
+        )
+        write([rows])
+        error = hidden.hidden_error(data.images, made=recovered, masks=masks)
+        numbers = json.dumps(dataclasses.asdict(error), indent=2)
+        stream.write(f"{numbers}\n".encode())
 
     print(f"{path}\n{numbers}")
 

@@ -5,6 +5,9 @@
         --output=digits.png
 
 `--output` may be a PNG grid, an array (NAME.npy) or a folder of PNG files.
+
+A file that exists is replaced only with `--overwrite`, a folder only if this tool wrote
+all that is in it.
 """
 
 import pathlib
@@ -21,6 +24,8 @@ _TEMPERATURE = flags.DEFINE_float(
 _OUTPUT = kinds.define_path("output", "samples.png", "NAME.png, NAME.npy or a folder.")
 flags.DEFINE_integer("columns", None, "Images a row of a grid.", lower_bound=1)
 
+_OVERWRITE = kinds.define_overwrite()
+
 
 def main() -> None:
     """Reads the flags, draws, writes."""
@@ -29,11 +34,11 @@ def main() -> None:
 
     from glf_tf.tasks import output, sample
 
-    output.check(path, count=count)
-    sample.check(count, temperature=_TEMPERATURE.value)
-    model = loading.load_model()
-    images = sample.sample(model, count, seed=seed, temperature=_TEMPERATURE.value)
-    output.write(path, images, columns=columns)
+    how = {"columns": columns, "overwrite": _OVERWRITE.value}
+    with output.opened(path, count=count, **how) as write:
+        sample.check(count, temperature=_TEMPERATURE.value)
+        model = loading.load_model()
+        write(sample.sample(model, count, seed=seed, temperature=_TEMPERATURE.value))
 
     print(path)
 

@@ -4,7 +4,13 @@
 A path may begin with `~`, in every tool and wherever it stands in a list.
 """
 
-__all__ = ["define_named", "define_path", "define_paths", "define_sequence"]
+__all__ = [
+    "define_named",
+    "define_overwrite",
+    "define_path",
+    "define_paths",
+    "define_sequence",
+]
 
 import os
 import pathlib
@@ -18,6 +24,11 @@ _LONGEST_NAME, _LONGEST_PATH = 255, 4095
 def define_path(name: str, default: str | None, text: str) -> None | flags.FlagHolder:
     """Defines a flag whose value is a path."""
     return _define(_Path(), name, default, text, serializer=flags.ArgumentSerializer())
+
+
+def define_overwrite() -> flags.FlagHolder:
+    """Defines the flag that lets a tool replace the files it is told to write."""
+    return flags.DEFINE_bool("overwrite", False, "Replace files that exist.")
 
 
 def define_paths(name: str, default: list | None, text: str) -> flags.FlagHolder:

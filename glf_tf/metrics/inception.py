@@ -17,10 +17,9 @@ network. Three things in the file are of 2015 and are brought up to date on impo
 
 __all__ = ["DIM", "Inception", "find_graph"]
 
-import os
+import hashlib
 import pathlib
 import tarfile
-import tempfile
 import urllib.error
 import urllib.request
 
@@ -28,7 +27,7 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf import message
 
-from glf_tf import errors, types
+from glf_tf import errors, files, types
 from glf_tf.metrics import digest, features, images
 
 DIM = 2048
@@ -39,6 +38,7 @@ URL = (
 )
 _INPUT, _OUTPUT = "ExpandDims", "pool_3"
 _TIMEOUT_SECONDS = 30
+_MOST_GRAPH_BYTES = 2**28
 
 
 class Inception(features.AbstractExtractor):
@@ -101,30 +101,30 @@ def find_graph(
 
 
 def _download(url: str, *, path: pathlib.Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        part = pathlib.Path(folder) / FILE_NAME
-        try:
-            with (
-                urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response,
-                tarfile.open(fileobj=response, mode="r|gz") as archive,
-            ):
-                _extract_graph(archive, path=part)
-        except (urllib.error.URLError, OSError, EOFError, tarfile.TarError) as error:
-            raise errors.NotFound(
-                "The Inception graph must be within reach to be downloaded",
-                received=f"{url}: {error}",
-                do="Fetch it on another machine and pass the path of the graph",
-            ) from error
-        _checksum_path(path).write_text(digest.of_file(part))
-        os.replace(part, path)
+    try:
+        with (
+            urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response,
+            tarfile.open(fileobj=response, mode="r|gz") as archive,
+        ):
+            graph = _graph_in(archive)
+        files.write(_checksum_path(path), hashlib.sha256(graph).hexdigest())
+        files.write(path, graph)
+    except errors.UserError:
+        raise
+    except (urllib.error.URLError, OSError, EOFError, tarfile.TarError) as error:
+        raise errors.NotFound(
+            "The Inception graph must be within reach to be downloaded",
+            received=f"{url}: {error}",
+            do="Fetch it on another machine and pass the path of the graph",
+        ) from error
 
 
-def _extract_graph(archive: tarfile.TarFile, *, path: pathlib.Path) -> None:
+def _graph_in(archive: tarfile.TarFile) -> bytes:
     for member in archive:
-        if pathlib.PurePath(member.name).name == FILE_NAME:
-            path.write_bytes(archive.extractfile(member).read())
-            return
+        if pathlib.PurePath(member.name).name == FILE_NAME and member.isfile():
+            if member.size > _MOST_GRAPH_BYTES:
+                raise tarfile.TarError(f"{FILE_NAME} is larger than the graph")
+            return archive.extractfile(member).read()
     raise tarfile.TarError(f"there is no {FILE_NAME} in the archive")
 
 

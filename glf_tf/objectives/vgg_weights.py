@@ -14,7 +14,6 @@ import http.client
 import os
 import pathlib
 import shutil
-import tempfile
 import urllib.request
 import zipfile
 from collections.abc import Mapping
@@ -23,7 +22,7 @@ import h5py
 import numpy as np
 from absl import logging
 
-from glf_tf import errors
+from glf_tf import errors, files
 
 FILE_NAME = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 URL = "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/" + FILE_NAME
@@ -163,17 +162,16 @@ def _download(path: pathlib.Path) -> None:
     """Downloads without retries: Keras' own waits for as long as the network likes."""
     logging.info("Downloading %s (59 MB) to %s.", URL, path.parent)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            part = pathlib.Path(folder) / FILE_NAME
-            with (
-                urllib.request.urlopen(URL, timeout=_TIMEOUT_SECONDS) as response,
-                part.open("wb") as file,
-            ):
-                shutil.copyfileobj(response, file)
-            if _md5(part) != _MD5:
+        with (
+            urllib.request.urlopen(URL, timeout=_TIMEOUT_SECONDS) as response,
+            files.replacing(path) as stream,
+        ):
+            shutil.copyfileobj(response, stream)
+            stream.seek(0)
+            if hashlib.file_digest(stream, "md5").hexdigest() != _MD5:
                 raise OSError("the MD5 of what arrived is not that of the file")
-            os.replace(part, path)
+    except errors.UserError:
+        raise
     except (OSError, http.client.HTTPException) as error:
         raise errors.NotFound(
             "The weights of VGG16 must be within reach to be downloaded",

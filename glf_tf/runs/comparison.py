@@ -5,14 +5,15 @@ __all__ = ["compare", "save", "leave_memory"]
 
 import gc
 import json
-import shutil
+import pathlib
+import re
 import sys
 from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import errors
+from glf_tf import errors, files
 from glf_tf.runs import (
     comparison_folder,
     comparison_job,
@@ -23,6 +24,9 @@ from glf_tf.runs import (
     comparison_training,
 )
 from glf_tf.training import summaries
+
+# What versions before the mark left in hparams/NAME/.
+_HPARAMS = re.compile(r"metrics\.jsonl|tensorboard/events\.out\.tfevents\..*")
 
 
 def compare(
@@ -76,9 +80,9 @@ def save(
     """Writes the table, all numbers, the samples and TensorBoard's files."""
     folder.write(folder.markdown.name, table.to_markdown())
     folder.write(folder.numbers.name, json.dumps(table.to_dict(), indent=2) + "\n")
-    comparison_pictures.draw(_samples(table), real=measuring.test.images[:100]).savefig(
-        folder.samples
-    )
+    figure = comparison_pictures.draw(_samples(table), real=measuring.test.images[:100])
+    with files.replacing(folder.samples) as stream:
+        figure.savefig(stream, format="png")
     for row in table.rows:
         _write_hparams(row, folder=folder)
 
@@ -149,20 +153,24 @@ def _write_hparams(
     row: comparison_table.Row, *, folder: comparison_folder.Folder
 ) -> None:
     """Writes a recipe's settings and numbers for TensorBoard's HParams page."""
+    files.check_no_link(folder.hparams)
     where = folder.hparams / row.recipe.name
-    shutil.rmtree(where, ignore_errors=True)
-    numbers = row.numbers
-    if not numbers:
-        return
+    with files.replacing_folder(where, kind="hparams", unmarked=_HPARAMS) as aside:
+        if row.numbers:
+            _write_row(row, folder=aside)
+
+
+def _write_row(row: comparison_table.Row, *, folder: pathlib.Path) -> None:
     settings = dict(row.trainings[0].job.training)
     settings.pop("seed")
-    writer = summaries.Summaries(where)
+    writer = summaries.Summaries(folder)
     writer.recipe(
         row.recipe.path.read_text(),
         options={"recipe": row.recipe.name, **settings},
         name=row.recipe.name,
     )
-    writer.scalars(numbers, step=0)
+    writer.scalars(row.numbers, step=0)
+    writer.close()
 
 
 def _tell(text: str) -> None:

@@ -8,6 +8,7 @@ import dataclasses
 import json
 import pathlib
 
+from glf_tf import files
 from glf_tf.runs import folder as folder_lib
 from glf_tf.runs import locking
 
@@ -50,6 +51,18 @@ class Folder:
     def hparams(self) -> pathlib.Path:
         """TensorBoard's files."""
         return self.path / "hparams"
+
+    def check_own(self) -> None:
+        """Checks that a comparison may write here: in an empty folder, or in its own.
+
+        Raises:
+            Occupied: Something else is here, or a link stands where it writes.
+        """
+        for name in ("lock", "table.md", "table.json", "samples.png", "hparams"):
+            files.check_no_link(self.path / name)
+        is_run = self.run("").description.exists()
+        if is_run or not (self.path / "lock").is_file():
+            files.check_new(self.path, ours=())
 
     def run(self, name: str) -> folder_lib.Folder:
         """Returns the folder of a training."""

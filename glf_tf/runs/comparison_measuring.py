@@ -11,7 +11,7 @@ import json
 
 import numpy as np
 
-from glf_tf import errors
+from glf_tf import errors, files
 from glf_tf.data import image_set
 from glf_tf.metrics import features, protocol
 from glf_tf.runs import (
@@ -119,7 +119,8 @@ class Measuring:
         with contextlib.suppress(errors.Unsupported):
             found += measuring.model(model, metrics=MODEL_METRICS)
         drawn = next(sample.sample(model, PICTURED, seed=self.settings.seed))
-        np.save(job.folder.path / SAMPLES, pictures.to_uint8(drawn))
+        with files.replacing(job.folder.path / SAMPLES) as stream:
+            np.save(stream, pictures.to_uint8(drawn))
         return comparison_record.Result(
             measurements=tuple(found),
             cost=comparison_cost.of(model, job=job, images=len(self.train)),

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Sequence
 
+from glf_tf import files
 from glf_tf.training import loop
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -56,9 +57,8 @@ class Children:
 
     def _follow(self, command: Sequence[str], *, log: pathlib.Path) -> tuple[int, str]:
         """Returns the status and the last line of a child."""
-        log.parent.mkdir(parents=True, exist_ok=True)
         last = ""
-        with log.open("a") as stream:
+        with files.appending(log) as stream:
             self._child = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -74,7 +74,7 @@ class Children:
                 self._child.terminate()
             for line in self._child.stderr:
                 print(line, end="", file=sys.stderr, flush=True)
-                stream.write(line)
+                stream.write(line.encode("utf-8", "replace"))
                 stream.flush()
                 last = line.strip() or last
             return self._child.wait(), last

@@ -1,42 +1,65 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes images where a path's form says: a PNG grid, an array, or a folder of PNGs."""
 
-__all__ = ["write", "check"]
+__all__ = ["opened", "check"]
 
+import contextlib
+import functools
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import BinaryIO
 
 import numpy as np
 
-from glf_tf import errors
+from glf_tf import errors, files
 from glf_tf.tasks import pictures
 
 MOST_IN_GRID = 10_000
 """Images that a PNG grid may have."""
 
 
-def write(
-    path: pathlib.Path, chunks: Iterable[np.ndarray], *, columns: int | None = None
-) -> None:
-    """Writes images.
+Writer = Callable[..., None]
+"""Takes images `[some, height, width, channels]` in [0, 1], in chunks."""
+
+
+@contextlib.contextmanager
+def opened(
+    path: pathlib.Path,
+    *,
+    count: int,
+    overwrite: bool = False,
+    columns: int | None = None,
+) -> Iterator[Writer]:
+    """Opens what images are written to; enter it before they are drawn.
+
+    What is there stays until all is written.
 
     Args:
         path: `NAME.png` for one grid, `NAME.npy` for a float32 array
             `[n, height, width, channels]` in [0, 1], any other name for a folder of
             `00000.png`, `00001.png`, ...
-        chunks: Images `[some, height, width, channels]` in [0, 1]; a folder is written
-            as they come.
+        count: How many images there will be.
+        overwrite: Whether a file may take the place of one that is there. A folder
+            takes the place of an empty one, or of one that was written here.
         columns: Images a row of a grid.
+
+    Yields:
+        write: Writes chunks of images; those of a folder as they come.
+
+    Raises:
+        InvalidValue: A grid would be too large, or the name says no form.
+        Occupied: Something is there that is not replaced.
+        Exhausted: The place cannot be written to, or is full.
     """
-    if path.suffix not in (".png", ".npy"):
-        _write_folder(path, chunks)
+    check(path, count=count)
+    if path.suffix == "":
+        told = functools.partial(files.explained, path)
+        with files.replacing_folder(path, kind="images", explained=told) as aside:
+            yield functools.partial(_write_folder, aside, explained=told)
         return
-    images = np.concatenate(list(chunks))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".npy":
-        np.save(path, images)
-    else:
-        pictures.save(path, pictures.grid(images, columns=columns))
+    write = _write_array if path.suffix == ".npy" else _write_grid
+    with files.output(path, overwrite=overwrite) as stream:
+        yield functools.partial(write, stream, columns=columns)
 
 
 def check(path: pathlib.Path, *, count: int) -> None:
@@ -65,10 +88,26 @@ def check(path: pathlib.Path, *, count: int) -> None:
         )
 
 
-def _write_folder(folder: pathlib.Path, chunks: Iterable[np.ndarray]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+def _write_array(
+    stream: BinaryIO, chunks: Iterable[np.ndarray], *, columns: int | None
+) -> None:
+    del columns
+    np.save(stream, np.concatenate(list(chunks)))
+
+
+def _write_grid(
+    stream: BinaryIO, chunks: Iterable[np.ndarray], *, columns: int | None
+) -> None:
+    picture = pictures.grid(np.concatenate(list(chunks)), columns=columns)
+    stream.write(pictures.to_png(picture))
+
+
+def _write_folder(
+    folder: pathlib.Path, chunks: Iterable[np.ndarray], *, explained: Callable
+) -> None:
     index = 0
     for chunk in chunks:
         for image in pictures.to_uint8(chunk):
-            pictures.save(folder / f"{index:05d}.png", image)
+            with explained():
+                pictures.save(folder / f"{index:05d}.png", image)
             index += 1

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Turns images into grids that people can look at, and into PNG files."""
 
-__all__ = ["grid", "save", "to_uint8"]
+__all__ = ["grid", "save", "to_png", "to_uint8"]
 
+import io
 import math
 import pathlib
 
 import numpy as np
 from PIL import Image
+
+from glf_tf import files
 
 LEAST_SIDE = 56
 """Images smaller than this are enlarged by a whole factor, in pixels."""
@@ -59,6 +62,13 @@ def _enlarged(images: np.ndarray) -> np.ndarray:
 
 
 def save(path: pathlib.Path, picture: np.ndarray) -> None:
-    """Writes a picture, uint8 `[height, width, channels]`, as a PNG file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture).save(path)
+    """Writes a picture, uint8 `[height, width, channels]`, as a PNG file of ours."""
+    files.write(path, to_png(picture))
+
+
+def to_png(picture: np.ndarray) -> bytes:
+    """Returns a picture, uint8 `[height, width, channels]`, as a PNG file's bytes."""
+    stream = io.BytesIO()
+    plain = picture[..., 0] if picture.shape[2] == 1 else picture
+    Image.fromarray(plain).save(stream, format="PNG")
+    return stream.getvalue()

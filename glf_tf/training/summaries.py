@@ -4,13 +4,14 @@
 __all__ = ["Summaries"]
 
 import json
-import os
 import pathlib
 from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
+
+from glf_tf import files
 
 
 class Summaries:
@@ -30,7 +31,7 @@ class Summaries:
         if folder is None:
             self._jsonl, self._writer = None, tf.summary.create_noop_writer()
             return
-        folder.mkdir(parents=True, exist_ok=True)
+        files.make_folder(folder)
         self._jsonl = folder / "metrics.jsonl"
         self._writer = tf.summary.create_file_writer(str(folder / "tensorboard"))
 
@@ -43,8 +44,8 @@ class Summaries:
             return
         # JSON has no infinity and no NaN.
         line = {k: v if np.isfinite(v) else str(v) for k, v in values.items()}
-        with self._jsonl.open("a") as stream:
-            stream.write(json.dumps({"step": step, **line}) + "\n")
+        with files.appending(self._jsonl) as stream:
+            stream.write((json.dumps({"step": step, **line}) + "\n").encode())
         self.flush()
 
     def image(self, name: str, picture: np.ndarray, *, step: int) -> None:
@@ -81,9 +82,11 @@ class Summaries:
             return
         lines = self._jsonl.read_text().splitlines(keepends=True)
         kept = [line for line in lines if _step_of(line) <= step]
-        partial = self._jsonl.with_suffix(".partial")
-        partial.write_text("".join(kept))
-        os.replace(partial, self._jsonl)
+        files.write(self._jsonl, "".join(kept))
+
+    def close(self) -> None:
+        """Puts everything on the disk, and writes nothing more."""
+        self._writer.close()
 
     def flush(self) -> None:
         """Puts everything on the disk."""

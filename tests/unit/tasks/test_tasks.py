@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tasks: sampling in chunks, pictures pixel by pixel, outputs in every form."""
 
+import resource
+import signal
+
 import keras
 import numpy as np
 import pytest
@@ -96,21 +99,55 @@ IMAGES = np.random.default_rng(0).random((5, 8, 8, 3)).astype(np.float32)
 
 
 def test_array_holds_the_images_as_they_are(tmp_path):
-    output.write(tmp_path / "x.npy", [IMAGES[:3], IMAGES[3:]])
+    with output.opened(tmp_path / "x.npy", count=5) as write:
+        write([IMAGES[:3], IMAGES[3:]])
     np.testing.assert_array_equal(np.load(tmp_path / "x.npy"), IMAGES)
 
 
 def test_folder_holds_a_png_an_image(tmp_path):
-    output.write(tmp_path / "x", [IMAGES[:3], IMAGES[3:]])
-    files = sorted((tmp_path / "x").iterdir())
+    for _ in range(2):
+        with output.opened(tmp_path / "x", count=5) as write:
+            write([IMAGES[:3], IMAGES[3:]])
+    files = sorted((tmp_path / "x").glob("*.png"))
     assert [file.name for file in files] == [f"0000{i}.png" for i in range(5)]
     read = np.stack([np.asarray(Image.open(file)) for file in files])
     np.testing.assert_array_equal(read, np.round(IMAGES * 255))
 
 
 def test_png_is_one_grid(tmp_path):
-    output.write(tmp_path / "x.png", [IMAGES], columns=5)
+    with output.opened(tmp_path / "x.png", count=5, columns=5) as write:
+        write([IMAGES])
     assert Image.open(tmp_path / "x.png").size == (5 * 56 + 4 * 2, 56)
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.npy", "x"])
+def test_what_somebody_wrote_is_refused_before_anything_is_drawn(tmp_path, name):
+    theirs = tmp_path / name
+    theirs.mkdir() if name == "x" else theirs.write_text("theirs")
+    if name == "x":
+        (theirs / "00000.png").write_text("theirs")
+    with pytest.raises(errors.Occupied):
+        output.opened(theirs, count=5).__enter__()
+    assert "theirs" in (theirs / "00000.png" if name == "x" else theirs).read_text()
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.npy", "x"])
+def test_a_full_disk_leaves_nothing_truncated(tmp_path, name):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    def written():
+        with output.opened(tmp_path / name, count=5) as write:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+            write([IMAGES])
+
+    try:
+        with pytest.raises(errors.Exhausted, match="Free some space"):
+            written()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
