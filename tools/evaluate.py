@@ -10,14 +10,17 @@
 Prints JSON (or writes it to `--out`), with a table on standard error; the means also go
 to the run's TensorBoard. `--preset` sets counts, trials and references as a paper has
 them. The extractor `classifier` is trained on the data's labels and cached: its
-distances carry its name and compare models on that data set alone. `inception` is the
-2015 graph, whose distance is the FID. Reconstructions of a model without an encoder are
-the ends of chains; `--inference` says how those run, if not as in training.
+distances carry its name and compare models on that data set alone. Where there are no
+labels, `random_convolutional` stands in, a fixed network that has learned nothing;
+`inception` is the 2015 graph, whose distance is the FID. Reconstructions of a
+model without an encoder are the ends of chains; `--inference` says how those run, if
+not as in training.
 
 A file that exists is replaced only with `--overwrite`.
 """
 
 import contextlib
+import functools
 import pathlib
 import sys
 
@@ -25,6 +28,7 @@ from absl import flags
 
 from glf_tf import files
 from glf_tf.cli import inferring, kinds, loading, program, training, values
+from glf_tf.runs import plan
 
 _SAVED_MODEL = kinds.define_path("saved_model", None, "A SavedModel's folder.")
 _SAMPLES = kinds.define_path("samples", None, "NAME.npy, or a folder of pictures.")
@@ -51,7 +55,7 @@ _LATENTS = flags.DEFINE_enum(
 _TEMPERATURE = flags.DEFINE_float("temperature", 1.0, "Factor on the noise.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of samples, subsets and clusterings.")
 _EXTRACTOR = flags.DEFINE_enum(
-    "extractor", "classifier", ["classifier", "inception"], "What makes features."
+    "extractor", "auto", plan.EXTRACTORS, "What makes features."
 )
 _GRAPH = kinds.define_path("inception_graph", "", "Where the 2015 graph is.")
 _BOUND = flags.DEFINE_integer(
@@ -72,7 +76,8 @@ def main() -> None:
     metrics = values.choices("metrics", known=evaluation.METRICS)
     with _opened() as stream:
         found, extractor = _measured(source, metrics)
-        print(extractor_lib.described(extractor), file=sys.stderr)
+        if extractor is not None:
+            print(extractor_lib.described(extractor), file=sys.stderr)
         print(evaluation.table(found), file=sys.stderr)
         if source == "workdir":
             evaluation.log(training.folder(), found)
@@ -89,12 +94,13 @@ def _opened():
 
 
 def _measured(source: str, metrics: list[str]):
-    """Returns the measurements, and the extractor whose features they rest on."""
+    """Returns the measurements, and the extractor; None where none was needed."""
     from glf_tf.runs import evaluation
     from glf_tf.runs import extractor as extractor_lib
 
     train, test, places = loading.load_dataset()
-    extractor = extractor_lib.make(
+    make = functools.partial(
+        extractor_lib.make,
         _EXTRACTOR.value,
         train=train,
         test=test,
@@ -104,7 +110,7 @@ def _measured(source: str, metrics: list[str]):
     measuring = evaluation.Evaluation(
         train=train,
         test=test,
-        extractor=extractor,
+        extractor=make,
         settings=_settings(),
         cache_dir=places.cache_dir / "statistics",
     )
@@ -116,7 +122,7 @@ def _measured(source: str, metrics: list[str]):
         found += measuring.floor(metrics=metrics)
     if model is not None:
         found += measuring.model(model, metrics=metrics)
-    return found, extractor
+    return found, measuring.extractor
 
 
 def _settings():

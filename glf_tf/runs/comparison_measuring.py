@@ -65,7 +65,7 @@ class Measuring:
             evaluation.Evaluation,
             train=train,
             test=test,
-            extractor=extractor,
+            extractor=lambda: extractor,
             settings=settings,
             cache_dir=cache_dir,
         )

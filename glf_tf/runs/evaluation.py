@@ -4,6 +4,7 @@
 __all__ = ["METRICS", "Settings", "Evaluation", "supported", "log", "table"]
 
 import dataclasses
+import functools
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +17,7 @@ from glf_tf import errors, seeds, types
 from glf_tf.data import image_set, pipeline
 from glf_tf.inference import sampler
 from glf_tf.metrics import (
+    digest,
     features,
     likelihood,
     memorization,
@@ -103,7 +105,7 @@ class Evaluation:
         *,
         train: image_set.ImageSet,
         test: image_set.ImageSet,
-        extractor: features.AbstractExtractor,
+        extractor: Callable[[], features.AbstractExtractor],
         settings: Settings,
         cache_dir=None,
     ):
@@ -112,18 +114,28 @@ class Evaluation:
         Args:
             train: The training images.
             test: The test images.
-            extractor: What makes features.
+            extractor: Makes what makes features; called when a metric needs them.
             settings: The protocol.
             cache_dir: Where statistics of real images are kept; None for nowhere.
         """
         self._train, self._test, self._settings = train, test, settings
-        self._extractor = extractor
+        self._make_extractor, self._cache_dir = extractor, cache_dir
         split = train if settings.reference_split == "train" else test
-        self._reference = reference.Reference(
-            split.images[: settings.references],
-            extractor=extractor,
-            split=settings.reference_split,
-            cache_dir=cache_dir,
+        self._real_images = split.images[: settings.references]
+
+    @property
+    def extractor(self) -> features.AbstractExtractor | None:
+        """What has made features, None where no metric has needed any so far."""
+        made = vars(self).get("_reference")
+        return made and made.extractor
+
+    @functools.cached_property
+    def _reference(self) -> reference.Reference:
+        return reference.Reference(
+            self._real_images,
+            extractor=self._make_extractor(),
+            split=self._settings.reference_split,
+            cache_dir=self._cache_dir,
         )
 
     def samples(
@@ -182,7 +194,9 @@ class Evaluation:
                 metrics,
                 draw=lambda seed: self._features(subject, count=count, seed=seed),
                 real=self._reference,
-                settings=self._protocol(subject, count=count),
+                settings=self._protocol(
+                    subject, count=count, identity=self._reference.identity
+                ),
             )
 
     def _features(
@@ -191,7 +205,7 @@ class Evaluation:
         images = self._images(subject, count=count, seed=seed)
         total = -(-count // subjects.CHUNK)
         bar = tqdm.tqdm(images, desc=subject.name, total=total, disable=None)
-        return np.concatenate([self._extractor(image) for image in bar])
+        return np.concatenate([self._reference.extractor(image) for image in bar])
 
     def _images(
         self, subject: subjects.AbstractSubject, *, count: int, seed: types.Seed
@@ -288,9 +302,17 @@ class Evaluation:
         Those of reconstructions are of all test images, whatever was asked for.
         """
         settings = dataclasses.replace(
-            self._protocol(subject, count=count or len(self._test)),
-            extractor=space,
-            extractor_checksum="",
+            self._protocol(
+                subject,
+                count=count or len(self._test),
+                identity={
+                    "extractor": space,
+                    "extractor_checksum": "",
+                    "reference_split": self._settings.reference_split,
+                    "reference_digest": digest.of_array(self._real_images),
+                    "references": len(self._real_images),
+                },
+            ),
             trials=1,
             rounded=rounded,
         )
@@ -306,11 +328,11 @@ class Evaluation:
         ]
 
     def _protocol(
-        self, subject: subjects.AbstractSubject, *, count: int
+        self, subject: subjects.AbstractSubject, *, count: int, identity: dict
     ) -> protocol.Protocol:
         asked = self._settings
         return protocol.Protocol(
-            **self._reference.identity,
+            **identity,
             subject=subject.name,
             dataset=self._test.name,
             samples=count,

@@ -9,9 +9,10 @@ import numpy as np
 
 from glf_tf import errors
 from glf_tf.data import dataset, image_set
-from glf_tf.metrics import classifier, features, inception
+from glf_tf.metrics import classifier, features, inception, random_convolutional
+from glf_tf.runs import plan
 
-NAMES = ("classifier", "inception")
+NAMES = plan.EXTRACTORS
 
 
 def make(
@@ -25,7 +26,9 @@ def make(
     """Returns a feature extractor.
 
     Args:
-        name: "classifier", trained on the set's labels and cached, or "inception".
+        name: "classifier", trained on the set's labels and cached;
+            "random_convolutional", which needs none; "auto" for the one of these two
+            that the set allows; or "inception".
         train: The training images, with labels for the classifier.
         test: The test images, likewise.
         places: Where to cache, and whether the network may be used.
@@ -41,17 +44,21 @@ def make(
         return inception.Inception(
             graph or inception.find_graph(places.cache_dir, download=places.download)
         )
-    if name != "classifier":
+    has_labels = train.labels is not None and test.labels is not None
+    is_classified = has_labels and np.isin(test.labels, train.labels).all()
+    if name == "random_convolutional" or (name == "auto" and not is_classified):
+        return random_convolutional.RandomConvolutional(train.image_shape[-1])
+    if name not in NAMES:
         raise errors.InvalidValue(
             "The extractor must be one that the library has",
             received=f"extractor={name!r}",
             do=errors.suggestion(name, NAMES),
         )
-    if train.labels is None or test.labels is None:
+    if not has_labels:
         raise errors.Unsupported(
             "The classifier is trained on a data set's labels",
             received=f"{train.name}, which has none",
-            do="Use --extractor=inception",
+            do="Use --extractor=random_convolutional or inception",
         )
     return classifier.load_or_fit(
         places.cache_dir / "classifiers",

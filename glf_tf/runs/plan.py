@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """All that decides a run, as plain values; nothing here loads TensorFlow."""
 
-__all__ = ["Devices", "Plan", "Reports", "Start"]
+__all__ = ["EXTRACTORS", "Devices", "Plan", "Reports", "Start"]
 
 import dataclasses
 import typing
@@ -11,6 +11,10 @@ from typing import Literal
 from glf_tf import errors
 from glf_tf.data import dataset
 from glf_tf.training import options
+
+EXTRACTORS = ("auto", "classifier", "random_convolutional", "inception")
+"""What can make features; "auto" is the classifier where data have labels for it, and
+else the random convolutional network, which needs none."""
 
 
 # Before the classes, as one of them has others for its defaults.
@@ -41,7 +45,7 @@ class Reports:
         evaluate_every: Epochs between measures of samples.
         evaluate_metric: What is measured: fd, kid, prd or precision_recall.
         evaluate_samples: How many samples, against as many test images.
-        extractor: What makes features: "classifier" or "inception".
+        extractor: What makes features: one of `EXTRACTORS`.
         inception_graph: Where the 2015 graph is; "" to look in the cache.
         profile: How many steps to trace for TensorBoard's profiler, after as many that
             warm up; 0 for none.
@@ -56,7 +60,7 @@ class Reports:
     evaluate_every: int = 0
     evaluate_metric: str = "fd"
     evaluate_samples: int = 2000
-    extractor: Literal["classifier", "inception"] = "classifier"
+    extractor: Literal[EXTRACTORS] = "auto"
     inception_graph: str = dataclasses.field(default="", metadata={"kind": "path"})
     profile: int = 0
 

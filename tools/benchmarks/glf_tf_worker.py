@@ -113,7 +113,9 @@ def _evaluate():
     measuring = evaluation.Evaluation(
         train=images,
         test=images,
-        extractor=classifier.Classifier(network, dataset="random", accuracy=0.1),
+        extractor=lambda: classifier.Classifier(
+            network, dataset="random", accuracy=0.1
+        ),
         settings=evaluation.Settings(samples=10_000, references=10_000),
     )
     metrics = ("fd", "kid", "prd", "precision_recall")

@@ -37,7 +37,7 @@ def make(data, **settings):
     return evaluation.Evaluation(
         train=data[0],
         test=data[1],
-        extractor=PIXELS,
+        extractor=lambda: PIXELS,
         settings=evaluation.Settings(**settings),
     )
 
@@ -234,6 +234,34 @@ def test_extractor_of_a_set_without_labels_is_refused(data):
         extractor.make("classifier", **how)
     with pytest.raises(errors.InvalidValue, match="classifier"):
         extractor.make("clasifier", **how)
+
+
+def test_a_set_without_labels_has_an_extractor_by_itself(data):
+    how = {"test": data[1], "places": dataset.Places()}
+    unlabelled = descriptors.dataclasses.replace(data[0], labels=None)
+    # A class of which no picture is left to learn from.
+    unknown = data[0].select(data[0].labels != 3)
+    for train in (unlabelled, unknown):
+        found = extractor.make("auto", train=train, **how)
+        assert found.name == "random_convolutional"
+        assert found.checksum in extractor.described(found)
+
+
+def test_metrics_without_features_make_no_extractor(data):
+    def refuse():
+        raise AssertionError("nobody needs features")
+
+    measuring = evaluation.Evaluation(
+        train=data[0],
+        test=data[1].take(20),
+        extractor=refuse,
+        settings=evaluation.Settings(samples=20),
+    )
+    model = descriptors.model("glf")
+    found = measuring.model(model, metrics=["reconstruction", "nll"])
+    found += measuring.samples(subjects.ModelSamples(model), metrics=["copies"])
+    assert {"reconstruction_per_image", "nll"} < {one.metric for one in found}
+    assert measuring.extractor is None
 
 
 def test_training_measures_samples_and_keeps_the_best(tmp_path, monkeypatch):
