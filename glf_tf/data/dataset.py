@@ -82,6 +82,10 @@ class AbstractDataset(abc.ABC):
             NotFound: There is no copy in any of the places; the message lists them.
         """
 
+    def report(self) -> tuple[str, ...]:
+        """Returns lines on what was found, for people; none for a set that is known."""
+        return ()
+
 
 def check_split(split: str) -> None:
     """Refuses the name of a split that no data set has.

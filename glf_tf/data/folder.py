@@ -3,26 +3,42 @@
 
 __all__ = ["Folder"]
 
-import functools
-import pathlib
 from typing import Literal
 
+import numpy as np
+
 from glf_tf import errors
-from glf_tf.data import dataset, image_set, picture_files
+from glf_tf.data import (
+    colours,
+    dataset,
+    duplicates,
+    folder_parts,
+    image_set,
+    picture_files,
+)
 
 
 class Folder(dataset.AbstractDataset):
-    """The pictures in `data_dir` and the folders in it: each one's centre, resized.
+    """The pictures in `data_dir` and the folders in it, as squares of one size.
 
-    Where there are folders `train` and `test` they are the splits. Otherwise a hash of
-    its path decides to which of them a picture belongs. There are no labels.
+    Folders `train` and `test` (or `val`, `valid`, `validation`; in any case) are the
+    splits. Otherwise a hash of its path decides to which of them a picture belongs.
+    Where all pictures lie in folders exactly one deep, and these are two or more, the
+    folders are classes; else there are no labels.
 
     Args:
         places: Where to look: the pictures are in `data_dir`.
         size: Height and width of the images, in pixels.
         channels: 1 for grey, 3 for colour.
+        fit: "crop" keeps a picture's centre, "pad" all of it, with background beside.
+        crop: Height and width of the centre that is kept, in pixels; 0 for the shorter
+            side of each picture.
+        background: What lies behind and beside pictures: "white", #rrggbb or r,g,b.
+        flips: Whether each training picture is there a second time, left and right
+            exchanged.
         on_broken: "refuse" stops at a file that cannot be read, "skip" leaves it out.
-        test_fraction: The part that is held out for the test split, in [0, 1).
+        test_fraction: The part that is held out for the test split, in [0, 1); of two
+            pictures or more at least one, unless it is 0.
     """
 
     def __init__(
@@ -31,6 +47,10 @@ class Folder(dataset.AbstractDataset):
         *,
         size: int = 64,
         channels: int = 3,
+        fit: Literal["crop", "pad"] = "crop",
+        crop: int = 0,
+        background: str = "white",
+        flips: bool = False,
         on_broken: Literal["refuse", "skip"] = "refuse",
         test_fraction: float = 0.1,
     ):
@@ -39,17 +59,25 @@ class Folder(dataset.AbstractDataset):
         known = channels in (1, 3)
         _check("`channels` must be 1 or 3", known, f"channels={channels}", "3")
         known = on_broken in ("refuse", "skip")
-        _check(
-            "`on_broken` must be refuse or skip",
-            known,
-            f"on_broken={on_broken}",
-            "skip",
-        )
+        received = f"on_broken={on_broken}"
+        _check("`on_broken` must be refuse or skip", known, received, "skip")
+        known = fit in ("crop", "pad")
+        _check("`fit` must be crop or pad", known, f"fit={fit}", "pad")
+        fits = crop >= 0 and (not crop or fit == "crop")
+        received = f"crop={crop} and fit={fit}"
+        _check("`crop` is a size, and for fit=crop alone", fits, received, "0")
         fits = 0 <= test_fraction < 1
         received = f"test_fraction={test_fraction}"
         _check("`test_fraction` must lie in [0, 1)", fits, received, "0.1")
-        self.size, self.channels = size, channels
         self.on_broken, self.test_fraction = on_broken, test_fraction
+        self.flips = flips
+        self._options = {
+            "size": size,
+            "channels": channels,
+            "fit": fit,
+            "crop": crop or None,
+            "background": colours.parse(background),
+        }
 
     def load(self, split: dataset.Split) -> image_set.ImageSet:
         """Returns one split: images uint8 `[size, size, size, channels]`.
@@ -60,46 +88,59 @@ class Folder(dataset.AbstractDataset):
             Damaged: Some of them are broken; all these are named.
         """
         dataset.check_split(split)
-        root, files = self._files(split)
-        if not files:
+        return self._load(split)[0]
+
+    def report(self) -> tuple[str, ...]:
+        """Returns what was found, used and left out, and which images are alike."""
+        (train, trained), (test, tested) = self._load("train"), self._load("test")
+        originals = train.images[::2] if self.flips else train.images
+        return (
+            f"pictures of {self.places.data_dir}",
+            *self._parts().told,
+            f"train: {trained}" + ("; each mirrored too" if self.flips else ""),
+            f"test: {tested}",
+            *duplicates.told(originals, test.images),
+        )
+
+    def _load(
+        self, split: dataset.Split
+    ) -> tuple[image_set.ImageSet, picture_files.Report]:
+        parts = self._parts()
+        root, found = parts.roots[split], parts.files[split]
+        if not found:
             raise errors.InvalidValue(
                 f"The {split} split must have at least one picture",
                 received=f"{root} and test_fraction={self.test_fraction}",
                 do="Make folders train and test, or change --dataset.test_fraction",
             )
-        images = picture_files.load(
-            files,
+        is_doubled = self.flips and split == "train"
+        images, report = picture_files.load_reported(
+            found,
             root=root,
-            key={"dataset": "folder", "split": split},
+            # The classes decide no pixels; they are here to be seen in the key.
+            key={"dataset": "folder", "split": split, "classes": parts.classes},
             places=self.places,
             on_broken=self.on_broken,
             flag="--dataset.on_broken",
-            size=self.size,
-            channels=self.channels,
+            is_doubled=is_doubled,
+            **self._options,
         )
-        return image_set.ImageSet("folder", split, images, None, source=str(root))
+        labels = parts.labels(split)
+        if labels is not None:
+            labels = np.repeat(labels[report.used], 2 if is_doubled else 1)
+        made = image_set.ImageSet("folder", split, images, labels, source=str(root))
+        return made, report
 
-    def _files(
-        self, split: dataset.Split
-    ) -> tuple[pathlib.Path | None, list[pathlib.Path]]:
-        """Returns the folder of the split's pictures, and the pictures."""
+    def _parts(self) -> folder_parts.Parts:
         root = self.places.data_dir
-        is_split = root and (root / "train").is_dir() and (root / "test").is_dir()
-        root = root / split if is_split else root
-        found = picture_files.listed(root) if root else []
-        if not found:
+        parts = root and folder_parts.found(root, test_fraction=self.test_fraction)
+        if not parts or not any(parts.files.values()):
             raise errors.NotFound(
                 "The data set `folder` needs a folder with pictures",
                 received=f"no pictures in {root}" if root else "no --data_dir",
                 do="Pass --data_dir=FOLDER with .jpg, .png or other pictures in it",
             )
-        if is_split:
-            return root, found
-        is_test = functools.partial(
-            picture_files.is_held_out, fraction=self.test_fraction
-        )
-        names = {file: file.relative_to(root).as_posix() for file in found}
-        return root, [f for f in found if is_test(names[f]) == (split == "test")]
+        return parts
 
 
 def _check(rule: str, holds: bool, received: str, example: str) -> None:

@@ -1,22 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
 """Picture files on a disk: which there are, which are held out, and their pixels."""
 
-__all__ = ["Survey", "listed", "survey", "is_held_out", "load"]
+__all__ = [
+    "Report",
+    "Survey",
+    "hashed",
+    "is_held_out",
+    "listed",
+    "load",
+    "load_reported",
+    "survey",
+]
 
 import collections
+import contextlib
 import dataclasses
 import functools
 import hashlib
+import json
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from absl import logging
 
 from glf_tf import errors
+from glf_tf import files as files_lib
 from glf_tf.data import cache, dataset, decoding, pictures
+
+Report = decoding.Report
 
 _NAMED = 5
 _SYSTEM = {"__MACOSX", "Thumbs.db", "desktop.ini"}
@@ -124,8 +138,14 @@ def is_held_out(name: str, *, fraction: float) -> bool:
         name: What identifies the picture, such as its path below its folder.
         fraction: The expected size of the test part, in [0, 1].
     """
+    return hashed(name) < fraction
+
+
+def hashed(name: str) -> float:
+    """Returns a number in [0, 1) that depends on the name of a picture alone."""
     digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
-    return int.from_bytes(digest[:8], "big") < fraction * 2.0**64
+    # 53 bits, which a float holds without rounding up to 1.
+    return (int.from_bytes(digest[:8], "big") >> 11) / 2.0**53
 
 
 def load(
@@ -138,6 +158,29 @@ def load(
     flag: str = "",
     **options: Any,
 ) -> np.ndarray:
+    """Returns the pixels of picture files; see `load_reported`."""
+    return load_reported(
+        files,
+        root=root,
+        key=key,
+        places=places,
+        on_broken=on_broken,
+        flag=flag,
+        **options,
+    )[0]
+
+
+def load_reported(
+    files: Sequence[pathlib.Path],
+    *,
+    root: pathlib.Path,
+    key: Mapping[str, Any],
+    places: dataset.Places,
+    on_broken: decoding.OnBroken = "refuse",
+    flag: str = "",
+    is_doubled: bool = False,
+    **options: Any,
+) -> tuple[np.ndarray, Report]:
     """Returns the pixels of picture files, decoded once and then cached.
 
     Args:
@@ -147,10 +190,12 @@ def load(
         places: Where the cache is.
         on_broken: What to do with broken files; see `decoding.chunks`.
         flag: The flag that says so, for advice.
+        is_doubled: Whether each image is followed by its mirror image.
         **options: `size`, `channels` and others, as `pictures.square` takes them.
 
     Returns:
-        images: uint8 `[at most len(files), size, size, channels]`.
+        images: uint8 `[at most len(files), size, size, channels]`, or twice as many.
+        report: What became of the files, also where the images come from the cache.
 
     Raises:
         Damaged: Files are broken; all of them are named.
@@ -158,16 +203,53 @@ def load(
     """
     # The folder itself is part of the key: two folders may hold twins by name and size.
     source = [str(root.resolve()), cache.fingerprint(files, root=root), on_broken]
-    return cache.images(
-        {**key, **options, "source": source},
-        cache_dir=places.cache_dir,
-        image_shape=(options["size"], options["size"], options.get("channels", 3)),
-        chunks=lambda: decoding.chunks(
+    key = {**key, **options, "is_doubled": is_doubled, "source": source}
+    report = Report()
+
+    def chunks() -> Iterator[np.ndarray]:
+        return decoding.chunks(
             files,
             functools.partial(pictures.square, **options),
             name=key["dataset"],
             total=len(files),
             on_broken=on_broken,
             flag=flag,
-        ),
+            report=report,
+        )
+
+    images = cache.images(
+        key,
+        cache_dir=places.cache_dir,
+        image_shape=(options["size"], options["size"], options.get("channels", 3)),
+        chunks=lambda: map(_doubled, chunks()) if is_doubled else chunks(),
     )
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+    kept = places.cache_dir / f"{key['dataset']}-{key['split']}-{digest[:16]}.json"
+    if report.used or not _recall(kept, report):
+        if not report.used:  # somebody removed the report and left the images
+            for _ in chunks():
+                pass
+        # Where the cache has become read-only, the report is made anew each time.
+        with contextlib.suppress(OSError):
+            files_lib.write(kept, json.dumps(vars(report)))
+    return images, report
+
+
+def _doubled(images: np.ndarray) -> np.ndarray:
+    """Returns each image, followed by its mirror image."""
+    both = np.stack([images, images[:, :, ::-1]], axis=1)
+    return both.reshape(-1, *images.shape[1:])
+
+
+def _recall(kept: pathlib.Path, report: Report) -> bool:
+    """Fills a report from a file; returns whether it could be read."""
+    try:
+        found = json.loads(kept.read_text(encoding="utf-8"))
+        used = [int(index) for index in found["used"]]
+        broken = [str(line) for line in found["broken"]]
+        notes = {str(note): int(count) for note, count in found["notes"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+    report.used, report.broken = used, broken
+    report.notes.update(notes)
+    return bool(used)

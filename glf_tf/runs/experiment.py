@@ -4,6 +4,7 @@
 __all__ = ["train", "is_chief"]
 
 import contextlib
+import sys
 
 import keras
 import numpy as np
@@ -107,6 +108,7 @@ def train(
             )
             step = session.restore(resume=resume)
             if group.is_chief:
+                sys.stderr.writelines(f"{line}\n" for line in dataset.report())
                 sets = (data, test)
                 identity.describe(
                     folder, plan, arguments=arguments, sets=sets, step=step

@@ -42,6 +42,9 @@ def check(folder: folder_lib.Folder, plan: plan_lib.Plan, *, resume: bool) -> No
             do="Pass --resume to go on with it, or another --workdir",
         )
     before = _plain(folder.read())
+    # Runs that are older than an option have its default.
+    for kind in ("dataset", "model"):
+        before[kind] = _plain(catalogue.completed(kind, before[kind]))
     for key, value in _identity(plan).items():
         if before[key] != value:
             raise errors.InvalidValue(
