@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 import tensorflow as tf
 
 from glf_tf import errors
+from glf_tf.runs import tf_config
 
 PORT = 12345
 """Where workers listen, unless TF_CONFIG or Slurm's job decides."""
@@ -25,7 +26,8 @@ def resolver(name: str) -> _Resolver:
             environment speaks of.
 
     Raises:
-        InvalidValue: The environment does not speak of it, or there is no such kind.
+        InvalidValue: The environment does not speak of it, or wrongly, or there is no
+            such kind.
     """
     if name and name not in CLUSTERS:
         raise errors.InvalidValue(
@@ -35,8 +37,8 @@ def resolver(name: str) -> _Resolver:
         )
     known = {one: variables for one, (variables, _) in CLUSTERS.items()}
     for one in (name,) if name else known:
-        if all(variable in os.environ for variable in known[one]):
-            return CLUSTERS[one][1]()
+        if all(os.environ.get(variable, "").strip() for variable in known[one]):
+            return _resolved(one)
     wanted = {name: known[name]} if name else known
     raise errors.InvalidValue(
         "Several workers find each other through the environment",
@@ -48,13 +50,32 @@ def resolver(name: str) -> _Resolver:
 
 def is_described() -> bool:
     """Returns whether TF_CONFIG speaks of several workers."""
-    if "TF_CONFIG" not in os.environ:
-        return False
-    spec = tf.distribute.cluster_resolver.TFConfigClusterResolver().cluster_spec()
-    return sum(len(hosts) for hosts in spec.as_dict().values()) > 1
+    return sum(map(len, tf_config.read().values())) > 1
+
+
+def _resolved(name: str) -> _Resolver:
+    """Reads the variables of a kind, and checks that they agree."""
+    try:
+        found = CLUSTERS[name][1]()
+        workers = found.cluster_spec().num_tasks(found.task_type)
+        if not 0 <= found.task_id < workers:
+            raise ValueError(f"task {found.task_id} of {workers}")
+    except errors.UserError:
+        raise
+    except ValueError as error:
+        variables = {one: os.environ[one] for one in CLUSTERS[name][0]}
+        told = ", ".join(f"{one}={value}" for one, value in variables.items())
+        raise errors.InvalidValue(
+            f"The variables of {name} must tell of all workers, and which this one is",
+            received=f"{told} ({str(error).splitlines()[0]})",
+            do="Start the workers as BUILD.md shows under Devices",
+        ) from error
+    return found
 
 
 def _tf_config() -> _Resolver:
+    if not tf_config.read():
+        raise ValueError("it speaks of no cluster")
     return tf.distribute.cluster_resolver.TFConfigClusterResolver()
 
 

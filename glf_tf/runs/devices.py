@@ -7,13 +7,16 @@ import functools
 from collections.abc import Callable, Mapping
 
 import tensorflow as tf
+from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
+from tensorflow.python.distribute import multi_worker_util
+from tensorflow.python.eager import context
 
 from glf_tf import errors
 from glf_tf.runs import clusters
 
 
 def strategy(
-    name: str, *, cluster: str = "", tpu: str = "local"
+    name: str, *, cluster: str = "", tpu: str = "local", meet_within: int = 45
 ) -> tf.distribute.Strategy:
     """Returns a distribution strategy.
 
@@ -26,9 +29,10 @@ def strategy(
             where there are several GPUs.
         cluster: How the workers find each other; see `clusters.resolver`.
         tpu: Name of the TPU; "local" on a TPU's own host.
+        meet_within: Seconds that workers wait for each other.
 
     Raises:
-        InvalidValue: There is no such strategy, or no cluster.
+        InvalidValue: There is no such strategy, or no cluster, or a wrong one.
         Unsupported: There is no such TPU.
         Lost: The other workers were not found.
     """
@@ -39,15 +43,15 @@ def strategy(
             do=errors.suggestion(name, STRATEGIES),
         )
     if name == "multi_worker":
-        return _multi_worker(cluster)
+        return _multi_worker(cluster, meet_within=meet_within)
     if name == "tpu":
         return _tpu(tpu)
+    if name == "auto" and clusters.is_described():
+        return _multi_worker("tf_config", meet_within=meet_within)
     return _LOCAL[name]()
 
 
 def _auto() -> tf.distribute.Strategy:
-    if clusters.is_described():
-        return strategy("multi_worker", cluster="tf_config")
     several = len(tf.config.list_logical_devices("GPU")) > 1
     return strategy("mirrored" if several else "one_device")
 
@@ -66,18 +70,40 @@ _PACKED = tf.distribute.experimental.CommunicationOptions(bytes_per_pack=32 * 2*
 
 
 @functools.cache
-def _multi_worker(cluster: str) -> tf.distribute.Strategy:
+def _multi_worker(cluster: str, *, meet_within: int) -> tf.distribute.Strategy:
     found = clusters.resolver(cluster)
+    _limit_waiting(found.cluster_spec(), seconds=meet_within)
     try:
         return tf.distribute.MultiWorkerMirroredStrategy(
             found, communication_options=_PACKED
         )
     except tf.errors.OpError as error:
         raise errors.Lost(
-            "All workers must start and reach each other",
-            received=f"{found.cluster_spec().as_dict()}: {error.message}",
-            do="Look at what the others tell; then start all of them again",
+            "Each worker must have an address and an index of its own, and all must "
+            f"meet within {meet_within} seconds",
+            received=f"worker {found.task_id} of {found.cluster_spec().as_dict()}: "
+            f"{error.message.splitlines()[0]}",
+            do="Look at what the others tell, or wait longer with --meet_within; then "
+            "start all of them again",
         ) from error
+
+
+def _limit_waiting(spec: tf.train.ClusterSpec, *, seconds: int) -> None:
+    """Limits how long workers wait for each other; by itself, TensorFlow takes an hour.
+
+    No public name sets the limit. This says what the strategy itself would say, which
+    then leaves it as it is.
+    """
+    jobs = [
+        coordination_config_pb2.CoordinatedJob(name=job, num_tasks=spec.num_tasks(job))
+        for job in spec.jobs
+    ]
+    context.context().configure_coordination_service(
+        service_type="standalone",
+        service_leader=multi_worker_util.coordination_leader(spec),
+        cluster_register_timeout_in_ms=seconds * 1000,
+        coordinated_jobs=jobs,
+    )
 
 
 @functools.cache

@@ -128,7 +128,12 @@ def is_chief(plan: plan_lib.Plan) -> bool:
 
 def _strategy(plan: plan_lib.Plan) -> tf.distribute.Strategy:
     asked = plan.devices
-    return devices.strategy(asked.strategy, cluster=asked.cluster, tpu=asked.tpu)
+    return devices.strategy(
+        asked.strategy,
+        cluster=asked.cluster,
+        tpu=asked.tpu,
+        meet_within=asked.meet_within,
+    )
 
 
 class _Session:

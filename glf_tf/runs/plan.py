@@ -132,6 +132,7 @@ class Devices:
             several hosts), "tpu", or "auto"; see `devices.strategy`.
         cluster: How workers find each other: "tf_config", "slurm", "kubernetes", or ""
             for the one that the environment speaks of.
+        meet_within: Seconds that workers wait for each other when they start.
         tpu: Name of the TPU; "local" on its own host.
         deterministic: Whether operations that run in any order on GPUs must keep one,
             so that a run repeats bit for bit; slower.
@@ -143,6 +144,7 @@ class Devices:
 
     strategy: Literal["auto", "mirrored", "one_device", "multi_worker", "tpu"] = "auto"
     cluster: Literal["", "tf_config", "slurm", "kubernetes"] = ""
+    meet_within: int = 45
     tpu: str = "local"
     deterministic: bool = False
     tf32: bool = True
@@ -163,6 +165,12 @@ class Devices:
                     received=f"{name}={value} with strategy={self.strategy}",
                     do=f"Pass --strategy={strategy}, or leave --{name} out",
                 )
+        if not 1 <= self.meet_within <= 10**6:
+            raise errors.InvalidValue(
+                "Workers wait for each other for at least a second",
+                received=f"meet_within={self.meet_within}",
+                do="Use a positive number of seconds",
+            )
         if self.op_threads < 0:
             raise errors.InvalidValue(
                 "The number of threads of an operation must not be negative",
