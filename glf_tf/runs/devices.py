@@ -7,16 +7,13 @@ import functools
 from collections.abc import Callable, Mapping
 
 import tensorflow as tf
-from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
-from tensorflow.python.distribute import multi_worker_util
-from tensorflow.python.eager import context
 
 from glf_tf import errors
-from glf_tf.runs import clusters
+from glf_tf.runs import clusters, meeting
 
 
 def strategy(
-    name: str, *, cluster: str = "", tpu: str = "local", meet_within: int = 45
+    name: str, *, cluster: str = "", tpu: str = "local", meet_within: int = 40
 ) -> tf.distribute.Strategy:
     """Returns a distribution strategy.
 
@@ -72,7 +69,10 @@ _PACKED = tf.distribute.experimental.CommunicationOptions(bytes_per_pack=32 * 2*
 @functools.cache
 def _multi_worker(cluster: str, *, meet_within: int) -> tf.distribute.Strategy:
     found = clusters.resolver(cluster)
-    _limit_waiting(found.cluster_spec(), seconds=meet_within)
+    spec, task = found.cluster_spec(), (found.task_type, found.task_id)
+    address = spec.task_address(*task)
+    meeting.limit_registration(spec, seconds=meet_within)
+    meeting.wait_for_others(spec, address=address, seconds=meet_within)
     try:
         return tf.distribute.MultiWorkerMirroredStrategy(
             found, communication_options=_PACKED
@@ -81,29 +81,11 @@ def _multi_worker(cluster: str, *, meet_within: int) -> tf.distribute.Strategy:
         raise errors.Lost(
             "Each worker must have an address and an index of its own, and all must "
             f"meet within {meet_within} seconds",
-            received=f"worker {found.task_id} of {found.cluster_spec().as_dict()}: "
-            f"{error.message.splitlines()[0]}",
+            received=f"{error.message.splitlines()[0]} at {address} of "
+            f"{spec.as_dict()}",
             do="Look at what the others tell, or wait longer with --meet_within; then "
             "start all of them again",
         ) from error
-
-
-def _limit_waiting(spec: tf.train.ClusterSpec, *, seconds: int) -> None:
-    """Limits how long workers wait for each other; by itself, TensorFlow takes an hour.
-
-    No public name sets the limit. This says what the strategy itself would say, which
-    then leaves it as it is.
-    """
-    jobs = [
-        coordination_config_pb2.CoordinatedJob(name=job, num_tasks=spec.num_tasks(job))
-        for job in spec.jobs
-    ]
-    context.context().configure_coordination_service(
-        service_type="standalone",
-        service_leader=multi_worker_util.coordination_leader(spec),
-        cluster_register_timeout_in_ms=seconds * 1000,
-        coordinated_jobs=jobs,
-    )
 
 
 @functools.cache

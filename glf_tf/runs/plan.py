@@ -144,7 +144,7 @@ class Devices:
 
     strategy: Literal["auto", "mirrored", "one_device", "multi_worker", "tpu"] = "auto"
     cluster: Literal["", "tf_config", "slurm", "kubernetes"] = ""
-    meet_within: int = 45
+    meet_within: int = 40
     tpu: str = "local"
     deterministic: bool = False
     tf32: bool = True

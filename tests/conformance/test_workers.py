@@ -32,10 +32,10 @@ def addresses():
     return found
 
 
-def start(command, **options):
+def start(command, *, indices=(0, 1), **options):
     """Starts two workers of a command."""
     workers = addresses()
-    for index in range(2):
+    for index in indices:
         task = {"type": "worker", "index": index}
         config = json.dumps({"cluster": {"worker": workers}, "task": task})
         yield subprocess.Popen(
@@ -151,3 +151,15 @@ def test_a_signal_to_one_stops_all(tmp_path):
     for status, _, told in ended(running):
         assert status == os.EX_TEMPFAIL, told
         assert "the state is saved" in told
+
+
+@pytest.mark.slow
+def test_workers_that_do_not_meet_all_end(tmp_path):
+    """Two of one index: one has no place, the other one waits for whom never comes."""
+    command = [*TRAIN, f"--workdir={tmp_path}/x", "--epochs=1", "--meet_within=2"]
+    pairs = [list(start(command, indices=both)) for both in ((0, 0), (1, 1))]
+    for status, _, told in ended([one for pair in pairs for one in pair]):
+        assert status == os.EX_TEMPFAIL, told
+        (said,) = [line for line in told.splitlines() if line.startswith("error: ")]
+        assert "an index of its own" in said
+    assert not (tmp_path / "x").exists()

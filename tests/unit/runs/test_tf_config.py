@@ -88,9 +88,13 @@ def test_what_is_right_is_read(monkeypatch):
 )
 def test_other_schedulers_are_told_alike(monkeypatch, name, variables):
     right = {
-        **{"SLURM_JOB_ID": "40001", "SLURM_PROCID": "2"},
-        **{"SLURM_STEP_NODELIST": "a,b", "SLURM_STEP_TASKS_PER_NODE": "2(x2)"},
-        **{"JOB_COMPLETION_INDEX": "1", "JOB_COMPLETIONS": "3", "JOB_NAME": "glf"},
+        "SLURM_JOB_ID": "40001",
+        "SLURM_PROCID": "2",
+        "SLURM_STEP_NODELIST": "a,b",
+        "SLURM_STEP_TASKS_PER_NODE": "2(x2)",
+        "JOB_COMPLETION_INDEX": "1",
+        "JOB_COMPLETIONS": "3",
+        "JOB_NAME": "glf",
     }
     for variable, value in {**right, **variables}.items():
         monkeypatch.setenv(variable, value)
