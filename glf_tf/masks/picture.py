@@ -25,6 +25,12 @@ class PictureMask(mask.AbstractMask):
 
     def __init__(self, image_shape: types.ImageShape, *, file: types.Path = ""):
         super().__init__(image_shape)
+        if not file:
+            raise errors.InvalidValue(
+                "A mask that somebody drew is read from a picture",
+                received="no file",
+                do="Pass --mask.file=NAME.png",
+            )
         self._visible = _read(pathlib.Path(file).expanduser()) >= _HALF
         size = self.image_shape[:2]
         if self._visible.shape != size:

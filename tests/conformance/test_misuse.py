@@ -263,7 +263,7 @@ OWN = {
 2 "not finite"      @ --mask=salt_and_pepper --mask.share=nan
 2 right             @ --mask=half --mask.side=rihgt
 1 nowhere.png       @ --mask=picture --mask.file=nowhere.png
-1 mask.file         @ --mask=picture
+2 mask.file         @ --mask=picture
 2 mask.share        @ --mask.share=0.5
 """,
     "interpolate": """
