@@ -71,9 +71,8 @@ class Folder(dataset.AbstractDataset):
         _check("`test_fraction` must lie in [0, 1)", fits, received, "0.1")
         self.on_broken, self.test_fraction = on_broken, test_fraction
         self.flips = flips
-        self._options = {
-            "size": size,
-            "channels": channels,
+        self._size, self._channels = size, channels
+        self.squaring = {
             "fit": fit,
             "crop": crop or None,
             "background": colours.parse(background),
@@ -123,7 +122,9 @@ class Folder(dataset.AbstractDataset):
             on_broken=self.on_broken,
             flag="--dataset.on_broken",
             is_doubled=is_doubled,
-            **self._options,
+            size=self._size,
+            channels=self._channels,
+            **self.squaring,
         )
         labels = parts.labels(split)
         if labels is not None:

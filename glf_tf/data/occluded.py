@@ -38,7 +38,12 @@ class Occluded(dataset_lib.AbstractDataset):
     ):
         super().__init__(places)
         self._whole = catalogue.build("dataset", dataset, places=places)
+        self.squaring = self._whole.squaring
         self._mask, self._seed = mask, seed
+
+    def report(self) -> tuple[str, ...]:
+        """Returns what is told of the other set."""
+        return self._whole.report()
 
     def load(self, split: dataset_lib.Split) -> image_set.ImageSet:
         """Returns one split; the training split has `masks`.

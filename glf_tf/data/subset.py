@@ -28,7 +28,12 @@ class Subset(dataset_lib.AbstractDataset):
     ):
         super().__init__(places)
         self._whole = catalogue.build("dataset", dataset, places=places)
+        self.squaring = self._whole.squaring
         self.count = count
+
+    def report(self) -> tuple[str, ...]:
+        """Returns what is told of the other set."""
+        return self._whole.report()
 
     def load(self, split: dataset_lib.Split) -> image_set.ImageSet:
         """Returns one split, with the other set's labels and masks.

@@ -53,8 +53,13 @@ class Without(dataset_lib.AbstractDataset):
                 do="Use for instance --dataset.train_share=0.8",
             )
         self._whole = catalogue.build("dataset", dataset, places=places)
+        self.squaring = self._whole.squaring
         self.label, self.split = label, split
         self._train_share, self._seed = train_share, seed
+
+    def report(self) -> tuple[str, ...]:
+        """Returns what is told of the other set."""
+        return self._whole.report()
 
     def load(self, split: dataset_lib.Split) -> image_set.ImageSet:
         """Returns one split's normal images, with their labels.

@@ -7,7 +7,15 @@ import pytest
 from PIL import Image
 
 from glf_tf import errors
-from glf_tf.data import colours, dataset, decoding, folder, picture_files
+from glf_tf.data import (
+    colours,
+    dataset,
+    decoding,
+    folder,
+    picture_files,
+    pictures,
+    subset,
+)
 from tests.unit.data import samples
 
 
@@ -246,3 +254,12 @@ def test_crop_is_kept(places):
 @pytest.mark.parametrize("text", ["white", "#ffffff", "#fff", "255,255,255"])
 def test_colours_are_said_in_several_ways(text):
     assert colours.parse(text) == (255, 255, 255)
+
+
+def test_other_pictures_are_squared_as_those_of_the_set_are(places):
+    file = places.data_dir / "wide.png"
+    samples.smooth((9, 5), seed=0).save(file)
+    options = {"size": 8, "fit": "pad", "background": "#102030", "test_fraction": 0}
+    made = subset.Subset(places, dataset={"name": "folder", **options}, count=1)
+    found = pictures.square(file, size=8, **made.squaring)
+    np.testing.assert_array_equal(found.pixels, made.load("train").images[0])
