@@ -45,7 +45,7 @@ class Reports:
         evaluate_every: Epochs between measures of samples.
         evaluate_metric: What is measured: fd, kid, prd or precision_recall.
         evaluate_samples: How many samples, against as many test images.
-        extractor: What makes features: one of `EXTRACTORS`.
+        extractor: What makes features; "auto" is the classifier where data have labels.
         inception_graph: Where the 2015 graph is; "" to look in the cache.
         profile: How many steps to trace for TensorBoard's profiler, after as many that
             warm up; 0 for none.
