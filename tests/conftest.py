@@ -39,3 +39,9 @@ def pytest_addoption(parser):
         default=0,
         help="Of how many pictures test_large_set.py makes its set; 0 for no such set.",
     )
+    parser.addoption(
+        "--mutations",
+        type=int,
+        default=2000,
+        help="How many changed files test_mutations.py reads.",
+    )

@@ -222,3 +222,6 @@ def wrong() -> dict[str, tuple[bytes, str]]:
         "heic.jpg": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99), "HEIC"),
         "huge.png": (huge, "60000x60000 pixels|decompression bomb"),
     }
+
+
+RIGHT, WRONG = right(), wrong()

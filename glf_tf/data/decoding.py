@@ -122,7 +122,7 @@ def _conclude(report: Report, *, name: str, on_broken: OnBroken, flag: str) -> N
         skip = f", or pass {flag}=skip" if flag else ""
         raise errors.Damaged(
             f"Every picture of {name} must be readable",
-            received=f"{len(report.broken)} broken: {_named(report.broken, most=20)}",
+            received=f"{len(report.broken)} broken: {_named(report.broken, most=100)}",
             do=f"Fetch them again, convert them to PNG of 8 bits, or remove them{skip}",
         )
     if not report.used:

@@ -98,7 +98,7 @@ def read(path: pathlib.Path) -> History:
     """
     folder_lib.Folder(path).read()  # says what is wrong where there is no run
     file = path / "metrics.jsonl"
-    lines = _parse(file.read_text()) if file.exists() else []
+    lines = _parse(file.read_text("utf-8", "replace")) if file.exists() else []
     if not lines:
         raise errors.NotFound(
             "A run's scalars are in its metrics.jsonl",
@@ -130,14 +130,15 @@ def flag_of(path: pathlib.Path, name: str) -> str:
 
 
 def _parse(text: str) -> list[dict[str, float]]:
-    """Returns lines as mappings, but for one that is being written."""
+    """Returns lines as mappings, but for one being written and those that are none."""
     lines = []
     for line in text.splitlines():
         try:
-            read_line = json.loads(line)
-        except ValueError:
+            record = {name: float(value) for name, value in json.loads(line).items()}
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
             continue
-        lines.append({name: float(value) for name, value in read_line.items()})
+        if "step" in record:
+            lines.append(record)
     return sorted(lines, key=lambda line: line["step"])
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from absl import logging
 
 from glf_tf import errors, types
 from glf_tf.data import arrays, decoding, picture_files, pictures
@@ -97,6 +98,9 @@ def _pictures(
         report=report,
     )
     images = np.concatenate(list(chunks))
+    if resize is not None:
+        sized = f"{image_shape[0]}x{image_shape[1]}"
+        logging.warning("%s: %d pictures made squares of %s", flag, len(images), sized)
     used = [files[index].relative_to(folder).as_posix() for index in report.used]
     return UserImages(images, [errors.printable(name) for name in used])
 

@@ -19,7 +19,7 @@ from glf_tf.runs import folder as run_folder
 from glf_tf.runs import suspects, user_images
 from tests import scenes
 
-RIGHT, WRONG = scenes.right(), scenes.wrong()
+RIGHT, WRONG = scenes.RIGHT, scenes.WRONG
 SHAPE = (scenes.SIZE, scenes.SIZE, 3)
 
 
