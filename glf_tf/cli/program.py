@@ -10,6 +10,7 @@ __all__ = ["run", "parse", "own_flags"]
 
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
@@ -38,6 +39,8 @@ def run(
         # Names of files may have bytes that no encoding has.
         stream.reconfigure(errors="backslashreplace")
     with _ending_in_one_line():
+        # What Ctrl-C does, wherever nobody knows better.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         parse(sys.argv, define=define)
         if tensorflow:
             quiet.load_tensorflow()
@@ -86,6 +89,9 @@ def _ending_in_one_line() -> Iterator[None]:
                 do="Write it to a file, or read all of it",
             )
         )
+    except KeyboardInterrupt:
+        print("Stopped by a signal; the same command may be run again", file=sys.stderr)
+        sys.exit(os.EX_TEMPFAIL)
     except errors.UserError as error:
         _end(error)
     except Exception as error:

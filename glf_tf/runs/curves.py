@@ -4,7 +4,6 @@
 __all__ = ["Curve", "History", "read", "flag_of"]
 
 import dataclasses
-import json
 import pathlib
 import re
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ import numpy as np
 
 from glf_tf import errors, recipe
 from glf_tf.runs import folder as folder_lib
+from glf_tf.training import summaries
 
 _EPOCH_END = "epoch/images_per_second"
 """Stands in the line that ends an epoch, whatever the model's terms are."""
@@ -98,7 +98,7 @@ def read(path: pathlib.Path) -> History:
     """
     folder_lib.Folder(path).read()  # says what is wrong where there is no run
     file = path / "metrics.jsonl"
-    lines = _parse(file.read_text("utf-8", "replace")) if file.exists() else []
+    lines = _numbers(summaries.read(file))
     if not lines:
         raise errors.NotFound(
             "A run's scalars are in its metrics.jsonl",
@@ -129,17 +129,10 @@ def flag_of(path: pathlib.Path, name: str) -> str:
     return values[name]
 
 
-def _parse(text: str) -> list[dict[str, float]]:
-    """Returns lines as mappings, but for one being written and those that are none."""
-    lines = []
-    for line in text.splitlines():
-        try:
-            record = {name: float(value) for name, value in json.loads(line).items()}
-        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
-            continue
-        if "step" in record:
-            lines.append(record)
-    return sorted(lines, key=lambda line: line["step"])
+def _numbers(lines: list[dict]) -> list[dict[str, float]]:
+    """Returns records with numbers for the texts of NaN and infinity, by step."""
+    found = [{name: float(one) for name, one in line.items()} for line in lines]
+    return sorted(found, key=lambda line: line["step"])
 
 
 def _diverged_at(path: pathlib.Path, lines: list[dict[str, float]]) -> int | None:

@@ -12,6 +12,7 @@ __all__ = [
 ]
 
 import dataclasses
+import pathlib
 from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
@@ -153,7 +154,7 @@ def describe(
         {
             **_identity(plan),
             "arguments": _plain(arguments),
-            "data_dir": str(plan.places.data_dir or ""),
+            "data_dir": _absolute(plan.places.data_dir),
             "data_source": sets[0].source,
             "data": now.data,
             "history": [dataclasses.asdict(entry) for entry in entries],
@@ -190,6 +191,11 @@ def _told(data: Mapping[str, Mapping]) -> str:
 def arguments_of(spec: types.Spec, data: image_set.ImageSet) -> dict:
     """Returns the arguments of a model's constructor that the data decide."""
     return catalogue.load("model", catalogue.name_of(spec)).arguments_of(data)
+
+
+def _absolute(data_dir: pathlib.Path | None) -> str:
+    """Returns a folder as it is called from any other; "" for none."""
+    return "" if data_dir is None else str(data_dir.absolute())
 
 
 def _identity(plan: plan_lib.Plan) -> dict:

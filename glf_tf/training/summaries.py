@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes what a run tells: TensorBoard events, and the same scalars as JSON lines."""
 
-__all__ = ["Summaries"]
+__all__ = ["Summaries", "read"]
 
 import json
 import pathlib
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 from tensorboard.plugins.hparams import api as hparams
 
 from glf_tf import files
@@ -80,9 +81,8 @@ class Summaries:
         """Drops the JSON lines after `step`: a resumed run writes them again."""
         if self._jsonl is None or not self._jsonl.exists():
             return
-        lines = self._jsonl.read_text().splitlines(keepends=True)
-        kept = [line for line in lines if _step_of(line) <= step]
-        files.write(self._jsonl, "".join(kept))
+        kept = [line for line in read(self._jsonl) if line["step"] <= step]
+        files.write(self._jsonl, "".join(json.dumps(line) + "\n" for line in kept))
 
     def close(self) -> None:
         """Puts everything on the disk, and writes nothing more."""
@@ -93,9 +93,34 @@ class Summaries:
         self._writer.flush()
 
 
-def _step_of(line: str) -> float:
-    """Returns a line's step; a line that a kill cut off counts as after every step."""
+def read(file: pathlib.Path) -> list[dict]:
+    """Returns the records of a `metrics.jsonl`, in their order.
+
+    A line that is none, such as one that a kill cut off, is left out: it lacks a step,
+    or holds what is neither a number nor the text of one.
+    """
     try:
-        return json.loads(line)["step"]
-    except ValueError:
-        return float("inf")
+        with files.open_regular(file) as stream:
+            text = stream.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        logging.warning("%s is not read: %s.", file, error.strerror)
+        return []
+    found = [_record(line) for line in text.splitlines()]
+    if lost := found.count(None):
+        logging.warning("%d lines of %s are no records: left out.", lost, file)
+    return [line for line in found if line is not None]
+
+
+def _record(text: str) -> dict | None:
+    try:
+        line = json.loads(text)
+        step = line["step"]
+        numbers = [float(value) for value in line.values()]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+    except OverflowError:  # a whole number of hundreds of digits
+        return None
+    is_step = isinstance(step, int) and not isinstance(step, bool) and step >= 0
+    return line if is_step and numbers else None
