@@ -72,7 +72,8 @@ def export(
         folder: Where to: an empty folder, or an export of ours, which it replaces when
             it is whole.
         is_of_run: Whether it is the `saved_model/` of a run: then one without a mark,
-            which versions before the mark wrote, is replaced as well.
+            which versions before the mark wrote, is replaced as well, and what somebody
+            put beside it stays.
 
     Returns:
         signatures: The names of the signatures that the model has.
@@ -82,8 +83,8 @@ def export(
         OSError: It cannot be written; an export that was there still is.
     """
     module, signatures = _module(model)
-    unmarked = _UNMARKED if is_of_run else None
-    with files.replacing_folder(folder, kind=_KIND, unmarked=unmarked) as aside:
+    of_run = {"unmarked": _UNMARKED, "is_shared": True} if is_of_run else {}
+    with files.replacing_folder(folder, kind=_KIND, **of_run) as aside:
         try:
             tf.saved_model.save(module, str(aside), signatures=signatures)
         except tf.errors.OpError as error:  # such as a full disk

@@ -66,7 +66,7 @@ MARK = "glf_tf.json"
 """The file that makes a folder ours: what kind it is, and which files we wrote."""
 
 _ASIDE = ".glf_tf-{name}-{token}"
-_IS_ASIDE = re.compile(r"\.glf_tf-(.*)-[0-9a-f]{16}", re.DOTALL)
+_IS_ASIDE = re.compile(r"\.glf_tf-(.*)-[0-9a-f]{16}(\.old)?", re.DOTALL)
 _NAMED = 3
 _MOST_MARK_BYTES = 2**26
 
@@ -228,6 +228,7 @@ def replacing_folder(
     *,
     kind: str,
     unmarked: re.Pattern | None = None,
+    is_shared: bool = False,
     explained: Callable[[], contextlib.AbstractContextManager] = contextlib.nullcontext,
 ) -> Iterator[pathlib.Path]:
     """Makes a folder of ours, which takes the place of one of the same kind.
@@ -237,6 +238,8 @@ def replacing_folder(
         kind: What it is, such as "export"; part of the mark.
         unmarked: Paths that are ours in a folder without a mark as well: those that
             versions before the mark wrote, where nobody else writes.
+        is_shared: Whether what somebody put beside our files stays there, where it
+            would otherwise be refused: in a folder of a name that we give.
         explained: As for `replacing`.
 
     Yields:
@@ -248,12 +251,12 @@ def replacing_folder(
     """
     with contextlib.ExitStack() as stack:
         with explained():
-            check_folder(path, kind=kind, unmarked=unmarked)
+            check_folder(path, kind=kind, unmarked=unmarked, is_shared=is_shared)
             aside = stack.enter_context(written_aside(path))
         yield aside
         with explained():
             _mark(aside, kind=kind)
-            check_folder(path, kind=kind, unmarked=unmarked)
+            check_folder(path, kind=kind, unmarked=unmarked, is_shared=is_shared)
             swap(aside, path, ours=_ours(path, kind=kind, unmarked=unmarked))
 
 
@@ -274,7 +277,11 @@ def written_aside(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def check_folder(
-    path: pathlib.Path, *, kind: str, unmarked: re.Pattern | None = None
+    path: pathlib.Path,
+    *,
+    kind: str,
+    unmarked: re.Pattern | None = None,
+    is_shared: bool = False,
 ) -> None:
     """Refuses a folder that may not be replaced.
 
@@ -285,7 +292,8 @@ def check_folder(
     check_no_link(path)
     if path.exists() and not path.is_dir():
         raise _occupied(path, "is a file")
-    if found := foreign(path, kind=kind, unmarked=unmarked):
+    found = [] if is_shared else foreign(path, kind=kind, unmarked=unmarked)
+    if found:
         raise _occupied(path, f"holds {_listed(found)}")
 
 
@@ -400,7 +408,7 @@ def target_of(path: pathlib.Path) -> pathlib.Path | None:
 
 
 def sweep(folder: pathlib.Path) -> None:
-    """Removes what interrupted writes of ours left in a folder.
+    """Removes what interrupted writes of ours left in a folder, or puts it back.
 
     Call it only while nobody else can be writing there: the folder's lock is held.
     """
@@ -408,7 +416,11 @@ def sweep(folder: pathlib.Path) -> None:
         if not is_aside(path.name) or path.is_symlink():
             continue
         if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
+            target = path.with_name(_IS_ASIDE.fullmatch(path.name)[1])
+            if path.suffix == ".old" and not target.exists():
+                path.rename(target)  # killed between two renames
+            else:
+                shutil.rmtree(path, ignore_errors=True)
         elif stat.S_ISREG(path.lstat().st_mode):
             remove(path)
 
@@ -487,27 +499,42 @@ def _mark(folder: pathlib.Path, *, kind: str) -> None:
 def swap(aside: pathlib.Path, target: pathlib.Path, *, ours: Iterable[str]) -> None:
     """Gives a folder written aside its name; one that is there makes room.
 
-    Of that one, our files are removed; what else is in it moves over to the new one.
-    A kill leaves the old folder, or the new. (Where a file system cannot exchange two
-    names, a kill may come when neither stands there: the old one is then beside.)
+    What is in that one and not ours is in the new one as well, before the two change
+    places: no kill loses it. A kill leaves the old folder, or the new. (Where a file
+    system cannot exchange two names, one may come when neither stands there: the old
+    one is then beside.)
 
     Args:
         aside: The new folder.
         target: Its place.
-        ours: Which files of the old folder are removed; paths with slashes.
+        ours: Which files of the old folder are given up; paths with slashes.
 
     Raises:
         OSError: It cannot be renamed; the old one is where it was.
     """
-    ours = set(ours)
     if not target.exists():
         aside.rename(target)
         _sync_folder(target.parent)
         return
+    _carry_over(target, aside, ours=set(ours))
     before = aside if _exchange(aside, target) else _rename_twice(aside, target)
     _sync_folder(target.parent)
-    if not remove_listed(before, ours):
-        _move_over(before, target)
+    shutil.rmtree(before, ignore_errors=True)
+
+
+def _carry_over(old: pathlib.Path, new: pathlib.Path, *, ours: set[str]) -> None:
+    """Puts what is not ours into the new folder as well, as a second name of it."""
+    for relative in _walk(old):
+        if relative in ours:
+            continue
+        place = new / relative
+        while os.path.lexists(place):  # of a name that we have taken meanwhile
+            place = place.with_name(f"{place.name}.before")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(old / relative, place, follow_symlinks=False)
+        except OSError:  # a file system without second names
+            shutil.copy2(old / relative, place, follow_symlinks=False)
 
 
 def _exchange(one: pathlib.Path, other: pathlib.Path) -> bool:
@@ -523,6 +550,7 @@ def _exchange(one: pathlib.Path, other: pathlib.Path) -> bool:
 def _rename_twice(aside: pathlib.Path, target: pathlib.Path) -> pathlib.Path:
     """Renames a folder in place of another one; returns where that one is then."""
     before = _aside(target)
+    before = before.with_name(f"{before.name}.old")
     target.rename(before)
     try:
         aside.rename(target)
@@ -530,18 +558,6 @@ def _rename_twice(aside: pathlib.Path, target: pathlib.Path) -> pathlib.Path:
         before.rename(target)
         raise
     return before
-
-
-def _move_over(before: pathlib.Path, target: pathlib.Path) -> None:
-    """Moves what is not ours from a folder that was replaced to the new one."""
-    for relative in _walk(before):
-        place = target / relative
-        if not os.path.lexists(place):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            (before / relative).rename(place)
-    for folder, _, _ in os.walk(before, topdown=False):
-        with contextlib.suppress(OSError):  # somebody's, under a name that is taken
-            os.rmdir(folder)
 
 
 def _ours(path: pathlib.Path, *, kind: str, unmarked: re.Pattern | None) -> list[str]:

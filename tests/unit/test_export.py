@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """An export replaces an export of ours, and nothing else."""
 
+import resource
+import signal
+
 import pytest
 import tensorflow as tf
 
@@ -39,7 +42,24 @@ def test_a_runs_export_of_before_the_mark_is_replaced(model, tmp_path):
     (tmp_path / "x" / files.MARK).unlink()
     export.export(model, tmp_path / "x", is_of_run=True)
     assert (tmp_path / "x" / files.MARK).exists()
-    (tmp_path / "x" / files.MARK).unlink()
-    (tmp_path / "x" / "notes.txt").touch()
+    (tmp_path / "x" / "notes.txt").write_text("theirs")
+    export.export(model, tmp_path / "x", is_of_run=True)
+    assert (tmp_path / "x" / "notes.txt").read_text() == "theirs"
     with pytest.raises(errors.Occupied, match="notes"):
-        export.export(model, tmp_path / "x", is_of_run=True)
+        export.export(model, tmp_path / "x")
+
+
+def test_a_full_disk_leaves_the_export_before(model, tmp_path):
+    export.export(model, tmp_path / "x")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+        with pytest.raises(OSError, match="."):
+            export.export(model, tmp_path / "x")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, handler)
+    after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert after == before

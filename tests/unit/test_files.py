@@ -196,6 +196,41 @@ def test_what_comes_while_a_folder_is_written_moves_over(tmp_path, each_way):
     assert [one.name for one in tmp_path.iterdir()] == ["x"]
 
 
+@pytest.mark.parametrize("done", range(6))
+def test_no_kill_loses_what_is_not_ours(tmp_path, each_way, monkeypatch, done):
+    """Whatever call of the system a kill comes at; also where names collide."""
+    target = tmp_path / "x"
+    target.mkdir()
+    (target / "ours").write_text("old")
+    (target / "theirs").mkdir()
+    (target / "theirs" / "thesis.tex").write_text("theirs")
+    (target / "taken").write_text("theirs too")
+    calls = iter(range(99))
+
+    def killed(function):
+        def call(*arguments, **options):
+            if next(calls) == done:
+                raise KeyboardInterrupt
+            return function(*arguments, **options)
+
+        return call
+
+    for owner, name in (
+        *((os, "link"), (os, "rename"), (files, "_exchange")),
+        *((pathlib.Path, "rename"), (files, "_sync_folder")),
+    ):
+        monkeypatch.setattr(owner, name, killed(getattr(owner, name)))
+    try:
+        with files.written_aside(target) as aside:
+            (aside / "taken").write_text("new")
+            files.swap(aside, target, ours=["ours"])
+    except KeyboardInterrupt:
+        pass
+    texts = sorted(tree(tmp_path).values())
+    assert {b"theirs", b"theirs too"} <= set(texts)
+    assert (b"new" in texts) or (b"old" in texts)
+
+
 def test_system_files_and_empty_folders_do_not_count(tmp_path):
     (tmp_path / "x" / "empty").mkdir(parents=True)
     (tmp_path / "x" / ".DS_Store").touch()
@@ -260,6 +295,18 @@ def test_a_sweep_takes_what_writes_left_and_nothing_else(tmp_path):
     files.sweep(tmp_path)
     kept = {*theirs, ".glf_tf-y-0123456789abcdef"}
     assert {one.name for one in tmp_path.iterdir()} == kept
+
+
+def test_a_sweep_puts_back_what_a_kill_between_two_renames_took_away(tmp_path):
+    left = tmp_path / ".glf_tf-best-0123456789abcdef.old"
+    left.mkdir()
+    (left / "x").touch()
+    files.sweep(tmp_path)
+    assert tree(tmp_path) == {"best/x": b""}
+    (tmp_path / "best").rename(left)
+    (tmp_path / "best").mkdir()
+    files.sweep(tmp_path)
+    assert [one.name for one in tmp_path.iterdir()] == ["best"]
 
 
 @pytest.mark.parametrize("left", [[], ["lock"], [".DS_Store", "lock", "flags.cfg"]])

@@ -7,6 +7,7 @@ import logging
 import os
 import pathlib
 import resource
+import shutil
 
 import keras
 import numpy as np
@@ -110,16 +111,16 @@ def test_a_kill_while_one_replaces_another_leaves_no_half(
     calls = iter(range(9))
 
     def killed(function):
-        def call(*arguments):
+        def call(*arguments, **options):
             if next(calls) == done:
                 raise KeyboardInterrupt
-            return function(*arguments)
+            return function(*arguments, **options)
 
         return call
 
     if can_exchange:
         monkeypatch.setattr(files, "_exchange", killed(files._exchange))
-        monkeypatch.setattr(files, "remove_listed", killed(files.remove_listed))
+        monkeypatch.setattr(shutil, "rmtree", killed(shutil.rmtree))
     else:
         monkeypatch.setattr(files, "_exchange", lambda *_: False)
         monkeypatch.setattr(pathlib.Path, "rename", killed(pathlib.Path.rename))
