@@ -76,7 +76,7 @@ def found(root: pathlib.Path, *, test_fraction: float) -> Parts:
 def _split_folders(root: pathlib.Path) -> tuple[dict[str, pathlib.Path], list[str]]:
     """Returns the folders that are splits, none if one is missing, and a word."""
     by_role = {}
-    for place in sorted(root.iterdir()):
+    for place in sorted(root.glob("*")):
         for role, names in _NAMES.items():
             if place.name.lower() in names and place.is_dir():
                 by_role.setdefault(role, []).append(place)

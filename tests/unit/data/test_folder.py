@@ -15,6 +15,7 @@ from glf_tf.data import (
     picture_files,
     pictures,
     subset,
+    without,
 )
 from tests.unit.data import samples
 
@@ -179,6 +180,22 @@ def test_folders_one_deep_are_classes(places, splits):
     else:
         assert sorted(train + test) == [0] * 4 + [1] * 5
     assert "2 folders are classes: cat, dog" in folder.Folder(places).report()
+
+
+def test_a_class_can_be_left_out(places):
+    for number, name in enumerate(("cat", "dog")):
+        for split, count in (("train", 3), ("val", 2)):
+            place = places.data_dir / split / name
+            place.mkdir(parents=True)
+            for index in range(count):
+                samples.smooth((9, 9), seed=10 * number + index).save(
+                    place / f"{index}.png"
+                )
+    inner = {"name": "folder", "size": 8}
+    made = without.Without(places, dataset=inner, label=1)
+    assert made.load("train").labels.tolist() == [0, 0, 0]
+    assert made.load_mixed().labels.tolist() == [0, 0, 1, 1]
+    assert "2 folders are classes: cat, dog" in made.report()
 
 
 def test_folders_of_several_depths_are_no_classes(places):

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tensorboard.backend.event_processing import event_accumulator
 
 from glf_tf import catalogue, errors
+from glf_tf.data import digits
 from glf_tf.models import glf
 from glf_tf.runs import devices, experiment, folder, plan, restore, stopping
 from glf_tf.training import loop, options
@@ -45,9 +46,11 @@ def variables(where):
     return {name: reader.get_tensor(name) for name in names}
 
 
-def test_a_run_leaves_what_its_folder_promises(tmp_path):
+def test_a_run_leaves_what_its_folder_promises(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(digits.Digits, "report", lambda _: ("nine digits found",))
     where = folder.Folder(tmp_path)
     model = experiment.train(make_plan(), where)
+    assert "nine digits found\n" in capsys.readouterr().err
     for path in (
         where.flags,
         where.description,
