@@ -37,7 +37,11 @@ class Place:
         described = {
             "dataset": {"name": "folder", "size": scenes.SIZE},
             "data_dir": str(path / "data"),
+            "data_source": str(path / "data"),
+            "model": {"name": "glf"},
             "arguments": {"image_shape": SHAPE},
+            "batch_size": 1,
+            "seed": 0,
         }
         (self.run / "run.json").write_text(json.dumps(described))
 
