@@ -50,6 +50,11 @@ _DECIDED = ("workdir", "resume", "seed", "epochs", "flagfile")
 def main() -> None:
     """Reads the flags, trains, measures, writes."""
     out = pathlib.Path(values.needed("out"))
+    values.refuse_unused(
+        ["inception_graph"],
+        needs="--extractor=inception",
+        is_given=_EXTRACTOR.value == "inception",
+    )
 
     from glf_tf.runs import comparison_folder, comparison_training
     from glf_tf.training import loop

@@ -74,6 +74,7 @@ def main() -> None:
     from glf_tf.runs import extractor as extractor_lib
 
     metrics = values.choices("metrics", known=evaluation.METRICS)
+    _refuse_unused(source, metrics)
     with _opened() as stream:
         found, extractor = _measured(source, metrics)
         if extractor is not None:
@@ -84,6 +85,19 @@ def main() -> None:
         stream.write(f"{protocol.to_json(found)}\n".encode())
     if _OUT.value:
         print(_OUT.value)
+
+
+def _refuse_unused(source: str, metrics: list[str]) -> None:
+    """Refuses flags that this measurement would not look at."""
+    uses = {
+        "--extractor=inception": (["inception_graph"], _EXTRACTOR.value == "inception"),
+        "--metrics=bound": (["bound_samples"], "bound" in metrics),
+        "--workdir": (["checkpoint", "strategy", "inference"], source == "workdir"),
+        "--workdir or --saved_model": (["temperature"], source != "samples"),
+        "--samples": (["on_broken"], source == "samples"),
+    }
+    for needs, (names, is_given) in uses.items():
+        values.refuse_unused(names, needs=needs, is_given=is_given)
 
 
 def _opened():

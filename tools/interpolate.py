@@ -45,6 +45,9 @@ def main() -> None:
     path, seed = pathlib.Path(_OUTPUT.value), values.seed(_SEED.value)
     between = _BETWEEN.value or (["0", "1"] if flags.FLAGS.images else None)
     indices = between and values.indices(between, count=2)
+    values.refuse_unused(
+        ["num_lines", "seed"], needs="samples, not --between", is_given=not indices
+    )
 
     from glf_tf.tasks import interpolate, output
 

@@ -1,7 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks on the values of flags that absl does not know."""
 
-__all__ = ["needed", "one_of", "refuse_beside", "choices", "indices", "columns", "seed"]
+__all__ = [
+    "needed",
+    "one_of",
+    "refuse_beside",
+    "refuse_unused",
+    "choices",
+    "indices",
+    "columns",
+    "seed",
+]
 
 import pathlib
 import re
@@ -58,6 +67,26 @@ def refuse_beside(name: str, others: Mapping[str, object]) -> None:
             received=f"--{name}={FLAGS[name].value} and --{other}={value}",
             do="Leave one of the two out",
         )
+
+
+def refuse_unused(names: Sequence[str], *, needs: str, is_given: bool) -> None:
+    """Refuses flags that would do nothing.
+
+    Args:
+        names: The flags.
+        needs: What they are of use with, such as "--extractor=inception".
+        is_given: Whether that is given.
+
+    Raises:
+        InvalidValue: It is not, and one of them has another value than its default.
+    """
+    for name in names:
+        if not is_given and FLAGS[name].value != FLAGS[name].default:
+            raise errors.InvalidValue(
+                f"--{name} is of use only with {needs}",
+                received=f"--{name}={FLAGS[name].value} without it",
+                do=f"Leave it out, or pass {needs}",
+            )
 
 
 def choices(name: str, *, known: Sequence[str]) -> list[str]:

@@ -78,6 +78,13 @@ class Reports:
                 received=f"best_by={self.best_by} and evaluate_every=0",
                 do="Set --evaluate_every, or another --best_by",
             )
+        if self.inception_graph and self.extractor != "inception":
+            raise errors.InvalidValue(
+                "`inception_graph` is what the extractor inception reads",
+                received=f"inception_graph={self.inception_graph} with "
+                f"extractor={self.extractor}",
+                do="Pass --extractor=inception, or leave --inception_graph out",
+            )
         for name, value in dataclasses.asdict(self).items():
             if (name.endswith("_every") or name == "profile") and value < 0:
                 raise errors.InvalidValue(

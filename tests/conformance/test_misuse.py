@@ -29,7 +29,7 @@ RIGHT = {
     "export": ("--workdir=run", "--output=new"),
     "reconstruct": ("--workdir=run", "--num_images=2", "--output=new.png"),
     "inpaint": ("--workdir=run", "--num_images=2", "--output=new.png"),
-    "interpolate": ("--workdir=run", "--num_lines=2", "--output=new.png"),
+    "interpolate": ("--workdir=run", "--output=new.png"),
     "recover": ("--workdir=run", "--num_images=2", "--output=new.png"),
     "anomaly": ("--runs=run", "--against=zeros.npy", "--out=new"),
     "plot": ("--runs=run", "--out=new.png"),
@@ -91,6 +91,7 @@ PICTURES = """
 2 --output          @ --output=
 2 length            @ --output=LONG
 2 home              @ --output=~nobody_of_this_name/x.png
+1 text.cfg          @ --output=text.cfg/x.png
 """
 
 CHAINS = """
@@ -190,6 +191,8 @@ OWN = {
 1 data_dir          @ --data_dir=text.cfg
 1 run.json          @ --start_from=nowhere
 2 start_from        @ --start_layers=encoder
+2 inception         @ --inception_graph=text.cfg
+2 meet_within       @ --meet_within=0
 2 start_layers      @ --start_from=run --start_layers=nolayer
 2 "--resume"        @ --workdir=run
 2 length            @ --workdir=LONG
@@ -208,7 +211,6 @@ OWN = {
 2 columns           @ --columns=-3
 2 columns           @ --columns=0
 2 columns           @ --columns=3 --output=new.npy
-1 text.cfg          @ --output=text.cfg/x.png
 """,
     "evaluate": """
 2 "Exactly one"     --dataset=digits
@@ -237,11 +239,23 @@ OWN = {
 1 nowhere           --saved_model=nowhere --dataset=digits
 1 text.cfg          --samples=text.cfg --dataset=digits
 2 --out             @ --out=
+2 inception_graph   @ --inception_graph=text.cfg
+2 bound_samples     @ --bound_samples=3
+2 --temperature     --samples=folder --dataset=digits --temperature=2
+2 --checkpoint      --samples=folder --dataset=digits --checkpoint=best
+2 --strategy        --saved_model=folder --dataset=digits --strategy=mirrored
+2 --inference       --saved_model=folder --dataset=digits --inference=langevin
+1 folder            @ --out=folder
+1 text.cfg          @ --out=text.cfg
+1 text.cfg          @ --out=text.cfg/x.json
 """,
     "export": """
 2 --output          --workdir=run
 2 --output          @ --output=
+1 folder            @ --output=folder
 1 text.cfg          @ --output=text.cfg
+1 run               @ --output=run
+1 link              @ --output=link
 2 length            @ --output=LONG
 """,
     "reconstruct": """
@@ -271,6 +285,8 @@ OWN = {
 2 num_steps         @ --num_steps=1
 2 num_steps         @ --num_steps=-3
 2 latent            @ --space=latents
+2 --num_lines       @ --between=1,2 --num_lines=3
+2 --seed            @ --between=1,2 --seed=3
 2 "2 whole numbers" @ --between=1
 2 "2 whole numbers" @ --between=1,2,3
 2 "2 whole numbers" @ --between=a,b
@@ -334,6 +350,7 @@ OWN = {
 2 quot              @ "--train_flags=--best_by='x"
 2 "one data set"    @ --recipes=small.cfg,other.cfg
 2 classifier        @ --extractor=clasifier
+2 inception         @ --inception_graph=text.cfg
 1 data_dir          @ --data_dir=nowhere
 """,
     "bench": """
