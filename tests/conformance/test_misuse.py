@@ -92,6 +92,8 @@ PICTURES = """
 2 length            @ --output=LONG
 2 home              @ --output=~nobody_of_this_name/x.png
 1 text.cfg          @ --output=text.cfg/x.png
+1 folder            @ --output=folder
+1 overwrite         @ --output=zeros.npy
 """
 
 CHAINS = """
@@ -196,6 +198,9 @@ OWN = {
 2 start_layers      @ --start_from=run --start_layers=nolayer
 2 "--resume"        @ --workdir=run
 2 length            @ --workdir=LONG
+1 folder            @ --workdir=folder
+1 text.cfg          @ --workdir=text.cfg
+1 text.cfg          @ --workdir=text.cfg/new
 """,
     "sample": """
 2 num_samples       @ --num_samples=0
@@ -313,6 +318,8 @@ OWN = {
 2 weights           @ --weights=
 2 "Did you mean best" @ --checkpoint=bset
 2 --out             @ --out=
+1 text.cfg          @ --out=text.cfg
+1 folder            @ --out=folder
 1 text.cfg          @ --against=text.cfg
 1 --download        @ --against=mnist
 """,
@@ -323,6 +330,8 @@ OWN = {
 1 run.json          @ --runs=run,folder
 2 NAME.png          @ --out=new.gif
 2 --out             @ --out=
+1 text.cfg          @ --out=text.cfg/x.png
+1 taken.png         @ --out=taken.png
 2 scalars           @ --scalars=
 2 epoch/nll         @ --scalars=epoch/nlll
 2 beta              @ --label=betta
@@ -348,6 +357,8 @@ OWN = {
 2 --seed=3          @ --train_flags=--seed=3
 2 -seed             @ "--train_flags=-seed 3"
 2 quot              @ "--train_flags=--best_by='x"
+1 text.cfg          @ --out=text.cfg
+1 folder            @ --out=folder
 2 "one data set"    @ --recipes=small.cfg,other.cfg
 2 classifier        @ --extractor=clasifier
 2 inception         @ --inception_graph=text.cfg
@@ -417,6 +428,7 @@ def _make_files():
         "new.partial": "of somebody",
         ".DS_Store": "of a system",
         "home/letters.txt": "of somebody",
+        "taken.png": "of somebody",
     }
     for name, text in files.items():
         path = pathlib.Path(name)
