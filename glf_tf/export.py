@@ -35,7 +35,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from glf_tf import files
+from glf_tf import folders
 from glf_tf.models import autoencoder, latent
 from glf_tf.models import model as model_lib
 from glf_tf.objectives import reconstruction
@@ -56,7 +56,7 @@ def check(folder: pathlib.Path) -> None:
     Raises:
         Occupied: It holds what is no export of ours.
     """
-    files.check_folder(folder, kind=_KIND)
+    folders.check(folder, kind=_KIND)
 
 
 def export(
@@ -84,7 +84,7 @@ def export(
     """
     module, signatures = _module(model)
     of_run = {"unmarked": _UNMARKED, "is_shared": True} if is_of_run else {}
-    with files.replacing_folder(folder, kind=_KIND, **of_run) as aside:
+    with folders.replacing(folder, kind=_KIND, **of_run) as aside:
         try:
             tf.saved_model.save(module, str(aside), signatures=signatures)
         except tf.errors.OpError as error:  # such as a full disk

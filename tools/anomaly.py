@@ -29,7 +29,7 @@ import pathlib
 
 from absl import flags
 
-from glf_tf import errors, files
+from glf_tf import errors, files, folders
 from glf_tf.cli import inferring, kinds, loading, places, program, values
 
 _RUNS = kinds.define_paths("runs", None, "Folders of runs, with commas between.")
@@ -56,7 +56,7 @@ def main() -> None:
     from glf_tf.runs import detection_figure
 
     # Opened before anything is scored.
-    with files.replacing_folder(out, kind="anomalies", explained=told) as aside:
+    with folders.replacing(out, kind="anomalies", explained=told) as aside:
         found, groups = _scored(paths, weights=weights, seed=seed)
         with told():
             _write(aside, found, groups, names=_names(paths), weights=weights)

@@ -24,7 +24,7 @@ from benchmarks import cases as cases_lib
 from benchmarks import results as results_lib
 from benchmarks import rounds
 
-from glf_tf import errors, files
+from glf_tf import errors, files, folders
 from glf_tf.cli import kinds, program, values
 
 _OUT = kinds.define_path("out", None, "The folder of the tables.")
@@ -44,7 +44,7 @@ def main() -> None:
     chosen = _chosen()
     told = functools.partial(files.explained, folder)
     # Opened before anything is measured.
-    with files.replacing_folder(folder, kind="bench", explained=told) as aside:
+    with folders.replacing(folder, kind="bench", explained=told) as aside:
         measured = _measured(chosen)
         with told():
             _write(aside, *measured)

@@ -193,7 +193,8 @@ def _sweep(cache_dir: pathlib.Path) -> None:
         asides = list(cache_dir.iterdir())
     for aside in asides:
         target = files.target_of(aside)
-        if target is None or target.suffix != ".npy":
+        is_plain = aside.is_file() and not aside.is_symlink()
+        if target is None or target.suffix != ".npy" or not is_plain:
             continue
         # Who holds it writes there; another user's is not ours to sweep.
         with (

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import errors, files
+from glf_tf import errors, files, folders
 from glf_tf.runs import (
     comparison_folder,
     comparison_job,
@@ -155,7 +155,7 @@ def _write_hparams(
     """Writes a recipe's settings and numbers for TensorBoard's HParams page."""
     files.check_no_link(folder.hparams)
     where = folder.hparams / row.recipe.name
-    with files.replacing_folder(where, kind="hparams", unmarked=_HPARAMS) as aside:
+    with folders.replacing(where, kind="hparams", unmarked=_HPARAMS) as aside:
         if row.numbers:
             _write_row(row, folder=aside)
 

@@ -8,7 +8,7 @@ import dataclasses
 import json
 import pathlib
 
-from glf_tf import files
+from glf_tf import files, folders
 from glf_tf.runs import folder as folder_lib
 from glf_tf.runs import locking
 
@@ -62,7 +62,7 @@ class Folder:
             files.check_no_link(self.path / name)
         is_run = self.run("").description.exists()
         if is_run or not (self.path / "lock").is_file():
-            files.check_new(self.path, ours=())
+            folders.check_new(self.path, ours=())
 
     def run(self, name: str) -> folder_lib.Folder:
         """Returns the folder of a training."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from absl import logging
 
-from glf_tf import errors, files
+from glf_tf import errors, files, folders
 from glf_tf.runs import description, locking
 
 _DESCRIPTIONS = ("run.json", "run.copy.json")
@@ -135,7 +135,7 @@ class Folder:
             # Somebody's own recipe, without our lock beside it, is no start of ours.
             is_begun = (self.path / "lock").is_file()
             ours = ("lock", "flags.cfg") if is_begun else ()
-            files.check_new(self.path, ours=(*ours, "training.log"))
+            folders.check_new(self.path, ours=(*ours, "training.log"))
 
     def write(self, name: str, text: str) -> None:
         """Writes a small file whole or not at all."""

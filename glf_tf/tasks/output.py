@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from glf_tf import errors, files
+from glf_tf import errors, files, folders
 from glf_tf.tasks import pictures
 
 MOST_IN_GRID = 10_000
@@ -54,7 +54,7 @@ def opened(
     check(path, count=count)
     if path.suffix == "":
         told = functools.partial(files.explained, path)
-        with files.replacing_folder(path, kind="images", explained=told) as aside:
+        with folders.replacing(path, kind="images", explained=told) as aside:
             yield functools.partial(_write_folder, aside, explained=told)
         return
     write = _write_array if path.suffix == ".npy" else _write_grid

@@ -24,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from glf_tf import errors, files
+from glf_tf import errors, files, folders
 from glf_tf.training import manifest
 
 _PREFIX = "variables"
@@ -155,7 +155,7 @@ class Checkpoints:
             if kept < self._keep:
                 kept += self._is_whole(folder)
             else:
-                files.remove_listed(folder, manifest.files_of(folder))
+                folders.remove_listed(folder, manifest.files_of(folder))
                 self._whole.pop(folder, None)
 
     def _is_whole(self, folder: pathlib.Path) -> bool:
@@ -173,12 +173,12 @@ class Checkpoints:
         files.check_no_link(self._folder)
         ours = self._replaceable(target)
         try:
-            files.sweep(self._folder)
-            with files.written_aside(target) as aside:
+            folders.sweep(self._folder)
+            with folders.written_aside(target) as aside:
                 self._checkpoint.write(str(aside / _PREFIX))
                 files.write(aside / _STATE, json.dumps(state))
                 manifest.seal(aside)
-                files.swap(aside, target, ours=ours)
+                folders.swap(aside, target, ours=ours)
             self._whole[target] = manifest.signature(target)
         except errors.UserError:
             raise
@@ -198,7 +198,7 @@ class Checkpoints:
             return listed
         # One of ours whose manifest is damaged has no names but a checkpoint's.
         names = [one.name for one in target.iterdir()] if target.is_dir() else [""]
-        if all(manifest.is_a_name(name) or files.is_system(name) for name in names):
+        if all(manifest.is_a_name(name) or folders.is_system(name) for name in names):
             return [name for name in names if manifest.is_a_name(name)]
         raise errors.Occupied(
             "A checkpoint takes the place of another one alone",

@@ -12,6 +12,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 ROWS = (
     {"errors", "types", "quiet", "tensor_float"},
     {"files"},
+    {"folders"},
     {"catalogue", "normalization", "recipe", "seeds"},
     {"data"},
     {"masks"},

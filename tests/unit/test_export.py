@@ -7,7 +7,7 @@ import signal
 import pytest
 import tensorflow as tf
 
-from glf_tf import errors, export, files
+from glf_tf import errors, export, folders
 from glf_tf.models import vae
 
 
@@ -19,7 +19,7 @@ def model():
 def test_an_export_is_marked_loads_and_is_replaced(model, tmp_path):
     for _ in range(2):
         export.export(model, tmp_path / "x")
-    assert (tmp_path / "x" / files.MARK).exists()
+    assert (tmp_path / "x" / folders.MARK).exists()
     loaded = tf.saved_model.load(str(tmp_path / "x"))
     assert "sample" in loaded.signatures
     assert [one.name for one in tmp_path.iterdir()] == ["x"]
@@ -39,9 +39,9 @@ def test_a_run_or_any_folder_of_somebody_is_refused(model, tmp_path):
 
 def test_a_runs_export_of_before_the_mark_is_replaced(model, tmp_path):
     export.export(model, tmp_path / "x")
-    (tmp_path / "x" / files.MARK).unlink()
+    (tmp_path / "x" / folders.MARK).unlink()
     export.export(model, tmp_path / "x", is_of_run=True)
-    assert (tmp_path / "x" / files.MARK).exists()
+    assert (tmp_path / "x" / folders.MARK).exists()
     (tmp_path / "x" / "notes.txt").write_text("theirs")
     export.export(model, tmp_path / "x", is_of_run=True)
     assert (tmp_path / "x" / "notes.txt").read_text() == "theirs"

@@ -10,7 +10,7 @@ import signal
 
 import pytest
 
-from glf_tf import errors, files
+from glf_tf import errors, files, folders
 
 
 @pytest.fixture
@@ -39,11 +39,11 @@ def tree(folder):
 def each_way(request, monkeypatch):
     """Folders are swapped as this file system can, and as any can."""
     if request.param == "renamed twice":
-        monkeypatch.setattr(files, "_exchange", lambda *_: False)
+        monkeypatch.setattr(folders, "_exchange", lambda *_: False)
 
 
 def export(path, text="new", name="model.pb", **options):
-    with files.replacing_folder(path, kind="export", **options) as aside:
+    with folders.replacing(path, kind="export", **options) as aside:
         (aside / "variables").mkdir()
         (aside / "variables" / name).write_text(text)
 
@@ -179,19 +179,19 @@ def test_a_folder_with_foreign_files_is_refused_by_name(tmp_path, is_marked):
 )
 def test_a_mark_that_is_none_protects_all(tmp_path, mark):
     (tmp_path / "thesis.tex").write_text("theirs")
-    (tmp_path / files.MARK).write_text(mark, encoding="latin-1")
+    (tmp_path / folders.MARK).write_text(mark, encoding="latin-1")
     with pytest.raises(errors.Occupied, match=r"thesis\.tex"):
-        files.check_folder(tmp_path, kind="export")
+        folders.check(tmp_path, kind="export")
 
 
 def test_what_comes_while_a_folder_is_written_moves_over(tmp_path, each_way):
     """A file put into the old folder at the last moment is in the new one."""
     export(tmp_path / "x", text="old")
-    ours = files.marked(tmp_path / "x", kind="export")
-    with files.written_aside(tmp_path / "x") as aside:
+    ours = folders.marked(tmp_path / "x", kind="export")
+    with folders.written_aside(tmp_path / "x") as aside:
         (aside / "new").touch()
         (tmp_path / "x" / "thesis.tex").write_text("theirs")
-        files.swap(aside, tmp_path / "x", ours=ours)
+        folders.swap(aside, tmp_path / "x", ours=ours)
     assert tree(tmp_path) == {"x/new": b"", "x/thesis.tex": b"theirs"}
     assert [one.name for one in tmp_path.iterdir()] == ["x"]
 
@@ -216,14 +216,14 @@ def test_no_kill_loses_what_is_not_ours(tmp_path, each_way, monkeypatch, done):
         return call
 
     for owner, name in (
-        *((os, "link"), (os, "rename"), (files, "_exchange")),
-        *((pathlib.Path, "rename"), (files, "_sync_folder")),
+        *((os, "link"), (os, "rename"), (folders, "_exchange")),
+        *((pathlib.Path, "rename"), (files, "sync_folder")),
     ):
         monkeypatch.setattr(owner, name, killed(getattr(owner, name)))
     try:
-        with files.written_aside(target) as aside:
+        with folders.written_aside(target) as aside:
             (aside / "taken").write_text("new")
-            files.swap(aside, target, ours=["ours"])
+            folders.swap(aside, target, ours=["ours"])
     except KeyboardInterrupt:
         pass
     texts = sorted(tree(tmp_path).values())
@@ -252,7 +252,7 @@ def test_an_interrupted_folder_leaves_the_old_one(tmp_path, monkeypatch):
     before = tree(tmp_path)
     with (
         pytest.raises(KeyboardInterrupt),
-        files.replacing_folder(tmp_path / "x", kind="export"),
+        folders.replacing(tmp_path / "x", kind="export"),
     ):
         raise KeyboardInterrupt
     rename, calls = pathlib.Path.rename, iter(range(9))
@@ -262,7 +262,7 @@ def test_an_interrupted_folder_leaves_the_old_one(tmp_path, monkeypatch):
             raise OSError("the disk is gone")
         return rename(path, target)
 
-    monkeypatch.setattr(files, "_exchange", lambda *_: False)
+    monkeypatch.setattr(folders, "_exchange", lambda *_: False)
     monkeypatch.setattr(pathlib.Path, "rename", failing)
     with pytest.raises(OSError, match="gone"):
         export(tmp_path / "x")
@@ -277,10 +277,10 @@ def test_listed_files_are_removed_and_nothing_outside(tmp_path):
         (folder / name).write_text("")
     (folder / "link").symlink_to("..")
     names = ["a", "in/b", "../outside", str(tmp_path / "outside"), "link/outside", ""]
-    assert not files.remove_listed(folder, names)
+    assert not folders.remove_listed(folder, names)
     assert set(tree(tmp_path)) == {"outside", "x/notes", "x/link"}
     (tmp_path / "linked").symlink_to("x")
-    assert not files.remove_listed(tmp_path / "linked", ["notes"])
+    assert not folders.remove_listed(tmp_path / "linked", ["notes"])
     assert (folder / "notes").exists()
 
 
@@ -292,7 +292,7 @@ def test_a_sweep_takes_what_writes_left_and_nothing_else(tmp_path):
     for name in theirs:
         (tmp_path / name).touch()
     (tmp_path / ".glf_tf-y-0123456789abcdef").symlink_to("x.tmp")
-    files.sweep(tmp_path)
+    folders.sweep(tmp_path)
     kept = {*theirs, ".glf_tf-y-0123456789abcdef"}
     assert {one.name for one in tmp_path.iterdir()} == kept
 
@@ -301,11 +301,11 @@ def test_a_sweep_puts_back_what_a_kill_between_two_renames_took_away(tmp_path):
     left = tmp_path / ".glf_tf-best-0123456789abcdef.old"
     left.mkdir()
     (left / "x").touch()
-    files.sweep(tmp_path)
+    folders.sweep(tmp_path)
     assert tree(tmp_path) == {"best/x": b""}
     (tmp_path / "best").rename(left)
     (tmp_path / "best").mkdir()
-    files.sweep(tmp_path)
+    folders.sweep(tmp_path)
     assert [one.name for one in tmp_path.iterdir()] == ["best"]
 
 
@@ -313,10 +313,10 @@ def test_a_sweep_puts_back_what_a_kill_between_two_renames_took_away(tmp_path):
 def test_a_new_folder_is_empty_or_of_a_start_before(tmp_path, left):
     for name in left:
         (tmp_path / name).touch()
-    files.check_new(tmp_path, ours=("lock", "flags.cfg"))
+    folders.check_new(tmp_path, ours=("lock", "flags.cfg"))
     (tmp_path / "photos").mkdir()
     with pytest.raises(errors.Occupied, match="photos/, not written"):
-        files.check_new(tmp_path, ours=("lock", "flags.cfg"))
+        folders.check_new(tmp_path, ours=("lock", "flags.cfg"))
 
 
 def test_adding_to_a_file_keeps_what_is_in_it(tmp_path):

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from glf_tf import errors, files
+from glf_tf import errors, folders
 from glf_tf.training import checkpoints
 
 
@@ -119,10 +119,10 @@ def test_a_kill_while_one_replaces_another_leaves_no_half(
         return call
 
     if can_exchange:
-        monkeypatch.setattr(files, "_exchange", killed(files._exchange))
+        monkeypatch.setattr(folders, "_exchange", killed(folders._exchange))
         monkeypatch.setattr(shutil, "rmtree", killed(shutil.rmtree))
     else:
-        monkeypatch.setattr(files, "_exchange", lambda *_: False)
+        monkeypatch.setattr(folders, "_exchange", lambda *_: False)
         monkeypatch.setattr(pathlib.Path, "rename", killed(pathlib.Path.rename))
     variables["c"].assign(8)
     with pytest.raises(KeyboardInterrupt):

@@ -1,0 +1,358 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one door for folders: one is replaced, or emptied, only where it is ours.
+
+A folder of ours bears a mark, `glf_tf.json`, which lists what we wrote; with anything
+else in it, it is refused, and named. It is written aside and renamed, as files are.
+
+    with folders.replacing(path, kind="export") as aside:
+        tf.saved_model.save(module, str(aside))
+
+Checkpoints have a manifest for a mark, and somebody's files may lie beside ours: `swap`
+and `remove_listed` take what is ours from the caller, and keep the rest.
+"""
+
+__all__ = [
+    "MARK",
+    "check",
+    "check_new",
+    "foreign",
+    "is_system",
+    "marked",
+    "remove_listed",
+    "replacing",
+    "swap",
+    "sweep",
+    "written_aside",
+]
+
+import contextlib
+import ctypes
+import json
+import os
+import pathlib
+import re
+import shutil
+import stat
+from collections.abc import Callable, Iterable, Iterator
+
+from glf_tf import files
+
+MARK = "glf_tf.json"
+"""The file that makes a folder ours: what kind it is, and which files we wrote."""
+
+_NAMED = 3
+_MOST_MARK_BYTES = 2**26
+
+# What systems and tools put into folders by themselves; to them a folder is empty.
+_SYSTEM = {".DS_Store", "Thumbs.db", "desktop.ini", ".directory", ".gitkeep"}
+
+
+@contextlib.contextmanager
+def replacing(
+    path: pathlib.Path,
+    *,
+    kind: str,
+    unmarked: re.Pattern | None = None,
+    is_shared: bool = False,
+    explained: Callable[[], contextlib.AbstractContextManager] = contextlib.nullcontext,
+) -> Iterator[pathlib.Path]:
+    """Makes a folder of ours, which takes the place of one of the same kind.
+
+    Args:
+        path: The folder; it may be there if it is empty or our own.
+        kind: What it is, such as "export"; part of the mark.
+        unmarked: Paths that are ours in a folder without a mark as well: those that
+            versions before the mark wrote, where nobody else writes.
+        is_shared: Whether what somebody put beside our files stays there, where it
+            would otherwise be refused: in a folder of a name that we give.
+        explained: As for `replacing`.
+
+    Yields:
+        aside: An empty folder to write to; it is marked and renamed at the end.
+
+    Raises:
+        Occupied: There is a link, a file, or a folder that is not ours alone.
+        OSError: It cannot be written; what was there still is.
+    """
+    with contextlib.ExitStack() as stack:
+        with explained():
+            check(path, kind=kind, unmarked=unmarked, is_shared=is_shared)
+            aside = stack.enter_context(written_aside(path))
+        yield aside
+        with explained():
+            _mark(aside, kind=kind)
+            check(path, kind=kind, unmarked=unmarked, is_shared=is_shared)
+            swap(aside, path, ours=_ours(path, kind=kind, unmarked=unmarked))
+
+
+@contextlib.contextmanager
+def written_aside(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Makes an empty folder beside another one, for `swap`; none is left at the end.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    files.make_folder(path.parent)
+    aside = files.aside_of(path)
+    aside.mkdir()
+    try:
+        yield aside
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def check(
+    path: pathlib.Path,
+    *,
+    kind: str,
+    unmarked: re.Pattern | None = None,
+    is_shared: bool = False,
+) -> None:
+    """Refuses a folder that may not be replaced.
+
+    Raises:
+        Occupied: It is a link or a file, holds what we did not write, or cannot be
+            looked into.
+    """
+    files.check_no_link(path)
+    if path.exists() and not path.is_dir():
+        raise files.occupied(path, "is a file")
+    found = [] if is_shared else foreign(path, kind=kind, unmarked=unmarked)
+    if found:
+        raise files.occupied(path, f"holds {_listed(found)}")
+
+
+def check_new(path: pathlib.Path, *, ours: Iterable[str]) -> None:
+    """Refuses a folder for something new that is not empty.
+
+    Args:
+        path: The folder; it need not be there.
+        ours: Names that an earlier start may have left.
+
+    Raises:
+        Occupied: It is a file, or something else is in it.
+    """
+    if path.is_symlink() and not path.exists():
+        raise files.occupied(
+            path, f"is a link to {os.readlink(path)}, which is not there"
+        )
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise files.occupied(path, "is a file")
+    known = set(ours)
+    found = [
+        one.name + ("/" if one.is_dir(follow_symlinks=False) else "")
+        for one in os.scandir(path)
+        if not (one.name in known or is_system(one.name) or files.is_aside(one.name))
+    ]
+    if found:
+        raise files.occupied(path, f"holds {_listed(sorted(found))}")
+
+
+def foreign(
+    path: pathlib.Path, *, kind: str, unmarked: re.Pattern | None = None
+) -> list[str]:
+    """Returns the paths below a folder that we did not write; [] where it is not there.
+
+    Files that systems leave, such as `.DS_Store`, do not count, nor do folders without
+    files in them, nor what an interrupted write of ours left.
+
+    Raises:
+        Occupied: A folder in it cannot be looked into.
+    """
+    listed = set(marked(path, kind=kind))
+    found = []
+    for relative in _walk(path):
+        name = relative.rpartition("/")[2]
+        is_ours = relative in listed if listed else _matches(unmarked, relative)
+        if not is_ours and not is_system(name) and not files.is_aside(name):
+            found.append(relative)
+    return sorted(found)
+
+
+def is_system(name: str) -> bool:
+    """Returns whether systems put a file of that name into folders by themselves."""
+    return name in _SYSTEM or name.startswith("._")
+
+
+def marked(path: pathlib.Path, *, kind: str) -> list[str]:
+    """Returns the mark and the files that it lists; [] where a folder bears none."""
+    try:
+        with files.open_regular(path / MARK) as stream:
+            mark = json.loads(stream.read(_MOST_MARK_BYTES))
+        is_ours = mark["kind"] == kind and isinstance(mark["files"], list)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return []
+    names = mark["files"] if is_ours else []
+    inside = [name for name in names if isinstance(name, str) and _is_inside(name)]
+    return [*inside, MARK] if is_ours else []
+
+
+def remove_listed(folder: pathlib.Path, names: Iterable[str]) -> bool:
+    """Removes files of ours from a folder, and the folder if nothing else is in it.
+
+    Args:
+        folder: The folder; a link is left alone.
+        names: Paths below it, with slashes.
+
+    Returns:
+        is_gone: Whether nothing else was in it.
+    """
+    if folder.is_symlink():
+        return False
+    places = {folder}
+    for name in filter(_is_inside, names):
+        file = folder / name
+        inner = [folder.joinpath(*part) for part in _parents(name)]
+        if any(place.is_symlink() for place in inner):
+            continue
+        places.update(inner)
+        if file.is_symlink() or file.is_file():
+            files.remove(file)
+    for place in sorted(places, key=lambda place: len(place.parts), reverse=True):
+        with contextlib.suppress(OSError):  # somebody's file is in it
+            place.rmdir()
+    return not folder.exists()
+
+
+def sweep(folder: pathlib.Path) -> None:
+    """Removes what interrupted writes of ours left in a folder, or puts it back.
+
+    Call it only while nobody else can be writing there: the folder's lock is held.
+    """
+    for path in list(folder.iterdir()) if folder.is_dir() else ():
+        target = files.target_of(path)
+        if target is None or path.is_symlink():
+            continue
+        if path.is_dir():
+            if path.suffix == ".old" and not target.exists():
+                path.rename(target)  # killed between two renames
+            else:
+                shutil.rmtree(path, ignore_errors=True)
+        elif stat.S_ISREG(path.lstat().st_mode):
+            files.remove(path)
+
+
+def swap(aside: pathlib.Path, target: pathlib.Path, *, ours: Iterable[str]) -> None:
+    """Gives a folder written aside its name; one that is there makes room.
+
+    What is in that one and not ours is in the new one as well, before the two change
+    places: no kill loses it. A kill leaves the old folder, or the new. (Where a file
+    system cannot exchange two names, one may come when neither stands there: the old
+    one is then beside.)
+
+    Args:
+        aside: The new folder.
+        target: Its place.
+        ours: Which files of the old folder are given up; paths with slashes.
+
+    Raises:
+        OSError: It cannot be renamed; the old one is where it was.
+    """
+    if not target.exists():
+        aside.rename(target)
+        files.sync_folder(target.parent)
+        return
+    _carry_over(target, aside, ours=set(ours))
+    before = aside if _exchange(aside, target) else _rename_twice(aside, target)
+    files.sync_folder(target.parent)
+    shutil.rmtree(before, ignore_errors=True)
+
+
+def _carry_over(old: pathlib.Path, new: pathlib.Path, *, ours: set[str]) -> None:
+    """Puts what is not ours into the new folder as well, as a second name of it."""
+    for relative in _walk(old):
+        if relative in ours:
+            continue
+        place = new / relative
+        while os.path.lexists(place):  # of a name that we have taken meanwhile
+            place = place.with_name(f"{place.name}.before")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(old / relative, place, follow_symlinks=False)
+        except OSError:  # a file system without second names
+            shutil.copy2(old / relative, place, follow_symlinks=False)
+
+
+def _exchange(one: pathlib.Path, other: pathlib.Path) -> bool:
+    """Exchanges two names at once; returns whether the system can."""
+    function = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if function is None:
+        return False
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    names = os.fsencode(one), os.fsencode(other)
+    return function(here, names[0], here, names[1], ctypes.c_uint(exchange)) == 0
+
+
+def _rename_twice(aside: pathlib.Path, target: pathlib.Path) -> pathlib.Path:
+    """Renames a folder in place of another one; returns where that one is then."""
+    before = files.aside_of(target)
+    before = before.with_name(f"{before.name}.old")
+    target.rename(before)
+    try:
+        aside.rename(target)
+    except BaseException:
+        before.rename(target)
+        raise
+    return before
+
+
+def _mark(folder: pathlib.Path, *, kind: str) -> None:
+    """Writes the mark, and syncs all that it lists."""
+    found = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    names = [path.relative_to(folder).as_posix() for path in found]
+    text = json.dumps({"kind": kind, "files": names}, indent=1) + "\n"
+    (folder / MARK).write_text(text, encoding="utf-8")
+    for path in (*found, folder / MARK):
+        files.sync_file(path)
+    files.sync_folder(folder)
+
+
+def _ours(path: pathlib.Path, *, kind: str, unmarked: re.Pattern | None) -> list[str]:
+    listed = marked(path, kind=kind)
+    return listed or [name for name in _walk(path) if _matches(unmarked, name)]
+
+
+def _matches(pattern: re.Pattern | None, name: str) -> bool:
+    return pattern is not None and pattern.fullmatch(name) is not None
+
+
+def _walk(path: pathlib.Path) -> Iterator[str]:
+    """Yields the files and links below a folder, as paths with slashes.
+
+    Raises:
+        Occupied: A folder cannot be looked into.
+    """
+
+    def refuse(error: OSError):
+        if not isinstance(error, FileNotFoundError):
+            raise files.occupied(
+                path, f"cannot be looked into: {error.strerror}"
+            ) from error
+
+    for place, folders, names in os.walk(path, onerror=refuse):
+        here = pathlib.Path(place)
+        links = [name for name in folders if (here / name).is_symlink()]
+        folders[:] = [name for name in folders if name not in links]
+        for name in [*names, *links]:
+            yield (here / name).relative_to(path).as_posix()
+
+
+def _is_inside(name: str) -> bool:
+    """Returns whether a listed path stays below its folder."""
+    path = pathlib.PurePosixPath(name)
+    return bool(name) and not path.is_absolute() and ".." not in path.parts
+
+
+def _parents(name: str) -> Iterator[tuple[str, ...]]:
+    """Yields the folders that a listed path lies in, below its own."""
+    parts = pathlib.PurePosixPath(name).parts[:-1]
+    for count in range(1, len(parts) + 1):
+        yield parts[:count]
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:_NAMED])
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{shown}{more}, not written by the library"
