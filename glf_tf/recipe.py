@@ -31,6 +31,7 @@ error. What a choice on the command line makes forgotten is told.
 __all__ = ["Argument", "Arguments", "expand"]
 
 import dataclasses
+import os
 import pathlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -250,7 +251,8 @@ class _Reader:
         if argument.name != "flagfile":
             yield argument
             return
-        path = pathlib.Path(argument.value).expanduser()
+        # Of pathlib's and os' ways this one leaves an unknown user's home as it is.
+        path = pathlib.Path(os.path.expanduser(argument.value))
         if argument.files:
             path = argument.files[-1].parent / path
         yield from self._recipe(path, including=argument.files)

@@ -35,7 +35,7 @@ def call(tool: str, *arguments: str) -> Ended:
     path = ROOT / "tools" / f"{tool}.py"
     output, told = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2))
     with (
-        _flags_of_its_own(),
+        flags_of_its_own(),
         _replaced(sys, argv=[str(path), *arguments]),
         _replaced(sys, path=[str(path.parent), *sys.path]),
         contextlib.redirect_stdout(output),
@@ -58,7 +58,7 @@ def _run(path: pathlib.Path) -> int:
 
 
 @contextlib.contextmanager
-def _flags_of_its_own():
+def flags_of_its_own():
     """Gives absl a set of flags without those of the library, and then its own back."""
     before = dict(flags.FLAGS.__dict__)
     fresh = flags.FlagValues()

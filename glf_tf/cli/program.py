@@ -61,7 +61,8 @@ def parse(argv: list[str], *, define: Define | None = None) -> None:
     if any(one.name in definitions.HELP and one.value == "true" for one in arguments):
         _print_help()
         sys.exit(0)
-    assignment.assign(arguments, program=argv[0], known=own_flags())
+    given = [one for one in arguments if one.name not in definitions.HELP]
+    assignment.assign(given, program=argv[0], known=own_flags())
     for choice, gone in arguments.forgotten:
         if not choice.files:
             told = ", ".join(f"--{one.name}" for one in gone)

@@ -8,12 +8,15 @@ reads them. `@` stands for what is right: a small training, or a trained run.
 import hashlib
 import os
 import pathlib
+import random
 import re
 import shlex
 
 import numpy as np
 import pytest
 
+from glf_tf import errors
+from glf_tf.cli import program, training
 from tests import calls
 
 SMALL = (
@@ -469,3 +472,42 @@ def test_every_mistake_is_told_in_one_line_and_harms_nothing(place):
             wrong.append(f"{tool} {' '.join(arguments)}\n  {done.status}: {told}")
     assert not wrong, f"{len(wrong)} of {len(ROWS)}:\n" + "\n".join(wrong)
     assert snapshot(place) == before
+
+
+RECIPES = sorted((calls.ROOT / "flags").glob("*/*.cfg"))
+PIECES = (
+    *("--", "=", "\n", "--no", ".", ",", ":", "nan", "inf", "-1", "0", "\0", "~", " "),
+    *("1e999", "9" * 30, "\u2028", "#", "'", '"', "\udcff", "--" + "x" * 3000),
+    *("--flagfile=", "--flow=", "--model=", "--prior=", "--dataset.", "--network."),
+    *("--epochs=", "--seed=", "~nobody/"),
+)
+
+
+def mutated(text, draw):
+    """A text with some of it removed, replaced, repeated and added."""
+    for _ in range(draw.randint(1, 6)):
+        place, length = draw.randrange(len(text) + 1), draw.randint(0, 20)
+        added = draw.choice((*PIECES, text[place : place + 40]))
+        text = text[:place] + added + text[place + length :]
+    return text
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_mutated_recipe_is_read_or_refused(seed, tmp_path, monkeypatch):
+    """By an error of the library; any other exception fails."""
+    monkeypatch.setattr("sys.argv", ["tool"])
+    draw, read, refused = random.Random(seed), 0, 0
+    for _ in range(100):
+        text = mutated(draw.choice(RECIPES).read_text(), draw)
+        data = text.encode("utf-8", "surrogateescape")
+        (tmp_path / "mutated.cfg").write_bytes(data)
+        words = [f"--flagfile={tmp_path}/mutated.cfg", "--workdir=x"]
+        with calls.flags_of_its_own():
+            try:
+                program.parse(["tool", *words], define=training.define_training)
+                training.plan()
+                read += 1
+            except errors.UserError:
+                refused += 1
+    assert read + refused == 100
+    assert min(read, refused) > 10

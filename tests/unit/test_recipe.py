@@ -175,7 +175,9 @@ def test_bad_words_are_refused(words, word):
         expand(*words)
 
 
-@pytest.mark.parametrize("name", ["nowhere.cfg", "/", "", "a/" * 3000])
+@pytest.mark.parametrize(
+    "name", ["nowhere.cfg", "/", "", "~nobody_at_all/x", "a/" * 3000]
+)
 def test_a_missing_recipe_is_named(name):
     with pytest.raises(errors.NotFound, match="flagfile=" + name[:10]):
         expand(f"--flagfile={name}")
