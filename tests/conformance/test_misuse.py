@@ -485,7 +485,7 @@ PIECES = (
 
 def mutated(text, draw):
     """A text with some of it removed, replaced, repeated and added."""
-    for _ in range(draw.randint(1, 6)):
+    for _ in range(draw.randint(1, 4)):
         place, length = draw.randrange(len(text) + 1), draw.randint(0, 20)
         added = draw.choice((*PIECES, text[place : place + 40]))
         text = text[:place] + added + text[place + length :]
@@ -498,7 +498,9 @@ def test_a_mutated_recipe_is_read_or_refused(seed, tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["tool"])
     draw, read, refused = random.Random(seed), 0, 0
     for _ in range(100):
-        text = mutated(draw.choice(RECIPES).read_text(), draw)
+        recipe = draw.choice(RECIPES)
+        text = recipe.read_text().replace("=../", f"={recipe.parent}/../")
+        text = mutated(text, draw)
         data = text.encode("utf-8", "surrogateescape")
         (tmp_path / "mutated.cfg").write_bytes(data)
         words = [f"--flagfile={tmp_path}/mutated.cfg", "--workdir=x"]
@@ -510,4 +512,4 @@ def test_a_mutated_recipe_is_read_or_refused(seed, tmp_path, monkeypatch):
             except errors.UserError:
                 refused += 1
     assert read + refused == 100
-    assert min(read, refused) > 10
+    assert min(read, refused) > 5
