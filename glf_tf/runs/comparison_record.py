@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from glf_tf.metrics import protocol
 from glf_tf.runs import comparison_cost, comparison_job
 from glf_tf.runs import folder as folder_lib
+from glf_tf.training import checkpoints, manifest
 
 VERSION = 2
 """2: parameters count what is fitted to codes, too."""
@@ -106,7 +107,8 @@ def write(folder: folder_lib.Folder, record: Record) -> None:
 
 def checkpoint_digest(folder: folder_lib.Folder) -> str:
     """Returns a digest of a run's newest checkpoint, "" where there is none."""
-    found = sorted(folder.checkpoints.glob("step_*[0-9]/manifest.json"))
-    if not found:
-        return ""
-    return hashlib.sha256(found[-1].read_bytes()).hexdigest()[:16]
+    for one in checkpoints.found(folder.checkpoints):
+        if manifest.files_of(one):
+            text = (one / manifest.NAME).read_bytes()
+            return hashlib.sha256(text).hexdigest()[:16]
+    return ""

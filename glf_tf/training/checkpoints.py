@@ -12,7 +12,7 @@ Variables are stored under their own paths, such as `encoder/conv_0/kernel`:
 `tf.train.Checkpoint` follows attributes, and silently leaves out layers in Keras lists.
 """
 
-__all__ = ["Checkpoints", "variables_of", "take_over"]
+__all__ = ["Checkpoints", "found", "variables_of", "take_over"]
 
 import json
 import pathlib
@@ -32,6 +32,18 @@ _STATE = "state.json"
 _MOST_STATE_BYTES = 2**26
 _NAME = re.compile(r"step_([0-9]{8,})")
 _STATE_KINDS = {"stage": int, "step": int, "global_step": int, "actions": dict}
+
+
+def found(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Returns the folders that bear a checkpoint's name, newest first; no links."""
+    steps = {}
+    for one in folder.glob("step_*"):
+        match = _NAME.fullmatch(one.name)
+        step = int(match[1]) if match else -1
+        is_ours = one.name == f"step_{step:08d}"
+        if is_ours and one.is_dir() and not one.is_symlink():
+            steps[step] = one
+    return [steps[step] for step in sorted(steps, reverse=True)]
 
 
 class Checkpoints:
@@ -66,6 +78,7 @@ class Checkpoints:
         self._folder, self._keep, self._partly = folder, keep, partly
         self._variables = dict(variables)
         self._whole: dict[pathlib.Path, tuple] = {}
+        self._refused: set[pathlib.Path] = set()
         self._checkpoint = tf.train.Checkpoint(variables=self._variables)
 
     def save(self, state: Mapping, *, step: int) -> pathlib.Path:
@@ -104,7 +117,7 @@ class Checkpoints:
             Damaged: `folder` holds no whole checkpoint.
             InvalidValue: All are of other variables.
         """
-        candidates = self._found() if folder is None else [folder]
+        candidates = found(self._folder) if folder is None else [folder]
         mismatch = None
         for candidate in candidates:
             damage = manifest.damage(candidate)
@@ -116,6 +129,7 @@ class Checkpoints:
             except errors.InvalidValue as error:
                 # Also what a changed index looks like; an older one may be whole.
                 mismatch, damage = mismatch or error, error.received
+            self._refused.add(candidate)
             logging.warning("Checkpoint %s is not used: %s.", candidate, damage)
         if mismatch is not None:
             raise mismatch
@@ -132,26 +146,15 @@ class Checkpoints:
 
         Sizes are compared, nothing is hashed.
         """
-        for folder in self._found():
+        for folder in found(self._folder):
             if manifest.damage(folder, hashes=False) is None:
                 return folder
         return None
 
-    def _found(self) -> list[pathlib.Path]:
-        """Returns the folders of a checkpoint's name, newest first; no links."""
-        found = {}
-        for folder in self._folder.glob("step_*"):
-            match = _NAME.fullmatch(folder.name)
-            step = int(match[1]) if match else -1
-            is_ours = folder.name == f"step_{step:08d}"
-            if is_ours and folder.is_dir() and not folder.is_symlink():
-                found[step] = folder
-        return [found[step] for step in sorted(found, reverse=True)]
-
     def _remove_old(self) -> None:
         """Removes what is older than the newest `keep` whole ones."""
         kept = 0
-        for folder in self._found():
+        for folder in found(self._folder):
             if kept < self._keep:
                 kept += self._is_whole(folder)
             else:
@@ -160,7 +163,8 @@ class Checkpoints:
 
     def _is_whole(self, folder: pathlib.Path) -> bool:
         """Returns whether a checkpoint is whole; each is hashed once, if untouched."""
-        if manifest.damage(folder, hashes=False) is not None:
+        is_refused = folder in self._refused  # by `restore`, whatever its hashes say
+        if is_refused or manifest.damage(folder, hashes=False) is not None:
             return False
         now = manifest.signature(folder)
         if self._whole.get(folder) != now:
@@ -180,6 +184,7 @@ class Checkpoints:
                 manifest.seal(aside)
                 folders.swap(aside, target, ours=ours)
             self._whole[target] = manifest.signature(target)
+            self._refused.discard(target)
         except errors.UserError:
             raise
         except (OSError, tf.errors.OpError) as error:

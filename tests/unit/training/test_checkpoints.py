@@ -297,6 +297,20 @@ def test_what_is_kept_is_whole(tmp_path, harm, is_same_process):
     assert store(tmp_path)[0].restore() == state(2)
 
 
+def test_what_was_refused_does_not_count_as_kept_whatever_its_hash(tmp_path):
+    saving, _ = store(tmp_path, keep=1)
+    saving.save(state(1), step=1)
+    newer = saving.save(state(3), step=3)
+    saving.save(state(1), step=1)
+    (newer / "variables.index").write_bytes(b"x")
+    forge(newer)
+    store(tmp_path, keep=9)[0].save(state(1), step=1)
+    loading, _ = store(tmp_path, keep=1)
+    assert loading.restore() == state(1)
+    loading.save(state(2), step=2)
+    assert store(tmp_path)[0].restore() == state(2)
+
+
 def forge(folder, **changed):
     """Writes a manifest that fits the files as they are, but for some entries."""
     facts = json.loads((folder / "manifest.json").read_text())
