@@ -101,10 +101,11 @@ def _existing(folder: pathlib.Path, names: tuple[str, ...]) -> pathlib.Path | No
 
 def _names(partition: pathlib.Path, split: dataset.Split) -> list[str]:
     """Returns the names of a split's files: lines are such as `000001.jpg 0`."""
-    lines = partition.read_text(encoding="utf-8").split("\n")
+    lines = partition.read_text(encoding="utf-8", errors="replace").split("\n")
     rows = [line.split() for line in lines if line.strip()]
     for row in rows:
-        if len(row) != 2 or row[1] not in ("0", "1", "2"):
+        is_name = len(row) == 2 and pathlib.PurePosixPath(row[0]).name == row[0]
+        if not is_name or row[1] not in ("0", "1", "2"):
             raise errors.InvalidValue(
                 "A line of the partition must be a file's name and 0, 1 or 2",
                 received=f"{' '.join(row)!r} in {partition}",

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The places that may hold a copy of a data set, tried one after the other."""
 
-__all__ = ["Source", "first", "all_or_none", "missing_file"]
+__all__ = ["MAX_BYTES", "Source", "first", "all_or_none", "missing_file"]
 
 import dataclasses
 import pathlib
@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterable
 
 from glf_tf import errors
 from glf_tf.data import image_set
+
+MAX_BYTES = 2**30
+"""The most bytes of a file of a known set, packed or not: 1 GiB; theirs have less."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +69,7 @@ def all_or_none(
 
     Raises:
         NotFound: Some files are there and a needed one is not.
+        Damaged: One is no plain file, or too large.
     """
     files = [folder / item for item in needed]
     if not any(file.exists() for file in [*files, *(folder / s for s in siblings)]):
@@ -73,7 +77,18 @@ def all_or_none(
     for file in files:
         if not file.exists():
             raise missing_file(name, file)
+        _check_plain(name, file)
     return files
+
+
+def _check_plain(name: str, file: pathlib.Path) -> None:
+    size = file.stat().st_size
+    if not file.is_file() or size > MAX_BYTES:
+        raise errors.Damaged(
+            f"A file of {name} must be a plain one of at most {MAX_BYTES:,} bytes",
+            received=f"{file}, {size:,} bytes" if file.is_file() else file,
+            do="Fetch it again",
+        )
 
 
 def missing_file(name: str, file: pathlib.Path) -> errors.NotFound:

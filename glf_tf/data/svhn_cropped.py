@@ -10,6 +10,8 @@ __all__ = ["SvhnCropped"]
 
 import functools
 import pathlib
+import struct
+import zlib
 
 import numpy as np
 
@@ -20,6 +22,9 @@ _FOLDERS = ("svhn_cropped", "svhn", "SVHN")
 _FILES = {"train": "train_32x32.mat", "test": "test_32x32.mat"}
 _IMAGE_SHAPE = (32, 32, 3)
 _LABEL_OF_ZERO = 10
+_MAT_HEADER_BYTES = 128
+_MAT_COMPRESSED = 15
+_STEP_BYTES = 2**20
 
 
 class SvhnCropped(dataset.AbstractDataset):
@@ -75,7 +80,8 @@ def _content(file: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
     from scipy import io
 
     try:
-        content = io.loadmat(file)
+        _check_unpacked(file)
+        content = io.loadmat(file, variable_names=["X", "y"])
         pixels, labels = content["X"], content["y"].reshape(-1)
     # SciPy raises nearly anything on damaged files: KeyError where X or y is missing,
     # and ValueError, TypeError, OSError, zlib.error and its own kinds otherwise.
@@ -88,8 +94,30 @@ def _content(file: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
     return pixels, labels
 
 
-def _damaged(file: pathlib.Path, found: str) -> errors.InvalidValue:
-    return errors.InvalidValue(
+def _check_unpacked(file: pathlib.Path) -> None:
+    """Refuses a file that would take more memory than `sources.MAX_BYTES`.
+
+    A MATLAB file of version 5 is a header and elements: kind and size, each four bytes,
+    and content; compressed ones are unpacked here in steps, and nothing is kept.
+    """
+    unpacked = 0
+    with file.open("rb") as stream:
+        order = "<" if stream.read(_MAT_HEADER_BYTES)[-2:] == b"IM" else ">"
+        while len(tag := stream.read(8)) == 8:
+            kind, size = struct.unpack(f"{order}II", tag)
+            content = stream.read(size)
+            if kind != _MAT_COMPRESSED:
+                continue
+            inflate = zlib.decompressobj()
+            while content and unpacked <= sources.MAX_BYTES:
+                unpacked += len(inflate.decompress(content, _STEP_BYTES))
+                content = inflate.unconsumed_tail
+    if unpacked > sources.MAX_BYTES:
+        raise ValueError(f"more than {sources.MAX_BYTES:,} bytes are packed in it")
+
+
+def _damaged(file: pathlib.Path, found: str) -> errors.Damaged:
+    return errors.Damaged(
         "A file of SVHN must have X, uint8 [32, 32, 3, size], and y in [1, 10]",
         received=f"{file}, which {found}",
         do="Fetch the file again; it must be of SVHN's cropped version",

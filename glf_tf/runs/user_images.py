@@ -84,9 +84,12 @@ def _pictures(
     resize: Mapping[str, Any] | None,
     on_broken: decoding.OnBroken,
 ) -> UserImages:
-    files = picture_files.listed(folder)
+    found = picture_files.survey(folder)
+    files = found.files
     if not files:
-        raise _not_found(folder, flag, "with no picture in it")
+        raise _not_found(folder, flag, f"with no picture in it ({found})")
+    if found.others or found.loops:
+        logging.warning("%s: %s", flag, found)
     report = decoding.Report()
     chunks = decoding.chunks(
         files,

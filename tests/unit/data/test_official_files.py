@@ -6,7 +6,7 @@ import pytest
 from scipy import io
 
 from glf_tf import errors
-from glf_tf.data import celeb_a, celeb_a_hq, cifar10, svhn_cropped
+from glf_tf.data import celeb_a, celeb_a_hq, cifar10, sources, svhn_cropped
 from tests.unit.data import samples
 
 
@@ -42,6 +42,34 @@ def test_svhn_is_channels_last_and_zero_is_zero(places):
     np.testing.assert_array_equal(found.labels, samples.labels("train"))
 
 
+def test_svhn_is_unpacked_within_bounds(places, monkeypatch):
+    folder = places.data_dir / "svhn_cropped"
+    folder.mkdir()
+    content = {"X": np.zeros((32, 32, 3, 999), np.uint8), "y": np.ones((999, 1))}
+    for split in ("train", "test"):
+        file = folder / f"{split}_32x32.mat"
+        io.savemat(file, content, do_compression=True)
+    assert len(svhn_cropped.SvhnCropped(places).load("train")) == 999
+    monkeypatch.setattr(sources, "MAX_BYTES", 2 * 10**6)
+    with pytest.raises(errors.Damaged, match="more than 2,000,000 bytes are packed"):
+        svhn_cropped.SvhnCropped(places).load("train")
+
+
+def test_files_of_sets_are_plain_and_bounded(places, monkeypatch):
+    samples.write_cifar10(places.data_dir)
+    monkeypatch.setattr(sources, "MAX_BYTES", 99)
+    with pytest.raises(errors.Damaged, match="at most 99 bytes"):
+        cifar10.Cifar10(places).load("test")
+
+
+def test_celeb_a_names_no_picture_elsewhere(places):
+    samples.write_celeb_a(places.data_dir)
+    partition = places.data_dir / "list_eval_partition.txt"
+    partition.write_text(partition.read_text() + "../secret.jpg 0\n")
+    with pytest.raises(errors.InvalidValue, match="secret"):
+        celeb_a.CelebA(places).load("train")
+
+
 def test_svhn_names_a_missing_file(places):
     samples.write_svhn(places.data_dir)
     (places.data_dir / "test_32x32.mat").unlink()
@@ -65,7 +93,7 @@ Y = np.ones((2, 1), np.uint8)
 )
 def test_svhn_names_a_wrong_file(places, content, word):
     io.savemat(places.data_dir / "train_32x32.mat", content)
-    with pytest.raises(errors.InvalidValue, match=word) as caught:
+    with pytest.raises(errors.Damaged, match=word) as caught:
         svhn_cropped.SvhnCropped(places).load("train")
     assert "train_32x32.mat" in str(caught.value)
 
@@ -75,7 +103,7 @@ def test_svhn_names_a_damaged_file(places, data):
     samples.write_svhn(places.data_dir)
     file = places.data_dir / "train_32x32.mat"
     file.write_bytes(file.read_bytes()[:-500] if data is None else data)
-    with pytest.raises(errors.InvalidValue, match=r"train_32x32\.mat"):
+    with pytest.raises(errors.Damaged, match=r"train_32x32\.mat"):
         svhn_cropped.SvhnCropped(places).load("train")
 
 

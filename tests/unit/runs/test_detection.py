@@ -191,8 +191,10 @@ def test_what_cannot_be_scored_is_refused(run, tmp_path):
 
 
 def test_a_run_that_left_nothing_out_must_be_told_what_anomalies_are(tmp_path):
-    (tmp_path / "run.json").write_text(
-        json.dumps({"dataset": {"name": "digits"}, "data_dir": ""})
-    )
+    described = {
+        "dataset": {"name": "digits"}, "model": {"name": "glf"}, "data_dir": "",
+        "arguments": {"image_shape": [8, 8, 1]}, "batch_size": 1, "seed": 0,
+    }
+    (tmp_path / "run.json").write_text(json.dumps(described))
     with pytest.raises(errors.InvalidValue, match="--against"):
         suspects.of_run(tmp_path, places=PLACES)
