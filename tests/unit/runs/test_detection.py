@@ -192,8 +192,12 @@ def test_what_cannot_be_scored_is_refused(run, tmp_path):
 
 def test_a_run_that_left_nothing_out_must_be_told_what_anomalies_are(tmp_path):
     described = {
-        "dataset": {"name": "digits"}, "model": {"name": "glf"}, "data_dir": "",
-        "arguments": {"image_shape": [8, 8, 1]}, "batch_size": 1, "seed": 0,
+        "dataset": {"name": "digits"},
+        "model": {"name": "glf"},
+        "data_dir": "",
+        "arguments": {"image_shape": [8, 8, 1]},
+        "batch_size": 1,
+        "seed": 0,
     }
     (tmp_path / "run.json").write_text(json.dumps(described))
     with pytest.raises(errors.InvalidValue, match="--against"):
