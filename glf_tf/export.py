@@ -21,6 +21,11 @@ a model cannot do has no signature: `encode`, `reconstruct`, `log_prob` and
 over pixels, and all but `sample` a density of latents. The same seed gives the same
 images as the Python model.
 
+What is no image gets none: where a visible pixel is NaN or outside of [0, 1], a mask
+neither 0 nor 1, or a latent not finite, that row of the outputs is NaN, and no other is
+touched. So are samples of a temperature that is negative or not finite. Hidden pixels
+do not count, whatever they are.
+
 `infer` runs the model's own chains towards p(z | visible pixels), from the encoder's
 latents where there is an encoder. `score` is `-(log_likelihood + log_prior)` at the
 encoder's latents, or where chains of seed 0 end; larger for what is less expected.
@@ -37,6 +42,7 @@ import tensorflow as tf
 
 from glf_tf import folders
 from glf_tf.models import autoencoder, latent
+from glf_tf.models import inputs as inputs_lib
 from glf_tf.models import model as model_lib
 from glf_tf.objectives import reconstruction
 from glf_tf.priors import prior as prior_lib
@@ -127,24 +133,30 @@ def _autoencoder_signatures(
     z = tf.TensorSpec([None, model.latent_dim], tf.float32, name="z")
 
     def interpolate(start, end, num_steps):
+        (start, end), is_fit = _fit_images(start, end)
         ends = model.encode(start), model.encode(end)
         has_noise = isinstance(model.prior, prior_lib.AbstractNoisePrior)
         space = "noise" if has_noise else "latent"
         images = model.interpolate(*ends, num_steps=num_steps, space=space)
-        return {"image": images}
+        return _or_nan({"image": images}, is_fit)
+
+    def of_image(name, function):
+        def guarded(image):
+            (image,), is_fit = _fit_images(image)
+            return _or_nan({name: function(image)}, is_fit)
+
+        return _traced(guarded, image=_image(model))
+
+    def decode(z):
+        is_fit = tf.reduce_all(tf.math.is_finite(z), axis=1)
+        z = tf.where(is_fit[:, None], z, 0.0)
+        return _or_nan({"image": model.decode(z)}, is_fit)
 
     return {
-        "encode": _traced(
-            lambda image: {"z": model.encode(image)}, image=_image(model)
-        ),
-        "decode": _traced(lambda z: {"image": model.decode(z)}, z=z),
-        "reconstruct": _traced(
-            lambda image: {"image": model.reconstruct(image)}, image=_image(model)
-        ),
-        "log_prob": _traced(
-            lambda image: {"log_prob": model.log_prob(model.encode(image))},
-            image=_image(model),
-        ),
+        "encode": of_image("z", model.encode),
+        "decode": _traced(decode, z=z),
+        "reconstruct": of_image("image", model.reconstruct),
+        "log_prob": of_image("log_prob", lambda x: model.log_prob(model.encode(x))),
         "interpolate": _traced(
             interpolate,
             start=_image(model, "start"),
@@ -166,14 +178,30 @@ def _latent_signatures(model: latent.AbstractLatentModel) -> dict[str, Callable]
         return model.infer_latents(image, seen, seed=seed, start=start).z
 
     def score(image):
+        (image,), is_fit = _fit_images(image)
         whole = tf.ones_like(image[..., :1])
         z = model.encode(image) if has_encoder else inferred(image, whole, _SEED)
         log_prior, log_joint = model.log_prob(z), model.log_joint(image, z)
-        return {
+        scores = {
             "score": -log_joint,
             "log_likelihood": log_joint - log_prior,
             "log_prior": log_prior,
         }
+        return _or_nan(scores, is_fit)
+
+    def infer(image, mask, seed):
+        (image,), is_fit = _fit_images(inputs_lib.masked(image, mask))
+        is_binary = tf.reduce_all((mask == 0) | (mask == 1), axis=[1, 2, 3])
+        mask = tf.where(is_binary[:, None, None, None], mask, 1.0)
+        return inferred(image, mask, seed), is_fit & is_binary
+
+    def infer_only(image, mask, seed):
+        z, is_fit = infer(image, mask, seed)
+        return _or_nan({"z": z}, is_fit)
+
+    def inpaint(image, mask, seed):
+        z, is_fit = infer(image, mask, seed)
+        return _or_nan({"image": model.decode(z)}, is_fit)
 
     signatures = {"score": _traced(score, image=_image(model))}
     if not takes_masks:
@@ -184,16 +212,37 @@ def _latent_signatures(model: latent.AbstractLatentModel) -> dict[str, Callable]
         "seed": tf.TensorSpec([2], tf.int32, name="seed"),
     }
     return signatures | {
-        "infer": _traced(
-            lambda image, mask, seed: {"z": inferred(image, mask, seed)}, **inputs
-        ),
-        "inpaint": _traced(
-            lambda image, mask, seed: {
-                "image": model.decode(inferred(image, mask, seed))
-            },
-            **inputs,
-        ),
+        "infer": _traced(infer_only, **inputs),
+        "inpaint": _traced(inpaint, **inputs),
     }
+
+
+def _fit_images(*images: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
+    """Returns images, grey where one of a row is none, and which rows are, `[batch]`.
+
+    Grey, so that no row disturbs another: chains stop where one of them diverges.
+    """
+    low, high = -inputs_lib.SLACK, 1.0 + inputs_lib.SLACK
+    is_fit = tf.reduce_all(
+        [
+            # NaN compares as false.
+            tf.reduce_all((low <= one) & (one <= high), axis=[1, 2, 3])
+            for one in images
+        ],
+        axis=0,
+    )
+    return [tf.where(is_fit[:, None, None, None], x, 0.5) for x in images], is_fit
+
+
+def _or_nan(outputs: dict[str, tf.Tensor], is_fit: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns outputs with NaN in the rows that are not fit."""
+
+    def guarded(output):
+        rows = tf.reshape(is_fit, [-1, *[1] * (output.shape.rank - 1)])
+        nan = tf.constant(float("nan"), output.dtype)
+        return tf.where(rows, output, nan)
+
+    return {name: guarded(output) for name, output in outputs.items()}
 
 
 def _image(model: model_lib.GenerativeModel, name: str = "image") -> tf.TensorSpec:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from glf_tf import catalogue, errors, seeds, types
 from glf_tf.data import image_set, pipeline
-from glf_tf.models import latent, stages
+from glf_tf.models import inputs, latent, stages
 
 _AT_ONCE = 500
 
@@ -48,7 +48,18 @@ class AbstractAutoencoder(latent.AbstractLatentModel):
         return stages.Group("autoencoder", layers=layers)
 
     def encode(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
-        """Returns the latents of images: `[batch, latent_dim]`."""
+        """Returns the latents of images: `[batch, latent_dim]`.
+
+        Raises:
+            InvalidType: The images are no floats.
+            InvalidValue: They have another shape than the model's, or values outside
+                of [0, 1], or NaN.
+        """
+        image = inputs.images(image, shape=self.image_shape)
+        return self._encode(image, training=training)
+
+    def _encode(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
+        """Returns what `encode` does, of images that are fit or noisy."""
         return self.encoder(image, training=training)
 
     def first_latents(
@@ -65,9 +76,10 @@ class AbstractAutoencoder(latent.AbstractLatentModel):
             mask: 1 for visible pixels; see `log_joint`.
             seed: A stateless seed, of the same draws as in `infer_latents`.
         """
+        image, mask = self._visible(image, mask)
+        encoded = self._encode(image)
         if mask is None:
-            return self.encode(image)
-        encoded = self.encode(mask * image)
+            return encoded
         start_seed, _ = seeds.split(seed, 2)
         drawn = self.start_latents(tf.shape(image)[0], "prior", seed=start_seed)
         is_whole = tf.reduce_all(mask > 0, axis=[1, 2, 3])
@@ -85,11 +97,12 @@ class AbstractAutoencoder(latent.AbstractLatentModel):
 
     def call(self, image, training=False):
         """Returns `reconstruct(image)`, so that the model is a Keras model."""
-        return self.decode(self.encode(image, training=training), training=training)
+        z = self.encode(image, training=training)
+        return self._decode(z, training=training)
 
     def reconstruct(self, image: tf.Tensor) -> tf.Tensor:
-        """Returns the decoded codes of images, in [0, 1]."""
-        return self.decode(self.encode(image))
+        """Returns the decoded codes of images, in [0, 1]; raises what `encode` does."""
+        return self._decode(self.encode(image))
 
 
 def _checked_dim(latent_dim: int) -> int:

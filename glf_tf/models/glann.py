@@ -17,7 +17,7 @@ from keras import layers
 
 from glf_tf import catalogue, errors, seeds, types
 from glf_tf.data import image_set
-from glf_tf.models import checks, model
+from glf_tf.models import checks, inputs, model
 from glf_tf.models import stages as stages_lib
 from glf_tf.networks import network as network_lib
 from glf_tf.objectives import nearest
@@ -153,7 +153,15 @@ class GLANN(model.GenerativeModel):
         return tf.cast(self.mapper(noise, training=training), tf.float32)
 
     def decode(self, z: tf.Tensor) -> tf.Tensor:
-        """Returns the images in [0, 1] of latents, which are put on the sphere."""
+        """Returns the images in [0, 1] of latents, which are put on the sphere.
+
+        Raises:
+            InvalidType: The latents are no floats.
+            InvalidValue: They are not `[batch, latent_dim]`, or not finite.
+        """
+        return self._decode(inputs.latents(z, dim=self.latent_dim))
+
+    def _decode(self, z: tf.Tensor) -> tf.Tensor:
         logits = self.decoder(_on_sphere(z), training=False)
         return tf.sigmoid(tf.cast(logits, tf.float32))
 
@@ -161,12 +169,12 @@ class GLANN(model.GenerativeModel):
         """Returns the images in [0, 1] of training images' codes, by their indices."""
         return self.decode(self.table(index))
 
-    def sample(
-        self, n: int | tf.Tensor, *, seed: types.Seed, temperature: float = 1.0
+    def _sample(
+        self, n: int | tf.Tensor, *, seed: types.Seed, temperature: float | tf.Tensor
     ) -> tf.Tensor:
-        """Returns `n` images in [0, 1], decoded from mapped noise."""
+        """Returns images decoded from mapped noise."""
         noise = tf.random.stateless_normal([n, self.noise_dim], seeds.make(seed))
-        return self.decode(self.map_noise(temperature * noise))
+        return self._decode(self.map_noise(temperature * noise))
 
     def interpolate(
         self,
@@ -186,11 +194,19 @@ class GLANN(model.GenerativeModel):
 
         Returns:
             Images `[batch, num_steps, height, width, channels]`.
+
+        Raises:
+            InvalidType: Noises or latents are no floats.
+            InvalidValue: They have another size, or are not finite; or there is no
+                point, or no such space.
         """
+        inputs.steps(num_steps)
+        dim = self.noise_dim if inputs.space(space) == "noise" else self.latent_dim
+        start, end = (inputs.latents(one, dim=dim) for one in (start, end))
         weight = tf.linspace(0.0, 1.0, num_steps)[None, :, None]
         line = (1.0 - weight) * start[:, None] + weight * end[:, None]
         flat = tf.reshape(line, [-1, start.shape[1]])
-        images = self.decode(self.map_noise(flat) if space == "noise" else flat)
+        images = self._decode(self.map_noise(flat) if space == "noise" else flat)
         return tf.reshape(images, [tf.shape(start)[0], num_steps, *self.image_shape])
 
     def _check_size(self, data: image_set.ImageSet) -> None:

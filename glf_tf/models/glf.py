@@ -130,7 +130,7 @@ class GLF(autoencoder.AbstractAutoencoder):
         del seed  # nothing is drawn
         if update == "flow":
             return {"nll": -self.prior.log_prob(batch["z"], training=training)}
-        z = self.encode(batch["image"], training=training)
+        z = self._encode(batch["image"], training=training)
         logits = self.decoder(z, training=training)
         terms = {"reconstruction": self.reconstruction(batch["image"], logits)}
         if update == "joint":

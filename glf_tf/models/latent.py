@@ -12,7 +12,7 @@ from glf_tf import catalogue, errors, seeds, types
 from glf_tf.data import image_set
 from glf_tf.inference import langevin
 from glf_tf.inference import sampler as sampler_lib
-from glf_tf.models import model
+from glf_tf.models import inputs, model
 from glf_tf.priors import prior as prior_lib
 
 Start = Literal["normal", "prior"] | tf.Tensor
@@ -59,23 +59,35 @@ class AbstractLatentModel(model.GenerativeModel):
         )
 
     def decode(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
-        """Returns the images of latents, in [0, 1]."""
+        """Returns the images of latents, in [0, 1].
+
+        Raises:
+            InvalidType: The latents are no floats.
+            InvalidValue: They are not `[batch, latent_dim]`, or not finite.
+        """
+        return self._decode(inputs.latents(z, dim=self.latent_dim), training=training)
+
+    def _decode(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         logits = self.decoder(z, training=training)
         return tf.sigmoid(tf.cast(logits, tf.float32))
 
-    def sample(
-        self, n: int | tf.Tensor, *, seed: types.Seed, temperature: float = 1.0
+    def _sample(
+        self, n: int | tf.Tensor, *, seed: types.Seed, temperature: float | tf.Tensor
     ) -> tf.Tensor:
-        """Returns `n` images in [0, 1], decoded from latents drawn from the prior."""
-        return self.decode(self.prior.sample(n, seed=seed, temperature=temperature))
+        """Returns images decoded from latents that are drawn from the prior."""
+        return self._decode(self.prior.sample(n, seed=seed, temperature=temperature))
 
     def log_prob(self, z: tf.Tensor) -> tf.Tensor:
         """Returns the prior's log-density of latents in nats, `[batch]`.
 
         It is a density of latents, not of images. Where nothing fixes the latents'
         scale, as in GLF, it can be compared between priors on the same latents only.
+
+        Raises:
+            InvalidType: The latents are no floats.
+            InvalidValue: They are not `[batch, latent_dim]`, or not finite.
         """
-        return self.prior.log_prob(z)
+        return self.prior.log_prob(inputs.latents(z, dim=self.latent_dim))
 
     def log_joint(
         self,
@@ -98,11 +110,32 @@ class AbstractLatentModel(model.GenerativeModel):
             weight: Of the likelihood.
 
         Raises:
-            InvalidValue: The mask has another shape.
+            InvalidType: Images or latents are no floats.
+            InvalidValue: Images, latents or mask have another shape, or values that
+                they cannot have; hidden pixels may have any.
             Unsupported: There is a mask, and the reconstruction term is no sum over
                 pixels.
         """
+        z = inputs.latents(z, dim=self.latent_dim)
+        image, mask = self._visible(image, mask)
+        return self._log_joint(image, z, mask, weight=weight)
+
+    def _visible(
+        self, image: types.Tensor, mask: types.Tensor | None
+    ) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Returns images without what is hidden, and the mask; both checked."""
         mask = self.checked_mask(mask)
+        seen = inputs.masked(image, mask)
+        return inputs.images(seen, shape=self.image_shape), mask
+
+    def _log_joint(
+        self,
+        image: tf.Tensor,
+        z: tf.Tensor,
+        mask: tf.Tensor | None,
+        *,
+        weight: float | tf.Tensor = 1.0,
+    ) -> tf.Tensor:
         logits = tf.cast(self.decoder(z, training=False), tf.float32)
         loss = self.reconstruction.of_visible(image, logits, mask)
         log_prior = self.prior.log_prob(z)
@@ -133,15 +166,18 @@ class AbstractLatentModel(model.GenerativeModel):
             chains: Where they ended, and how they got there.
 
         Raises:
-            InvalidValue: The mask has another shape, or the start is unknown.
+            InvalidType: The images are no floats.
+            InvalidValue: Images or mask have another shape, or values that they cannot
+                have, or the start is unknown; hidden pixels may have any value.
             Unsupported: There is a mask, and the reconstruction term is no sum over
                 pixels.
         """
+        image, mask = self._visible(image, mask)
         start_seed, chain_seed = seeds.split(seed, 2)
         start = self.chain_start if start is None else start
         z = self.start_latents(tf.shape(image)[0], start, seed=start_seed)
         return (chain or self.sampler).run(
-            lambda z: self.log_joint(image, z, mask), z, seed=chain_seed
+            lambda z: self._log_joint(image, z, mask), z, seed=chain_seed
         )
 
     def start_latents(
@@ -169,7 +205,8 @@ class AbstractLatentModel(model.GenerativeModel):
         """Returns a mask as float32.
 
         Raises:
-            InvalidValue: It is not `[batch, height, width, 1 or channels]`.
+            InvalidValue: It is not `[batch, height, width, 1 or channels]`, or has
+                values other than 0 and 1.
         """
         if mask is None:
             return None
@@ -183,7 +220,7 @@ class AbstractLatentModel(model.GenerativeModel):
                 received=f"a mask {mask.shape} for images {self.image_shape}",
                 do=f"Pass a mask [batch, {height}, {width}, 1]",
             )
-        return mask
+        return inputs.binary(mask)
 
     def interpolate(
         self,
@@ -206,8 +243,14 @@ class AbstractLatentModel(model.GenerativeModel):
             Images `[batch, num_steps, height, width, channels]`.
 
         Raises:
+            InvalidType: The latents are no floats.
+            InvalidValue: They are not `[batch, latent_dim]`, or not finite; or there is
+                no point, or no such space.
             Unsupported: The prior has no noise space.
         """
+        inputs.steps(num_steps)
+        inputs.space(space)
+        start, end = (inputs.latents(one, dim=self.latent_dim) for one in (start, end))
         if space == "noise":
             prior = self._noise_prior()
             start, end = prior.inverse(start), prior.inverse(end)
@@ -215,7 +258,7 @@ class AbstractLatentModel(model.GenerativeModel):
         weight = tf.cast(weight, start.dtype)
         line = (1.0 - weight) * start[:, None] + weight * end[:, None]
         flat = tf.reshape(line, [-1, self.latent_dim])
-        images = self.decode(self.prior.forward(flat) if space == "noise" else flat)
+        images = self._decode(self.prior.forward(flat) if space == "noise" else flat)
         return tf.reshape(images, [tf.shape(start)[0], num_steps, *self.image_shape])
 
     def _noise_prior(self) -> prior_lib.AbstractNoisePrior:

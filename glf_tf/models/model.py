@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from glf_tf import catalogue, errors, types
 from glf_tf.data import image_set
+from glf_tf.models import inputs
 from glf_tf.models import stages as stages_lib
 
 
@@ -75,17 +76,34 @@ class GenerativeModel(keras.Model, abc.ABC):
             smaller is better.
         """
 
-    @abc.abstractmethod
     def sample(
         self, n: int | tf.Tensor, *, seed: types.Seed, temperature: float = 1.0
     ) -> tf.Tensor:
         """Returns `n` images in [0, 1], `[n, height, width, channels]`.
 
         Args:
-            n: How many.
+            n: How many; 0 is no error.
             seed: A stateless seed: the same seed draws the same images.
-            temperature: Factor on the standard deviation of the noise.
+            temperature: Factor on the standard deviation of the noise. In a graph,
+                where its value is not known, the images of one that is negative or not
+                finite are NaN.
+
+        Raises:
+            InvalidType: `n` or the seed is no whole number.
+            InvalidValue: A value is out of range.
         """
+        n, temperature = inputs.count(n), inputs.temperature(temperature)
+        images = self._sample(n, seed=seed, temperature=temperature)
+        if tf.executing_eagerly() or not tf.is_tensor(temperature):
+            return images
+        is_fit = tf.math.is_finite(temperature) & (temperature >= 0)
+        return tf.where(is_fit, images, float("nan"))
+
+    @abc.abstractmethod
+    def _sample(
+        self, n: int | tf.Tensor, *, seed: types.Seed, temperature: float | tf.Tensor
+    ) -> tf.Tensor:
+        """Returns what `sample` does, of arguments that are fit."""
 
     # TensorFlow keeps one trace for each model, as long as the model lives.
     @tf.function(autograph=False, reduce_retracing=True)

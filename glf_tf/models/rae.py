@@ -143,7 +143,7 @@ class RAE(autoencoder.AbstractAutoencoder):
         del seed  # nothing is drawn
         if update == "prior":
             return {"nll": -self.prior.log_prob(batch["z"], training=training)}
-        z = self.encode(batch["image"], training=training)
+        z = self._encode(batch["image"], training=training)
         terms = {"latent": tf.reduce_sum(tf.square(tf.cast(z, tf.float32)), axis=-1)}
         if self.regularization == "gradient_penalty":
             logits, penalty = self._decoded_with_penalty(z, training=training)

@@ -125,7 +125,7 @@ class VAEFlowPosterior(variational.AbstractVariational):
         terms["negative_elbo"] = terms["reconstruction"] + terms["kl"]
         return terms
 
-    def encode(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
+    def _encode(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Returns the posterior's centres, carried through the flows."""
         code = self.code(image, training=training)
         return self._carry(self.normal_of(code).mean, code)[0]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import tensorflow as tf
 
 from glf_tf import errors, seeds, types
-from glf_tf.models import autoencoder
+from glf_tf.models import autoencoder, inputs
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
@@ -85,7 +85,7 @@ class AbstractVariational(autoencoder.AbstractAutoencoder):
         """Returns the normal distribution that the encoder gives."""
         return self.normal_of(self.code(image, training=training))
 
-    def encode(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
+    def _encode(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Returns the posterior's means: `[batch, latent_dim]`."""
         return self.base_posterior(image, training=training).mean
 
@@ -124,7 +124,7 @@ class AbstractVariational(autoencoder.AbstractAutoencoder):
         "negative_elbo" that of all three.
         """
         image, mask = batch["image"], self.checked_mask(batch.get("mask"))
-        seen = image if mask is None else mask * image
+        seen = inputs.masked(image, mask)
         posterior = self.base_posterior(seen, training=training)
         z = posterior.sample(self.noise_like(posterior, seed=seed))
         logits = self.decoder(z, training=training)
@@ -158,6 +158,7 @@ class AbstractVariational(autoencoder.AbstractAutoencoder):
             InvalidValue: `num_samples` is less than 1.
         """
         self._check_bound(num_samples)
+        image = inputs.images(image, shape=self.image_shape)
 
         def add(index, total):
             z, log_q = self.sample_posterior(image, seed=seeds.fold(seed, index))

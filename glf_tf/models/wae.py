@@ -68,7 +68,7 @@ class AbstractWAE(autoencoder.AbstractAutoencoder):
             image += tf.random.stateless_truncated_normal(
                 tf.shape(image), seed=seed, stddev=self.input_noise, dtype=image.dtype
             )
-        return tf.cast(self.encode(image, training=training), self.prior.compute_dtype)
+        return tf.cast(self._encode(image, training=training), self.prior.compute_dtype)
 
     def moment_terms(self, z: tf.Tensor) -> types.Terms:
         """Returns the term of the pretraining, "moments", of shape []."""

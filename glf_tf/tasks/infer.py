@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from glf_tf import errors, seeds, types
 from glf_tf.inference import sampler
-from glf_tf.models import autoencoder, latent
+from glf_tf.models import autoencoder, inputs, latent
 from glf_tf.models import model as model_lib
 
 CHUNK = 500
@@ -93,7 +93,8 @@ class Inference:
             start: Latents `[size, latent_dim]` where chains start, instead.
 
         Raises:
-            InvalidValue: Images or masks have another shape than the model's.
+            InvalidValue: Images or masks have another shape than the model's, or images
+                values outside of [0, 1] where they are visible.
             Unsupported: There are masks, and the model's reconstruction term is no sum
                 over pixels.
             Diverged: A chain did.
@@ -106,7 +107,9 @@ class Inference:
         for number, first in enumerate(range(0, len(images), CHUNK)):
             part = slice(first, first + CHUNK)
             asked = {name: one[part] for name, one in given.items()}
-            asked |= {"image": to_unit(images[part]), "seed": seeds.fold(seed, number)}
+            seen = inputs.masked(to_unit(images[part]), asked.get("mask"))
+            seen = inputs.images(seen, shape=self.model.image_shape)
+            asked |= {"image": seen, "seed": seeds.fold(seed, number)}
             found.append(find(asked))
         return np.concatenate(found)
 

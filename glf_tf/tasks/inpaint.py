@@ -33,7 +33,7 @@ def inpaint(
     Args:
         inference: The model's way to find latents.
         images: `[size, height, width, channels]`, uint8 or floats in [0, 1]; hidden
-            pixels may have any finite value.
+            pixels may have any value.
         masks: `[size, height, width, 1]`, 1 for visible pixels.
         attempts: How many completions an image has.
         seed: A stateless seed.
@@ -61,7 +61,7 @@ def with_visible(
 ) -> np.ndarray:
     """Returns completions `[size, attempts, ...]` with the visible pixels as given."""
     given, masks = infer.to_unit(images)[:, None], masks[:, None]
-    return masks * given + (1.0 - masks) * completions
+    return np.where(masks > 0, given, completions)
 
 
 def panel(
@@ -78,7 +78,8 @@ def panel(
         images: `[size * (2 + attempts), height, width, channels]` in [0, 1].
     """
     given = infer.to_unit(images)
-    masked = masks * given + (1.0 - masks) * GREY
+    masked = np.where(masks > 0, given, np.float32(GREY))
+    given = np.nan_to_num(given, nan=GREY)  # hidden pixels may be none
     rows = np.concatenate([given[:, None], masked[:, None], completions], axis=1)
     return rows.reshape([-1, *images.shape[1:]])
 

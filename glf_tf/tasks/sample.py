@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors, seeds, types
+from glf_tf.models import inputs
 from glf_tf.models import model as model_lib
 
 CHUNK = 500
@@ -111,7 +112,7 @@ def check(n: int, *, temperature: float) -> None:
     """Checks the number of samples and the temperature.
 
     Raises:
-        InvalidValue: `n` is less than 1, or `temperature` is negative.
+        InvalidValue: `n` is less than 1, or `temperature` is negative or not finite.
     """
     if n < 1:
         raise errors.InvalidValue(
@@ -119,9 +120,4 @@ def check(n: int, *, temperature: float) -> None:
             received=f"num_samples={n}",
             do="Ask for one or more",
         )
-    if not temperature >= 0:
-        raise errors.InvalidValue(
-            "The temperature scales the noise and must not be negative",
-            received=f"temperature={temperature}",
-            do="Use 1 for the model's own samples, less for likelier ones",
-        )
+    inputs.temperature(temperature)

@@ -31,6 +31,12 @@ def shared(name):
     return descriptors.model(name)
 
 
+@functools.cache
+def served(name):
+    """The signatures of a shared model, not yet saved."""
+    return export._module(shared(name))[1]
+
+
 @pytest.fixture
 def model(name):
     """A model to look at; it was never trained, and other tests have it too."""
@@ -468,3 +474,172 @@ def test_bad_image_shapes_are_refused(name):
             descriptors.MODELS[name],
             **{**descriptors.arguments(name), "image_shape": (8, 8)},
         )
+
+
+# What is no image, no latent, no mask: refused in Python, NaN where it is served.
+
+
+def bad_images():
+    """Images that are none, with a word of the message."""
+    image = descriptors.batch(3)["image"].numpy()
+    broken = {
+        "uint8": ((255 * image).astype(np.uint8), "floats"),
+        "range": (255 * image, "in \\[0, 1\\]"),
+        "signed": (2 * image - 1, "in \\[0, 1\\]"),
+        "shape": (image[:, :7], "shape"),
+        "channels": (np.repeat(image, 3, axis=3), "shape"),
+        "one": (image[0], "shape"),
+    }
+    for name, value in (("nan", np.nan), ("inf", np.inf), ("minus_inf", -np.inf)):
+        one = image.copy()
+        one[1, 2, 3, 0] = value
+        broken[name] = (one, "in \\[0, 1\\]")
+    return broken
+
+
+BAD_IMAGES = bad_images()
+
+
+@pytest.mark.parametrize("kind", BAD_IMAGES)
+def test_what_is_no_image_is_refused_by_every_method(model, kind):
+    if not isinstance(model, latent.AbstractLatentModel):
+        pytest.skip("it takes no images")
+    image, word = BAD_IMAGES[kind]
+    z = tf.zeros([3, model.latent_dim])
+    calls = {
+        "infer_latents": lambda: model.infer_latents(image, seed=0),
+        "log_joint": lambda: model.log_joint(image, z),
+    }
+    if isinstance(model, autoencoder.AbstractAutoencoder):
+        calls |= {
+            "encode": lambda: model.encode(image),
+            "reconstruct": lambda: model.reconstruct(image),
+            "first_latents": lambda: model.first_latents(image, seed=0),
+        }
+        if kind != "one":  # Keras itself adds an axis
+            calls["call"] = lambda: model(image)
+    for name, call in calls.items():
+        with pytest.raises((errors.InvalidValue, errors.InvalidType), match=word) as e:
+            call()
+        assert "\n" not in str(e.value), name
+
+
+def test_what_is_no_latent_is_refused(model):
+    z = np.zeros([3, model.latent_dim], np.float32)
+    wrong = {
+        "shape": (z[:, 1:], "shape"),
+        "one": (z[0], "shape"),
+        "int": (z.astype(int), "floats"),
+        "nan": (np.where([[0], [1], [0]], np.nan, z), "finite"),
+    }
+    for bad, word in wrong.values():
+        calls = [
+            lambda bad=bad: model.decode(bad),
+            lambda bad=bad: model.interpolate(bad, z, num_steps=2, space="latent"),
+        ]
+        if isinstance(model, latent.AbstractLatentModel):
+            calls.append(lambda bad=bad: model.log_prob(bad))
+        for call in calls:
+            with pytest.raises((errors.InvalidValue, errors.InvalidType), match=word):
+                call()
+    for num_steps, space in ((0, "latent"), (2, "z")):
+        with pytest.raises(errors.InvalidValue):
+            model.interpolate(z, z, num_steps=num_steps, space=space)
+
+
+@pytest.mark.parametrize("temperature", [np.nan, np.inf, -1.0, np.float32(-0.5)])
+def test_bad_temperatures_are_refused(model, temperature):
+    for form in (lambda t: t, tf.constant):
+        with pytest.raises(errors.InvalidValue, match="temperature"):
+            model.sample(2, seed=0, temperature=form(temperature))
+
+
+@pytest.mark.parametrize("n", [-1, 2.5, "3", None])
+def test_bad_numbers_of_samples_are_refused(model, n):
+    with pytest.raises((errors.InvalidValue, errors.InvalidType), match="number of"):
+        model.sample(n, seed=0)
+
+
+def test_nothing_in_gives_nothing_out(model):
+    assert model.sample(0, seed=0).shape == (0, *descriptors.IMAGE_SHAPE)
+    z = tf.zeros([0, model.latent_dim])
+    assert model.decode(z).shape == (0, *descriptors.IMAGE_SHAPE)
+    if not isinstance(model, latent.AbstractLatentModel):
+        return
+    assert model.log_prob(z).shape == (0,)
+    if isinstance(model, autoencoder.AbstractAutoencoder):
+        image = np.zeros([0, *descriptors.IMAGE_SHAPE], np.float32)
+        assert model.encode(image).shape == (0, model.latent_dim)
+        assert model.reconstruct(image).shape == (0, *descriptors.IMAGE_SHAPE)
+
+
+def hidden_cases():
+    """The same visible pixels with three fillings of the hidden ones."""
+    image = descriptors.batch(3)["image"].numpy()
+    mask = (image > 0.5).astype(np.float32)
+    fillings = (0.0, np.nan, 1e30)
+    return mask, [np.where(mask > 0, image, value) for value in fillings]
+
+
+def test_hidden_pixels_never_count(model):
+    if not isinstance(model, latent.AbstractLatentModel) or not isinstance(
+        model.reconstruction, objectives.AbstractPixelwise
+    ):
+        pytest.skip("it takes no masks")
+    mask, cases = hidden_cases()
+    found = [model.infer_latents(image, mask, seed=1).z.numpy() for image in cases]
+    z = tf.constant(found[0])
+    joint = [model.log_joint(image, z, mask).numpy() for image in cases]
+    for one, two in zip(found[1:], joint[1:], strict=True):
+        np.testing.assert_array_equal(one, found[0])
+        np.testing.assert_array_equal(two, joint[0])
+    assert np.isfinite(found[0]).all()
+    assert np.isfinite(joint[0]).all()
+
+
+def test_served_what_is_no_image_is_nan_in_its_own_row_alone(name, model):
+    if not isinstance(model, latent.AbstractLatentModel):
+        pytest.skip("it takes no images")
+    call = served(name)
+    good = descriptors.batch(3)["image"].numpy()
+    ones = np.ones_like(good)
+    extra = {
+        "infer": {"mask": tf.constant(ones), "seed": tf.constant([2, 1])},
+        "inpaint": {"mask": tf.constant(ones), "seed": tf.constant([2, 1])},
+    }
+    for name in set(call) - {"sample", "decode", "interpolate"}:
+        more = extra.get(name, {})
+        expected = call[name](image=tf.constant(good), **more)
+        for value in (np.nan, np.inf, 255.0):
+            bad = good.copy()
+            bad[1, 2, 3, 0] = value
+            for key, one in call[name](image=tf.constant(bad), **more).items():
+                assert np.isnan(one[1]).all(), (name, key, value)
+                for row in (0, 2):
+                    np.testing.assert_allclose(
+                        one[row], expected[key][row], rtol=1e-4, atol=1e-4
+                    )
+
+
+def test_served_hidden_pixels_never_count(name):
+    call = served(name)
+    if "inpaint" not in call:
+        pytest.skip("it takes no masks")
+    mask, cases = hidden_cases()
+    made = [
+        call["inpaint"](
+            image=tf.constant(image, tf.float32), mask=mask, seed=tf.constant([2, 1])
+        )["image"].numpy()
+        for image in cases
+    ]
+    assert np.isfinite(made[0]).all()
+    np.testing.assert_array_equal(made[1], made[0])
+    np.testing.assert_array_equal(made[2], made[0])
+
+
+@pytest.mark.parametrize("temperature", [np.nan, np.inf, -1.0])
+def test_served_samples_of_bad_temperatures_are_nan(name, temperature):
+    sample = served(name)["sample"]
+    asked = {"num_samples": tf.constant(2), "seed": tf.constant([0, 0])}
+    images = sample(**asked, temperature=tf.constant(temperature, tf.float32))["image"]
+    assert np.isnan(images).all()
