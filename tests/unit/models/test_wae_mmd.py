@@ -73,7 +73,7 @@ def test_noise_is_added_to_training_images_alone():
 
 def test_noise_has_the_scale_and_is_truncated():
     model = make(input_noise=0.1)
-    model.encode = lambda image, training: image
+    model._encode = lambda image, training: image
     image = tf.zeros([200, *descriptors.IMAGE_SHAPE])
     noise = model.code(image, seed=seeds.make(0), training=True).numpy()
     assert np.abs(noise).max() <= 0.2
