@@ -29,6 +29,7 @@ __all__ = [
     "Diverged",
     "Exhausted",
     "Lost",
+    "Busy",
     "printable",
     "suggestion",
 ]
@@ -129,6 +130,12 @@ def printable(text: object) -> str:
         one if one.isprintable() else one.encode("unicode_escape").decode()
         for one in str(text)
     )
+
+
+class Busy(UserError, RuntimeError):
+    """A folder that another process works in meanwhile."""
+
+    status = os.EX_TEMPFAIL
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

@@ -87,7 +87,7 @@ class Folder:
             context: Gives the descriptor, which children inherit.
 
         Raises:
-            InvalidValue: On entering, where somebody works in the folder.
+            Busy: On entering, where somebody works in the folder.
         """
         return locking.locked(
             self.path / "lock",

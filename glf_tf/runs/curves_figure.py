@@ -125,7 +125,7 @@ def _check(lines: Sequence[Line], *, scalars: Sequence[str]) -> None:
                 do=errors.suggestion(scalar, known),
             )
         if not any(len(line.history.curve(scalar).steps) for line in lines):
-            raise errors.InvalidValue(
+            raise errors.NotFound(
                 "A curve begins where a run's first epoch ends",
                 received=f"{scalar} of {len(lines)} run(s) that have ended none",
                 do="Wait for the first epoch to end",

@@ -61,8 +61,8 @@ def train(
         model: The trained model.
 
     Raises:
-        InvalidValue: The folder holds a run and `resume` is false, or another plan;
-            or another process trains in it.
+        InvalidValue: The folder holds a run and `resume` is false, or another plan.
+        Busy: Another process trains in the folder.
         NotFound: The data are nowhere.
         Damaged: A run's data are others than it began with, or no checkpoint is whole.
         Diverged: A loss term left the finite numbers.

@@ -112,7 +112,7 @@ class Folder:
         """Keeps other trainings out while this process lives.
 
         Raises:
-            InvalidValue: On entering, where another process trains in the folder.
+            Busy: On entering, where another process trains in the folder.
         """
         return locking.locked(
             self.path / "lock",

@@ -24,14 +24,14 @@ def locked(file: pathlib.Path, *, rule: str, received: str) -> Iterator[int]:
         descriptor: What a child inherits to hold the lock as well.
 
     Raises:
-        InvalidValue: Another process holds it.
+        Busy: Another process holds it.
         Occupied: There is a link, or no plain file, of that name.
     """
     with files.lockable(file) as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise errors.InvalidValue(
+            raise errors.Busy(
                 rule,
                 received=received,
                 do=f"Wait until it has ended, or end it: `fuser {file}` says which",

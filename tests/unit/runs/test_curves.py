@@ -161,5 +161,5 @@ def test_what_cannot_be_drawn_is_refused(tmp_path):
     with pytest.raises(errors.InvalidValue, match="Did you mean epoch/nll"):
         curves_figure.draw([line], scalars=["epoch/nl"])
     young = line_of(write(tmp_path / "young", [{"step": 3, "train/nll": 1}]))
-    with pytest.raises(errors.InvalidValue, match="first epoch"):
+    with pytest.raises(errors.NotFound, match="first epoch"):
         curves_figure.draw([young], scalars=["train/nll"])

@@ -30,7 +30,7 @@ def make_plan(**options):
 def test_a_second_process_is_refused(tmp_path):
     where = folder.Folder(tmp_path)
     with where.lock():
-        with pytest.raises(errors.InvalidValue, match="One process") as caught:
+        with pytest.raises(errors.Busy, match="One process") as caught:
             experiment.train(make_plan(epochs={"": 0}), where)
         assert f"--workdir={tmp_path}" in str(caught.value)
         assert sorted(os.listdir(tmp_path)) == ["lock"]
