@@ -41,7 +41,7 @@ def shape_of(spec):
     """The images' shape of a data set, or of the one that it is a part of."""
     if spec["name"] == "subset":
         return shape_of(spec["dataset"])
-    if spec["name"] == "celeb_a":
+    if spec["name"] in ("celeb_a", "folder"):
         return (spec["size"], spec["size"], 3)
     return SHAPES[spec["name"]]
 
