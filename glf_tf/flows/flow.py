@@ -46,7 +46,16 @@ class AbstractFlow(step.AbstractFlowStep):
     def bijector(self, *, training: bool = False) -> tfb.Bijector:
         """Returns a fresh `tfb.Chain` from noise to data."""
         # A chain's forward applies its last bijector first: noise enters at the end.
-        return tfb.Chain([one.bijector(training=training) for one in self.steps])
+        return _Chain([one.bijector(training=training) for one in self.steps])
+
+
+class _Chain(tfb.Chain):
+    """A `tfb.Chain`, also where its bijectors are no composite tensors.
+
+    `tfb.Chain` itself would then make an instance of a class of TFP's own that is no
+    `tfb.Chain`. As ever where parts hold functions, a traced function takes a chain by
+    its closure and not as an argument.
+    """
 
 
 def check_sizes(**sizes: int) -> None:

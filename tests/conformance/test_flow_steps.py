@@ -5,6 +5,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from tests import descriptors
 
@@ -141,3 +142,20 @@ def test_mixed_precision_leaves_the_flow_in_float32(make):
         keras.config.set_dtype_policy("float32")
     assert {v.dtype for v in step.trainable_variables} <= {"float32"}
     assert step.bijector().inverse(vectors("float32")).dtype == tf.float32
+
+
+@pytest.mark.parametrize("name", ["glow_vector", "real_nvp", "real_nvp_batch_norm"])
+def test_a_flow_hands_out_a_chain_with_one_pass_for_value_and_log_det(name):
+    flow = descriptors.FLOW_STEPS[name](descriptors.DIM, name="flow")
+    assert isinstance(flow.bijector(), tfp.bijectors.Chain)
+
+    def products(function):
+        traced = tf.function(function).get_concrete_function(z)
+        return sum(one.type == "MatMul" for one in traced.graph.get_operations())
+
+    def both(z):
+        chain = flow.bijector()
+        return chain.inverse(z), chain.inverse_log_det_jacobian(z, event_ndims=1)
+
+    z = tf.ones([3, descriptors.DIM])
+    assert products(both) == products(lambda z: flow.bijector().inverse(z))
