@@ -91,7 +91,9 @@ def test_on_one_device_it_is_keras_own(shape, dtype, trainable):
         found[-1] += [layer.moving_mean, layer.moving_variance, layer(image)]
     for ours, keras_own in zip(*found, strict=True):
         ours, keras_own = (np.asarray(one, np.float64) for one in (ours, keras_own))
-        np.testing.assert_allclose(ours, keras_own, rtol=tolerance, atol=tolerance)
+        # Gradients are differences of sums: they are rounded as the largest of them.
+        largest = max(1.0, np.abs(keras_own).max())
+        np.testing.assert_allclose(ours, keras_own, atol=tolerance * largest)
 
 
 def test_it_has_second_derivatives():
