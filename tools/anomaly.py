@@ -72,7 +72,11 @@ def _scored(paths: list[pathlib.Path], *, weights: list[float], seed):
     chain, start = inferring.chain(), inferring.start()
     for path in paths:
         asked = suspects.of_run(
-            path, places=where, against=_AGAINST.value, on_broken=flags.FLAGS.on_broken
+            path,
+            places=where,
+            against=_AGAINST.value,
+            on_broken=flags.FLAGS.on_broken,
+            accept_new_data=flags.FLAGS.accept_new_data,
         )
         found.append(
             detection.detect(
@@ -126,6 +130,7 @@ def _numbers(texts: list[str]) -> list[float]:
 
 def _define():
     places.define()
+    places.define_accepting()
     loading.define_skipping()
     return inferring.define_inference()
 

@@ -64,6 +64,8 @@ _BOUND = flags.DEFINE_integer(
 _OUT = kinds.define_path("out", None, "Where JSON goes; standard output without it.")
 _OVERWRITE = kinds.define_overwrite()
 
+_OF_RUNS = ["checkpoint", "strategy", "inference", "accept_new_data"]
+
 
 def main() -> None:
     """Reads the flags, measures, writes."""
@@ -76,12 +78,12 @@ def main() -> None:
     metrics = values.choices("metrics", known=evaluation.METRICS)
     _refuse_unused(source, metrics)
     with _opened() as stream:
-        found, extractor = _measured(source, metrics)
+        found, extractor, step = _measured(source, metrics)
         if extractor is not None:
             print(extractor_lib.described(extractor), file=sys.stderr)
         print(evaluation.table(found), file=sys.stderr)
         if source == "workdir":
-            evaluation.log(training.folder(), found)
+            evaluation.log(training.folder(), found, step=step)
         stream.write(f"{protocol.to_json(found)}\n".encode())
     if _OUT.value:
         print(_OUT.value)
@@ -92,7 +94,7 @@ def _refuse_unused(source: str, metrics: list[str]) -> None:
     uses = {
         "--extractor=inception": (["inception_graph"], _EXTRACTOR.value == "inception"),
         "--metrics=bound": (["bound_samples"], "bound" in metrics),
-        "--workdir": (["checkpoint", "strategy", "inference"], source == "workdir"),
+        "--workdir": (_OF_RUNS, source == "workdir"),
         "--workdir or --saved_model": (["temperature"], source != "samples"),
         "--samples": (["on_broken"], source == "samples"),
     }
@@ -108,7 +110,7 @@ def _opened():
 
 
 def _measured(source: str, metrics: list[str]):
-    """Returns the measurements, and the extractor; None where none was needed."""
+    """Returns measurements, extractor, and the run's step; None where none is."""
     from glf_tf.runs import evaluation
     from glf_tf.runs import extractor as extractor_lib
 
@@ -128,7 +130,7 @@ def _measured(source: str, metrics: list[str]):
         settings=_settings(),
         cache_dir=places.cache_dir / "statistics",
     )
-    subject, model = _subject(source, train)
+    subject, model, step = _subject(source, train)
     if _METRICS.value == ["all"]:
         metrics = evaluation.supported(model)
     found = measuring.samples(subject, metrics=metrics)
@@ -136,7 +138,7 @@ def _measured(source: str, metrics: list[str]):
         found += measuring.floor(metrics=metrics)
     if model is not None:
         found += measuring.model(model, metrics=metrics)
-    return found, measuring.extractor
+    return found, measuring.extractor, step
 
 
 def _settings():
@@ -166,29 +168,31 @@ def _settings():
 
 
 def _subject(source: str, train):
-    """Returns what is measured, and the model where there is one."""
+    """Returns what is measured, and of a run the model and its step."""
     from glf_tf.runs import subjects, user_images
 
     how = {"temperature": _TEMPERATURE.value}
     if source == "workdir":
-        model = loading.load_model()
-        if _LATENTS.value != "prior":
+        model, step = loading.load()
+        if _LATENTS.value == "prior":
+            subject = subjects.ModelSamples(model, sampling=_SAMPLING.value, **how)
+        else:
             fitted_to = train.images if _LATENTS.value == "fitted_normal" else None
-            return subjects.NormalLatents(model, fitted_to=fitted_to, **how), model
-        return subjects.ModelSamples(model, sampling=_SAMPLING.value, **how), model
+            subject = subjects.NormalLatents(model, fitted_to=fitted_to, **how)
+        return subject, model, step
     for flag, default in (("sampling", "plain"), ("latents", "prior")):
         if flags.FLAGS[flag].value != default:
             values.refuse_beside(flag, {source: flags.FLAGS[source].value})
     if source == "saved_model":
         path = pathlib.Path(_SAVED_MODEL.value)
-        return subjects.SavedModelSamples(path, **how), None
+        return subjects.SavedModelSamples(path, **how), None, None
     given = user_images.read(
         pathlib.Path(_SAMPLES.value),
         image_shape=train.image_shape,
         flag="--samples",
         on_broken=flags.FLAGS.on_broken,
     )
-    return subjects.GivenImages(given.images), None
+    return subjects.GivenImages(given.images), None, None
 
 
 def _define():

@@ -6,6 +6,7 @@ __all__ = [
     "define_images",
     "define_measuring",
     "define_skipping",
+    "load",
     "load_model",
     "load_images",
     "load_split",
@@ -13,7 +14,6 @@ __all__ = [
     "dataset_options",
 ]
 
-import functools
 import pathlib
 from collections.abc import Sequence
 
@@ -42,6 +42,7 @@ def define_loading() -> list[definitions.Part]:
         "Where the model is: on all devices of the host, which then share the samples.",
     )
     places.define()
+    places.define_accepting()
     return []
 
 
@@ -74,15 +75,20 @@ def define_skipping() -> None:
     )
 
 
-def load_model():
-    """Returns the model that `--workdir` and `--checkpoint` name."""
+def load():
+    """Returns the model that `--workdir` and `--checkpoint` name, and its step."""
     from glf_tf.runs import devices, processors, restore
 
     folder = values.needed("workdir")
     described = training.folder().read()
     processors.configure(model=described["model"], batch_size=_AT_ONCE)
     with devices.strategy(FLAGS.strategy).scope():
-        return restore.load_model(folder, which=FLAGS.checkpoint)
+        return restore.load(folder, which=FLAGS.checkpoint)
+
+
+def load_model():
+    """Returns the model that `--workdir` and `--checkpoint` name."""
+    return load().model
 
 
 def load_images(count: int | None = None, *, indices: Sequence[int] | None = None):
@@ -130,7 +136,12 @@ def load_split(split):
     """Returns a split, "train" or "test", of the data that the run was trained on."""
     from glf_tf.runs import restore
 
-    return restore.load_data(values.needed("workdir"), split, data_dir=FLAGS.data_dir)
+    return restore.load_data(
+        values.needed("workdir"),
+        split,
+        places=places.chosen(),
+        accept_new_data=FLAGS.accept_new_data,
+    )
 
 
 def load_dataset():
@@ -139,8 +150,6 @@ def load_dataset():
     Raises:
         InvalidValue: There is neither, or both.
     """
-    from glf_tf.runs import restore
-
     if FLAGS.workdir and FLAGS.dataset:
         raise errors.InvalidValue(
             "A run is measured against its own data set",
@@ -148,10 +157,7 @@ def load_dataset():
             do="Leave --dataset out",
         )
     if FLAGS.workdir:
-        load = functools.partial(
-            restore.load_data, FLAGS.workdir, data_dir=FLAGS.data_dir
-        )
-        return load("train"), load("test"), places.chosen()
+        return load_split("train"), load_split("test"), places.chosen()
     values.needed("dataset")
     spec = definitions.spec_of("dataset", FLAGS.dataset, prefix="dataset.")
     found = catalogue.build("dataset", spec, places=places.chosen())

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Flags that say where data may be looked for."""
 
-__all__ = ["define", "chosen"]
+__all__ = ["define", "define_accepting", "chosen"]
 
 import pathlib
 
@@ -24,6 +24,13 @@ def define() -> None:
         "For decoded copies of large sets, classifiers and statistics.",
     )
     flags.DEFINE_bool("download", False, "Let downloads use the network.")
+
+
+def define_accepting() -> None:
+    """Defines the flag that lets a run's data be others than it began with."""
+    flags.DEFINE_bool(
+        "accept_new_data", False, "Go on though the images are others than before."
+    )
 
 
 def chosen() -> dataset.Places:

@@ -31,9 +31,7 @@ def define_training() -> tuple[definitions.Part, ...]:
     """Defines the flags of a training run; returns the parts that it is made of."""
     kinds.define_path("workdir", None, "The run's folder.")
     flags.DEFINE_bool("resume", False, "Go on from the run's newest checkpoint.")
-    flags.DEFINE_bool(
-        "accept_new_data", False, "Go on though the images are others than before."
-    )
+    places.define_accepting()
     flags.DEFINE_integer(
         "stop_at",
         0,

@@ -385,10 +385,12 @@ def _in_suite(metrics: Sequence[str]) -> list[str]:
 
 
 def log(
-    folder: folder_lib.Folder, measurements: Sequence[protocol.Measurement]
+    folder: folder_lib.Folder,
+    measurements: Sequence[protocol.Measurement],
+    *,
+    step: int,
 ) -> None:
-    """Writes means to a run's TensorBoard, at the step of its newest checkpoint."""
-    step = int(sorted(folder.checkpoints.glob("step_*[0-9]"))[-1].name.split("_")[1])
+    """Writes means to a run's TensorBoard, at the step of the model they are of."""
     values = {
         f"evaluation/{one.title}/{one.protocol.subject}": one.mean
         for one in measurements

@@ -9,6 +9,7 @@ import sys
 import keras
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from glf_tf import catalogue, errors, export, files, normalization
 from glf_tf.data import image_set, pipeline
@@ -183,6 +184,8 @@ class _Session:
     def restore(self, *, resume: bool) -> int:
         """Goes to where training begins, or goes on; returns the global step."""
         state = restore.newest(self._store, self._folder) if resume else None
+        if state is None and self._folder.holds_run:
+            logging.warning("%s has no checkpoint: training begins.", self._folder.path)
         if state is not None:
             self._loop.set_state(state)
         elif self._plan.start.start_from:

@@ -108,12 +108,12 @@ def compare_data(
         return
     told = f"{_told(found)} after {_told(noted)}"
     if accept_new_data:
-        logging.warning("The run's data have changed: %s.", told)
+        logging.warning("The run's data are others than it began with: %s.", told)
         return
     raise errors.Damaged(
         "A run's data are those that it began with",
         received=told,
-        do="Restore them, pass --accept_new_data, or train in another --workdir",
+        do="Restore them, or pass --accept_new_data to use those that are there",
     )
 
 

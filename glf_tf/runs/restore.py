@@ -1,10 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loads the model, and the data, of a run."""
 
-__all__ = ["newest", "load_model", "check_start", "take_over", "load_data"]
+__all__ = [
+    "Loaded",
+    "newest",
+    "load",
+    "load_model",
+    "check_start",
+    "take_over",
+    "load_data",
+    "places_of",
+]
 
+import dataclasses
 import pathlib
-from typing import Literal
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
 
 import tensorflow as tf
 from absl import logging
@@ -14,8 +25,21 @@ from glf_tf.data import dataset as dataset_lib
 from glf_tf.data import image_set
 from glf_tf.models import model as model_lib
 from glf_tf.runs import folder as folder_lib
+from glf_tf.runs import identity
 from glf_tf.runs import plan as plan_lib
 from glf_tf.training import checkpoints
+
+
+class Loaded(NamedTuple):
+    """A trained model.
+
+    Attributes:
+        model: The model.
+        step: The global step that it was saved at, which tells its checkpoint.
+    """
+
+    model: model_lib.GenerativeModel
+    step: int
 
 
 def newest(store: checkpoints.Checkpoints, folder: folder_lib.Folder) -> dict | None:
@@ -30,39 +54,39 @@ def newest(store: checkpoints.Checkpoints, folder: folder_lib.Folder) -> dict | 
 
     Raises:
         Damaged: There are checkpoints, and none of them is whole.
+        InvalidValue: Those that are whole hold another model's variables.
     """
     damage = None
     try:
         state = store.restore()
-    except (errors.Damaged, errors.InvalidValue) as error:
+    except errors.Damaged as error:
         state, damage = None, error
     best = folder.checkpoints / "best"
     if state is None and best.exists():
         state = store.restore(best)
         logging.warning(
-            "The run goes on from its best checkpoint, of step %d: no newer one is "
-            "whole.",
+            "The run's best checkpoint, of step %d, is used: no newer one is whole.",
             state["global_step"],
         )
-    elif state is None and damage is None and folder.holds_run:
-        logging.warning("%s has no checkpoint: training begins.", folder.path)
     if state is None and damage is not None:
         raise damage
     return state
 
 
-def load_model(
+def load(
     workdir: str | pathlib.Path, *, which: Literal["latest", "best"] = "latest"
-) -> model_lib.GenerativeModel:
-    """Returns the trained model of a run.
+) -> Loaded:
+    """Returns the trained model of a run, and the step that it is of.
 
     Args:
         workdir: The run's folder.
-        which: The newest checkpoint, or the best.
+        which: The newest checkpoint, or the best. Where the newest is damaged, the one
+            before it is loaded, with a warning.
 
     Raises:
         NotFound: There is no run, or no checkpoint.
-        InvalidValue: The checkpoint is damaged.
+        Damaged: No checkpoint is whole, or the best is not.
+        InvalidValue: They hold another model's variables.
     """
     folder = folder_lib.Folder(pathlib.Path(workdir))
     described = folder.read()
@@ -70,10 +94,20 @@ def load_model(
     store = checkpoints.Checkpoints(
         folder.checkpoints, checkpoints.variables_of(model), partly=True
     )
-    best = folder.checkpoints / "best"
-    if store.restore(best if which == "best" else None) is None:
+    if which == "best":
+        state = store.restore(folder.checkpoints / "best")
+    else:
+        state = newest(store, folder)
+    if state is None:
         raise _no_checkpoint(folder)
-    return model
+    return Loaded(model, state["global_step"])
+
+
+def load_model(
+    workdir: str | pathlib.Path, *, which: Literal["latest", "best"] = "latest"
+) -> model_lib.GenerativeModel:
+    """Returns the trained model of a run; see `load`."""
+    return load(workdir, which=which).model
 
 
 def check_start(
@@ -127,22 +161,41 @@ def load_data(
     workdir: str | pathlib.Path,
     split: dataset_lib.Split,
     *,
-    data_dir: str | pathlib.Path | None = None,
+    places: dataset_lib.Places | None = None,
+    accept_new_data: bool = False,
 ) -> image_set.ImageSet:
     """Returns a split of the data that a run was trained on.
 
     Args:
         workdir: The run's folder.
         split: "train" or "test".
-        data_dir: Where to look; where the run looked if it is None.
+        places: Where to look; for data, where the run looked if it names no folder.
+        accept_new_data: Whether to warn, not to refuse, where the images are others.
 
     Raises:
         NotFound: There is no run, or the data are nowhere.
+        Damaged: They are other images than the run noted.
     """
     described = folder_lib.Folder(pathlib.Path(workdir)).read()
-    found = data_dir or described["data_dir"] or None
-    places = dataset_lib.Places(data_dir=found and pathlib.Path(found))
-    return catalogue.build("dataset", described["dataset"], places=places).load(split)
+    places = places_of(described, places or dataset_lib.Places())
+    found = catalogue.build("dataset", described["dataset"], places=places).load(split)
+    identity.compare_data(
+        described.get("data", {}),
+        identity.data_of(found),
+        accept_new_data=accept_new_data,
+    )
+    return found
+
+
+def places_of(described: Mapping, places: dataset_lib.Places) -> dataset_lib.Places:
+    """Returns places, with the folder of data of a run where they name none.
+
+    Raises:
+        NotFound: The run's folder of data is no more.
+    """
+    if places.data_dir is not None or not described["data_dir"]:
+        return places
+    return dataclasses.replace(places, data_dir=pathlib.Path(described["data_dir"]))
 
 
 def _no_checkpoint(folder: folder_lib.Folder) -> errors.NotFound:

@@ -11,10 +11,10 @@ import numpy as np
 
 from glf_tf import catalogue, errors
 from glf_tf.data import dataset as dataset_lib
-from glf_tf.data import decoding, without
+from glf_tf.data import decoding, image_set, without
 from glf_tf.metrics import images as images_lib
 from glf_tf.runs import folder as folder_lib
-from glf_tf.runs import user_images
+from glf_tf.runs import restore, user_images
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +40,7 @@ def of_run(
     places: dataset_lib.Places,
     against: str = "",
     on_broken: decoding.OnBroken = "refuse",
+    accept_new_data: bool = False,
 ) -> Suspects:
     """Returns what a run is asked about.
 
@@ -51,18 +52,21 @@ def of_run(
             pictures; "" for the class that training left out, with its own share of
             test images.
         on_broken: "skip" leaves out pictures that cannot be read, with a warning.
+        accept_new_data: Whether to go on where the run's test images are others now.
 
     Raises:
+        Damaged: The run's test images are others than it noted.
         InvalidValue: Training left no class out, and nothing is given.
         NotFound: There is no run, or there are no such images.
     """
     described = folder_lib.Folder(workdir).read()
-    if places.data_dir is None and described["data_dir"]:
-        data_dir = pathlib.Path(described["data_dir"])
-        places = dataclasses.replace(places, data_dir=data_dir)
+    places = restore.places_of(described, places)
+    normal = restore.load_data(
+        workdir, "test", places=places, accept_new_data=accept_new_data
+    )
     own = catalogue.build("dataset", described["dataset"], places=places)
     if against:
-        return _against(own, against, places=places, on_broken=on_broken)
+        return _against(normal, against, own=own, on_broken=on_broken)
     if not isinstance(own, without.Without):
         raise errors.InvalidValue(
             "Anomalies are images of a class that training left out, or are given",
@@ -79,16 +83,15 @@ def of_run(
 
 
 def _against(
-    own: dataset_lib.AbstractDataset,
+    normal: image_set.ImageSet,
     against: str,
     *,
-    places: dataset_lib.Places,
+    own: dataset_lib.AbstractDataset,
     on_broken: decoding.OnBroken,
 ) -> Suspects:
     """Returns a run's test images, and then others as anomalies."""
-    normal = own.load("test")
     if against in catalogue.names("dataset"):
-        found = catalogue.build("dataset", against, places=places).load("test")
+        found = catalogue.build("dataset", against, places=own.places).load("test")
         others, names = found.images, [f"{against} {i}" for i in range(len(found))]
     else:
         given = user_images.read(
