@@ -112,7 +112,7 @@ def _walk(top: pathlib.Path, found: Survey, seen: set[str]) -> list[pathlib.Path
         found.files += [path for path in shown if _is_picture(path)]
         folders[:] = [path.name for path in shown if not _is_picture(path)]
         for path in (here / name for name in names if not _is_hidden(name)):
-            if _is_picture(path):
+            if _is_picture(path) or _is_lost(path):
                 found.files.append(path)
             else:
                 found.others[path.suffix.lower()] += 1
@@ -122,6 +122,11 @@ def _walk(top: pathlib.Path, found: Survey, seen: set[str]) -> list[pathlib.Path
 
 def _is_hidden(name: str) -> bool:
     return name.startswith(".") or name in _SYSTEM
+
+
+def _is_lost(path: pathlib.Path) -> bool:
+    """Returns whether a link led to a folder once, as on a disk that is gone."""
+    return not path.suffix and path.is_symlink() and not path.exists()
 
 
 def _is_picture(path: pathlib.Path) -> bool:

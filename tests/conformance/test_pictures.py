@@ -244,12 +244,14 @@ def _make_odd(place):
     os.mkfifo(place.pictures / "fifo.png")
     (place.pictures / "folder.png").mkdir()
     (place.pictures / "nothing.png").symlink_to("nowhere")
+    (place.pictures / "of a disk that is gone").symlink_to("/nowhere/pictures")
     (place.pictures / "device.png").symlink_to("/dev/zero")
     (place.pictures / "self.png").symlink_to("self.png")
     return {
         "fifo.png": "no plain file",
         "folder.png": "a folder",
         "nothing.png": "a link to nothing",
+        "of a disk that is gone": "a link to nothing",
         "device.png": "no plain file",
         "self.png": "Too many levels|a link to nothing",
     }
