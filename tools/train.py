@@ -8,7 +8,8 @@ data set, network and flow can be told is listed by
 `python tools/train.py --model=glf --help`.
 
 SIGTERM and Ctrl-C save the state and end with status 75 (try again), and so does a
-worker that lost another one; --resume goes on.
+worker that lost another one; --resume goes on. `--replay=RUN --workdir=NEW` trains a
+run again as its history tells, however often it went on with other flags.
 """
 
 import os
@@ -17,11 +18,14 @@ import sys
 from absl import flags
 
 from glf_tf import errors
-from glf_tf.cli import program, training
+from glf_tf.cli import program, replaying, training
 
 
 def main() -> None:
     """Reads the flags, trains, and says where everything is."""
+    if flags.FLAGS.replay:
+        replaying.replay()
+        return
     plan, folder = training.plan(), training.folder()
 
     from glf_tf.runs import experiment
@@ -55,5 +59,10 @@ def main() -> None:
     )
 
 
+def _define():
+    replaying.define_replay()
+    return training.define_training()
+
+
 if __name__ == "__main__":
-    program.run(main, define=training.define_training)
+    program.run(main, define=_define)

@@ -91,10 +91,12 @@ def _check(argument: recipe.Argument, flag: flags.Flag) -> None:
 
 def _check_value(value: Any, flag: flags.Flag) -> None:
     """Refuses what no flag takes."""
+    if value == flag.default:
+        return
     if isinstance(value, Mapping):
         value = list(value.values())
     items = value if isinstance(value, (list, tuple)) else [value]
-    if (not items or "" in items) and flag.default != value:
+    if not items or "" in items:
         raise ValueError("nothing is given" if len(items) < 2 else "an item is empty")
     for item in items:
         if isinstance(item, float) and not math.isfinite(item):

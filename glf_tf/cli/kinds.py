@@ -98,7 +98,9 @@ class _Sequence(flags.ArgumentParser):
 
     def parse(self, argument):
         if isinstance(argument, str):
-            return tuple(self._kind(part) for part in argument.split(","))
+            # Nothing is what recipes have for an empty default.
+            parts = argument.split(",") if argument else ()
+            return tuple(self._kind(part) for part in parts)
         return tuple(argument)
 
     def flag_type(self):
@@ -119,7 +121,8 @@ class _Named(flags.ArgumentParser):
         if isinstance(argument, Mapping):
             return dict(argument)
         named = {}
-        for part in argument.split(","):
+        # Nothing is what recipes have for an empty default.
+        for part in argument.split(",") if argument else ():
             name, _, number = part.rpartition(":")
             if name in named:
                 raise ValueError(f"{name or 'all others'} has two")

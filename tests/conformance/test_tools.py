@@ -98,6 +98,26 @@ def test_training_ends_with_where_everything_is(trained):
 
 
 @pytest.mark.slow
+def test_a_run_that_went_on_with_other_flags_is_trained_again(tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert run("train", f"--workdir={one}", *SMALL, "--stop_at=3").returncode == 75
+    more = ("--learning_rate=0.01", "--epochs=2", "--resume")
+    assert run("train", f"--workdir={one}", *SMALL, *more).returncode == 0
+    done = run("train", f"--replay={one}", f"--workdir={two}")
+    assert done.returncode == 0, done.stderr
+    history = [
+        json.loads((at / "run.json").read_text())["history"] for at in (one, two)
+    ]
+    assert [entry["step"] for entry in history[1]] == [0, 3]
+    assert [e["changed"] for e in history[0]] == [e["changed"] for e in history[1]]
+    saved = [
+        (at / "checkpoints/best/variables.data-00000-of-00001").read_bytes()
+        for at in (one, two)
+    ]
+    assert saved[0] == saved[1]
+
+
+@pytest.mark.slow
 def test_the_runs_own_flags_replay_it(trained, tmp_path):
     folder, _ = trained
     done = run("train", f"--flagfile={folder / 'flags.cfg'}", f"--workdir={tmp_path}/2")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run knows of itself: its data, and with what it went on."""
 
+import contextlib
 import dataclasses
 import json
 
@@ -9,7 +10,7 @@ import pytest
 
 from glf_tf import errors
 from glf_tf.data import digits
-from glf_tf.runs import experiment, folder, history, plan
+from glf_tf.runs import experiment, folder, history, plan, replay
 from glf_tf.training import loop, options
 from tests.unit.runs import test_experiment
 
@@ -81,10 +82,18 @@ def test_a_changed_run_is_trained_again_from_its_history(tmp_path):
     assert (run.path / "flags.2.cfg").read_text() == second.recipe
 
     plans = {one.recipe: one for one in (first, second)}
-    held = history.in_effect(entries)
-    with pytest.raises(loop.Stopped):
-        experiment.train(plans[held[0].recipe], again, stop_at=held[1].step)
-    experiment.train(plans[held[1].recipe], again, resume=True)
+
+    def train(part, *, resume):
+        with contextlib.suppress(loop.Stopped):
+            experiment.train(
+                plans[part.recipe], again, resume=resume, stop_at=part.stop_at
+            )
+
+    replay.replay(run, again, train=train)
+    # One that was broken off goes on with the part that it is in.
+    begun = []
+    replay.replay(run, again, train=lambda part, **_: begun.append(part), resume=True)
+    assert [(part.start, part.stop_at) for part in begun] == [(10, 0)]
     expected = test_experiment.variables(run.path)
     for name, value in test_experiment.variables(again.path).items():
         np.testing.assert_array_equal(value, expected[name], err_msg=name)

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trains a run again: a process for each part of its history."""
+
+__all__ = ["define_replay", "replay"]
+
+import functools
+import os
+import pathlib
+import subprocess
+import sys
+
+from absl import flags
+
+from glf_tf.cli import kinds, program, training, values
+from glf_tf.runs import folder as folder_lib
+
+FLAGS = flags.FLAGS
+
+_PLACES = ("data_dir", "cache_dir", "download")
+_BESIDE = ("replay", "workdir", "resume", "accept_new_data", *_PLACES)
+
+
+def define_replay() -> None:
+    """Defines the flag that asks for it."""
+    kinds.define_path(
+        "replay", None, "A run's folder; it is trained again in --workdir."
+    )
+
+
+def replay() -> None:
+    """Trains the run of `--replay` again in `--workdir`.
+
+    Raises:
+        UserError: There is no run, other flags are given, or its data are others.
+    """
+    from glf_tf.cli import places
+    from glf_tf.runs import replay as replay_lib
+    from glf_tf.runs import restore
+
+    given = {flag.name: flag.value for flag in program.own_flags() if flag.present}
+    others = {name: given[name] for name in given if name not in _BESIDE}
+    values.refuse_beside("replay", others)
+    values.needed("workdir")
+    run = folder_lib.Folder(pathlib.Path(FLAGS.replay))
+    for split in ("train", "test"):
+        restore.load_data(
+            run.path,
+            split,
+            places=places.chosen(),
+            accept_new_data=FLAGS.accept_new_data,
+        )
+    where = {"data_dir": f"--data_dir={run.read()['data_dir']}"}
+    where |= {name: FLAGS[name].serialize() for name in _PLACES if name in given}
+    train = functools.partial(_train, places=where)
+    replay_lib.replay(run, training.folder(), train=train, resume=FLAGS.resume)
+
+
+def _train(part, *, resume: bool, places: dict[str, str]) -> None:
+    """Trains a part in a process of its own; exits with its status if it fails."""
+    print(f"the run's flags from step {part.start} on", file=sys.stderr, flush=True)
+    names = ("data_dir", *places)
+    recipe = [
+        line
+        for line in part.recipe.splitlines()
+        if line.split("=")[0].removeprefix("--").removeprefix("no") not in names
+    ]
+    status = _run(
+        [
+            *(sys.executable, sys.argv[0], *recipe, *places.values()),
+            *(f"--workdir={FLAGS.workdir}", f"--stop_at={part.stop_at}"),
+            f"--resume={str(resume).lower()}",
+        ]
+    )
+    end = training.folder().checkpoints / f"step_{part.stop_at:08d}"
+    is_there = status == os.EX_TEMPFAIL and end.is_dir()
+    if status != 0 and not (part.stop_at and is_there):
+        sys.exit(max(status, 1))
+
+
+def _run(command: list[str]) -> int:
+    """Returns the status of a command, which is told once of each signal of ours."""
+    # In a group of its own a terminal's Ctrl-C does not reach it beside us.
+    process = subprocess.Popen(command, process_group=0)
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.terminate()
