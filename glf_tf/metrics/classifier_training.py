@@ -9,6 +9,7 @@ __all__ = ["LabelledImages", "check", "fit"]
 
 import keras
 import numpy as np
+import tqdm
 
 from glf_tf import errors
 from glf_tf.metrics import images as image_lib
@@ -70,7 +71,12 @@ def fit(
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         jit_compile=False,
     )
-    network.fit(batches, epochs=epochs, shuffle=False, verbose=0)
+    total = epochs * len(batches)
+    with tqdm.tqdm(desc="train classifier", total=total, disable=None) as bar:
+        shown = keras.callbacks.LambdaCallback(
+            on_train_batch_end=lambda batch, logs: bar.update()
+        )
+        network.fit(batches, epochs=epochs, shuffle=False, verbose=0, callbacks=[shown])
     return _accuracy(network, test=test)
 
 

@@ -18,6 +18,7 @@ import dataclasses
 
 import numpy as np
 import threadpoolctl
+import tqdm
 from sklearn import cluster
 
 from glf_tf import errors, types
@@ -83,7 +84,7 @@ def curve(
     union = (union - union.mean(axis=0, dtype=np.float64)).astype(union.dtype)
     rng = vectors.generator(seed)
     curves = []
-    for _ in range(runs):
+    for _ in tqdm.trange(runs, desc="PRD's k-means", disable=None):
         histograms = _histograms(union, clusters=clusters, rng=rng)
         curves.append(curve_of_histograms(*histograms, angles=angles))
     return Curve(

@@ -14,6 +14,7 @@ import warnings
 import numpy as np
 import tensorflow as tf
 import threadpoolctl
+import tqdm
 from absl import logging
 
 from glf_tf import errors, seeds, types
@@ -84,9 +85,20 @@ class MixturePrior(prior.AbstractPrior, prior.Fitted):
         # The import takes half a second, and nothing else needs it.
         from sklearn import exceptions, mixture
 
+        bar = tqdm.tqdm(
+            desc="EM", total=self.max_iterations, unit="iteration", disable=None
+        )
+
+        class Shown(mixture.GaussianMixture):
+            """EM whose bar moves with each iteration."""
+
+            def _m_step(self, *arguments, **keywords):
+                super()._m_step(*arguments, **keywords)
+                bar.update()
+
         z = codes.checked(z, latent_dim=self.latent_dim, at_least=self.least_codes)
         center, unit = z.mean(axis=0), codes.units(z)
-        model = mixture.GaussianMixture(
+        model = Shown(
             self.components,
             covariance_type="full",
             tol=self.tolerance,
@@ -96,7 +108,7 @@ class MixturePrior(prior.AbstractPrior, prior.Fitted):
         )
         # Two threads of OpenBLAS that wait for each other are ten times slower than one
         # where anything else runs.
-        with warnings.catch_warnings(), threadpoolctl.threadpool_limits(1):
+        with warnings.catch_warnings(), threadpoolctl.threadpool_limits(1), bar:
             # Said below, in words of ours.
             warnings.simplefilter("ignore", exceptions.ConvergenceWarning)
             model.fit((z - center) / unit)

@@ -51,13 +51,21 @@ class Progress(actions.AbstractAction):
         seconds = moment.train_seconds - self._seconds
         images = (moment.global_step - self._step) * moment.images_per_step
         self._seconds, self._step = moment.train_seconds, moment.global_step
+        if not means:
+            self._tell(f"{moment.stage} fitted in {seconds:.1f} s")
+            return
         epochs = math.ceil(moment.total_steps / moment.steps_per_epoch)
-        done = f"epoch {math.ceil(moment.epoch)}/{epochs}" if means else "fitted"
         values = "  ".join(f"{name} {value:.4g}" for name, value in means.items())
-        line = (
-            f"{moment.stage} {done}  {values}  "
+        self._tell(
+            f"{moment.stage} epoch {math.ceil(moment.epoch)}/{epochs}  {values}  "
             f"{seconds:.1f} s  {images / max(seconds, 1e-9):,.0f} images/s"
         )
+
+    def begin_fit(self, stage):
+        """Says that a stage without steps begins, which may take minutes."""
+        self._tell(f"{stage}: fitting ...")
+
+    def _tell(self, line: str) -> None:
         if not self._is_silent:
             tqdm.tqdm.write(line, file=self._stream)
             self._stream.flush()

@@ -79,6 +79,14 @@ class AbstractAction(abc.ABC):
         """What its state is saved under; unique in a run."""
         return type(self).__name__
 
+    def begin_fit(self, stage: str) -> None:
+        """Is called before a stage without steps, which fits in closed form or by EM.
+
+        Args:
+            stage: Its name.
+        """
+        del stage
+
     def observe(self, result: step_lib.Result, moment: Moment) -> None:
         """Is called after each call of the training function."""
         del result, moment

@@ -155,6 +155,9 @@ class Loop:
 
     def _run_stage(self, stage: stages_lib.Stage) -> None:
         started = time.perf_counter()
+        if not stage.updates:
+            for action in self._actions:
+                action.begin_fit(stage.name)
         if self._step == 0:
             self._model.prepare(stage, self._data)
         if stage.updates:
