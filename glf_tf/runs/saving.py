@@ -6,6 +6,8 @@ __all__ = ["Saving"]
 import math
 from collections.abc import Callable, Sequence
 
+from absl import logging
+
 from glf_tf.runs import reports
 from glf_tf.training import actions, checkpoints
 
@@ -60,6 +62,10 @@ class Saving(actions.AbstractAction):
         return {"best": best, "stage": self._stage}
 
     def set_state(self, state):
-        """Takes it over."""
+        """Takes it over, unless the best checkpoint is lost: the next one is, then."""
         self._best = float("inf") if state["best"] is None else state["best"]
         self._stage = state["stage"]
+        damage = self._store.damage_of_best()
+        if state["best"] is not None and damage is not None:
+            logging.warning("The best checkpoint is lost: %s.", damage)
+            self._best = float("inf")

@@ -11,6 +11,7 @@ __all__ = [
 ]
 
 import abc
+import contextlib
 import pathlib
 from collections.abc import Iterator
 from typing import Literal
@@ -129,6 +130,7 @@ class SavedModelSamples(AbstractSubject):
 
         Raises:
             NotFound: There is none.
+            Damaged: It cannot be read.
             Unsupported: It has no signature `sample`.
         """
         if not (folder / "saved_model.pb").exists():
@@ -138,23 +140,49 @@ class SavedModelSamples(AbstractSubject):
                 do="Pass the folder that tools/export.py wrote",
             )
         # The root must be kept: its variables go when it does.
-        self._root = tf.saved_model.load(str(folder))
+        with _damage_told(folder):
+            self._root = tf.saved_model.load(str(folder))
         if "sample" not in self._root.signatures:
             raise errors.Unsupported(
                 "A SavedModel is measured through its signature `sample`",
                 received=f"{sorted(self._root.signatures)} in {folder}",
                 do="Export the model with tools/export.py",
             )
-        self._temperature = tf.constant(temperature)
+        self._folder, self._temperature = folder, tf.constant(temperature)
 
     def draw(self, count, *, seed):
         """Yields samples, with the seeds of `tasks.sample`."""
         for chunk in range(-(-count // CHUNK)):
-            yield self._root.signatures["sample"](
-                num_samples=tf.constant(min(CHUNK, count - chunk * CHUNK)),
-                seed=seeds.fold(seed, chunk) if chunk else seeds.make(seed),
-                temperature=self._temperature,
-            )["image"].numpy()
+            size = tf.constant(min(CHUNK, count - chunk * CHUNK))
+            with _damage_told(self._folder):
+                drawn = self._root.signatures["sample"](
+                    num_samples=size,
+                    seed=seeds.fold(seed, chunk) if chunk else seeds.make(seed),
+                    temperature=self._temperature,
+                )
+            yield drawn["image"].numpy()
+
+
+@contextlib.contextmanager
+def _damage_told(folder: pathlib.Path) -> Iterator[None]:
+    """Turns what TensorFlow reports of a broken SavedModel into one line.
+
+    It comes upon it anywhere, as an error of any kind.
+
+    Raises:
+        Damaged: It is broken.
+    """
+    try:
+        yield
+    except (errors.UserError, tf.errors.ResourceExhaustedError, MemoryError):
+        raise
+    except Exception as error:
+        lines = str(error).splitlines() or [type(error).__name__]
+        raise errors.Damaged(
+            "A SavedModel is read whole",
+            received=f"--saved_model={folder}: {lines[0][:200]}",
+            do="Export it once more with tools/export.py",
+        ) from error
 
 
 class GivenImages(AbstractSubject):

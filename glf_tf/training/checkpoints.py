@@ -151,6 +151,10 @@ class Checkpoints:
                 return folder
         return None
 
+    def damage_of_best(self) -> str | None:
+        """Returns what is wrong with `best/`, such as that it is missing, or None."""
+        return manifest.damage(self._folder / "best")
+
     def _remove_old(self) -> None:
         """Removes what is older than the newest `keep` whole ones."""
         kept = 0

@@ -79,9 +79,13 @@ class Summaries:
 
     def rewind(self, step: int) -> None:
         """Drops the JSON lines after `step`: a resumed run writes them again."""
-        if self._jsonl is None or not self._jsonl.exists():
+        if self._jsonl is None:
             return
         kept = [line for line in read(self._jsonl) if line["step"] <= step]
+        if step and not kept:
+            logging.warning("%s tells nothing of before step %d.", self._jsonl, step)
+        if not self._jsonl.exists():
+            return
         files.write(self._jsonl, "".join(json.dumps(line) + "\n" for line in kept))
 
     def close(self) -> None:
@@ -101,21 +105,21 @@ def read(file: pathlib.Path) -> list[dict]:
     """
     try:
         with files.open_regular(file) as stream:
-            text = stream.read().decode("utf-8", "replace")
+            lines = stream.read().splitlines()
     except FileNotFoundError:
         return []
     except OSError as error:
         logging.warning("%s is not read: %s.", file, error.strerror)
         return []
-    found = [_record(line) for line in text.splitlines()]
+    found = [_record(line) for line in lines]
     if lost := found.count(None):
         logging.warning("%d lines of %s are no records: left out.", lost, file)
     return [line for line in found if line is not None]
 
 
-def _record(text: str) -> dict | None:
+def _record(text: bytes) -> dict | None:
     try:
-        line = json.loads(text)
+        line = json.loads(text.decode())
         step = line["step"]
         numbers = [float(value) for value in line.values()]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
