@@ -91,7 +91,12 @@ def _ending_in_one_line() -> Iterator[None]:
             )
         )
     except KeyboardInterrupt:
-        print("Stopped by a signal; the same command may be run again", file=sys.stderr)
+        # A run that has begun is gone on with, by the command that began it.
+        again = " (with --resume if it has begun)" if "resume" in FLAGS else ""
+        print(
+            f"Stopped by a signal; the same command may be run again{again}",
+            file=sys.stderr,
+        )
         sys.exit(os.EX_TEMPFAIL)
     except errors.UserError as error:
         _end(error)

@@ -49,7 +49,8 @@ def replay() -> None:
             places=places.chosen(),
             accept_new_data=FLAGS.accept_new_data,
         )
-    where = {"data_dir": f"--data_dir={run.read()['data_dir']}"}
+    data_dir = run.read()["data_dir"]
+    where = {"data_dir": f"--data_dir={data_dir}"} if data_dir else {}
     where |= {name: FLAGS[name].serialize() for name in _PLACES if name in given}
     train = functools.partial(_train, places=where)
     replay_lib.replay(run, training.folder(), train=train, resume=FLAGS.resume)
