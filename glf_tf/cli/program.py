@@ -9,6 +9,7 @@ command may work later. A stack trace is a bug of the library.
 __all__ = ["run", "parse", "own_flags"]
 
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -35,6 +36,7 @@ def run(
         define: Defines the flags that it shares with others.
         tensorflow: Whether the tool needs it.
     """
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         # Names of files may have bytes that no encoding has.
         stream.reconfigure(errors="backslashreplace")
@@ -81,8 +83,6 @@ def _ending_in_one_line() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        # Python would complain again when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         _end(
             errors.Exhausted(
                 "What a tool prints must be read to its end",
@@ -137,8 +137,35 @@ def _is_of_tensorflow(error: Exception, name: str) -> bool:
 
 def _end(error: errors.UserError) -> None:
     """Prints an error as one line, and ends with its status."""
+    _drop_unwritten()
     print(f"error: {_printable(str(error))}", file=sys.stderr)
     sys.exit(error.status)
+
+
+def _open_closed_streams() -> None:
+    """Opens what a shell closed: the next file would get its number, and its text.
+
+    What is printed fails there, as on a full disk; what is told is lost.
+    """
+    if sys.stdout is None:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 1)
+        sys.stdout = _stream_of(1)
+    if sys.stderr is None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        sys.stderr = _stream_of(2)
+
+
+def _stream_of(descriptor: int) -> io.TextIOWrapper:
+    raw = io.FileIO(descriptor, "wb", closefd=False)
+    return io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", line_buffering=True)
+
+
+def _drop_unwritten() -> None:
+    """Drops what standard output does not take: Python would complain at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _printable(text: str) -> str:

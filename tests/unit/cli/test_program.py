@@ -87,6 +87,17 @@ def test_output_that_nobody_reads_is_told():
         assert re.fullmatch(rb"error: .+\. Received: .+\. .+\.\n", done.stderr)
 
 
+@pytest.mark.parametrize("closed", ["1>&-", "1>/dev/full", "1>&- 2>&-"])
+def test_a_short_line_that_nobody_takes_is_told_once(closed):
+    source = "from glf_tf.cli import program as p; "
+    source += "p.run(lambda: print('x'), tensorflow=False)"
+    command = ["sh", "-c", f'"$0" -c "$1" {closed}', sys.executable, source]
+    done = subprocess.run(command, stderr=subprocess.PIPE, cwd=calls.ROOT, check=False)
+    assert done.returncode == 1
+    told = b"" if "2>" in closed else rb"error: .+\. Received: .+\. .+\.\n"
+    assert re.fullmatch(told, done.stderr)
+
+
 PATHS = {
     *("workdir", "data_dir", "cache_dir", "output", "out", "runs", "recipes"),
     *("against", "samples", "saved_model", "inception_graph", "start_from"),
