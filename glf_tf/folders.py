@@ -114,6 +114,8 @@ def check(
         Occupied: It is a link or a file, holds what we did not write, or cannot be
             looked into.
     """
+    if path.name in ("", ".."):  # nothing can be renamed to it
+        raise files.occupied(path, "has no name of its own")
     files.check_no_link(path)
     if path.exists() and not path.is_dir():
         raise files.occupied(path, "is a file")

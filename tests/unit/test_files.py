@@ -309,6 +309,17 @@ def test_a_sweep_puts_back_what_a_kill_between_two_renames_took_away(tmp_path):
     assert [one.name for one in tmp_path.iterdir()] == ["best"]
 
 
+@pytest.mark.parametrize("name", [".", "x/..", "/"])
+def test_a_folder_without_a_name_of_its_own_is_refused(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with (
+        pytest.raises(errors.Occupied, match="name of its own"),
+        folders.replacing(pathlib.Path(name), kind="export"),
+    ):
+        pass
+    assert tree(tmp_path) == {}
+
+
 @pytest.mark.parametrize("left", [[], ["lock"], [".DS_Store", "lock", "flags.cfg"]])
 def test_a_new_folder_is_empty_or_of_a_start_before(tmp_path, left):
     for name in left:
