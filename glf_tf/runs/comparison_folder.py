@@ -61,7 +61,7 @@ class Folder:
         for name in ("lock", "table.md", "table.json", "samples.png", "hparams"):
             files.check_no_link(self.path / name)
         is_run = self.run("").description.exists()
-        if is_run or not (self.path / "lock").is_file():
+        if is_run or not locking.is_a_lock(self.path / "lock"):
             folders.check_new(self.path, ours=())
 
     def run(self, name: str) -> folder_lib.Folder:

@@ -133,7 +133,7 @@ class Folder:
             files.check_no_link(self.path / name)
         if not self.holds_run:
             # Somebody's own recipe, without our lock beside it, is no start of ours.
-            is_begun = (self.path / "lock").is_file()
+            is_begun = locking.is_a_lock(self.path / "lock")
             ours = ("lock", "flags.cfg") if is_begun else ()
             folders.check_new(self.path, ours=(*ours, "training.log"))
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Locks that keep a second process out of a folder for as long as the first lives."""
 
-__all__ = ["locked"]
+__all__ = ["is_a_lock", "locked"]
 
 import contextlib
 import fcntl
@@ -9,6 +9,12 @@ import pathlib
 from collections.abc import Iterator
 
 from glf_tf import errors, files
+
+
+def is_a_lock(file: pathlib.Path) -> bool:
+    """Returns whether a file may be a lock of ours: they are empty, and no links."""
+    is_plain = file.is_file() and not file.is_symlink()
+    return is_plain and file.stat().st_size == 0
 
 
 @contextlib.contextmanager

@@ -35,6 +35,7 @@ def put_foreign_files(folder):
         *("saved_model/mine.pb", "samples/samples.png", "tensorboard/notes"),
         *("picture.png", "array.npy", "numbers.json", "numbers.csv", "picture.json"),
         *("some.tmp", "lock.tmp", "metrics.partial", "flags.cfg.partial"),
+        *("locked/lock", "locked/flags.cfg"),
         *("lock/x", "saved_model.partial/x", "hparams/vae/x", "picture.csv"),
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -99,6 +100,8 @@ REFUSED = [
     ("compare", "--recipes=small.cfg", "--out=@"),
     ("compare", "--recipes=small.cfg", "--out=run"),
     ("compare", "--recipes=small.cfg", "--out=@/photographs"),
+    ("compare", "--recipes=small.cfg", "--out=@/locked"),
+    ("train", "--workdir=@/locked", *SMALL),
 ]
 
 
