@@ -41,8 +41,6 @@ def run(
         # Names of files may have bytes that no encoding has.
         stream.reconfigure(errors="backslashreplace")
     with _ending_in_one_line():
-        # What Ctrl-C does, wherever nobody knows better.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         parse(sys.argv, define=define)
         if tensorflow:
             quiet.load_tensorflow()
@@ -80,6 +78,7 @@ def own_flags() -> list[flags.Flag]:
 
 @contextlib.contextmanager
 def _ending_in_one_line() -> Iterator[None]:
+    heard = _interrupts()
     try:
         yield
     except BrokenPipeError:
@@ -90,21 +89,39 @@ def _ending_in_one_line() -> Iterator[None]:
                 do="Write it to a file, or read all of it",
             )
         )
-    except KeyboardInterrupt:
-        # A run that has begun is gone on with, by the command that began it.
-        again = " (with --resume if it has begun)" if "resume" in FLAGS else ""
-        print(
-            f"Stopped by a signal; the same command may be run again{again}",
-            file=sys.stderr,
-        )
-        sys.exit(os.EX_TEMPFAIL)
-    except errors.UserError as error:
-        _end(error)
-    except Exception as error:
-        known = _explained(error)
+    except (Exception, KeyboardInterrupt) as error:
+        # Libraries turn an interrupt within their callbacks into errors of their own.
+        if heard or isinstance(error, KeyboardInterrupt):
+            _end_stopped()
+        known = error if isinstance(error, errors.UserError) else _explained(error)
         if known is None:
             raise
         _end(known)
+
+
+def _interrupts() -> list[int]:
+    """Lets signals interrupt, wherever nobody knows better; returns those that came."""
+    heard = []
+
+    def interrupt(number, frame):
+        del frame
+        heard.append(number)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, interrupt)
+    return heard
+
+
+def _end_stopped() -> None:
+    # A run that has begun is gone on with, by the command that began it.
+    again = " (with --resume if it has begun)" if "resume" in FLAGS else ""
+    print(
+        f"Stopped by a signal; the same command may be run again{again}",
+        file=sys.stderr,
+    )
+    sys.exit(os.EX_TEMPFAIL)
 
 
 def _explained(error: Exception) -> errors.UserError | None:

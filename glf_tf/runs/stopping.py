@@ -1,10 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turns the signals of schedulers and people into a question."""
+"""Turns the signals of schedulers and people into a question.
+
+The first one is heard after the step, the fit or the validation of the moment, so that
+the state of then is saved. A second one does not wait: what was saved before is there.
+"""
 
 __all__ = ["StopSignal"]
 
+import os
 import signal
 import threading
+
+_HEARD = b"Stopping after what is being computed; a second signal stops at once.\n"
 
 
 class StopSignal:
@@ -33,3 +40,5 @@ class StopSignal:
             signal.signal(number, self._before[number])
             signal.raise_signal(number)
         self._event.set()
+        # Not by `sys.stderr`, which may be in the midst of a line.
+        os.write(2, _HEARD)

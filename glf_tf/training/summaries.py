@@ -3,6 +3,7 @@
 
 __all__ = ["Summaries", "read"]
 
+import functools
 import json
 import pathlib
 from collections.abc import Mapping
@@ -23,18 +24,21 @@ class Summaries:
     """
 
     def __init__(self, folder: pathlib.Path | None):
-        """Opens the writer.
+        """Initializes the writer; nothing is written, and no folder made, before use.
 
         Args:
             folder: The run's folder; events go to `tensorboard/` in it. None for a
                 worker that leaves writing to another one.
         """
-        if folder is None:
-            self._jsonl, self._writer = None, tf.summary.create_noop_writer()
-            return
-        files.make_folder(folder)
-        self._jsonl = folder / "metrics.jsonl"
-        self._writer = tf.summary.create_file_writer(str(folder / "tensorboard"))
+        self._folder = folder
+        self._jsonl = None if folder is None else folder / "metrics.jsonl"
+
+    @functools.cached_property
+    def _writer(self) -> tf.summary.SummaryWriter:
+        if self._folder is None:
+            return tf.summary.create_noop_writer()
+        files.make_folder(self._folder)
+        return tf.summary.create_file_writer(str(self._folder / "tensorboard"))
 
     def scalars(self, values: Mapping[str, float], *, step: int) -> None:
         """Writes scalars."""

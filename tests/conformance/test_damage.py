@@ -73,6 +73,10 @@ DAMAGES = {
     "cut": _rewritten(lambda data: data[: len(data) // 2]),
     "flipped": _rewritten(_flipped),
     "folder": _as_folder,
+    "other": _rewritten(
+        lambda data: b'[{"step": []}, 1e999]' if data[:1] == b"{" else b"It is gone.\n"
+    ),
+    "empty": _rewritten(lambda data: b""),
 }
 
 

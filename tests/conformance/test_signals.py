@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signals in every phase of a training: status 75, one line, and the run goes on."""
+
+import os
+import signal
+
+import pytest
+import tensorflow as tf
+
+from glf_tf import catalogue, export, quiet
+from glf_tf.data import digits
+from glf_tf.models import glf
+from glf_tf.runs import drawing, experiment, folder, reports, restore
+from glf_tf.training import checkpoints, step
+from tests import calls
+
+SMALL = (
+    *("--dataset=digits", "--network=mlp", "--network.hidden=6", "--latent_dim=4"),
+    *("--flow.hidden=6", "--flow.blocks=1", "--noflow.batch_norm", "--procedure=joint"),
+    *("--epochs=2", "--batch_size=700", "--components=0"),
+)
+
+# Where the signal comes: before each of these is called for the n-th time.
+PHASES = {
+    "import": (quiet, "load_tensorflow", 1),
+    "check": (experiment.identity, "check", 1),
+    "data": (digits.Digits, "load", 1),
+    "build": (catalogue, "build", 2),
+    "start": (experiment.identity, "describe", 1),
+    "prepare": (glf.GLF, "prepare", 1),
+    "trace": (step.StageTrainer, "run", 1),
+    "training": (step.StageTrainer, "run", 2),
+    "validation": (reports.Validation, "run", 1),
+    "drawing": (drawing.Pictures, "run", 1),
+    "saving": (checkpoints.Checkpoints, "save", 1),
+    "export": (export, "export", 1),
+}
+
+
+@pytest.fixture(autouse=True)
+def own_handlers():
+    """Gives the process its own handlers back."""
+    before = {number: signal.getsignal(number) for number in (2, 15)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_signal_ends_training_with_its_state_saved(
+    phase, number, tmp_path, monkeypatch
+):
+    if (list(PHASES).index(phase) + (number == signal.SIGINT)) % 2:
+        pytest.skip("each signal at every second phase: they share their handlers")
+    monkeypatch.setattr(drawing.Histograms, "run", lambda *_: None)
+    where, name, count = PHASES[phase]
+    with monkeypatch.context() as patch:
+        called = signalled(patch, where, name, number=number, count=count)
+        ended = calls.call("train", f"--workdir={tmp_path}/run", *SMALL)
+    assert len(called) >= count
+    assert ended.status == os.EX_TEMPFAIL, ended.told
+    assert "Traceback" not in ended.told
+    assert "Stopped" in ended.told.splitlines()[-1]
+    again = calls.call("train", f"--workdir={tmp_path}/run", *SMALL, "--resume")
+    assert again.status == 0, again.told
+    assert restore.load(tmp_path / "run").step == 4
+    assert folder.Folder(tmp_path / "run").saved_model.is_dir()
+
+
+def signalled(patch, where, name, *, number, count):
+    """Sends this process a signal before the n-th call of a function."""
+    function, called = getattr(where, name), []
+
+    def wrapped(*args, **kwargs):
+        called.append(name)
+        if len(called) == count:
+            signal.raise_signal(number)
+        return function(*args, **kwargs)
+
+    patch.setattr(where, name, wrapped)
+    return called
+
+
+def test_an_interrupt_that_a_library_turns_into_its_error_ends_alike(monkeypatch):
+    def importing():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt as error:
+            raise tf.errors.InternalError(None, None, "a callback failed") from error
+
+    monkeypatch.setattr(quiet, "load_tensorflow", importing)
+    ended = calls.call("train", "--workdir=run", *SMALL)
+    assert ended.status == os.EX_TEMPFAIL
+    assert ended.told.count("\n") == 1
