@@ -60,19 +60,20 @@ class Scalars(actions.AbstractAction):
     def run(self, moment):
         """Writes the averages since the last time."""
         means = self._averages.take()
-        if not means:  # a stage without updates
+        seconds = moment.train_seconds - self._seconds
+        steps = moment.global_step - self._step
+        # Before anything else: what a stage without updates took is not the next one's.
+        self._seconds, self._step = moment.train_seconds, moment.global_step
+        if not means:
             return
         values = {f"{self._prefix}/{name}": value for name, value in means.items()}
         for name, optimizer in self._optimizers.items():
             stage, group = name.split("/")
             if stage == moment.stage:
                 values[f"learning_rate/{group}"] = optimizer.learning_rate
-        seconds = moment.train_seconds - self._seconds
-        steps = moment.global_step - self._step
         values[f"{self._prefix}/images_per_second"] = (
             steps * moment.images_per_step / max(seconds, 1e-9)
         )
-        self._seconds, self._step = moment.train_seconds, moment.global_step
         self._writer.scalars(values, step=moment.global_step)
 
     def get_state(self):

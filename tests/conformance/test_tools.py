@@ -82,6 +82,11 @@ def commands():
 @pytest.mark.parametrize(("tool", "line"), list(commands()))
 def test_docstring_command_works(tool, line, trained, tmp_path):
     folder, _ = trained
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number in range(5):
+        Image.new("L", (8, 8), 50 * number).save(pictures / f"{number}.png")
+    line = line.replace("--images=FOLDER ", f"--images={pictures} ")
     arguments = line.replace("runs/glf/digits", str(folder)).split()
     done = run(tool, *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
