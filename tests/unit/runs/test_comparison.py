@@ -60,7 +60,7 @@ class Uniform(model_lib.GenerativeModel):
     def terms(self, update, batch, *, seed, training):
         return {}
 
-    def sample(self, n, *, seed, temperature=1.0):
+    def _sample(self, n, *, seed, temperature):
         return tf.random.stateless_uniform([n, *self.image_shape], seed=seed)
 
 

@@ -46,7 +46,7 @@ class Toy(model.GenerativeModel):
     def terms(self, update, batch, *, seed, training):
         return self._terms[update](self, batch, seed)
 
-    def sample(self, n, *, seed, temperature=1.0):
+    def _sample(self, n, *, seed, temperature):
         return tf.zeros([n, *self.image_shape])
 
 
