@@ -273,5 +273,5 @@ def test_anomalies_are_told_from_a_runs_test_images(trained, tmp_path):
     (first, _) = json.loads((tmp_path / "new/detection.json").read_text())["groups"]
     assert first["auroc"]["mean"] > 0.9  # noise is no digit
     done = run("anomaly", f"--runs={folder}", cwd=tmp_path)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "--dataset=without" in done.stderr
