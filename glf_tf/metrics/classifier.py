@@ -40,6 +40,7 @@ class Classifier(features.AbstractExtractor):
 
     Attributes:
         accuracy: On the test images, in [0, 1].
+        classes: How many it tells apart.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Classifier(features.AbstractExtractor):
             dim=DIM,
             batch_size=batch_size,
         )
-        self.accuracy = accuracy
+        self.accuracy, self.classes = accuracy, network.output_shape[-1]
         self._trunk = tf.function(
             keras.Sequential(network.layers[:-1]), reduce_retracing=True
         )

@@ -14,6 +14,9 @@ from glf_tf.runs import plan
 
 NAMES = plan.EXTRACTORS
 
+_LEAST_GAIN = 1.5
+"""Times as often as by chance that a classifier of any use is right."""
+
 
 def make(
     name: str,
@@ -79,6 +82,11 @@ def _numbered(labels: np.ndarray, *, of: image_set.ImageSet) -> np.ndarray:
 def described(extractor: features.AbstractExtractor) -> str:
     """Returns a line about an extractor, with a classifier's test accuracy."""
     line = f"features of {extractor.name}, {extractor.dim} dimensions"
-    if isinstance(extractor, classifier.Classifier):
-        return f"{line}, test accuracy {100 * extractor.accuracy:.2f} %"
-    return f"{line}, checksum {extractor.checksum}"
+    if not isinstance(extractor, classifier.Classifier):
+        return f"{line}, checksum {extractor.checksum}"
+    line += f", test accuracy {100 * extractor.accuracy:.2f} %"
+    if extractor.accuracy > _LEAST_GAIN / extractor.classes:
+        return line
+    chance = f"by chance it would be {100 / extractor.classes:.2f} %"
+    advice = "distances tell little; --extractor=random_convolutional needs no labels"
+    return f"{line}: {chance}, so that {advice}"

@@ -10,7 +10,7 @@ import pytest
 from glf_tf import errors, export
 from glf_tf.data import dataset, digits, without
 from glf_tf.inference import langevin
-from glf_tf.metrics import features, protocol
+from glf_tf.metrics import classifier, features, protocol
 from glf_tf.runs import evaluation, experiment, extractor, folder, plan, subjects
 from glf_tf.tasks import authors
 from glf_tf.training import options
@@ -245,6 +245,15 @@ def test_a_set_without_labels_has_an_extractor_by_itself(data):
         found = extractor.make("auto", train=train, **how)
         assert found.name == "random_convolutional"
         assert found.checksum in extractor.described(found)
+
+
+@pytest.mark.parametrize(("accuracy", "tells"), [(0.9, True), (0.4, False)])
+def test_a_classifier_at_chance_is_told(accuracy, tells):
+    network = classifier.build((8, 8, 1), classes=3, seed=0)
+    made = classifier.Classifier(network, dataset="toys", accuracy=accuracy)
+    told = extractor.described(made)
+    assert f"test accuracy {100 * accuracy:.2f} %" in told
+    assert ("by chance it would be 33.33 %" in told) != tells
 
 
 def test_metrics_without_features_make_no_extractor(data):
