@@ -252,6 +252,10 @@ WITH_NOISE = {"lebm", "lfbm", "lfbm_from_prior", "lfbm_vae", "sri"} | {
 }
 """Models whose terms draw numbers, of which each replica has its own."""
 
+STEEP = {"glf_closing"}
+"""Models whose figures the last bits of their codes decide, which devices that share a
+batch round in another order: a mixture that starts from k-means of few random codes."""
+
 MASKS: dict[str, Mapping] = {
     "square": {"name": "square", "size": 3},
     "square_random": {"name": "square", "size": 3, "place": "random"},

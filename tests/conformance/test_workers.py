@@ -18,9 +18,7 @@ from tests.conformance import test_models
 from tests.unit.runs import test_experiment
 
 ROOT = pathlib.Path(__file__).parents[2]
-# Its mixture starts from k-means of 48 random codes, which their last bits decide.
-STEEP = {"glf_closing"}
-EQUAL = sorted(set(descriptors.MODELS) - descriptors.WITH_NOISE - STEEP)
+EQUAL = sorted(set(descriptors.MODELS) - descriptors.WITH_NOISE - descriptors.STEEP)
 
 
 def addresses():
