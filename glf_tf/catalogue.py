@@ -36,7 +36,7 @@ from typing import Any
 from glf_tf import errors
 
 KINDS = {
-    "dataset": "data",
+    "dataset": "datasets",
     "model": "models",
     "network": "networks",
     "flow": "flows",

@@ -12,7 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import tensorflow as tf
 
-from glf_tf.runs import devices
+from glf_tf.devices import strategies
 from tests import descriptors
 from tests.conformance import test_models
 
@@ -20,7 +20,7 @@ from tests.conformance import test_models
 def main() -> None:
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(2)
-    strategy = devices.strategy("multi_worker")
+    strategy = strategies.strategy("multi_worker")
     assert strategy.num_replicas_in_sync == 2
     for name in sys.argv[1:]:
         found = test_models.train_losses(strategy, name)

@@ -53,7 +53,7 @@ def main() -> None:
     out = pathlib.Path(_OUT.value)
     told = functools.partial(files.explained, out)
 
-    from glf_tf.runs import detection_figure
+    from glf_tf.plotting import detection_figure
 
     # Opened before anything is scored.
     with folders.replacing(out, kind="anomalies", explained=told) as aside:
@@ -66,12 +66,12 @@ def main() -> None:
 
 def _scored(paths: list[pathlib.Path], *, weights: list[float], seed):
     """Returns how well each run tells its anomalies, and groups of alike runs."""
-    from glf_tf.runs import detection, suspects
+    from glf_tf.evaluation import anomaly_sets, detection
 
     where, found = places.chosen(), []
     chain, start = inferring.chain(), inferring.start()
     for path in paths:
-        asked = suspects.of_run(
+        asked = anomaly_sets.of_run(
             path,
             places=where,
             against=_AGAINST.value,
@@ -94,7 +94,7 @@ def _scored(paths: list[pathlib.Path], *, weights: list[float], seed):
 
 def _write(folder: pathlib.Path, found, groups, *, names, weights) -> None:
     """Writes numbers, scores and curves."""
-    from glf_tf.runs import detection_figure
+    from glf_tf.plotting import detection_figure
 
     text = detection_figure.to_json(found, groups)
     files.write(folder / "detection.json", text + "\n")

@@ -25,7 +25,7 @@ from absl import flags
 
 from glf_tf import errors
 from glf_tf.cli import kinds, places, planned, program, values
-from glf_tf.runs import plan
+from glf_tf.experiments import plan
 
 _RECIPES = kinds.define_paths("recipes", None, "Files of flags, with commas between.")
 _OUT = kinds.define_path("out", None, "The folder of the comparison.")
@@ -56,16 +56,17 @@ def main() -> None:
         is_given=_EXTRACTOR.value == "inception",
     )
 
-    from glf_tf.runs import comparison_folder, comparison_training
+    from glf_tf.comparison import folder as folder_lib
+    from glf_tf.comparison import training as training_lib
     from glf_tf.training import loop
 
-    folder = comparison_folder.Folder(out)
+    folder = folder_lib.Folder(out)
     folder.check_own()
     jobs = _jobs(folder)
     try:
         with (
             folder.lock() as descriptor,
-            comparison_training.Children(inherit=[descriptor]) as children,
+            training_lib.Children(inherit=[descriptor]) as children,
         ):
             table = _compare(jobs, folder=folder, children=children)
     except loop.Stopped as stopped:
@@ -89,8 +90,9 @@ def main() -> None:
 def _compare(jobs, *, folder, children):
     """Makes the protocol, and compares under it."""
     from glf_tf import catalogue
-    from glf_tf.runs import comparison, comparison_measuring, evaluation
-    from glf_tf.runs import extractor as extractor_lib
+    from glf_tf.comparison import comparison, measuring
+    from glf_tf.evaluation import evaluation
+    from glf_tf.metrics.extractors import choice as extractor_lib
 
     comparison.leave_memory()
     spec, where = jobs[0].plan["dataset"], places.chosen()
@@ -100,7 +102,7 @@ def _compare(jobs, *, folder, children):
         _EXTRACTOR.value, **data, places=where, inception_graph=_GRAPH.value
     )
     options = ", ".join(f"{key}={spec[key]}" for key in spec if key != "name")
-    measuring = comparison_measuring.Measuring(
+    measuring = measuring.Measuring(
         **data,
         extractor=extractor,
         settings=evaluation.Settings(
@@ -122,19 +124,19 @@ def _compare(jobs, *, folder, children):
 
 def _jobs(folder) -> list:
     """Returns one training for each recipe and seed."""
-    from glf_tf.runs import comparison_job
+    from glf_tf.comparison import job as job_lib
 
     seeds, common = _seeds(), _common_flags()
     jobs = []
-    for recipe in comparison_job.recipes(values.needed("recipes")):
+    for recipe in job_lib.recipes(values.needed("recipes")):
         arguments = [f"--flagfile={recipe.path}", *common]
         plan = planned.read(arguments)
         for seed in seeds:
-            run = folder.run(comparison_job.folder_name(recipe, seed=seed))
+            run = folder.run(job_lib.folder_name(recipe, seed=seed))
             own = [f"--seed={seed}", f"--workdir={run.path}", "--resume"]
             command = (sys.executable, str(_TRAIN), *arguments, *own)
-            jobs.append(comparison_job.Job(recipe, seed, run, command, plan))
-    comparison_job.check(jobs)
+            jobs.append(job_lib.Job(recipe, seed, run, command, plan))
+    job_lib.check(jobs)
     return jobs
 
 

@@ -28,7 +28,7 @@ from absl import flags
 
 from glf_tf import files
 from glf_tf.cli import inferring, kinds, loading, program, training, values
-from glf_tf.runs import plan
+from glf_tf.experiments import plan
 
 _SAVED_MODEL = kinds.define_path("saved_model", None, "A SavedModel's folder.")
 _SAMPLES = kinds.define_path("samples", None, "NAME.npy, or a folder of pictures.")
@@ -71,9 +71,9 @@ def main() -> None:
     """Reads the flags, measures, writes."""
     source = values.one_of("workdir", "saved_model", "samples")
 
+    from glf_tf.evaluation import evaluation
     from glf_tf.metrics import protocol
-    from glf_tf.runs import evaluation
-    from glf_tf.runs import extractor as extractor_lib
+    from glf_tf.metrics.extractors import choice as extractor_lib
 
     metrics = values.choices("metrics", known=evaluation.METRICS)
     _refuse_unused(source, metrics)
@@ -111,8 +111,8 @@ def _opened():
 
 def _measured(source: str, metrics: list[str]):
     """Returns measurements, extractor, and the run's step; None where none is."""
-    from glf_tf.runs import evaluation
-    from glf_tf.runs import extractor as extractor_lib
+    from glf_tf.evaluation import evaluation
+    from glf_tf.metrics.extractors import choice as extractor_lib
 
     train, test, places = loading.load_dataset()
     make = functools.partial(
@@ -143,7 +143,7 @@ def _measured(source: str, metrics: list[str]):
 
 def _settings():
     """Returns the preset, or the flags that were given."""
-    from glf_tf.runs import evaluation
+    from glf_tf.evaluation import evaluation
 
     given = {
         "num_samples": _COUNT.value,
@@ -169,30 +169,30 @@ def _settings():
 
 def _subject(source: str, train):
     """Returns what is measured, and of a run the model and its step."""
-    from glf_tf.runs import subjects, user_images
+    from glf_tf.evaluation import image_sources, user_images
 
     how = {"temperature": _TEMPERATURE.value}
     if source == "workdir":
         model, step = loading.load()
         if _LATENTS.value == "prior":
-            subject = subjects.ModelSamples(model, sampling=_SAMPLING.value, **how)
+            subject = image_sources.ModelSamples(model, sampling=_SAMPLING.value, **how)
         else:
             fitted_to = train.images if _LATENTS.value == "fitted_normal" else None
-            subject = subjects.NormalLatents(model, fitted_to=fitted_to, **how)
+            subject = image_sources.NormalLatents(model, fitted_to=fitted_to, **how)
         return subject, model, step
     for flag, default in (("sampling", "plain"), ("latents", "prior")):
         if flags.FLAGS[flag].value != default:
             values.refuse_beside(flag, {source: flags.FLAGS[source].value})
     if source == "saved_model":
         path = pathlib.Path(_SAVED_MODEL.value)
-        return subjects.SavedModelSamples(path, **how), None, None
+        return image_sources.SavedModelSamples(path, **how), None, None
     given = user_images.read(
         pathlib.Path(_SAMPLES.value),
         image_shape=train.image_shape,
         flag="--samples",
         on_broken=flags.FLAGS.on_broken,
     )
-    return subjects.GivenImages(given.images), None, None
+    return image_sources.GivenImages(given.images), None, None
 
 
 def _define():

@@ -38,7 +38,7 @@ def main() -> None:
     scalars, out = values.needed("scalars"), pathlib.Path(_OUT.value)
     _check(out)
 
-    from glf_tf.runs import curves, curves_figure
+    from glf_tf.plotting import curves, curves_figure
 
     histories = [curves.read(path) for path in paths]
     lines = [
@@ -59,7 +59,7 @@ def _opened(path: pathlib.Path):
 
 
 def _label_of(path: pathlib.Path) -> str:
-    from glf_tf.runs import curves
+    from glf_tf.plotting import curves
 
     if _LABEL.value:
         return f"{_LABEL.value} = {curves.flag_of(path, _LABEL.value)}"

@@ -28,7 +28,7 @@ def main() -> None:
         return
     plan, folder = training.plan(), training.folder()
 
-    from glf_tf.runs import experiment
+    from glf_tf.experiments import experiment
     from glf_tf.training import loop
 
     try:

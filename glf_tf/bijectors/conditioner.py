@@ -5,7 +5,7 @@ __all__ = ["Conditioner"]
 
 import keras
 
-from glf_tf import normalization
+from glf_tf.layers import normalization
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")

@@ -21,7 +21,7 @@ from absl import flags
 
 from glf_tf import catalogue, errors
 from glf_tf.cli import definitions, kinds, places, training, values
-from glf_tf.data import dataset as dataset_lib
+from glf_tf.data import places as places_lib
 
 FLAGS = flags.FLAGS
 
@@ -77,12 +77,13 @@ def define_skipping() -> None:
 
 def load():
     """Returns the model that `--workdir` and `--checkpoint` name, and its step."""
-    from glf_tf.runs import devices, processors, restore
+    from glf_tf.devices import processors, strategies
+    from glf_tf.experiments import restore
 
     folder = values.needed("workdir")
     described = training.folder().read()
     processors.configure(model=described["model"], batch_size=_AT_ONCE)
-    with devices.strategy(FLAGS.strategy).scope():
+    with strategies.strategy(FLAGS.strategy).scope():
         return restore.load(folder, which=FLAGS.checkpoint)
 
 
@@ -117,11 +118,11 @@ def load_images(count: int | None = None, *, indices: Sequence[int] | None = Non
 
 def _given_images():
     """Returns the images of `--images`, in the shape of the run's data."""
-    from glf_tf.runs import user_images
+    from glf_tf.evaluation import user_images
 
     described = training.folder().read()
     dataset = catalogue.build(
-        "dataset", described["dataset"], places=dataset_lib.Places()
+        "dataset", described["dataset"], places=places_lib.Places()
     )
     return user_images.read(
         pathlib.Path(FLAGS.images),
@@ -134,7 +135,7 @@ def _given_images():
 
 def load_split(split):
     """Returns a split, "train" or "test", of the data that the run was trained on."""
-    from glf_tf.runs import restore
+    from glf_tf.experiments import restore
 
     return restore.load_data(
         values.needed("workdir"),

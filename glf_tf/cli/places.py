@@ -8,7 +8,7 @@ import pathlib
 from absl import flags
 
 from glf_tf.cli import kinds
-from glf_tf.data import dataset
+from glf_tf.data import places as places_lib
 
 FLAGS = flags.FLAGS
 
@@ -20,7 +20,7 @@ def define() -> None:
     )
     kinds.define_path(
         "cache_dir",
-        str(dataset.Places.cache_dir),
+        str(places_lib.Places.cache_dir),
         "For decoded copies of large sets, classifiers and statistics.",
     )
     flags.DEFINE_bool("download", False, "Let downloads use the network.")
@@ -33,9 +33,9 @@ def define_accepting() -> None:
     )
 
 
-def chosen() -> dataset.Places:
+def chosen() -> places_lib.Places:
     """Returns what the flags say."""
-    return dataset.Places(
+    return places_lib.Places(
         data_dir=FLAGS.data_dir and pathlib.Path(FLAGS.data_dir),
         cache_dir=pathlib.Path(FLAGS.cache_dir),
         download=FLAGS.download,

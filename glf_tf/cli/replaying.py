@@ -12,7 +12,7 @@ import sys
 from absl import flags
 
 from glf_tf.cli import kinds, program, training, values
-from glf_tf.runs import folder as folder_lib
+from glf_tf.experiments import folder as folder_lib
 
 FLAGS = flags.FLAGS
 
@@ -34,8 +34,8 @@ def replay() -> None:
         UserError: There is no run, other flags are given, or its data are others.
     """
     from glf_tf.cli import places
-    from glf_tf.runs import replay as replay_lib
-    from glf_tf.runs import restore
+    from glf_tf.experiments import replay as replay_lib
+    from glf_tf.experiments import restore
 
     given = {flag.name: flag.value for flag in program.own_flags() if flag.present}
     others = {name: given[name] for name in given if name not in _BESIDE}

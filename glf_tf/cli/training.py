@@ -10,8 +10,8 @@ from absl import flags
 
 from glf_tf import catalogue
 from glf_tf.cli import definitions, kinds, places, program, values
-from glf_tf.runs import folder as folder_lib
-from glf_tf.runs import plan as plan_lib
+from glf_tf.experiments import folder as folder_lib
+from glf_tf.experiments import plan as plan_lib
 from glf_tf.training import options
 
 FLAGS = flags.FLAGS

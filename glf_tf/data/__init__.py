@@ -1,2 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Image data sets, one file a set; file name = value of `--dataset`."""
+"""Images as arrays: reading them, holding them, batching them.
+
+`image_set.ImageSet` is what data sets give, `pipeline` makes batches of it, and
+`pictures` and `arrays` are the one reader of each kind of foreign file.
+"""

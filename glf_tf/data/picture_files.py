@@ -28,7 +28,8 @@ from absl import logging
 
 from glf_tf import errors
 from glf_tf import files as files_lib
-from glf_tf.data import cache, dataset, decoding, pictures
+from glf_tf.data import cache, decoding, pictures
+from glf_tf.data import places as places_lib
 
 Report = decoding.Report
 
@@ -158,7 +159,7 @@ def load(
     *,
     root: pathlib.Path,
     key: Mapping[str, Any],
-    places: dataset.Places,
+    places: places_lib.Places,
     on_broken: decoding.OnBroken = "refuse",
     flag: str = "",
     **options: Any,
@@ -180,7 +181,7 @@ def load_reported(
     *,
     root: pathlib.Path,
     key: Mapping[str, Any],
-    places: dataset.Places,
+    places: places_lib.Places,
     on_broken: decoding.OnBroken = "refuse",
     flag: str = "",
     is_doubled: bool = False,

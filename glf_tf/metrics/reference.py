@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from glf_tf import types
-from glf_tf.metrics import digest, features, frechet, statistics_cache
+from glf_tf.metrics import digest, frechet, statistics_cache
 from glf_tf.metrics import images as image_lib
+from glf_tf.metrics.extractors import features
 
 
 class Reference:

@@ -18,7 +18,6 @@ import numpy as np
 
 from glf_tf import errors, seeds, types
 from glf_tf.metrics import (
-    features,
     frechet,
     frechet_infinity,
     kid,
@@ -28,6 +27,7 @@ from glf_tf.metrics import (
     reference,
     vectors,
 )
+from glf_tf.metrics.extractors import features
 
 
 def compute(

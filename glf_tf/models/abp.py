@@ -14,8 +14,9 @@ import keras
 import tensorflow as tf
 
 from glf_tf import types
-from glf_tf.models import inferred, stages
+from glf_tf.models import inferred
 from glf_tf.priors import standard_normal
+from glf_tf.training import stages
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")

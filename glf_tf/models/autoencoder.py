@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from glf_tf import catalogue, errors, seeds, types
 from glf_tf.data import image_set, pipeline
-from glf_tf.models import inputs, latent, stages
+from glf_tf.models import inputs, latent
+from glf_tf.training import stages
 
 _AT_ONCE = 500
 

@@ -18,9 +18,9 @@ from keras import layers
 from glf_tf import catalogue, errors, seeds, types
 from glf_tf.data import image_set
 from glf_tf.models import checks, inputs, model
-from glf_tf.models import stages as stages_lib
 from glf_tf.networks import network as network_lib
 from glf_tf.objectives import nearest
+from glf_tf.training import stages as stages_lib
 
 CANDIDATES_PER_IMAGE = 2
 """Mapped noises an epoch among which each code's nearest is found, as released."""

@@ -14,8 +14,9 @@ import tensorflow as tf
 
 from glf_tf import errors, types
 from glf_tf.flows import flow as flow_lib
-from glf_tf.models import autoencoder, checks, stages
+from glf_tf.models import autoencoder, checks
 from glf_tf.priors import flow as flow_prior
+from glf_tf.training import stages
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")

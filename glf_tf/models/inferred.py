@@ -13,8 +13,9 @@ import tensorflow as tf
 
 from glf_tf import catalogue, seeds, types
 from glf_tf.inference import sampler as sampler_lib
-from glf_tf.models import checks, latent, stages, store
+from glf_tf.models import checks, latent, store
 from glf_tf.objectives import signed_gaussian
+from glf_tf.training import stages
 
 
 class AbstractInferred(latent.AbstractLatentModel):

@@ -15,8 +15,8 @@ import tensorflow as tf
 from glf_tf import seeds, types
 from glf_tf.inference import langevin, sampler
 from glf_tf.models import checks, inferred
-from glf_tf.models import stages as stages_lib
 from glf_tf.priors import energy
+from glf_tf.training import stages as stages_lib
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")

@@ -15,8 +15,9 @@ import keras
 import tensorflow as tf
 
 from glf_tf import types
-from glf_tf.models import inferred, latent, stages
+from glf_tf.models import inferred, latent
 from glf_tf.priors import prior as prior_lib
+from glf_tf.training import stages
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")

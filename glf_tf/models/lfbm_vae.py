@@ -14,8 +14,9 @@ import keras
 import tensorflow as tf
 
 from glf_tf import types
-from glf_tf.models import latent, stages, variational
+from glf_tf.models import latent, variational
 from glf_tf.priors import prior as prior_lib
+from glf_tf.training import stages
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")

@@ -19,7 +19,7 @@ import tensorflow as tf
 from glf_tf import catalogue, errors, types
 from glf_tf.data import image_set
 from glf_tf.models import inputs
-from glf_tf.models import stages as stages_lib
+from glf_tf.training import stages as stages_lib
 
 
 class GenerativeModel(keras.Model, abc.ABC):

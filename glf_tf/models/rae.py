@@ -16,10 +16,10 @@ import tensorflow as tf
 
 from glf_tf import catalogue, errors, types
 from glf_tf.data import image_set
+from glf_tf.layers import spectral
 from glf_tf.models import autoencoder, checks
-from glf_tf.models import stages as stages_lib
-from glf_tf.networks import spectral
 from glf_tf.priors import prior as prior_lib
+from glf_tf.training import stages as stages_lib
 
 _WITH_WEIGHT = ("l2", "gradient_penalty")
 

@@ -15,8 +15,8 @@ import tensorflow as tf
 from glf_tf import seeds, types
 from glf_tf.data import image_set, pipeline
 from glf_tf.models import checks, variational
-from glf_tf.models import stages as stages_lib
 from glf_tf.priors import second_stage
+from glf_tf.training import stages as stages_lib
 
 _AT_ONCE = 500
 

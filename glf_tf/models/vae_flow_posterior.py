@@ -16,8 +16,8 @@ import tensorflow as tf
 from glf_tf import types
 from glf_tf.bijectors import planar
 from glf_tf.models import checks, variational
-from glf_tf.models import stages as stages_lib
 from glf_tf.priors import standard_normal
+from glf_tf.training import stages as stages_lib
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")

@@ -13,8 +13,9 @@ import keras
 import tensorflow as tf
 
 from glf_tf import types
-from glf_tf.models import checks, stages, variational
+from glf_tf.models import checks, variational
 from glf_tf.priors import flow as flow_prior
+from glf_tf.training import stages
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")

@@ -13,9 +13,10 @@ from collections.abc import Mapping
 import tensorflow as tf
 
 from glf_tf import errors, types
-from glf_tf.models import autoencoder, checks, stages
+from glf_tf.models import autoencoder, checks
 from glf_tf.objectives import divergences
 from glf_tf.priors import scaled_normal
+from glf_tf.training import stages
 
 _PRETRAINING_STEPS = 200
 

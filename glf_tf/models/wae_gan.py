@@ -15,8 +15,9 @@ import keras
 import tensorflow as tf
 
 from glf_tf import errors, seeds, types
-from glf_tf.models import checks, stages, wae
+from glf_tf.models import checks, wae
 from glf_tf.networks import critic
+from glf_tf.training import stages
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")

@@ -13,8 +13,9 @@ import keras
 import tensorflow as tf
 
 from glf_tf import seeds, types
-from glf_tf.models import stages, wae
+from glf_tf.models import wae
 from glf_tf.objectives import divergences
+from glf_tf.training import stages
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")

@@ -14,7 +14,8 @@ import keras
 from keras import layers
 
 from glf_tf import errors, types
-from glf_tf.networks import biased, network, transposed
+from glf_tf.layers import biased
+from glf_tf.networks import network, transposed
 
 INNER = 4
 """Side of the innermost feature map, in pixels."""

@@ -16,7 +16,8 @@ import keras
 from keras import layers, ops
 
 from glf_tf import errors, types
-from glf_tf.networks import biased, network, transposed
+from glf_tf.layers import biased
+from glf_tf.networks import network, transposed
 
 _MAPS = 4
 """Feature maps that a layer's latents are projected to before they are convolved."""

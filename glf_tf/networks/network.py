@@ -8,7 +8,8 @@ from collections.abc import Iterable
 
 import keras
 
-from glf_tf import errors, normalization, types
+from glf_tf import errors, types
+from glf_tf.layers import normalization
 
 
 class AbstractNetwork(abc.ABC):

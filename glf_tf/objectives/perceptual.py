@@ -15,7 +15,8 @@ from typing import Literal
 import tensorflow as tf
 
 from glf_tf import errors, types
-from glf_tf.objectives import reconstruction, vgg, vgg_weights
+from glf_tf.networks import vgg, vgg_weights
+from glf_tf.objectives import reconstruction
 
 _LEVELS_BY_SIZE = ((16, 2), (32, 3), (64, 4), (math.inf, 5))
 _RGB_MEAN, _RGB_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

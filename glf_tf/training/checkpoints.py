@@ -2,11 +2,11 @@
 """Checkpoints: whole or not there, kept, best, and found again.
 
 A checkpoint is a folder `step_00001234/` with TensorFlow's `variables.*`, `state.json`
-(the position of the loop and of its actions) and `manifest.json` (the sizes and SHA-256
-of the others). It is written under a temporary name and renamed, so a kill leaves no
-half of one; what is damaged later is noticed by the manifest, and the one before is
-used. The manifest is also what makes a checkpoint ours: of a folder without one nothing
-is removed, whatever its name, and what somebody put beside our files stays.
+(the position of the loop and of its callbacks) and `manifest.json` (the sizes and
+SHA-256 of the others). It is written under a temporary name and renamed, so a kill
+leaves no half of one; what is damaged later is noticed by the manifest, and the one
+before is used. The manifest is also what makes a checkpoint ours: of a folder without
+one nothing is removed, whatever its name, and what somebody put beside our files stays.
 
 Variables are stored under their own paths, such as `encoder/conv_0/kernel`:
 `tf.train.Checkpoint` follows attributes, and silently leaves out layers in Keras lists.
@@ -280,7 +280,7 @@ class Checkpoints:
 
 
 def _read_state(file: pathlib.Path) -> dict:
-    """Returns what a checkpoint says of the position of the loop and its actions.
+    """Returns what a checkpoint says of the position of the loop and its callbacks.
 
     Raises:
         Damaged: It says something else.

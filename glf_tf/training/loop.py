@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one loop: runs every stage of every model, and actions between its steps."""
+"""The one loop: runs every stage of every model, and callbacks between its steps."""
 
 __all__ = ["Loop", "NonFinite", "Stopped"]
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors, seeds
 from glf_tf.data import image_set, pipeline
-from glf_tf.models import model as model_lib
-from glf_tf.models import stages as stages_lib
-from glf_tf.training import actions as actions_lib
+from glf_tf.devices import workers as workers_lib
+from glf_tf.training import callback as callback_lib
 from glf_tf.training import optimizers as optimizers_lib
 from glf_tf.training import options as options_lib
+from glf_tf.training import stages as stages_lib
 from glf_tf.training import step as step_lib
-from glf_tf.training import workers as workers_lib
 
 SECONDS_PER_CALL = 0.5
 """How long a call of the training function aims to take: long enough that Python costs
@@ -61,18 +61,18 @@ class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
 class Loop:
     """Trains a model through all its stages.
 
-    Its position, `(stage, step)`, and the actions' states are all that a resumed run
+    Its position, `(stage, step)`, and the callbacks' states are all that a resumed run
     needs beside the variables: order and random numbers are functions of them.
     """
 
     def __init__(
         self,
-        model: model_lib.GenerativeModel,
+        model: keras.Model,
         data: image_set.ImageSet,
         *,
         options: options_lib.Training,
         optimizers: Mapping[str, optimizers_lib.Optimizer],
-        actions: Sequence[actions_lib.AbstractAction] = (),
+        callbacks: Sequence[callback_lib.AbstractCallback] = (),
         should_stop: Callable[[], bool] = lambda: False,
         stop_at: int = 0,
     ):
@@ -83,13 +83,13 @@ class Loop:
             data: The training set.
             options: How long and with what to train.
             optimizers: The optimisers, from `optimizers.make`.
-            actions: What runs at intervals, in this order.
-            should_stop: Asked between calls; a stop runs the actions that are
+            callbacks: What runs at intervals, in this order.
+            should_stop: Asked between calls; a stop runs the callbacks that are
                 `runs_on_stop` and raises `Stopped`.
             stop_at: The global step at which to stop likewise; 0 for none.
         """
         self._model, self._data, self._options = model, data, options
-        self._optimizers, self._actions = optimizers, tuple(actions)
+        self._optimizers, self._callbacks = optimizers, tuple(callbacks)
         self._should_stop, self._stop_at = should_stop, stop_at
         self._strategy = tf.distribute.get_strategy()
         self._workers = workers_lib.Workers()
@@ -102,19 +102,19 @@ class Loop:
         self._train_seconds = 0.0
 
     def get_state(self) -> dict:
-        """Returns the position and the actions' states, as JSON values."""
+        """Returns the position and the callbacks' states, as JSON values."""
         return {
             "stage": self._stage_index,
             "step": self._step,
             "global_step": self._global_step,
             "batches_per_epoch": self._batches_per_epoch,
-            "actions": {one.name: one.get_state() for one in self._actions},
+            "actions": {one.name: one.get_state() for one in self._callbacks},
         }
 
     def set_state(self, state: Mapping) -> None:
-        """Goes to a position, with the actions as they were there.
+        """Goes to a position, with the callbacks as they were there.
 
-        An action that was not there begins anew. Where the training set has another
+        A callback that was not there begins anew. Where the training set has another
         size since, as many epochs are done as were.
         """
         self._stage_index, self._step = state["stage"], state["step"]
@@ -124,9 +124,9 @@ class Loop:
             stage = self._stages[self._stage_index]
             now = stage.steps_per_epoch(self._batches_per_epoch)
             self._step = self._step * now // stage.steps_per_epoch(before)
-        for action in self._actions:
-            if action.name in state["actions"]:
-                action.set_state(state["actions"][action.name])
+        for callback in self._callbacks:
+            if callback.name in state["actions"]:
+                callback.set_state(state["actions"][callback.name])
 
     @property
     def global_step(self) -> int:
@@ -156,8 +156,8 @@ class Loop:
     def _run_stage(self, stage: stages_lib.Stage) -> None:
         started = time.perf_counter()
         if not stage.updates:
-            for action in self._actions:
-                action.begin_fit(stage.name)
+            for callback in self._callbacks:
+                callback.begin_fit(stage.name)
         if self._step == 0:
             self._model.prepare(stage, self._data)
         if stage.updates:
@@ -191,19 +191,19 @@ class Loop:
     def _advance(
         self, stage: stages_lib.Stage, result: step_lib.Result, *, seconds: float
     ) -> None:
-        """Moves the position on, and runs the actions whose intervals end there."""
+        """Moves the position on, and runs the callbacks whose intervals end there."""
         self._step += result.steps
         self._global_step += result.steps
         self._train_seconds += seconds
         if not all(np.isfinite(value) for value in result.last.values()):
             raise self._nonfinite(stage, result)
         moment = self._moment(stage)
-        for action in self._actions:
-            action.observe(result, moment)
-        self._run_actions(moment, lambda one: self._is_due(one, moment))
+        for callback in self._callbacks:
+            callback.observe(result, moment)
+        self._run_callbacks(moment, lambda one: self._is_due(one, moment))
         is_there = bool(self._stop_at) and self._global_step >= self._stop_at
         if self._workers.any(self._should_stop() or is_there):
-            self._run_actions(
+            self._run_callbacks(
                 moment, lambda one: one.runs_on_stop and not self._is_due(one, moment)
             )
             self._workers.wait()
@@ -212,33 +212,33 @@ class Loop:
     def _stopped(self) -> Stopped:
         return Stopped(f"Stopped at step {self._global_step}; the state is saved")
 
-    def _run_actions(
+    def _run_callbacks(
         self,
-        moment: actions_lib.Moment,
-        wanted: Callable[[actions_lib.AbstractAction], bool],
+        moment: callback_lib.Moment,
+        wanted: Callable[[callback_lib.AbstractCallback], bool],
     ) -> None:
-        for action in self._actions:
-            if wanted(action) and (self._workers.is_chief or not action.by_chief):
-                action.run(moment)
+        for callback in self._callbacks:
+            if wanted(callback) and (self._workers.is_chief or not callback.by_chief):
+                callback.run(moment)
 
     def _is_due(
-        self, action: actions_lib.AbstractAction, moment: actions_lib.Moment
+        self, callback: callback_lib.AbstractCallback, moment: callback_lib.Moment
     ) -> bool:
-        every = action.every.in_steps(moment.steps_per_epoch)
+        every = callback.every.in_steps(moment.steps_per_epoch)
         return every > 0 and (moment.is_stage_end or moment.step % every == 0)
 
     def _steps_to_boundary(self, stage: stages_lib.Stage) -> int:
-        """Returns the steps until the epoch ends, or the next interval of an action."""
+        """Returns the steps until the epoch ends, or a callback's next interval."""
         per_epoch = stage.steps_per_epoch(self._batches_per_epoch)
-        intervals = [action.every.in_steps(per_epoch) for action in self._actions]
+        intervals = [callback.every.in_steps(per_epoch) for callback in self._callbacks]
         intervals.append(per_epoch)
         left = [every - self._step % every for every in intervals if every > 0]
         if self._stop_at > self._global_step:
             left.append(self._stop_at - self._global_step)
         return min([self._total(stage) - self._step, *left])
 
-    def _moment(self, stage: stages_lib.Stage) -> actions_lib.Moment:
-        return actions_lib.Moment(
+    def _moment(self, stage: stages_lib.Stage) -> callback_lib.Moment:
+        return callback_lib.Moment(
             stage=stage.name,
             step=self._step,
             total_steps=self._total(stage),

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 import keras
 import tensorflow as tf
 
-from glf_tf.models import stages as stages_lib
 from glf_tf.training import adam, schedule
 from glf_tf.training import options as options_lib
+from glf_tf.training import stages as stages_lib
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,12 +12,13 @@ import dataclasses
 import functools
 from collections.abc import Mapping
 
+import keras
 import tensorflow as tf
 
-from glf_tf import errors, normalization, seeds, types
-from glf_tf.models import model as model_lib
-from glf_tf.models import stages as stages_lib
+from glf_tf import errors, seeds, types
+from glf_tf.layers import normalization
 from glf_tf.training import optimizers as optimizers_lib
+from glf_tf.training import stages as stages_lib
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +45,7 @@ class StageTrainer:
 
     def __init__(
         self,
-        model: model_lib.GenerativeModel,
+        model: keras.Model,
         stage: stages_lib.Stage,
         *,
         optimizers: Mapping[str, optimizers_lib.Optimizer],
@@ -210,9 +211,7 @@ def weighted_sum(
     return tf.add_n([factor * terms[name] for name, factor in factors.items()])
 
 
-def _term_names(
-    model: model_lib.GenerativeModel, stage: stages_lib.Stage
-) -> tuple[str, ...]:
+def _term_names(model: keras.Model, stage: stages_lib.Stage) -> tuple[str, ...]:
     names = [name for one in stage.updates for name in model.term_weights[one.name]]
     if len(set(names)) < len(names):
         raise errors.InvalidValue(
@@ -223,9 +222,7 @@ def _term_names(
     return tuple(names)
 
 
-def _check_compiled(
-    model: model_lib.GenerativeModel, *, strategy: tf.distribute.Strategy
-) -> None:
+def _check_compiled(model: keras.Model, *, strategy: tf.distribute.Strategy) -> None:
     """Checks that XLA compiles nothing that replicas do together."""
     layers = model._flatten_layers()
     together = [one.name for one in layers if isinstance(one, normalization.BatchNorm)]

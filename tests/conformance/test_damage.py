@@ -19,15 +19,9 @@ import pytest
 import tensorflow as tf
 
 from glf_tf import catalogue, errors, export
-from glf_tf.runs import (
-    curves,
-    drawing,
-    experiment,
-    folder,
-    plan,
-    reports,
-    restore,
-)
+from glf_tf.callbacks import drawing, reports
+from glf_tf.experiments import experiment, folder, plan, restore
+from glf_tf.plotting import curves
 from glf_tf.training import loop, manifest, options, step, summaries
 from tests import calls
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from glf_tf import catalogue, errors
-from glf_tf.data import dataset, fashion_mnist
-from tests.unit.data import samples
+from glf_tf.data import places as places_lib
+from glf_tf.datasets import dataset, fashion_mnist
+from tests import samples
 
 FLAGS = pathlib.Path(__file__).parents[2] / "flags" / "base"
 
@@ -95,7 +96,7 @@ def _no_other_places(tmp_path, monkeypatch):
 
 
 def build(name: str, data_dir: pathlib.Path | None, cache_dir: pathlib.Path):
-    places = dataset.Places(data_dir=data_dir, cache_dir=cache_dir)
+    places = places_lib.Places(data_dir=data_dir, cache_dir=cache_dir)
     return catalogue.build("dataset", name, places=places)
 
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from glf_tf import export
-from glf_tf.runs import experiment, folder, plan
+from glf_tf.experiments import experiment, folder, plan
 from glf_tf.training import loop
 from tests import replicas
-from tests.unit.runs import test_experiment
+from tests.unit.experiments import test_experiment
 
 ROOT = pathlib.Path(__file__).parents[2]
 

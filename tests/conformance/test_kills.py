@@ -16,7 +16,7 @@ import time
 import pytest
 import tensorflow as tf
 
-from glf_tf.runs import folder, plan
+from glf_tf.experiments import folder, plan
 from glf_tf.training import options
 from tests import descriptors
 
@@ -25,7 +25,7 @@ MODELS = ("glf_closing", "glann", "wae_gan")
 
 CONTEXT = multiprocessing.get_context("forkserver")
 # Each process would take seconds to import TensorFlow.
-CONTEXT.set_forkserver_preload(["glf_tf.runs.experiment"])
+CONTEXT.set_forkserver_preload(["glf_tf.experiments.experiment"])
 
 
 def make_plan(model, *, epochs):
@@ -40,7 +40,7 @@ def make_plan(model, *, epochs):
 def train(what, where):
     """What a process does: trains, or goes on."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    from glf_tf.runs import experiment
+    from glf_tf.experiments import experiment
 
     experiment.train(what, folder.Folder(where), resume=True)
 

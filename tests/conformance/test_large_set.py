@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from tests.unit.data import samples
+from tests import samples
 
 ROOT = pathlib.Path(__file__).parents[2]
 FEW = 300

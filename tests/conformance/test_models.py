@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from glf_tf import errors, export, normalization, seeds
+from glf_tf import errors, export, seeds
 from glf_tf.data import pipeline
+from glf_tf.devices import strategies
+from glf_tf.layers import normalization
 from glf_tf.models import autoencoder, latent
 from glf_tf.objectives import reconstruction as objectives
 from glf_tf.priors import prior as prior_lib
-from glf_tf.runs import devices
 from glf_tf.training import checkpoints, loop, optimizers, options, step
 from tests import descriptors
 
@@ -314,23 +315,23 @@ def train_losses(strategy, name):
 
 
 def test_two_replicas_equal_one_device(name):
-    two = train_losses(devices.strategy("mirrored"), name)
+    two = train_losses(strategies.strategy("mirrored"), name)
     assert all(np.isfinite(np.concatenate(two)))
     if name in descriptors.WITH_NOISE:
         pytest.skip("each replica draws numbers of its own")
     if name in descriptors.STEEP:
         pytest.skip("the last bits of its codes decide where its mixture starts")
-    one = train_losses(devices.strategy("one_device"), name)
+    one = train_losses(strategies.strategy("one_device"), name)
     for left, right in zip(one, two, strict=True):
         np.testing.assert_allclose(left, right, rtol=1e-4)
 
 
-class Recorder(loop.actions_lib.AbstractAction):
+class Recorder(loop.callback_lib.AbstractCallback):
     """Keeps the terms of each epoch."""
 
     def __init__(self):
-        super().__init__(loop.actions_lib.Every(epochs=1))
-        self._averages, self.sums = loop.actions_lib.Averages(), []
+        super().__init__(loop.callback_lib.Every(epochs=1))
+        self._averages, self.sums = loop.callback_lib.Averages(), []
 
     def observe(self, result, moment):
         self._averages.add(result)

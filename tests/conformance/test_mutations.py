@@ -15,13 +15,12 @@ import pytest
 
 from glf_tf import errors, recipe
 from glf_tf.data import arrays, idx, pictures
+from glf_tf.experiments import folder as run_folder
 from glf_tf.masks import picture as picture_mask
 from glf_tf.metrics import archive
-from glf_tf.runs import curves
-from glf_tf.runs import folder as run_folder
+from glf_tf.plotting import curves
 from glf_tf.training import manifest
-from tests import scenes
-from tests.unit.data import samples
+from tests import samples, scenes
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 5, 4), dtype=np.uint8)
 RUN = {

@@ -13,10 +13,12 @@ from PIL import Image
 
 from glf_tf import errors
 from glf_tf.cli import loading
-from glf_tf.data import arrays, dataset, folder, picture_files, pictures
+from glf_tf.data import arrays, picture_files, pictures
+from glf_tf.data import places as places_lib
+from glf_tf.datasets import folder
+from glf_tf.evaluation import anomaly_sets, user_images
+from glf_tf.experiments import folder as run_folder
 from glf_tf.masks import picture as picture_mask
-from glf_tf.runs import folder as run_folder
-from glf_tf.runs import suspects, user_images
 from tests import scenes
 
 RIGHT, WRONG = scenes.RIGHT, scenes.WRONG
@@ -28,7 +30,7 @@ class Place:
 
     def __init__(self, path: pathlib.Path):
         self.pictures, self.run = path / "pictures", path / "run"
-        self.places = dataset.Places(cache_dir=path / "cache")
+        self.places = places_lib.Places(cache_dir=path / "cache")
         data = path / "data" / "test"
         for made in (self.pictures, self.run, data, path / "data" / "train"):
             made.mkdir(parents=True)
@@ -52,7 +54,7 @@ def place(tmp_path):
 
 
 def trained_on(place, on_broken):
-    places = dataset.Places(place.pictures, place.places.cache_dir)
+    places = places_lib.Places(place.pictures, place.places.cache_dir)
     chosen = {"size": scenes.SIZE, "test_fraction": 0, "on_broken": on_broken}
     return folder.Folder(places, **chosen).load("train").images
 
@@ -64,7 +66,7 @@ def sampled(place, on_broken):
 
 
 def set_against(place, on_broken):
-    asked = suspects.of_run(
+    asked = anomaly_sets.of_run(
         place.run,
         places=place.places,
         against=str(place.pictures),
@@ -401,9 +403,9 @@ def test_packed_arrays_are_bounded(tmp_path, monkeypatch):
 
 def test_pictures_of_16_bits_are_the_array(tmp_path):
     """Real digits: what they were written as makes no difference to what is read."""
-    from glf_tf.data import digits
+    from glf_tf.datasets import digits
 
-    images = digits.Digits(dataset.Places()).load("test").images[:64]
+    images = digits.Digits(places_lib.Places()).load("test").images[:64]
     for index, image in enumerate(images[..., 0].astype(np.uint16) * 257):
         Image.fromarray(image).save(tmp_path / f"{index:03}.png")
     found = read_array(tmp_path, shape=images.shape[1:])

@@ -102,11 +102,11 @@ def test_lfbm_has_the_released_settings(data):
     assert plan["epochs"][""] == 201
 
 
-class _Recorder(loop.actions_lib.AbstractAction):
+class _Recorder(loop.callback_lib.AbstractCallback):
     """Keeps what each call of the training function did."""
 
     def __init__(self):
-        super().__init__(loop.actions_lib.Every(steps=1))
+        super().__init__(loop.callback_lib.Every(steps=1))
         self.steps, self.terms = 0, []
 
     def observe(self, result, moment):

@@ -8,9 +8,10 @@ import pytest
 import tensorflow as tf
 
 from glf_tf import catalogue, export, quiet
-from glf_tf.data import digits
+from glf_tf.callbacks import drawing, reports
+from glf_tf.datasets import digits
+from glf_tf.experiments import experiment, folder, restore
 from glf_tf.models import glf
-from glf_tf.runs import drawing, experiment, folder, reports, restore
 from glf_tf.training import checkpoints, step
 from tests import calls
 

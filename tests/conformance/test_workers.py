@@ -12,10 +12,10 @@ import sys
 import numpy as np
 import pytest
 
-from glf_tf.runs import devices
+from glf_tf.devices import strategies
 from tests import descriptors
 from tests.conformance import test_models
-from tests.unit.runs import test_experiment
+from tests.unit.experiments import test_experiment
 
 ROOT = pathlib.Path(__file__).parents[2]
 EQUAL = sorted(set(descriptors.MODELS) - descriptors.WITH_NOISE - descriptors.STEEP)
@@ -69,7 +69,7 @@ def assert_equal_to_one_device(names):
     first, second = losses(names)
     assert first == second
     for name in names:
-        expected = test_models.train_losses(devices.strategy("one_device"), name)
+        expected = test_models.train_losses(strategies.strategy("one_device"), name)
         for left, right in zip(expected, first[name], strict=True):
             np.testing.assert_allclose(left, right, rtol=1e-4, err_msg=name)
 

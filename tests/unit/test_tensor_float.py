@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from glf_tf import tensor_float
-from glf_tf.metrics import features
+from glf_tf.metrics.extractors import features
 
 enabled = tf.config.experimental.tensor_float_32_execution_enabled
 

@@ -15,9 +15,10 @@ import worker
 
 from glf_tf import quiet
 from glf_tf.data import pipeline
-from glf_tf.metrics import classifier
+from glf_tf.devices import processors
+from glf_tf.evaluation import evaluation, image_sources
+from glf_tf.metrics.extractors import classifier
 from glf_tf.priors import flow as flow_prior
-from glf_tf.runs import evaluation, processors, subjects
 
 
 def _sample(recipe, image_shape, *, batch_size=256):
@@ -122,7 +123,7 @@ def _evaluate():
 
     def run(times):
         for _ in range(times):
-            measuring.samples(subjects.ModelSamples(model), metrics=metrics)
+            measuring.samples(image_sources.ModelSamples(model), metrics=metrics)
 
     return worker.Work(run, 1, about=training.about())
 

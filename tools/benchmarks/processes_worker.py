@@ -81,10 +81,10 @@ def _member():
     import training
 
     from glf_tf import quiet
-    from glf_tf.runs import devices
+    from glf_tf.devices import strategies
 
     def train():
-        with devices.strategy("auto").scope():
+        with strategies.strategy("auto").scope():
             return training.work("glf/cifar10", training.CIFAR10, batch_size=batch_size)
 
     quiet.load_tensorflow()

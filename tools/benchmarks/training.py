@@ -13,7 +13,7 @@ import worker
 from glf_tf import catalogue
 from glf_tf.cli import planned
 from glf_tf.data import image_set, pipeline
-from glf_tf.runs import processors
+from glf_tf.devices import processors
 from glf_tf.training import optimizers, options, step
 
 ROOT = pathlib.Path(__file__).parents[2]

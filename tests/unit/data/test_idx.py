@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from glf_tf import errors
-from glf_tf.data import idx, mnist
-from tests.unit.data import samples
+from glf_tf.data import idx
+from glf_tf.datasets import mnist
+from tests import samples
 
 VALUES = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
 

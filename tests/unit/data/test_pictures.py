@@ -7,7 +7,7 @@ from PIL import Image
 
 from glf_tf import errors
 from glf_tf.data import pictures
-from tests.unit.data import samples
+from tests import samples
 
 
 def encoded(picture: Image.Image, kind: str = "PNG", **options) -> bytes:

@@ -11,7 +11,8 @@ import pytest
 import scipy.ndimage
 from sklearn import datasets
 
-from glf_tf.metrics import features, kid, precision_recall, reference, suite
+from glf_tf.metrics import kid, precision_recall, reference, suite
+from glf_tf.metrics.extractors import features
 
 SHAPE = (800, 8, 8, 1)
 # Which way each number goes as samples get worse.

@@ -9,14 +9,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from glf_tf.metrics import (
-    archive,
-    digest,
-    features,
-    frechet,
-    reference,
-    statistics_cache,
-)
+from glf_tf.metrics import archive, digest, frechet, reference, statistics_cache
+from glf_tf.metrics.extractors import features
 
 
 @pytest.fixture

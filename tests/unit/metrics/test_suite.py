@@ -6,7 +6,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from glf_tf.metrics import features, protocol, reference, suite, vectors
+from glf_tf.metrics import protocol, reference, suite, vectors
+from glf_tf.metrics.extractors import features
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,9 @@ import tensorflow as tf
 from sklearn import neighbors
 
 from glf_tf import errors, seeds
+from glf_tf.devices import strategies
+from glf_tf.experiments import experiment, folder, plan, restore, stopping
 from glf_tf.models import glann
-from glf_tf.runs import devices, experiment, folder, plan, restore, stopping
 from glf_tf.training import checkpoints, loop, optimizers, options
 from tests import descriptors
 
@@ -202,8 +203,8 @@ def trained(strategy):
 
 
 def test_codes_learn_the_same_on_two_replicas():
-    two = trained(devices.strategy("mirrored"))
-    one = trained(devices.strategy("one_device"))
+    two = trained(strategies.strategy("mirrored"))
+    one = trained(strategies.strategy("one_device"))
     np.testing.assert_allclose(one, two, atol=1e-5)
 
 

@@ -7,7 +7,8 @@ import tensorflow as tf
 from scipy import special, stats
 
 from glf_tf import catalogue, errors
-from glf_tf.models import stages, variational
+from glf_tf.models import variational
+from glf_tf.training import stages
 from tests import descriptors
 
 GENERATOR = np.random.default_rng(0)

@@ -12,7 +12,7 @@ import tensorflow as tf
 from scipy import signal
 
 from glf_tf import catalogue, errors
-from glf_tf.objectives import vgg, vgg_weights
+from glf_tf.networks import vgg, vgg_weights
 from tests import descriptors
 
 TINY = vgg.Architecture(

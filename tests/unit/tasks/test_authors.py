@@ -5,7 +5,8 @@ import keras
 import numpy as np
 import pytest
 
-from glf_tf import errors, normalization
+from glf_tf import errors
+from glf_tf.layers import normalization
 from glf_tf.models import latent
 from glf_tf.priors import prior as prior_lib
 from glf_tf.tasks import authors

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from glf_tf import errors, seeds
-from glf_tf.runs import devices
+from glf_tf.devices import strategies
 from glf_tf.tasks import infer, interpolate, output, pictures, reconstruct, sample
 from tests import descriptors
 
@@ -39,7 +39,7 @@ def test_replicas_share_the_samples_of_one_device(monkeypatch, n):
     monkeypatch.setattr(sample, "CHUNK", 4)
     expected = np.concatenate(list(sample.sample(descriptors.model("glf"), n, seed=3)))
     keras.utils.set_random_seed(0)  # the same weights
-    with devices.strategy("mirrored").scope():
+    with strategies.strategy("mirrored").scope():
         model = descriptors.model("glf")
     chunks = list(sample.sample(model, n, seed=3))
     assert [len(chunk) for chunk in chunks] == [min(4, n - i) for i in range(0, n, 4)]

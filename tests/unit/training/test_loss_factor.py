@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from glf_tf.runs import devices
+from glf_tf.devices import strategies
 from glf_tf.training import adam, checkpoints, optimizers
 from tests import descriptors
 from tests.conformance import test_models
@@ -99,7 +99,7 @@ def test_an_update_takes_the_smallest_factor_of_its_groups():
 
 
 def test_replicas_agree_on_what_is_left_out():
-    strategy = devices.strategy("mirrored")
+    strategy = strategies.strategy("mirrored")
     with strategy.scope():
         one, variable = optimizer()
 

@@ -9,8 +9,9 @@ import pytest
 import tensorflow as tf
 
 from glf_tf import errors, seeds
-from glf_tf.models import model, stages
-from glf_tf.training import actions, loop, optimizers, options, step
+from glf_tf.models import model
+from glf_tf.training import callback as callback_lib
+from glf_tf.training import loop, optimizers, options, stages, step
 from tests import descriptors
 
 
@@ -189,11 +190,11 @@ def test_loop_names_step_term_and_batch_of_a_diverged_run():
     )
 
 
-class Noted(actions.AbstractAction):
+class Noted(callback_lib.AbstractCallback):
     """Notes when it runs."""
 
     def __init__(self):
-        super().__init__(actions.Every(epochs=1))
+        super().__init__(callback_lib.Every(epochs=1))
         self.moments = []
 
     def run(self, moment):
@@ -209,7 +210,7 @@ def loop_of(toy, *, epochs=1, more=()):
         optimizers=optimizers.make(
             toy.stages(), options=options.Optimizers(), batches_per_epoch=6
         ),
-        actions=more,
+        callbacks=more,
     )
 
 

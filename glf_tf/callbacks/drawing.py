@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Callbacks that draw while training: pictures, and histograms of latents."""
+
+__all__ = ["Pictures", "Histograms"]
+
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from glf_tf.data import image_set
+from glf_tf.models import autoencoder
+from glf_tf.models import model as model_lib
+from glf_tf.priors import prior as prior_lib
+from glf_tf.tasks import interpolate, pictures, reconstruct, sample
+from glf_tf.training import callback as callback_lib
+from glf_tf.training import summaries
+
+
+class Pictures(callback_lib.AbstractCallback):
+    """Draws samples, reconstructions and interpolations."""
+
+    by_chief = True
+
+    def __init__(
+        self,
+        every: callback_lib.Every,
+        *,
+        model: model_lib.GenerativeModel,
+        data: image_set.ImageSet,
+        folder: pathlib.Path,
+        writer: summaries.Summaries,
+        seed: int,
+    ):
+        """Initializes the callback.
+
+        Args:
+            every: The interval.
+            model: The model.
+            data: The test set, whose first images are reconstructed.
+            folder: Where the PNG files go.
+            writer: Where TensorBoard's go.
+            seed: Of the samples, the same each time, so that progress shows.
+        """
+        super().__init__(every)
+        self._model, self._writer, self._folder = model, writer, folder
+        self._images = np.asarray(data.images[:32], np.float32) / 255.0
+        self._seed = seed
+
+    def run(self, moment):
+        """Draws, writes `NAME.png` and keeps `NAME_STEP.png`."""
+        for name, picture in self._draw().items():
+            pictures.save(self._folder / f"{name}.png", picture)
+            step = f"{moment.global_step:08d}"
+            pictures.save(self._folder / "steps" / f"{name}_{step}.png", picture)
+            self._writer.image(name, picture, step=moment.global_step)
+        self._writer.flush()
+
+    def _draw(self) -> dict[str, np.ndarray]:
+        drawn = next(sample.sample(self._model, 64, seed=self._seed))
+        result = {"samples": pictures.grid(drawn, columns=8)}
+        if isinstance(self._model, autoencoder.AbstractAutoencoder):
+            decoded = reconstruct.reconstruct(self._model, self._images)
+            pairs = reconstruct.side_by_side(self._images, decoded)
+            result["reconstructions"] = pictures.grid(pairs, columns=8)
+            result["interpolations"] = self._interpolations()
+        return result
+
+    def _interpolations(self) -> np.ndarray:
+        has_noise = isinstance(self._model.prior, prior_lib.AbstractNoisePrior)
+        lines = interpolate.between_samples(
+            self._model,
+            8,
+            seed=self._seed,
+            num_steps=10,
+            space="noise" if has_noise else "latent",
+        )
+        return pictures.grid(lines.reshape([-1, *lines.shape[2:]]), columns=10)
+
+
+class Histograms(callback_lib.AbstractCallback):
+    """Writes histograms of the test images' latents z and of their noise f(z)."""
+
+    by_chief = True
+
+    def __init__(
+        self,
+        every: callback_lib.Every,
+        *,
+        model: model_lib.GenerativeModel,
+        data: image_set.ImageSet,
+        writer: summaries.Summaries,
+    ):
+        """Initializes the callback; it does nothing for a model without an encoder.
+
+        Args:
+            every: The interval.
+            model: The model.
+            data: The test set, of which the first 1,000 images are encoded.
+            writer: Where to.
+        """
+        super().__init__(every)
+        self._model, self._writer = model, writer
+        self._images = np.asarray(data.images[:1000], np.float32) / 255.0
+        self._encode = tf.function(self._latents, autograph=False)
+
+    def run(self, moment):
+        """Encodes the images and writes the histograms."""
+        if isinstance(self._model, autoencoder.AbstractAutoencoder):
+            for name, values in self._encode(self._images).items():
+                self._writer.histogram(name, values.numpy(), step=moment.global_step)
+
+    def _latents(self, images):
+        z = self._model.encode(images)
+        if isinstance(self._model.prior, prior_lib.AbstractNoisePrior):
+            return {"latents/z": z, "latents/noise": self._model.prior.inverse(z)}
+        return {"latents/z": z}

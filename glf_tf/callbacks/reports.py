@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Callbacks that write scalars while training: terms, test terms, sample quality."""
+
+__all__ = ["Scalars", "Validation", "SampleQuality", "check_best_by", "check_metric"]
+
+import functools
+import warnings
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from glf_tf import errors, seeds
+from glf_tf.data import image_set, pipeline
+from glf_tf.devices import workers
+from glf_tf.metrics import images, reference, suite, vectors
+from glf_tf.models import model as model_lib
+from glf_tf.tasks import sample
+from glf_tf.training import callback as callback_lib
+from glf_tf.training import optimizers, summaries
+
+EVALUATION_BATCH = 500
+"""Images at once where nothing is learned."""
+
+
+class Scalars(callback_lib.AbstractCallback):
+    """Writes the terms' averages over an interval, learning rates and speed."""
+
+    def __init__(
+        self,
+        every: callback_lib.Every,
+        *,
+        prefix: str,
+        writer: summaries.Summaries,
+        optimizers: Mapping[str, optimizers.Optimizer],
+    ):
+        """Initializes the callback.
+
+        Args:
+            every: The interval.
+            prefix: What the names begin with, such as "train".
+            writer: Where to.
+            optimizers: By "stage/group".
+        """
+        super().__init__(every)
+        self._prefix, self._writer, self._optimizers = prefix, writer, optimizers
+        self._averages = callback_lib.Averages()
+        self._seconds, self._step = 0.0, None
+
+    @property
+    def name(self):
+        """What its state is saved under."""
+        return f"Scalars-{self._prefix}"
+
+    def observe(self, result, moment):
+        """Adds the steps of a call."""
+        self._averages.add(result)
+        if self._step is None:
+            self._step = moment.global_step - result.steps
+
+    def run(self, moment):
+        """Writes the averages since the last time."""
+        means = self._averages.take()
+        seconds = moment.train_seconds - self._seconds
+        steps = moment.global_step - self._step
+        # Before anything else: what a stage without updates took is not the next one's.
+        self._seconds, self._step = moment.train_seconds, moment.global_step
+        if not means:
+            return
+        values = {f"{self._prefix}/{name}": value for name, value in means.items()}
+        for name, optimizer in self._optimizers.items():
+            stage, group = name.split("/")
+            if stage == moment.stage:
+                values[f"learning_rate/{group}"] = optimizer.learning_rate
+        values[f"{self._prefix}/images_per_second"] = (
+            steps * moment.images_per_step / max(seconds, 1e-9)
+        )
+        self._writer.scalars(values, step=moment.global_step)
+
+    def get_state(self):
+        """Returns the sums so far."""
+        return self._averages.get_state()
+
+    def set_state(self, state):
+        """Takes over the sums."""
+        self._averages.set_state(state)
+
+
+class Validation(callback_lib.AbstractCallback):
+    """Writes the terms' averages over the test set, with nothing learned.
+
+    Attributes:
+        latest: The averages of the last time, by name.
+    """
+
+    def __init__(
+        self,
+        every: callback_lib.Every,
+        *,
+        model: model_lib.GenerativeModel,
+        data: image_set.ImageSet,
+        writer: summaries.Summaries,
+    ):
+        """Initializes the callback.
+
+        Args:
+            every: The interval.
+            model: The model.
+            data: The test set.
+            writer: Where to.
+        """
+        super().__init__(every)
+        self._model, self._data, self._writer = model, data, writer
+        self._stages = {stage.name: stage for stage in model.stages()}
+        # What is made for one stage is dropped when the next one begins.
+        self._of_stage = functools.lru_cache(maxsize=1)(self._make)
+        self.latest: dict[str, float] = {}
+
+    def run(self, moment):
+        """Goes through the test set once, where the terms have values there."""
+        stage = self._stages[moment.stage]
+        self.latest = {}
+        if stage.updates and stage.is_validated:
+            sums, batches = self._of_stage(moment.stage)
+            totals = sums(batches)
+            size = len(self._data)
+            self.latest = {f"test/{k}": v / size for k, v in totals.items()}
+            self._writer.scalars(self.latest, step=moment.global_step)
+
+    def _make(self, name: str) -> tuple[workers.SharedSums, tf.data.Dataset]:
+        """Returns the function that sums a batch's terms, and the batches."""
+        stage = self._stages[name]
+        cached = self._model.cache(stage, self._data)
+        source = self._data if cached is None else cached
+        batches = pipeline.evaluation_batches(source, batch_size=EVALUATION_BATCH)
+
+        def sums(batch, number):
+            # The same numbers at each pass, other ones in each batch.
+            seed = seeds.fold(0, number)
+            batch = self._model.infer(stage, batch, seed=seeds.fold(seed, 0))
+            values = {}
+            for place, update in enumerate(stage.updates):
+                values |= self._model.terms(
+                    update.name,
+                    batch,
+                    seed=seeds.fold(seed, place + 1),
+                    training=False,
+                )
+            count = tf.cast(tf.shape(batch["index"])[0], tf.float32)
+            return {k: tf.reduce_mean(v) * count for k, v in values.items()}
+
+        return workers.SharedSums(sums), batches
+
+    def get_state(self):
+        """Returns the averages of the last time."""
+        return {"latest": self.latest}
+
+    def set_state(self, state):
+        """Takes them over."""
+        self.latest = dict(state["latest"])
+
+
+class SampleQuality(callback_lib.AbstractCallback):
+    """Writes a metric of a few samples against as many test images.
+
+    Attributes:
+        latest: The numbers of the last time, by name.
+    """
+
+    by_chief = True
+
+    def __init__(
+        self,
+        every: callback_lib.Every,
+        *,
+        model: model_lib.GenerativeModel,
+        real: Callable[[], reference.Reference],
+        metric: str,
+        writer: summaries.Summaries,
+    ):
+        """Initializes the callback.
+
+        Args:
+            every: The interval.
+            model: The model.
+            real: Makes the real images' reference when it is first needed.
+            metric: A key of `suite.METRICS`.
+            writer: Where to.
+        """
+        super().__init__(every)
+        self._model, self._metric, self._writer = model, metric, writer
+        self._real = functools.cache(real)
+        self.latest: dict[str, float] = {}
+
+    def run(self, moment):
+        """Draws the same noise each time, so that progress shows."""
+        real = self._real()
+        drawn = sample.sample(self._model, len(real), seed=0)
+        samples = np.concatenate(
+            [real.extractor(images.round_to_uint8(some)) for some in drawn]
+        )
+        with warnings.catch_warnings():
+            # Few samples are the point here.
+            warnings.simplefilter("ignore", vectors.SmallSampleWarning)
+            found = suite.compute([self._metric], samples=samples, real=real, seed=0)
+        self.latest = {f"evaluation/{key}": value for key, value in found.items()}
+        self._writer.scalars(self.latest, step=moment.global_step)
+
+    def get_state(self):
+        """Returns the numbers of the last time."""
+        return {"latest": self.latest}
+
+    def set_state(self, state):
+        """Takes them over."""
+        self.latest = dict(state["latest"])
+
+
+def check_metric(metric: str) -> None:
+    """Checks the name of a metric of samples.
+
+    Raises:
+        InvalidValue: There is no such metric.
+    """
+    if metric not in suite.METRICS:
+        raise errors.InvalidValue(
+            "The metric must be one that is measured on samples",
+            received=f"evaluate_metric={metric}",
+            do=errors.suggestion(metric, suite.METRICS),
+        )
+
+
+def check_best_by(
+    best_by: str,
+    *,
+    metric: str,
+    model: model_lib.GenerativeModel,
+    data: image_set.ImageSet,
+) -> None:
+    """Checks the name of the scalar whose least value marks the best checkpoint.
+
+    The default, and "", are right for every model: where a stage does not measure the
+    scalar, its newest is its best.
+
+    Args:
+        best_by: The name, such as "test/nll" or "evaluation/fd".
+        metric: What is measured of samples.
+        model: The model.
+        data: Images of the data set.
+
+    Raises:
+        InvalidValue: No stage would measure it, or its least value is not its best.
+    """
+    known = [f"evaluation/{metric}"] if metric in _SMALLER_IS_BETTER else []
+    for stage in model.stages():
+        if stage.updates and stage.is_validated:
+            known += [f"test/{name}" for name in _term_names(model, stage, data)]
+    if best_by not in known:
+        raise errors.InvalidValue(
+            "`best_by` is a scalar that is measured, and whose least value is its best",
+            received=f"best_by={best_by}",
+            do=errors.suggestion(best_by, set(known)),
+        )
+
+
+_SMALLER_IS_BETTER = ("fd", "fd_infinity", "kid")
+
+
+def _term_names(model, stage, data) -> list[str]:
+    """Returns the names of a stage's terms; they are traced and not computed."""
+    some = data.take(min(4, len(data)))
+    cached = model.cache(stage, some)
+    source = some if cached is None else cached
+    batches = pipeline.evaluation_batches(source, batch_size=EVALUATION_BATCH)
+
+    def terms(batch):
+        batch = model.infer(stage, batch, seed=seeds.make(0))
+        values = {}
+        for update in stage.updates:
+            values |= model.terms(
+                update.name, batch, seed=seeds.make(0), training=False
+            )
+        return values
+
+    traced = tf.function(terms, autograph=False)
+    return list(traced.get_concrete_function(batches.element_spec).structured_outputs)

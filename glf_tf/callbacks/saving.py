@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The callback that saves checkpoints while training."""
+
+__all__ = ["Saving"]
+
+import math
+from collections.abc import Callable, Sequence
+
+from absl import logging
+
+from glf_tf.callbacks import reports
+from glf_tf.training import callback as callback_lib
+from glf_tf.training import checkpoints
+
+
+class Saving(callback_lib.AbstractCallback):
+    """Saves checkpoints, and the best one by a scalar of the validation."""
+
+    runs_on_stop = True
+    by_chief = True
+
+    def __init__(
+        self,
+        every: callback_lib.Every,
+        *,
+        store: checkpoints.Checkpoints,
+        measures: Sequence[reports.Validation | reports.SampleQuality],
+        best_by: str,
+    ):
+        """Initializes the callback; set `get_loop_state` before it runs.
+
+        Args:
+            every: The interval.
+            store: Where to.
+            measures: Whose scalars decide.
+            best_by: Name of the scalar, smaller is better; "" for none.
+        """
+        super().__init__(every)
+        self._store, self._measures, self._best_by = store, tuple(measures), best_by
+        self._best, self._stage = float("inf"), ""
+        self.get_loop_state: Callable[[], dict] = dict
+
+    def run(self, moment):
+        """Saves."""
+        if moment.stage != self._stage:
+            # A model is not the better for what a later stage has not yet learned.
+            self._best, self._stage = float("inf"), moment.stage
+        latest = {k: v for one in self._measures for k, v in one.latest.items()}
+        score = latest.get(self._best_by)
+        # Where a stage does not measure the scalar, its newest is its best.
+        is_best = bool(self._best_by) if score is None else score < self._best
+        self._best = self._best if score is None else min(self._best, score)
+        state = self.get_loop_state()
+        if is_best:
+            # First: a run that is killed in between goes on from before both, and
+            # comes to save both again.
+            self._store.save_best(state)
+        self._store.save(state, step=moment.global_step)
+
+    def get_state(self):
+        """Returns the best score so far."""
+        best = None if math.isinf(self._best) else self._best
+        return {"best": best, "stage": self._stage}
+
+    def set_state(self, state):
+        """Takes it over, unless the best checkpoint is lost: the next one is, then."""
+        self._best = float("inf") if state["best"] is None else state["best"]
+        self._stage = state["stage"]
+        damage = self._store.damage_of_best()
+        if state["best"] is not None and damage is not None:
+            logging.warning("The best checkpoint is lost: %s.", damage)
+            self._best = float("inf")

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a trained model costs: parameters, epochs, seconds, and its speed in use."""
+
+__all__ = [
+    "Cost",
+    "of",
+    "device",
+    "number_of_parameters",
+    "sampling_speed",
+    "trained_epochs",
+]
+
+import dataclasses
+import math
+import os
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+
+import tensorflow as tf
+
+from glf_tf import seeds
+from glf_tf.comparison import job as job_lib
+from glf_tf.models import model as model_lib
+from glf_tf.plotting import curves
+from glf_tf.priors import prior
+from glf_tf.training import options
+from glf_tf.training import stages as stages_lib
+
+BATCH = 500
+"""Images at once where speed is measured."""
+
+_CALLS = 5
+_MOST_SECONDS = 20.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What a trained model costs.
+
+    Attributes:
+        parameters: How many numbers training chooses; see `number_of_parameters`.
+        epochs: What each stage was really trained for.
+        seconds_per_epoch: Median over the epochs of all stages; None for no epochs.
+        training_seconds: Sum over all epochs, of training steps alone.
+        samples_per_second: In batches of 500, median of several.
+        device: What sampled, and as a rule trained.
+        notes: Where the epochs are not those of the plan.
+    """
+
+    parameters: int
+    epochs: Mapping[str, int]
+    seconds_per_epoch: float | None
+    training_seconds: float
+    samples_per_second: float
+    device: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Epoch:
+    """An epoch that ended.
+
+    Attributes:
+        stage: The stage that it belongs to.
+        steps: How many steps it had.
+        images_per_second: The speed of its steps.
+    """
+
+    stage: stages_lib.Stage
+    steps: int
+    images_per_second: float
+
+    def seconds(self, *, batch_size: int) -> float:
+        """Returns how long it took at that speed."""
+        images = self.steps * batch_size * self.stage.batches_per_step
+        return images / self.images_per_second
+
+
+def of(model: model_lib.GenerativeModel, *, job: job_lib.Job, images: int) -> Cost:
+    """Returns what a trained model costs.
+
+    Args:
+        model: The model.
+        job: What trained it; its folder tells how long that took.
+        images: How many it was trained on.
+    """
+    batch_size = job.plan["batch_size"]
+    stages = [stage for stage in model.stages() if stage.updates]
+    ended = trained_epochs(curves.read(job.folder.path), stages) if stages else []
+    epochs = {stage.name: sum(one.stage is stage for one in ended) for stage in stages}
+    seconds = [one.seconds(batch_size=batch_size) for one in ended]
+    usual = seconds[1:] or seconds  # the first epoch traces the graph
+    return Cost(
+        parameters=number_of_parameters(model),
+        epochs=epochs,
+        seconds_per_epoch=statistics.median(usual) if usual else None,
+        training_seconds=sum(seconds),
+        samples_per_second=sampling_speed(model),
+        device=device(),
+        notes=_notes(stages, epochs=epochs, plan=job.plan, images=images),
+    )
+
+
+def number_of_parameters(model: model_lib.GenerativeModel) -> int:
+    """Returns how many numbers are learned by gradients or fitted to codes.
+
+    A prior that is fitted after training is as much a part of the model as one that is
+    learned, whether it is the prior itself or the noise of a flow.
+    """
+    learned = sum(math.prod(v.shape) for v in model.trainable_variables)
+    fitted = [one for one in model._flatten_layers() if isinstance(one, prior.Fitted)]
+    return learned + sum(one.free_parameters for one in fitted)
+
+
+def trained_epochs(
+    history: curves.History, stages: Sequence[stages_lib.Stage]
+) -> list[Epoch]:
+    """Returns the epochs of a run.
+
+    A line does not name its stage, but the learning rates in it are those of the
+    stage's groups. Stages follow each other: a line belongs to the stage of the one
+    before it, or to the next stage with these groups.
+    """
+    found, place, before = [], 0, 0
+    for line in history.epoch_lines:
+        told = {name.partition("/")[2] for name in line if "learning_rate/" in name}
+        later = range(place, len(stages))
+        place = next(
+            (index for index in later if _groups(stages[index]) == told), place
+        )
+        steps, before = int(line["step"] - before), line["step"]
+        speed = line["epoch/images_per_second"]
+        found.append(Epoch(stages[place], steps=steps, images_per_second=speed))
+    return found
+
+
+def sampling_speed(
+    model: model_lib.GenerativeModel, *, batch_size: int = BATCH
+) -> float:
+    """Returns images a second, the median of several calls after the first."""
+
+    @tf.function
+    def draw(seed):
+        return model.sample(batch_size, seed=seed)
+
+    draw(seeds.make(0)).numpy()  # traces
+    seconds = []
+    while len(seconds) < _CALLS and sum(seconds) < _MOST_SECONDS:
+        started = time.perf_counter()
+        draw(seeds.make(len(seconds))).numpy()
+        seconds.append(time.perf_counter() - started)
+    return batch_size / statistics.median(seconds)
+
+
+def device() -> str:
+    """Returns what this process computes on, such as "2 CPU cores"."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        details = tf.config.experimental.get_device_details(gpus[0])
+        name = details.get("device_name", "GPU")
+        return f"{len(gpus)} x {name}" if len(gpus) > 1 else name
+    if hasattr(os, "sched_getaffinity"):
+        count = len(os.sched_getaffinity(0))
+    else:
+        count = os.cpu_count()
+    return f"{count} CPU core{'s' * (count != 1)}"
+
+
+def _groups(stage: stages_lib.Stage) -> set[str]:
+    return {group.name for update in stage.updates for group in update.groups}
+
+
+def _notes(
+    stages: Sequence[stages_lib.Stage],
+    *,
+    epochs: Mapping[str, int],
+    plan: Mapping,
+    images: int,
+) -> tuple[str, ...]:
+    """Returns a note for each stage whose epochs are not those of the plan."""
+    asked = options.Training(epochs=plan["epochs"], batch_size=plan["batch_size"])
+    batches = images // plan["batch_size"]
+    notes = []
+    for stage in stages:
+        total = stage.total_steps(batches, epochs=asked.epochs_of(stage.name))
+        planned = math.ceil(total / stage.steps_per_epoch(batches))
+        if epochs[stage.name] != planned:
+            notes.append(
+                f"stage {stage.name} was trained for {epochs[stage.name]} epochs, not "
+                f"{planned}: its folder holds a run of another budget"
+            )
+    return tuple(notes)

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is compared: recipes, each trained once a seed in a folder of its own."""
+
+__all__ = ["Recipe", "Job", "recipes", "published", "check"]
+
+import dataclasses
+import pathlib
+import re
+from collections.abc import Mapping, Sequence
+
+from glf_tf import errors
+from glf_tf.experiments import folder as folder_lib
+from glf_tf.experiments import plan as plan_lib
+
+_INDIFFERENT = {
+    *(field.name for field in dataclasses.fields(plan_lib.Reports)),
+    *("data_dir", "cache_dir", "download"),
+}
+"""Flags that leave the trained model as it is."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """A recipe that is compared.
+
+    Attributes:
+        name: What tables and folders call it, such as "vae_digits".
+        path: The file.
+        published: What its header expects, "" where it says nothing.
+    """
+
+    name: str
+    path: pathlib.Path
+    published: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One training of a recipe.
+
+    Attributes:
+        recipe: The recipe.
+        seed: The seed of the training.
+        folder: The run's folder.
+        command: What trains it, or goes on with it.
+        plan: What the command will carry out: the specification `dataset`, `epochs` by
+            stage, `batch_size` and all `flags`, as `cli.planned` reads them.
+    """
+
+    recipe: Recipe
+    seed: int
+    folder: folder_lib.Folder
+    command: tuple[str, ...]
+    plan: Mapping
+
+    @property
+    def name(self) -> str:
+        """The recipe's name, and the seed where it is not 0."""
+        return folder_name(self.recipe, seed=self.seed)
+
+    @property
+    def training(self) -> dict[str, object]:
+        """The values of the flags that decide the trained model."""
+        values = {**self.plan["flags"], "seed": self.seed}
+        return {
+            name: value
+            for name, value in sorted(values.items())
+            if name.split(".")[0] not in _INDIFFERENT
+        }
+
+
+def folder_name(recipe: Recipe, *, seed: int) -> str:
+    """Returns the name of the folder of a recipe's training."""
+    return recipe.name + (f"_seed_{seed}" if seed else "")
+
+
+def recipes(paths: Sequence[str | pathlib.Path]) -> list[Recipe]:
+    """Returns recipes with names that tell them apart.
+
+    A name is the file's and its folder's, and further folders' where two would be
+    alike.
+
+    Raises:
+        NotFound: One cannot be read.
+        InvalidValue: One is given twice, or two differ in their endings alone.
+    """
+    files = [pathlib.Path(path) for path in paths]
+    texts = [_read(file) for file in files]
+    names = _names(files)
+    if len(set(names)) < len(files):
+        raise errors.InvalidValue(
+            "A recipe is compared once, under a name of its own",
+            received=",".join(map(str, files)),
+            do="Name each file once; --seeds trains a recipe several times",
+        )
+    return [
+        Recipe(name=name, path=file, published=published(text))
+        for name, file, text in zip(names, files, texts, strict=True)
+    ]
+
+
+def published(text: str) -> str:
+    """Returns what a recipe's header says after "Expected", up to "Measured"."""
+    header = [line for line in text.splitlines() if line.startswith("#")]
+    words = "\n".join(line.removeprefix("#").strip() for line in header)
+    found = re.search(r"\bExpected\b[:,]?(.*?)(?:\bMeasured\b|\n\n|\Z)", words, re.S)
+    if found is None:
+        return ""
+    return " ".join(found.group(1).split()).removesuffix(".")
+
+
+def check(jobs: Sequence[Job]) -> None:
+    """Checks that all jobs learn the same data.
+
+    Raises:
+        InvalidValue: Two do not.
+    """
+    first = jobs[0]
+    for job in jobs:
+        if job.plan["dataset"] != first.plan["dataset"]:
+            raise errors.InvalidValue(
+                "Recipes are compared on one data set",
+                received=f"{_described(first)} in {first.recipe.path} and "
+                f"{_described(job)} in {job.recipe.path}",
+                do="Compare those of one data set, with its options alike",
+            )
+
+
+def _described(job: Job) -> str:
+    spec = job.plan["dataset"]
+    options = [f"{key}={value}" for key, value in spec.items() if key != "name"]
+    return ", ".join([spec["name"], *options])
+
+
+def _names(files: Sequence[pathlib.Path]) -> list[str]:
+    """Returns names with as many folders as tell the files apart, at least one."""
+    resolved = [file.resolve().with_suffix("") for file in files]
+    for depth in range(2, max(len(file.parts) for file in resolved) + 1):
+        names = ["_".join(file.parts[-depth:]) for file in resolved]
+        if len(set(names)) == len(names):
+            break
+    return [re.sub(r"[^\w.-]", "-", name) for name in names]
+
+
+def _read(file: pathlib.Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise errors.NotFound(
+            "A recipe must be a text file that can be read",
+            received=f"{file} ({type(error).__name__})",
+            do="Check the path; flags/ holds the library's recipes",
+        ) from error

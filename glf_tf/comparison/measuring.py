@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measures what a comparison has trained, all of it under one protocol."""
+
+__all__ = ["Measuring", "SAMPLES"]
+
+import contextlib
+import dataclasses
+import datetime
+import functools
+import json
+
+import numpy as np
+
+from glf_tf import errors, files
+from glf_tf.comparison import cost as cost_lib
+from glf_tf.comparison import folder as folder_lib
+from glf_tf.comparison import job as job_lib
+from glf_tf.comparison import record as record_lib
+from glf_tf.data import image_set
+from glf_tf.evaluation import evaluation, image_sources
+from glf_tf.experiments import restore
+from glf_tf.metrics import protocol
+from glf_tf.metrics.extractors import choice as extractor_lib
+from glf_tf.metrics.extractors import features
+from glf_tf.tasks import pictures, sample
+
+SAMPLE_METRICS = ("fd", "precision_recall")
+MODEL_METRICS = ("reconstruction_fd", "reconstruction")
+
+SAMPLES = "comparison_samples.npy"
+"""A few samples beside a run, uint8 `[PICTURED, height, width, channels]`."""
+
+PICTURED = 36
+"""How many samples a picture has."""
+
+_REAL = "real_images.json"
+
+
+class Measuring:
+    """The one protocol: data, extractor and settings, each made once."""
+
+    def __init__(
+        self,
+        *,
+        train: image_set.ImageSet,
+        test: image_set.ImageSet,
+        extractor: features.AbstractExtractor,
+        settings: evaluation.Settings,
+        cache_dir=None,
+    ):
+        """Initializes the protocol.
+
+        Args:
+            train: The training images.
+            test: The test images.
+            extractor: What makes features.
+            settings: Counts and trials.
+            cache_dir: Where statistics of real images are kept; None for nowhere.
+        """
+        self.train, self.test = train, test
+        self.settings, self.extractor = settings, extractor
+        make = functools.partial(
+            evaluation.Evaluation,
+            train=train,
+            test=test,
+            extractor=lambda: extractor,
+            settings=settings,
+            cache_dir=cache_dir,
+        )
+        self._evaluation = functools.cache(make)
+
+    @functools.cached_property
+    def identity(self) -> dict[str, object]:
+        """All that decides a measurement but for the model, in kinds of JSON."""
+        return {
+            "version": protocol.VERSION,
+            **dataclasses.asdict(self.settings),
+            "extractor": self.extractor.name,
+            "extractor_checksum": self.extractor.checksum,
+            "train": self.train.digest,
+            "test": self.test.digest,
+        }
+
+    @property
+    def text(self) -> str:
+        """The protocol in a line, for people."""
+        asked = self.settings
+        split = self.test if asked.reference_split == "test" else self.train
+        return (
+            f"{extractor_lib.described(self.extractor)}; {asked.samples:,} samples "
+            f"against {len(split.images[: asked.references]):,} {split.split} images "
+            f"of {split.name}; trials: {asked.trials}"
+        )
+
+    def real_images(self, folder: folder_lib.Folder) -> list[protocol.Measurement]:
+        """Returns what real images of the other split get, measured once."""
+        kept = folder.read_json(_REAL) or {}
+        if kept.get("evaluation") == self.identity:
+            return protocol.from_json(kept["measurements"])
+        found = self._evaluation().floor(metrics=SAMPLE_METRICS)
+        kept = {"evaluation": self.identity, "measurements": protocol.to_json(found)}
+        folder.write(_REAL, json.dumps(kept, indent=2) + "\n")
+        return found
+
+    def measure(self, job: job_lib.Job) -> record_lib.Result:
+        """Returns what is known about a trained model, and keeps a few samples.
+
+        Raises:
+            UserError: The model cannot be loaded, or its samples are not images.
+        """
+        model = restore.load_model(job.folder.path)
+        measuring = self._evaluation()
+        found = measuring.samples(
+            image_sources.ModelSamples(model), metrics=SAMPLE_METRICS
+        )
+        # Without an encoder there is nothing to reconstruct with.
+        with contextlib.suppress(errors.Unsupported):
+            found += measuring.model(model, metrics=MODEL_METRICS)
+        drawn = next(sample.sample(model, PICTURED, seed=self.settings.seed))
+        with files.replacing(job.folder.path / SAMPLES) as stream:
+            np.save(stream, pictures.to_uint8(drawn))
+        return record_lib.Result(
+            measurements=tuple(found),
+            cost=cost_lib.of(model, job=job, images=len(self.train)),
+            date=datetime.date.today().isoformat(),
+        )

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where data may be looked for."""
+
+__all__ = ["Places"]
+
+import dataclasses
+import pathlib
+
+from glf_tf import errors
+
+
+@dataclasses.dataclass(frozen=True)
+class Places:
+    """Where a data set may be looked for.
+
+    Attributes:
+        data_dir: The user's folder of data, or None.
+        cache_dir: A folder of ours for decoded copies of large sets.
+        download: Whether the network may be used.
+    """
+
+    data_dir: pathlib.Path | None = None
+    cache_dir: pathlib.Path = pathlib.Path("~/.cache/glf_tf")
+    download: bool = False
+
+    def __post_init__(self):
+        """Expands `~` in both folders.
+
+        Raises:
+            NotFound: `data_dir` is given and is not a folder.
+        """
+        cache_dir = pathlib.Path(self.cache_dir).expanduser()
+        object.__setattr__(self, "cache_dir", cache_dir)
+        if self.data_dir is None:
+            return
+        data_dir = pathlib.Path(self.data_dir).expanduser()
+        object.__setattr__(self, "data_dir", data_dir)
+        if not data_dir.is_dir():
+            kind = "a file" if data_dir.exists() else "no such folder"
+            raise errors.NotFound(
+                "`data_dir` must be a folder that exists",
+                received=f"--data_dir={data_dir} ({kind})",
+                do="Make the folder, or pass the one that holds your data",
+            )
+
+    def folders(self, *names: str) -> list[pathlib.Path]:
+        """Returns `data_dir/name` for each name, then `data_dir`; none without it.
+
+        The more specific folders come first, so that one `data_dir` can hold several
+        sets whose files have the same names.
+        """
+        if self.data_dir is None:
+            return []
+        return [*(self.data_dir / name for name in names), self.data_dir]

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Another data set with hidden pixels, to learn from incomplete images.
+
+Han, Lu, Zhu, Wu: Alternating Back-Propagation for Generator Network, 2017, section 5.3.
+https://arxiv.org/abs/1606.08571
+"""
+
+__all__ = ["Occluded"]
+
+import dataclasses
+import functools
+
+from glf_tf import catalogue, types
+from glf_tf.data import image_set
+from glf_tf.data import places as places_lib
+from glf_tf.datasets import dataset as dataset_lib
+
+
+class Occluded(dataset_lib.AbstractDataset):
+    """Another data set, in whose training images pixels are hidden.
+
+    An image has the same mask each time. Batches bring it as `mask`, with hidden pixels
+    at 0; nothing that learns ever sees them. Test images are whole.
+
+    Args:
+        places: Where to look for the other set.
+        dataset: The other set.
+        mask: What is hidden.
+        seed: Of the masks.
+    """
+
+    def __init__(
+        self,
+        places: places_lib.Places,
+        *,
+        dataset: types.Spec = "digits",
+        mask: types.Spec = "salt_and_pepper",
+        seed: int = 0,
+    ):
+        super().__init__(places)
+        self._whole = catalogue.build("dataset", dataset, places=places)
+        self.squaring = self._whole.squaring
+        self._mask, self._seed = mask, seed
+
+    def report(self) -> tuple[str, ...]:
+        """Returns what is told of the other set."""
+        return self._whole.report()
+
+    def load(self, split: dataset_lib.Split) -> image_set.ImageSet:
+        """Returns one split; the training split has `masks`.
+
+        Raises:
+            InvalidValue: The mask does not fit the images.
+        """
+        whole = self._whole.load(split)
+        whole = dataclasses.replace(whole, name=f"occluded {whole.name}")
+        if split == "test":
+            return whole
+        mask = catalogue.build("mask", self._mask, image_shape=whole.image_shape)
+        draw = functools.partial(mask.draw, seed=self._seed)
+        return dataclasses.replace(whole, masks=draw)

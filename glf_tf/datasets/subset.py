@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The first images of another data set, for papers that train on few and for trials."""
+
+__all__ = ["Subset"]
+
+import dataclasses
+
+from glf_tf import catalogue, errors, types
+from glf_tf.data import image_set
+from glf_tf.data import places as places_lib
+from glf_tf.datasets import dataset as dataset_lib
+
+
+class Subset(dataset_lib.AbstractDataset):
+    """The first training images of another data set, with all its test images.
+
+    Args:
+        places: Where to look for the other set.
+        dataset: The other set.
+        count: How many training images.
+    """
+
+    def __init__(
+        self,
+        places: places_lib.Places,
+        *,
+        dataset: types.Spec = "digits",
+        count: int = 1000,
+    ):
+        super().__init__(places)
+        self._whole = catalogue.build("dataset", dataset, places=places)
+        self.squaring = self._whole.squaring
+        self.count = count
+
+    def report(self) -> tuple[str, ...]:
+        """Returns what is told of the other set."""
+        return self._whole.report()
+
+    def load(self, split: dataset_lib.Split) -> image_set.ImageSet:
+        """Returns one split, with the other set's labels and masks.
+
+        Raises:
+            InvalidValue: The other set has fewer training images.
+        """
+        whole = self._whole.load(split)
+        size = len(whole)
+        if split == "train":
+            if not 1 <= self.count <= size:
+                raise errors.InvalidValue(
+                    "A subset has as many images as there are, or fewer",
+                    received=f"count={self.count} of the {size} of {whole.name}",
+                    do=f"Use a --dataset.count between 1 and {size}",
+                )
+            whole = whole.take(self.count)
+        return dataclasses.replace(whole, name=f"{self.count} {whole.name}")

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TensorFlow Datasets as a source: prepared folders, and downloads only on request.
+
+Without a network a download is retried in silence for more than three minutes. Hence
+nothing is downloaded unless `places.download` says so, and then a connection is tried
+first.
+"""
+
+__all__ = ["sources_of", "as_sources", "prepared", "examples"]
+
+import contextlib
+import functools
+import os
+import pathlib
+import socket
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from glf_tf import errors
+from glf_tf.data import image_set
+from glf_tf.data import places as places_lib
+from glf_tf.datasets import dataset, sources
+
+_PROBE = ("storage.googleapis.com", 443)
+_PROBE_TIMEOUT_S = 3.0
+
+
+def sources_of(
+    name: str, split: dataset.Split, *, places: places_lib.Places
+) -> list[sources.Source]:
+    """Returns the TFDS folders that may hold a labelled set, in the order to try.
+
+    Args:
+        name: The data set's name, which is also that of its TFDS builder.
+        split: "train" or "test".
+        places: Where to look: `data_dir`, then TFDS' own folder.
+    """
+
+    def load(folder: pathlib.Path, *, download: bool) -> image_set.ImageSet | None:
+        builder = prepared(name, folder=folder, download=download)
+        return None if builder is None else _labelled(name, split, builder=builder)
+
+    return as_sources(name, load, places=places)
+
+
+def as_sources(
+    name: str,
+    load: Callable[..., image_set.ImageSet | None],
+    *,
+    places: places_lib.Places,
+) -> list[sources.Source]:
+    """Returns one source a TFDS folder; the last may download.
+
+    Args:
+        name: The TFDS builder, such as "mnist" or "celeb_a_hq/256".
+        load: A function of (folder, *, download), as `prepared`, that returns the
+            split or None.
+        places: Where to look.
+    """
+    own = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+    folders = [pathlib.Path(own).expanduser()]
+    if places.data_dir is not None:
+        folders.insert(0, places.data_dir)
+    result = [
+        sources.Source(
+            f"{folder / name} (TFDS)", functools.partial(load, folder, download=False)
+        )
+        for folder in folders
+    ]
+    if places.download:
+        # Only after every folder was looked in: a set that is there is not fetched.
+        load = functools.partial(load, folders[0], download=True)
+        result.append(sources.Source(f"a download to {folders[0]}", load))
+    return result
+
+
+def prepared(name: str, *, folder: pathlib.Path, download: bool) -> Any | None:
+    """Returns the TFDS builder of a set that is prepared in `folder`, else None.
+
+    Args:
+        name: The builder, such as "mnist" or "celeb_a_hq/256".
+        folder: The TFDS data folder.
+        download: Whether to download and prepare the set where it is not there.
+
+    Raises:
+        NotFound: There is no connection, or the download failed.
+    """
+    # Importing TFDS takes a third of a second, which only its users should pay.
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder(name, data_dir=folder)
+    if (pathlib.Path(builder.data_path) / "dataset_info.json").is_file():
+        return builder
+    if not download:
+        return None
+    _check_connection(name)
+    try:
+        builder.download_and_prepare()
+    except (OSError, AssertionError, tfds.download.DownloadError) as error:
+        raise errors.NotFound(
+            f"TFDS must be able to download {name}",
+            received=" ".join(str(error).split()),
+            do=f"Prepare it elsewhere and copy it to {builder.data_path}",
+        ) from error
+    return builder
+
+
+def examples(
+    builder: Any, split: str, features: Collection[str], *, decode_images: bool = True
+) -> Iterator[dict[str, Any]]:
+    """Yields a prepared split's examples as NumPy values, in their fixed order.
+
+    Args:
+        builder: What `prepared` returned.
+        split: A split of TFDS.
+        features: Which features to read; the others of a set cost time for nothing.
+        decode_images: Whether `image` is uint8 pixels; the encoded bytes otherwise.
+
+    Raises:
+        InvalidValue: The set's files are damaged.
+    """
+    import tensorflow_datasets as tfds
+
+    decoders = tfds.decode.PartialDecoding(
+        dict.fromkeys(features, True),
+        decoders=None if decode_images else {"image": tfds.decode.SkipDecoding()},
+    )
+    try:
+        with _quiet():
+            data = builder.as_dataset(
+                split=split, decoders=decoders, shuffle_files=False
+            )
+        yield from tfds.as_numpy(data)
+    except (tf.errors.OpError, OSError, ValueError, AssertionError) as error:
+        raise _damaged(builder, split, str(error)) from error
+
+
+def _labelled(name: str, split: dataset.Split, *, builder: Any) -> image_set.ImageSet:
+    """Returns a split of a small set as arrays."""
+    size = builder.info.splits[split].num_examples
+    images = np.empty((size, *builder.info.features["image"].shape), np.uint8)
+    labels = np.empty((size,), np.int64)
+    for index, example in enumerate(examples(builder, split, ("image", "label"))):
+        images[index], labels[index] = example["image"], example["label"]
+    source = str(builder.data_path)
+    return image_set.ImageSet(name, split, images, labels, source)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Hides TFDS' warnings of its own use of deprecated names; errors still show."""
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+
+
+def _damaged(builder: Any, split: str, found: str) -> errors.InvalidValue:
+    found = " ".join(found.split())
+    return errors.InvalidValue(
+        "A set that TFDS prepared must be whole",
+        received=f"{builder.data_path}, split {split}: {found}",
+        do="Remove the folder and prepare it again",
+    )
+
+
+def _check_connection(name: str) -> None:
+    try:
+        socket.create_connection(_PROBE, _PROBE_TIMEOUT_S).close()
+    except OSError as error:
+        raise errors.NotFound(
+            f"A download of {name} needs a connection to the internet",
+            received=f"--download, and {_PROBE[0]} cannot be reached ({error})",
+            do="Run once without --download to see where files are looked for, and "
+            "put them there",
+        ) from error

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Images that a run is asked about: do they belong to its data?"""
+
+__all__ = ["Suspects", "of_run"]
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from glf_tf import catalogue, errors
+from glf_tf.data import decoding, image_set
+from glf_tf.data import places as places_lib
+from glf_tf.datasets import dataset as dataset_lib
+from glf_tf.datasets import without
+from glf_tf.evaluation import user_images
+from glf_tf.experiments import folder as folder_lib
+from glf_tf.experiments import restore
+from glf_tf.metrics import images as images_lib
+
+
+@dataclasses.dataclass(frozen=True)
+class Suspects:
+    """Images of which some are anomalies.
+
+    Attributes:
+        title: What they are, for people.
+        images: uint8 `[size, height, width, channels]`.
+        is_anomaly: bool `[size]`.
+        names: What each image is called.
+    """
+
+    title: str
+    images: np.ndarray
+    is_anomaly: np.ndarray
+    names: Sequence[str]
+
+
+def of_run(
+    workdir: pathlib.Path,
+    *,
+    places: places_lib.Places,
+    against: str = "",
+    on_broken: decoding.OnBroken = "refuse",
+    accept_new_data: bool = False,
+) -> Suspects:
+    """Returns what a run is asked about.
+
+    Args:
+        workdir: The run's folder.
+        places: Where data may be; the run's own folder of data where it names none.
+        against: What the anomalies are, beside the run's test images: a data set's
+            name, for its test images, an array NAME.npy or NAME.npz, or a folder of
+            pictures; "" for the class that training left out, with its own share of
+            test images.
+        on_broken: "skip" leaves out pictures that cannot be read, with a warning.
+        accept_new_data: Whether to go on where the run's test images are others now.
+
+    Raises:
+        Damaged: The run's test images are others than it noted.
+        InvalidValue: Training left no class out, and nothing is given.
+        NotFound: There is no run, or there are no such images.
+    """
+    described = folder_lib.Folder(workdir).read()
+    places = restore.places_of(described, places)
+    normal = restore.load_data(
+        workdir, "test", places=places, accept_new_data=accept_new_data
+    )
+    own = catalogue.build("dataset", described["dataset"], places=places)
+    if against:
+        return _against(normal, against, own=own, on_broken=on_broken)
+    if not isinstance(own, without.Without):
+        raise errors.InvalidValue(
+            "Anomalies are images of a class that training left out, or are given",
+            received=f"{workdir}, a run of {catalogue.name_of(described['dataset'])}",
+            do="Train with --dataset=without --dataset.label=..., or pass --against",
+        )
+    mixed = own.load_mixed()
+    return Suspects(
+        title=f"{mixed.name}, {own.split} split",
+        images=mixed.images,
+        is_anomaly=mixed.labels == own.label,
+        names=[f"{i} (label {label})" for i, label in enumerate(mixed.labels)],
+    )
+
+
+def _against(
+    normal: image_set.ImageSet,
+    against: str,
+    *,
+    own: dataset_lib.AbstractDataset,
+    on_broken: decoding.OnBroken,
+) -> Suspects:
+    """Returns a run's test images, and then others as anomalies."""
+    if against in catalogue.names("dataset"):
+        found = catalogue.build("dataset", against, places=own.places).load("test")
+        others, names = found.images, [f"{against} {i}" for i in range(len(found))]
+    else:
+        given = user_images.read(
+            pathlib.Path(against),
+            image_shape=normal.image_shape,
+            flag="--against",
+            resize=own.squaring,
+            on_broken=on_broken,
+        )
+        others, names = images_lib.round_to_uint8(given.images), given.names
+    if others.shape[1:] != normal.image_shape:
+        raise errors.InvalidValue(
+            "Images that are scored must have the shape of the run's data",
+            received=f"{others.shape[1:]} in {against} for {normal.image_shape}",
+            do="Resize them, or pass a folder of pictures, which are resized",
+        )
+    sizes = (len(normal), len(others))
+    return Suspects(
+        title=f"{normal.name} against {errors.printable(pathlib.Path(against).name)}",
+        images=np.concatenate([normal.images, others]),
+        is_anomaly=np.repeat([False, True], sizes),
+        names=[*(f"{normal.name} {i}" for i in range(len(normal))), *names],
+    )

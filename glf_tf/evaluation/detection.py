@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How well runs tell anomalies: scores of images, and numbers over several seeds."""
+
+__all__ = ["NUMBERS", "Detection", "Group", "detect", "groups"]
+
+import csv
+import dataclasses
+import io
+import json
+import pathlib
+import statistics
+from collections.abc import Mapping, Sequence
+
+from glf_tf import catalogue, types
+from glf_tf.evaluation import anomaly_sets as suspects_lib
+from glf_tf.experiments import folder as folder_lib
+from glf_tf.experiments import restore
+from glf_tf.inference import sampler
+from glf_tf.metrics import auprc
+from glf_tf.tasks import anomaly, infer
+
+NUMBERS = ("average_precision", "trapezoid", "auroc", "chance", "floor")
+"""What is averaged over the runs of a group."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Detection:
+    """What one run made of its suspects.
+
+    Attributes:
+        run: The run's folder.
+        title: The model and the suspects.
+        identity: Equal for runs that differ by their seeds alone.
+        seed: The run's own.
+        inferred_by: How latents were found.
+        suspects: The images.
+        densities: Theirs.
+        weights: Of the likelihood in the scores.
+    """
+
+    run: pathlib.Path
+    title: str
+    identity: str
+    seed: int
+    inferred_by: str
+    suspects: suspects_lib.Suspects
+    densities: anomaly.LogDensities
+    weights: Sequence[float]
+
+    def scores(self, weight: float) -> auprc.DetectionScores:
+        """Returns how well the scores of a weight tell the anomalies."""
+        score = self.densities.score(weight=weight)
+        return auprc.scores(self.suspects.is_anomaly, score=score)
+
+    def to_csv(self) -> str:
+        """Returns the scores, an image a line.
+
+        The columns are image, is_anomaly, log_likelihood, log_prior, and for each
+        weight the score and its rank: the share of normal images that score lower.
+        """
+        columns = {
+            "image": self.suspects.names,
+            "is_anomaly": self.suspects.is_anomaly.astype(int),
+            "log_likelihood": self.densities.log_likelihood,
+            "log_prior": self.densities.log_prior,
+        }
+        for weight in self.weights:
+            score = self.densities.score(weight=weight)
+            normal = score[~self.suspects.is_anomaly]
+            columns[f"score_{weight:g}"] = score
+            columns[f"rank_{weight:g}"] = anomaly.ranks(score, normal=normal)
+        stream = io.StringIO()
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+        return stream.getvalue()
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """Runs that differ by their seeds alone, under one weight.
+
+    Attributes:
+        title: What they are.
+        weight: Of the likelihood.
+        seeds: Their seeds.
+        values: By name of `NUMBERS`, a number a run.
+    """
+
+    title: str
+    weight: float
+    seeds: Sequence[int]
+    values: Mapping[str, Sequence[float]]
+
+    def mean(self, name: str) -> float:
+        """Returns a number's mean over the runs."""
+        return statistics.fmean(self.values[name])
+
+    def deviation(self, name: str) -> float | None:
+        """Returns its standard deviation; None for a single run."""
+        values = self.values[name]
+        return statistics.stdev(values) if len(values) > 1 else None
+
+
+def detect(
+    workdir: pathlib.Path,
+    asked: suspects_lib.Suspects,
+    *,
+    weights: Sequence[float] = (1.0,),
+    which: str = "latest",
+    chain: sampler.AbstractSampler | None = None,
+    start: str = "auto",
+    seed: types.Seed = 0,
+) -> Detection:
+    """Scores the suspects by a run's model.
+
+    Args:
+        workdir: The run's folder.
+        asked: The suspects.
+        weights: Of the likelihood.
+        which: "latest" or "best", the checkpoint.
+        chain: How chains run; None for the model's own way to find latents.
+        start: Where they start; one of `infer.STARTS`.
+        seed: A stateless seed of the chains.
+
+    Raises:
+        InvalidValue: A weight is negative, or the images have another shape than the
+            model's.
+        Unsupported: The model has no density of images and latents.
+        Diverged: A chain did.
+    """
+    for weight in weights:
+        anomaly.check_weight(weight)
+    described = folder_lib.Folder(workdir).read()
+    model = restore.load_model(workdir, which=which)
+    inference = infer.Inference(model, chain=chain, start=start)
+    return Detection(
+        run=workdir,
+        title=f"{catalogue.name_of(described['model'])}: {asked.title}",
+        identity=_identity(described, title=asked.title),
+        seed=described["seed"],
+        inferred_by=inference.description,
+        suspects=asked,
+        densities=anomaly.log_densities(inference, asked.images, seed=seed),
+        weights=tuple(weights),
+    )
+
+
+def groups(detections: Sequence[Detection]) -> list[Group]:
+    """Returns the numbers of runs that differ by their seeds alone, for each weight."""
+    by_identity: dict[str, list[Detection]] = {}
+    for one in detections:
+        by_identity.setdefault(one.identity, []).append(one)
+    titles = [runs[0].title for runs in by_identity.values()]
+    found = []
+    for runs, title in zip(by_identity.values(), titles, strict=True):
+        is_told = titles.count(title) == 1
+        name = title if is_told else f"{title} ({runs[0].run.name})"
+        found += [_group(runs, title=name, weight=one) for one in runs[0].weights]
+    return found
+
+
+def _group(runs: Sequence[Detection], *, title: str, weight: float) -> Group:
+    scores = [run.scores(weight) for run in runs]
+    return Group(
+        title=title,
+        weight=weight,
+        seeds=[run.seed for run in runs],
+        values={name: [getattr(one, name) for one in scores] for name in NUMBERS},
+    )
+
+
+def _identity(described: Mapping, *, title: str) -> str:
+    dataset = {k: v for k, v in described["dataset"].items() if k != "seed"}
+    parts = [described["model"], dataset, described["batch_size"], title]
+    return json.dumps(parts, sort_keys=True)

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A training in a folder: its plan, its history, what it leaves, how it goes on.
+
+`experiment.train` carries out a `plan.Plan`; `restore` loads what it left; `folder`
+says which file is what.
+"""

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes the feature extractor that a name stands for."""
+
+__all__ = ["NAMES", "described", "make"]
+
+import pathlib
+
+import numpy as np
+
+from glf_tf import errors
+from glf_tf.data import image_set
+from glf_tf.data import places as places_lib
+from glf_tf.metrics.extractors import (
+    classifier,
+    features,
+    inception,
+    names,
+    random_convolutional,
+)
+
+NAMES = names.EXTRACTORS
+
+_LEAST_GAIN = 1.5
+"""Times as often as by chance that a classifier of any use is right."""
+
+
+def make(
+    name: str,
+    *,
+    train: image_set.ImageSet,
+    test: image_set.ImageSet,
+    places: places_lib.Places,
+    inception_graph: str = "",
+) -> features.AbstractExtractor:
+    """Returns a feature extractor.
+
+    Args:
+        name: "classifier", trained on the set's labels and cached;
+            "random_convolutional", which needs none; "auto" for the one of these two
+            that the set allows; or "inception".
+        train: The training images, with labels for the classifier.
+        test: The test images, likewise.
+        places: Where to cache, and whether the network may be used.
+        inception_graph: Where the 2015 graph is; "" to look in the cache.
+
+    Raises:
+        InvalidValue: There is no such extractor.
+        Unsupported: The set has no labels to train the classifier on.
+        NotFound: The graph is nowhere.
+    """
+    if name == "inception":
+        graph = pathlib.Path(inception_graph).expanduser() if inception_graph else None
+        return inception.Inception(
+            graph or inception.find_graph(places.cache_dir, download=places.download)
+        )
+    has_labels = train.labels is not None and test.labels is not None
+    is_classified = has_labels and np.isin(test.labels, train.labels).all()
+    if name == "random_convolutional" or (name == "auto" and not is_classified):
+        return random_convolutional.RandomConvolutional(train.image_shape[-1])
+    if name not in NAMES:
+        raise errors.InvalidValue(
+            "The extractor must be one that the library has",
+            received=f"extractor={name!r}",
+            do=errors.suggestion(name, NAMES),
+        )
+    if not has_labels:
+        raise errors.Unsupported(
+            "The classifier is trained on a data set's labels",
+            received=f"{train.name}, which has none",
+            do="Use --extractor=random_convolutional or inception",
+        )
+    return classifier.load_or_fit(
+        places.cache_dir / "classifiers",
+        dataset=train.name,
+        train=(train.images, _numbered(train.labels, of=train)),
+        test=(test.images, _numbered(test.labels, of=train)),
+    )
+
+
+def _numbered(labels: np.ndarray, *, of: image_set.ImageSet) -> np.ndarray:
+    """Returns labels numbered from 0, where a class of the training set is left out."""
+    classes = np.unique(of.labels)
+    if not np.isin(labels, classes).all():
+        return labels  # which the classifier refuses
+    return np.searchsorted(classes, labels)
+
+
+def described(extractor: features.AbstractExtractor) -> str:
+    """Returns a line about an extractor, with a classifier's test accuracy."""
+    line = f"features of {extractor.name}, {extractor.dim} dimensions"
+    if not isinstance(extractor, classifier.Classifier):
+        return f"{line}, checksum {extractor.checksum}"
+    line += f", test accuracy {100 * extractor.accuracy:.2f} %"
+    if extractor.accuracy > _LEAST_GAIN / extractor.classes:
+        return line
+    chance = f"by chance it would be {100 / extractor.classes:.2f} %"
+    advice = "distances tell little; --extractor=random_convolutional needs no labels"
+    return f"{line}: {chance}, so that {advice}"

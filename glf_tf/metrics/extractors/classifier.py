@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small classifier as feature extractor, for machines without the Inception graph.
+
+Its features see what tells the classes of one data set apart, at the resolution of that
+data set, which the ImageNet features of the FID do not see well on digits. Distances
+between such features compare models on that data set with each other, and with nothing
+else: they are called after the classifier, `FD-classifier(mnist)`, and never FID.
+
+The features are the 128 activations (after ReLU) before the last layer.
+"""
+
+__all__ = ["DIM", "LabelledImages", "Classifier", "build", "load_or_fit"]
+
+import pathlib
+import warnings
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from glf_tf import seeds, types
+from glf_tf.metrics import archive, digest, statistics_cache
+from glf_tf.metrics.extractors import classifier_training, features
+
+DIM = 128
+KIND = "classifier weights"
+VERSION = 1
+"""Raise it when network or training change: features of two versions do not compare."""
+
+LabelledImages = classifier_training.LabelledImages
+
+
+class Classifier(features.AbstractExtractor):
+    """Features of a trained classifier.
+
+    Attributes:
+        accuracy: On the test images, in [0, 1].
+        classes: How many it tells apart.
+    """
+
+    def __init__(
+        self,
+        network: keras.Sequential,
+        *,
+        dataset: str,
+        accuracy: float,
+        batch_size: int = 500,
+    ):
+        """Takes a trained network; see `load_or_fit`.
+
+        Args:
+            network: As `build` makes it.
+            dataset: What it was trained on.
+            accuracy: On the test images.
+            batch_size: Images at a time.
+        """
+        weights = [digest.of_array(np.asarray(w)) for w in network.get_weights()]
+        super().__init__(
+            name=f"classifier({dataset})",
+            checksum=digest.of_text(" ".join(weights)),
+            dim=DIM,
+            batch_size=batch_size,
+        )
+        self.accuracy, self.classes = accuracy, network.output_shape[-1]
+        self._trunk = tf.function(
+            keras.Sequential(network.layers[:-1]), reduce_retracing=True
+        )
+
+    def _extract(self, images: np.ndarray) -> types.Tensor:
+        return self._trunk(tf.constant(images))
+
+
+def build(
+    image_shape: types.ImageShape, *, classes: int, seed: types.Seed
+) -> keras.Sequential:
+    """Returns the untrained network, from images in [0, 1] to logits `[n, classes]`."""
+    *kernels, dropout = [_generator_seed(part) for part in seeds.split(seed, num=5)]
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input(image_shape),
+            *_convolution(24, seed=kernels[0]),
+            *_convolution(48, seed=kernels[1]),
+            layers.Flatten(),
+            layers.Dense(DIM, "relu", kernel_initializer=_initializer(kernels[2])),
+            layers.Dropout(0.3, seed=dropout),
+            layers.Dense(classes, kernel_initializer=_initializer(kernels[3])),
+        ]
+    )
+
+
+def load_or_fit(
+    cache_dir: pathlib.Path,
+    *,
+    dataset: str,
+    train: LabelledImages,
+    test: LabelledImages,
+    seed: int = 0,
+    epochs: int = 5,
+) -> Classifier:
+    """Returns the classifier of a data set from the cache, or trains and keeps it.
+
+    Args:
+        cache_dir: The folder of the cache.
+        dataset: The name of the data set.
+        train: Images, uint8 or floats in [0, 1], and labels counted from 0.
+        test: The same, to measure the accuracy with.
+        seed: Of weights, order and dropout.
+        epochs: Passes over the training images.
+
+    Raises:
+        InvalidValue: The images or labels are not fit.
+    """
+    classifier_training.check(train, test=test)
+    classes = int(train[1].max()) + 1
+    network = build(train[0].shape[1:], classes=classes, seed=seed)
+    path = _path(cache_dir, data=(*train, *test), settings=f"{seed} {epochs}")
+    accuracy = _load(path, network=network)
+    if accuracy is None:
+        accuracy = classifier_training.fit(
+            network, train=train, test=test, seed=seed, epochs=epochs
+        )
+        _save(path, network=network, accuracy=accuracy)
+    return Classifier(network, dataset=dataset, accuracy=accuracy)
+
+
+def _convolution(filters: int, *, seed: int) -> list[keras.layers.Layer]:
+    layers = keras.layers
+    kernel = _initializer(seed)
+    return [
+        layers.Conv2D(
+            filters, 3, padding="same", use_bias=False, kernel_initializer=kernel
+        ),
+        layers.MaxPooling2D(padding="same"),
+        # The default momentum of 0.99 is too slow for the few steps of this training.
+        layers.BatchNormalization(momentum=0.9),
+        layers.ReLU(),
+    ]
+
+
+def _initializer(seed: int) -> keras.Initializer:
+    return keras.initializers.GlorotUniform(seed=seed)
+
+
+def _generator_seed(seed: tf.Tensor) -> int:
+    """Returns the seed in the form that Keras takes."""
+    return int(seed[0]) & 0x7FFFFFFF
+
+
+def _path(
+    cache_dir: pathlib.Path, *, data: tuple[np.ndarray, ...], settings: str
+) -> pathlib.Path:
+    parts = [digest.of_array(np.asarray(array)) for array in data]
+    key = digest.of_text(" ".join([*parts, settings]))
+    return pathlib.Path(cache_dir).expanduser() / f"classifier-{key}.npz"
+
+
+def _load(path: pathlib.Path, *, network: keras.Sequential) -> float | None:
+    """Fills the network from a file; returns its accuracy, None if there is no file."""
+    try:
+        found = archive.find(path, kind=KIND, version=VERSION)
+        if found is None:
+            return None
+        return _fill(network, *found, path=path)
+    except archive.StaleArchive as error:
+        warnings.warn(str(error), statistics_cache.StaleCacheWarning, stacklevel=3)
+        return None
+
+
+def _fill(network: keras.Sequential, arrays, about, *, path: pathlib.Path) -> float:
+    """Assigns the weights of an archive; returns the accuracy."""
+    weights = [arrays.get(f"weight_{i}") for i in range(len(arrays))]
+    shapes = [one.shape for one in network.get_weights()]
+    accuracy = about.get("accuracy")
+    are_right = [getattr(one, "shape", None) for one in weights] == shapes and all(
+        one.dtype == np.float32 and np.isfinite(one).all() for one in weights
+    )
+    if not (are_right and isinstance(accuracy, float)):
+        raise archive.StaleArchive(
+            "A classifier's file holds its weights",
+            received=f"{path}, which holds something else",
+            do="Delete it; it will be made anew",
+        )
+    network.set_weights(weights)
+    return accuracy
+
+
+def _save(path: pathlib.Path, *, network: keras.Sequential, accuracy: float) -> None:
+    weights = network.get_weights()
+    archive.keep(
+        path,
+        kind=KIND,
+        version=VERSION,
+        arrays={f"weight_{i}": weight for i, weight in enumerate(weights)},
+        about={"accuracy": accuracy},
+    )

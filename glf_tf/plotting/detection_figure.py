@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Draws how well runs tell anomalies: ROC and precision-recall curves; and tables."""
+
+__all__ = ["draw", "table", "to_json"]
+
+import json
+from collections.abc import Sequence
+
+import sklearn.metrics
+from matplotlib import axes as axes_lib
+from matplotlib import figure as figure_lib
+
+from glf_tf.evaluation import detection
+from glf_tf.plotting import curves_figure
+
+
+def draw(
+    detections: Sequence[detection.Detection], *, weight: float
+) -> figure_lib.Figure:
+    """Returns the figure: a line a run, a colour a group, dotted lines for chance.
+
+    Args:
+        detections: The runs.
+        weight: Of the likelihood in the scores.
+    """
+    groups = [one for one in detection.groups(detections) if one.weight == weight]
+    # The legend has a line a group, and takes no room from the curves.
+    size = (9.6, 4.6 + 0.21 * len(groups))
+    figure = figure_lib.Figure(figsize=size, dpi=150, layout="constrained")
+    roc, precision = figure.subplots(1, 2)
+    _name_axes(roc, "ROC", "false positive rate", "true positive rate")
+    _name_axes(precision, "precision and recall", "recall", "precision")
+    roc.plot([0, 1], [0, 1], color="#888888", linestyle="dotted")
+    identities = list(dict.fromkeys(one.identity for one in detections))
+    drawn = set()
+    for one in detections:
+        place = identities.index(one.identity)
+        label = None if place in drawn else _label(groups[place])
+        drawn.add(place)
+        _draw_run(roc, precision, one, weight=weight, place=place, label=label)
+    handles, labels = precision.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", frameon=False)
+    figure.suptitle(f"score: -({weight:g} log p(x | z) + log p(z))", fontsize=11)
+    return figure
+
+
+def table(groups: Sequence[detection.Group]) -> str:
+    """Returns the groups' numbers as a table for people, a group a line."""
+    head = ("anomalies", "weight", "runs", *detection.NUMBERS)
+    rows = [
+        (
+            group.title,
+            f"{group.weight:g}",
+            str(len(group.seeds)),
+            *(_number(group, name) for name in detection.NUMBERS),
+        )
+        for group in groups
+    ]
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in [head, *rows]
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def to_json(
+    detections: Sequence[detection.Detection], groups: Sequence[detection.Group]
+) -> str:
+    """Returns all numbers: of each group, with each run's, and how each was found."""
+    return json.dumps(
+        {
+            "groups": [
+                {
+                    "title": group.title,
+                    "weight": group.weight,
+                    "seeds": list(group.seeds),
+                    **{
+                        name: {
+                            "mean": group.mean(name),
+                            "deviation": group.deviation(name),
+                            "values": list(group.values[name]),
+                        }
+                        for name in detection.NUMBERS
+                    },
+                }
+                for group in groups
+            ],
+            "runs": [
+                {
+                    "run": str(one.run),
+                    "title": one.title,
+                    "seed": one.seed,
+                    "latents": one.inferred_by,
+                    "images": len(one.suspects.names),
+                }
+                for one in detections
+            ],
+        },
+        indent=2,
+    )
+
+
+def _draw_run(
+    roc: axes_lib.Axes,
+    precision: axes_lib.Axes,
+    one: detection.Detection,
+    *,
+    weight: float,
+    place: int,
+    label: str | None,
+) -> None:
+    turn, colour = divmod(place, len(curves_figure.COLOURS))
+    look = {
+        "color": curves_figure.COLOURS[colour],
+        "linestyle": curves_figure.STYLES[turn % len(curves_figure.STYLES)],
+        "linewidth": 1.4,
+    }
+    truth, score = one.suspects.is_anomaly, one.densities.score(weight=weight)
+    false, true, _ = sklearn.metrics.roc_curve(truth, score)
+    roc.plot(false, true, **look)
+    values, recall, _ = sklearn.metrics.precision_recall_curve(truth, score)
+    precision.plot(recall, values, label=label, **look)
+    precision.axhline(truth.mean(), color=look["color"], linestyle="dotted")
+
+
+def _name_axes(panel: axes_lib.Axes, title: str, x: str, y: str) -> None:
+    panel.set_title(title, fontsize=11)
+    panel.set_xlabel(x)
+    panel.set_ylabel(y)
+    panel.set_xlim(-0.01, 1.01)
+    panel.set_ylim(-0.01, 1.01)
+    panel.set_aspect("equal")
+    panel.grid(color="#dddddd", linewidth=0.6)
+    panel.spines[["top", "right"]].set_visible(False)
+
+
+def _label(group: detection.Group) -> str:
+    return f"{group.title}: average precision {_number(group, 'average_precision')}"
+
+
+def _number(group: detection.Group, name: str) -> str:
+    deviation = group.deviation(name)
+    more = "" if deviation is None else f" ± {deviation:.3f}"
+    return f"{group.mean(name):.3f}{more}"

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What happens around the training steps: the interface that the loop knows."""
+
+__all__ = ["AbstractCallback", "Every", "Moment", "Averages"]
+
+import abc
+import dataclasses
+from collections.abc import Mapping
+
+from glf_tf.training import step as step_lib
+
+
+@dataclasses.dataclass(frozen=True)
+class Every:
+    """An interval: a number of epochs, a number of steps, or (both 0) never.
+
+    The end of a stage counts as the end of an interval.
+    """
+
+    epochs: int = 0
+    steps: int = 0
+
+    def in_steps(self, steps_per_epoch: int) -> int:
+        """Returns the interval in steps; 0 for never."""
+        return self.steps or self.epochs * steps_per_epoch
+
+
+@dataclasses.dataclass(frozen=True)
+class Moment:
+    """Where training is.
+
+    Attributes:
+        stage: Name of the stage.
+        step: Steps taken in the stage.
+        total_steps: Steps that the stage will take.
+        global_step: Steps taken in all stages.
+        steps_per_epoch: Of this stage.
+        images_per_step: Images that a step reads, over all replicas.
+        train_seconds: Seconds spent in training steps since this process began.
+    """
+
+    stage: str
+    step: int
+    total_steps: int
+    global_step: int
+    steps_per_epoch: int
+    images_per_step: int
+    train_seconds: float
+
+    @property
+    def epoch(self) -> float:
+        """Epochs of this stage that are done."""
+        return self.step / self.steps_per_epoch
+
+    @property
+    def is_stage_end(self) -> bool:
+        """Whether the stage is done."""
+        return self.step >= self.total_steps
+
+
+class AbstractCallback(abc.ABC):
+    """Something that runs at intervals.
+
+    Attributes:
+        every: The interval.
+        runs_on_stop: Whether it also runs when the run is asked to stop.
+        by_chief: Whether one worker alone runs it: it writes files, and computes
+            nothing with the others.
+    """
+
+    runs_on_stop = False
+    by_chief = False
+
+    def __init__(self, every: Every):
+        self.every = every
+
+    @property
+    def name(self) -> str:
+        """What its state is saved under; unique in a run."""
+        return type(self).__name__
+
+    def begin_fit(self, stage: str) -> None:
+        """Is called before a stage without steps, which fits in closed form or by EM.
+
+        Args:
+            stage: Its name.
+        """
+        del stage
+
+    def observe(self, result: step_lib.Result, moment: Moment) -> None:
+        """Is called after each call of the training function."""
+        del result, moment
+
+    @abc.abstractmethod
+    def run(self, moment: Moment) -> None:
+        """Is called at the end of each interval, between training steps."""
+
+    def get_state(self) -> dict:
+        """Returns what a resumed run must know, as JSON values."""
+        return {}
+
+    def set_state(self, state: Mapping) -> None:
+        """Takes over what `get_state` returned."""
+        del state
+
+
+class Averages:
+    """Running means of terms over the steps of an interval."""
+
+    def __init__(self):
+        self._sums: dict[str, float] = {}
+        self._steps = 0
+
+    def add(self, result: step_lib.Result) -> None:
+        """Adds the steps of one call."""
+        for name, value in result.sums.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        self._steps += result.steps
+
+    def take(self) -> dict[str, float]:
+        """Returns the means, and begins anew."""
+        means = {name: value / self._steps for name, value in self._sums.items()}
+        self._sums, self._steps = {}, 0
+        return means
+
+    def get_state(self) -> dict:
+        """Returns the sums, as JSON values."""
+        return {"sums": dict(self._sums), "steps": self._steps}
+
+    def set_state(self, state: Mapping) -> None:
+        """Takes over sums."""
+        self._sums, self._steps = dict(state["sums"]), state["steps"]

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parts of comparisons: names, published figures, children that are told to stop."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from glf_tf import catalogue, errors
+from glf_tf.comparison import cost as cost
+from glf_tf.comparison import folder as folder_lib
+from glf_tf.comparison import job as job_lib
+from glf_tf.comparison import training as training_lib
+from glf_tf.plotting import curves
+from glf_tf.training import loop
+from tests import descriptors
+
+ROOT = pathlib.Path(__file__).parents[3]
+
+PATIENT = """
+import signal, sys, time
+def stop(number, frame):
+    print("saved", file=sys.stderr)
+    sys.exit(75)
+signal.signal(signal.SIGTERM, stop)
+print("ready", file=sys.stderr, flush=True)
+time.sleep(60)
+"""
+
+
+def write(path, text="--model=glf\n"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_names_have_as_many_folders_as_tell_them_apart(tmp_path):
+    files = [write(tmp_path / part) for part in ("a/glf/x.cfg", "a/vae/x.cfg")]
+    assert [one.name for one in job_lib.recipes(files)] == ["glf_x", "vae_x"]
+    files.append(write(tmp_path / "b/glf/x.cfg"))
+    names = [one.name for one in job_lib.recipes(files)]
+    assert names == ["a_glf_x", "a_vae_x", "b_glf_x"]
+    odd = write(tmp_path / "my models/x y.cfg")
+    assert job_lib.recipes([odd])[0].name == "my-models_x-y"
+
+
+def test_a_recipe_is_given_once(tmp_path):
+    file = write(tmp_path / "glf/x.cfg")
+    same = tmp_path / "glf/../glf/x.cfg"
+    for files in ([file, same], [file, write(tmp_path / "glf/x.txt")]):
+        with pytest.raises(errors.InvalidValue, match="--seeds"):
+            job_lib.recipes(files)
+    with pytest.raises(errors.NotFound, match="nowhere.cfg"):
+        job_lib.recipes([tmp_path / "nowhere.cfg"])
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("# Source: us. Expected: FID 28.2. Measured: 3.\n", "FID 28.2"),
+        ("# Expected: FID\n# 8.2, once. Measured (2 cores): 3.\n", "FID 8.2, once"),
+        ("# Expected, epoch 5: NLL 3.\n#\n# python tools\n", "epoch 5: NLL 3"),
+        ("# Expected: FID 3.\n--model=glf\n", "FID 3"),
+        ("# Nothing.\n--model=glf\n", ""),
+        ("--model=Expected: no\n", ""),
+    ],
+)
+def test_published_is_what_the_header_expects(header, expected):
+    assert job_lib.published(header) == expected
+
+
+def test_every_recipe_of_the_library_is_named_and_expects_something():
+    files = sorted((ROOT / "flags").glob("*/*.cfg"))
+    found = job_lib.recipes([f for f in files if f.parent.name != "base"])
+    assert "glf_fashion_mnist" in {one.name for one in found}
+    assert all(one.published for one in found)
+    assert all("Measured" not in one.published for one in found)
+
+
+def run(program, log, **options):
+    with training_lib.Children(**options) as children:
+        return children.run([sys.executable, "-c", program], log=log)
+
+
+@pytest.mark.parametrize(
+    ("program", "error"),
+    [
+        ("", ""),
+        ("import sys; print('well', file=sys.stderr)", ""),
+        ("import sys; sys.exit('error: No. Received: x. Do.\\n')", "No. Received: x."),
+        ("raise ValueError('odd')", "ValueError: odd"),
+        ("import sys; sys.exit(3)", "status 3"),
+        ("import os; os.kill(os.getpid(), 11)", "SIGSEGV"),
+    ],
+)
+def test_a_child_ends_well_or_says_why_not(program, error, tmp_path):
+    told = run(program, tmp_path / "new/log")
+    assert error in told
+    assert bool(told) == bool(error)
+    if "well" in program:
+        assert (tmp_path / "new/log").read_text() == "well\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_request_to_stop_reaches_the_child_which_saves(number, tmp_path):
+    log = tmp_path / "log"
+
+    def interrupt():
+        while not (log.exists() and "ready" in log.read_text()):
+            time.sleep(0.02)
+        os.kill(os.getpid(), number)
+
+    before = signal.getsignal(number)
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(loop.Stopped):
+        run(PATIENT, log)
+    assert log.read_text() == "ready\nsaved\n"
+    assert signal.getsignal(number) is before
+
+
+def test_a_request_to_stop_ends_what_runs_without_a_child():
+    def work():
+        with training_lib.Children():
+            signal.raise_signal(signal.SIGTERM)
+            time.sleep(0.1)
+            pytest.fail("it went on")
+
+    with pytest.raises(loop.Stopped):
+        work()
+
+
+def test_a_child_that_somebody_else_stopped_stops_the_comparison(tmp_path):
+    with pytest.raises(loop.Stopped):
+        run("import sys; sys.exit(75)", tmp_path / "log")
+
+
+def test_one_comparison_works_in_a_folder_until_its_child_ends(tmp_path):
+    folder = folder_lib.Folder(tmp_path / "new")
+    with folder.lock() as descriptor:
+        with pytest.raises(errors.Busy, match="One comparison"), folder.lock():
+            pass
+        orphan = subprocess.Popen(
+            [sys.executable, "-c", "input()"],
+            stdin=subprocess.PIPE,
+            pass_fds=[descriptor],
+        )
+    with pytest.raises(errors.Busy, match="still works"), folder.lock():
+        pass
+    orphan.communicate(b"\n")
+    with folder.lock():
+        pass
+
+
+def test_children_keep_what_they_inherit(tmp_path):
+    folder = folder_lib.Folder(tmp_path)
+    with folder.lock() as descriptor:
+        program = f"import os; os.fstat({descriptor})"
+        assert run(program, tmp_path / "log", inherit=[descriptor]) == ""
+        assert "Bad file" in run(program, tmp_path / "log")
+
+
+def test_epochs_are_told_apart_by_the_groups_that_learn():
+    stages = descriptors.model("glf_two_stage").stages()
+    (first,), (second,) = (
+        [group.name for update in stage.updates for group in update.groups]
+        for stage in stages
+    )
+    told = [(5, first), (10, first), (18, second), (26, second), (34, second)]
+    lines = tuple(
+        {"step": step, "epoch/images_per_second": 9.0, f"learning_rate/{group}": 0.1}
+        for step, group in told
+    )
+    history = curves.History(path=pathlib.Path(), lines=lines, diverged_at=None)
+    found = cost.trained_epochs(history, stages)
+    assert [one.stage.name for one in found] == ["autoencoder"] * 2 + ["flow"] * 3
+    assert [one.steps for one in found] == [5, 5, 8, 8, 8]
+    assert found[2].seconds(batch_size=18) == 16.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "fitted"),
+    [
+        # Of 4 latents: 4 of a mean and 10 of a covariance for each component, and one
+        # weight less than there are components.
+        ({"prior": {"name": "mixture", "components": 3}}, 3 * 14 + 2),
+        ({"prior": {"name": "normal"}}, 14),
+        ({"name": "glf", "procedure": "closing", "components": 5}, 5 * 14 + 4),
+        ({"name": "glf", "procedure": "closing", "components": 0}, 0),
+        ({"name": "glf", "procedure": "joint", "components": 5}, 0),
+    ],
+)
+def test_parameters_count_what_is_fitted_to_codes(changes, fitted):
+    base = {key: descriptors.MODELS["rae"][key] for key in ("latent_dim", "network")}
+    spec = {"name": "rae", **base, **changes}
+    model = catalogue.build("model", spec, image_shape=descriptors.IMAGE_SHAPE)
+    learned = sum(np.size(v) for v in model.trainable_variables)
+    assert cost.number_of_parameters(model) == learned + fitted

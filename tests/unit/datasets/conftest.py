@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keeps the files and the network of this machine out of the tests of data."""
+
+import socket
+
+import pytest
+
+from glf_tf.data import places as places_lib
+from glf_tf.datasets import fashion_mnist
+
+
+@pytest.fixture(autouse=True)
+def _no_other_places(request, tmp_path, monkeypatch):
+    if request.node.get_closest_marker("real_data"):
+        return
+
+    def refuse(*args, **kwargs):
+        raise OSError("no network in tests")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+    monkeypatch.setattr(fashion_mnist, "DEBIAN_FOLDER", str(tmp_path / "debian"))
+
+
+@pytest.fixture
+def places(tmp_path) -> places_lib.Places:
+    """An empty `data_dir` and an empty cache."""
+    (tmp_path / "data").mkdir()
+    return places_lib.Places(data_dir=tmp_path / "data", cache_dir=tmp_path / "cache")

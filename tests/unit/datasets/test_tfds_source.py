@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+import dataclasses
+import pathlib
+import shutil
+import socket
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from absl import logging
+
+from glf_tf import errors
+from glf_tf.datasets import celeb_a, mnist, tfds_source
+from tests import samples
+
+
+class Socket:
+    """What a connection that works gives."""
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def connected(monkeypatch):
+    monkeypatch.setattr(socket, "create_connection", lambda *args: Socket())
+
+
+def test_set_is_found_in_data_dir(places):
+    samples.write_tfds("mnist", places.data_dir)
+    found = mnist.Mnist(places).load("test")
+    assert found.source == str(places.data_dir / "mnist" / "3.0.1")
+    assert sorted(found.labels) == sorted(samples.labels("test"))
+
+
+def test_set_is_found_in_the_folder_of_tfds(places, tmp_path):
+    samples.write_tfds("mnist", tmp_path / "tfds")
+    assert str(tmp_path / "tfds") in mnist.Mnist(places).load("test").source
+
+
+def test_files_come_before_tfds(places):
+    samples.write_tfds("mnist", places.data_dir)
+    samples.write_idx(places.data_dir)
+    assert mnist.Mnist(places).load("test").source == str(places.data_dir)
+
+
+def test_order_is_the_same_at_every_load(places):
+    """Also of a set in several files, which TFDS could read in any order."""
+    samples.write_tfds("mnist", places.data_dir, shards=5)
+    assert len([*places.data_dir.glob("mnist/*/*-train.tfrecord*")]) == 5
+    digests = {mnist.Mnist(places).load("train").digest for _ in range(5)}
+    assert len(digests) == 1
+
+
+def test_nothing_is_downloaded_unasked(places, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise AssertionError("tried to download")
+
+    core = tfds.core.DatasetBuilder
+    monkeypatch.setattr(core, "download_and_prepare", refuse)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    with pytest.raises(errors.NotFound, match="--download on a connected machine"):
+        mnist.Mnist(places).load("train")
+
+
+def test_download_without_network_fails_at_once(places):
+    places = dataclasses.replace(places, download=True)
+    start = time.monotonic()
+    with pytest.raises(errors.NotFound, match="connection to the internet"):
+        mnist.Mnist(places).load("train")
+    assert time.monotonic() - start < 5
+
+
+@pytest.mark.usefixtures("connected")
+def test_download_that_fails_is_explained(places, monkeypatch):
+    def fail(*args, **kwargs):
+        raise AssertionError("Manual download\nrequired")
+
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", fail)
+    places = dataclasses.replace(places, download=True)
+    with pytest.raises(errors.NotFound, match="Manual download required"):
+        mnist.Mnist(places).load("train")
+
+
+@pytest.mark.usefixtures("connected")
+def test_download_goes_to_data_dir(places, tmp_path, monkeypatch):
+    samples.write_tfds("mnist", tmp_path / "net")
+
+    def prepare(builder):
+        shutil.copytree(tmp_path / "net" / "mnist" / "3.0.1", builder.data_path)
+        builder.info.read_from_directory(builder.data_path)
+
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", prepare)
+    places = dataclasses.replace(places, download=True)
+    found = mnist.Mnist(places).load("test")
+    assert found.source == str(places.data_dir / "mnist" / "3.0.1")
+
+
+def test_set_that_is_there_is_not_downloaded(places):
+    samples.write_tfds("mnist", places.data_dir)
+    places = dataclasses.replace(places, download=True)
+    assert len(mnist.Mnist(places).load("test")) == samples.COUNTS["test"]
+
+
+def cut(file: pathlib.Path):
+    file.write_bytes(file.read_bytes()[:-20])
+
+
+def shorten(file: pathlib.Path):
+    records = list(tf.data.TFRecordDataset(str(file)).as_numpy_iterator())
+    with tf.io.TFRecordWriter(str(file)) as writer:
+        for record in records[:-1]:
+            writer.write(record)
+
+
+@pytest.mark.parametrize("name", ["mnist", "celeb_a"])
+@pytest.mark.parametrize("damage", [cut, shorten, pathlib.Path.unlink])
+def test_damaged_set_is_named(places, name, damage):
+    samples.write_tfds(name, places.data_dir)
+    (file,) = places.data_dir.glob(f"{name}/*/*-train.tfrecord*")
+    damage(file)
+    kind = mnist.Mnist if name == "mnist" else celeb_a.CelebA
+    with pytest.raises(errors.InvalidValue, match=f"{name}/.*split train") as caught:
+        kind(places).load("train")
+    assert "\n" not in str(caught.value)
+
+
+def test_warnings_of_tfds_about_itself_are_hidden():
+    class Builder:
+        def as_dataset(self, **kwargs):
+            self.verbosity = logging.get_verbosity()
+            return tf.data.Dataset.range(2)
+
+    builder, before = Builder(), logging.get_verbosity()
+    assert list(tfds_source.examples(builder, "train", ["image"])) == [0, 1]
+    assert builder.verbosity == logging.ERROR
+    assert logging.get_verbosity() == before
+
+
+@pytest.mark.parametrize("package", ["tensorflow_datasets", "sklearn", "scipy"])
+def test_heavy_packages_are_imported_only_when_they_are_used(package):
+    for file in pathlib.Path(tfds_source.__file__).parent.glob("*.py"):
+        for line in file.read_text().splitlines():
+            assert not line.startswith((f"import {package}", f"from {package}")), file
+
+
+def test_shapes_are_those_of_the_official_builder(places):
+    """Our tiny copies are read through TFDS' own description of the sets."""
+    features = tfds.builder("mnist", data_dir=places.data_dir).info.features
+    assert features["image"].shape == (28, 28, 1)
+    assert features["image"].np_dtype == np.uint8

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Anomalies: whose scores they are, over seeds, against a left-out class and others."""
+
+import csv
+import dataclasses
+import io
+import json
+import pathlib
+
+import numpy as np
+import pytest
+import sklearn.metrics
+from PIL import Image
+
+from glf_tf import errors
+from glf_tf.data import places as places_lib
+from glf_tf.datasets import digits
+from glf_tf.evaluation import anomaly_sets, detection
+from glf_tf.experiments import experiment, folder, plan, restore
+from glf_tf.plotting import detection_figure
+from glf_tf.tasks import anomaly
+from glf_tf.training import options
+from tests import descriptors
+
+PLACES = places_lib.Places()
+
+
+def train(path, *, seed=0, data="without", **options_of_data):
+    spec = {"name": data, **options_of_data}
+    experiment.train(
+        plan.Plan(
+            dataset=spec,
+            model=descriptors.MODELS["vae"],
+            training=options.Training(epochs={"": 1}, batch_size=200, seed=seed),
+            reports=plan.Reports(draw_every=0, validate_every=0),
+        ),
+        folder.Folder(path),
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run that never saw a 4, in the pooled split."""
+    path = tmp_path_factory.mktemp("runs") / "pooled"
+    return train(path, label=4, split="pooled")
+
+
+def test_suspects_are_test_images_and_the_class_left_out(run):
+    asked = anomaly_sets.of_run(run, places=PLACES)
+    found = [digits.Digits(PLACES).load(split) for split in ("train", "test")]
+    labels = np.concatenate([part.labels for part in found])
+    trained = restore.load_data(run, "train")
+    assert asked.is_anomaly.sum() == (labels == 4).sum()
+    assert len(asked.images) == len(labels) - len(trained)
+    known = {image.tobytes() for image in trained.images}
+    assert not known & {image.tobytes() for image in asked.images}
+    assert asked.title == "digits without 4, pooled split"
+
+
+def test_scores_are_those_of_the_runs_model(run, tmp_path):
+    asked = anomaly_sets.of_run(run, places=PLACES)
+    found = detection.detect(run, asked, weights=(1.0, 0.5))
+    model = restore.load_model(run)
+    unit = np.float32(asked.images) / 255.0
+    expected = -np.asarray(model.log_joint(unit, model.encode(unit), weight=0.5))
+    np.testing.assert_allclose(found.densities.score(weight=0.5), expected, rtol=1e-3)
+    ap = sklearn.metrics.average_precision_score(asked.is_anomaly, expected)
+    assert found.scores(0.5).average_precision == pytest.approx(ap, abs=1e-3)
+
+    rows = list(csv.DictReader(found.to_csv().splitlines()))
+    assert len(rows) == len(asked.images)
+    column = np.array([float(row["score_0.5"]) for row in rows])
+    np.testing.assert_allclose(column, expected, rtol=1e-3)
+    assert sum(int(row["is_anomaly"]) for row in rows) == asked.is_anomaly.sum()
+    normal = np.array([float(r["rank_1"]) for r in rows if r["is_anomaly"] == "0"])
+    np.testing.assert_allclose(normal.mean(), 0.5, atol=0.01)
+
+
+def test_numbers_are_averaged_over_seeds_alone():
+    asked = anomaly_sets.Suspects(
+        "digits", np.zeros((4, 8, 8, 1), np.uint8), np.arange(4) >= 2, list("abcd")
+    )
+
+    def made(identity, seed, scores):
+        return detection.Detection(
+            run=pathlib.Path(f"{identity}_{seed}"),
+            title="vae: digits",
+            identity=identity,
+            seed=seed,
+            inferred_by="encoder",
+            suspects=asked,
+            densities=anomaly.LogDensities(-np.array(scores), np.zeros(4)),
+            weights=(1.0, 2.0),
+        )
+
+    runs = [
+        made("x", 0, [1.0, 3.0, 2.0, 4.0]),  # of four pairs three are in order
+        made("x", 1, [1.0, 2.0, 3.0, 4.0]),
+        made("y", 0, [4.0, 3.0, 2.0, 1.0]),
+    ]
+    groups = detection.groups(runs)
+    assert [(one.weight, list(one.seeds)) for one in groups] == [
+        *((1.0, [0, 1]), (2.0, [0, 1])),
+        *((1.0, [0]), (2.0, [0])),
+    ]
+    assert groups[0].mean("auroc") == pytest.approx(0.875)
+    assert groups[0].deviation("auroc") == pytest.approx(np.std([0.75, 1], ddof=1))
+    assert groups[2].mean("auroc") == 0.0
+    assert groups[2].deviation("auroc") is None
+    assert groups[0].title == "vae: digits (x_0)"  # as "y" has the same title
+    text = detection_figure.table(groups)
+    assert "0.875 ± 0.177" in text
+    told = json.loads(detection_figure.to_json(runs, groups))
+    assert told["groups"][0]["auroc"]["values"] == [0.75, 1.0]
+    figure = detection_figure.draw(runs, weight=1.0)
+    roc, precision = figure.axes
+    assert len(roc.lines) == 1 + 3
+    assert len(precision.lines) == 2 * 3
+    many = [made(f"run {n}", 0, [1.0, 2.0, 3.0, 4.0]) for n in range(20)]
+    assert drawn_height(many) > 0.95 * drawn_height(runs)
+
+
+def drawn_height(runs):
+    """Height of the curves in inches."""
+    figure = detection_figure.draw(runs, weight=1.0)
+    figure.savefig(io.BytesIO())
+    return figure.axes[0].get_position().height * figure.get_size_inches()[1]
+
+
+def test_runs_that_differ_by_their_seeds_have_one_identity(run, tmp_path):
+    described = folder.Folder(run).read()
+
+    def identity(**changes):
+        path = tmp_path / str(len(list(tmp_path.iterdir())))
+        path.mkdir()
+        (path / "run.json").write_text(json.dumps({**described, **changes}))
+        return detection._identity(folder.Folder(path).read(), title="x")
+
+    data = described["dataset"]
+    assert identity() == identity(seed=3) == identity(dataset={**data, "seed": 1})
+    assert identity() != identity(dataset={**data, "label": 5})
+    assert identity() != identity(model={"name": "glf"})
+
+
+def test_a_folder_of_pictures_is_set_against_the_test_images(run, tmp_path):
+    pictures, places = (
+        tmp_path / "mine",
+        places_lib.Places(cache_dir=tmp_path / "cache"),
+    )
+    pictures.mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (3, 20, 30, 3), dtype=np.uint8)
+    for index, image in enumerate(noise):
+        Image.fromarray(image).save(pictures / f"{index}.png")
+    asked = anomaly_sets.of_run(run, places=places, against=str(pictures))
+    test = restore.load_data(run, "test")
+    assert list(asked.is_anomaly) == [False] * len(test) + [True] * 3
+    assert list(asked.names[-3:]) == ["0.png", "1.png", "2.png"]
+    assert asked.images.shape[1:] == (8, 8, 1)
+    found = detection.detect(run, asked)
+    assert found.scores(1.0).chance == pytest.approx(3 / (3 + len(test)))
+
+
+def test_arrays_and_data_sets_are_scored_alike(run, tmp_path):
+    other = digits.Digits(PLACES).load("test").images
+    np.save(tmp_path / "x.npy", np.float32(other) / 255.0)
+    by_name, by_file = (
+        anomaly_sets.of_run(run, places=PLACES, against=against)
+        for against in ("digits", str(tmp_path / "x.npy"))
+    )
+    np.testing.assert_array_equal(by_name.images, by_file.images)
+    np.testing.assert_array_equal(by_name.images[by_name.is_anomaly], other)
+
+
+def test_what_cannot_be_scored_is_refused(run, tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((2, 8, 9, 1), np.uint8))
+    for against, word in (
+        (str(tmp_path / "x.npy"), "shape of the run's data"),
+        (str(tmp_path / "nowhere"), "does not exist"),
+    ):
+        with pytest.raises(errors.UserError, match=word):
+            anomaly_sets.of_run(run, places=PLACES, against=against)
+    asked = anomaly_sets.of_run(run, places=PLACES)
+    with pytest.raises(errors.InvalidValue, match="weight=-1"):
+        detection.detect(run, asked, weights=[-1.0])
+    wider = dataclasses.replace(asked, images=np.zeros((2, 8, 9, 1), np.uint8))
+    with pytest.raises(errors.InvalidValue, match="made for"):
+        detection.detect(run, wider)
+
+
+def test_a_run_that_left_nothing_out_must_be_told_what_anomalies_are(tmp_path):
+    described = {
+        "dataset": {"name": "digits"},
+        "model": {"name": "glf"},
+        "data_dir": "",
+        "arguments": {"image_shape": [8, 8, 1]},
+        "batch_size": 1,
+        "seed": 0,
+    }
+    (tmp_path / "run.json").write_text(json.dumps(described))
+    with pytest.raises(errors.InvalidValue, match="--against"):
+        anomaly_sets.of_run(tmp_path, places=PLACES)

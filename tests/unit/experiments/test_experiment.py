@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole runs in miniature: what they leave, how they go on, what stops them."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing import event_accumulator
+
+from glf_tf import catalogue, errors
+from glf_tf.datasets import digits
+from glf_tf.devices import strategies
+from glf_tf.experiments import experiment, folder, plan, restore, stopping
+from glf_tf.models import glf
+from glf_tf.training import loop, options
+from tests import descriptors
+
+
+def make_plan(model="glf", *, epochs=None, batch_size=200, **settings):
+    return plan.Plan(
+        dataset="digits",
+        model={"name": "glf", **descriptors.MODELS[model]},
+        training=options.Training(epochs=epochs or {"": 2}, batch_size=batch_size),
+        reports=plan.Reports(log_every=3, draw_every=1),
+        recipe="--model=glf\n",
+        flags={"model": "glf", "beta": 1.0},
+        **settings,
+    )
+
+
+def lines(where):
+    """The lines of metrics.jsonl without what depends on the machine."""
+    read = [json.loads(line) for line in (where / "metrics.jsonl").open()]
+    return [
+        {k: v for k, v in line.items() if "images_per_second" not in k} for line in read
+    ]
+
+
+def variables(where):
+    """All variables of the newest checkpoint."""
+    newest = sorted((where / "checkpoints").glob("step_*"))[-1]
+    reader = tf.train.load_checkpoint(str(newest / "variables"))
+    names = [n for n in reader.get_variable_to_shape_map() if "OBJECT_GRAPH" not in n]
+    assert len(names) > 20
+    return {name: reader.get_tensor(name) for name in names}
+
+
+def test_a_run_leaves_what_its_folder_promises(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(digits.Digits, "report", lambda _: ("nine digits found",))
+    where = folder.Folder(tmp_path)
+    model = experiment.train(make_plan(), where)
+    assert "nine digits found\n" in capsys.readouterr().err
+    for path in (
+        where.flags,
+        where.description,
+        where.pictures / "samples.png",
+        where.pictures / "reconstructions.png",
+        where.pictures / "interpolations.png",
+        where.saved_model / "saved_model.pb",
+        where.checkpoints / "best" / "manifest.json",
+    ):
+        assert path.exists(), path
+    loaded = restore.load_model(tmp_path)
+    np.testing.assert_array_equal(loaded.sample(3, seed=1), model.sample(3, seed=1))
+    served = tf.saved_model.load(str(where.saved_model)).signatures["sample"](
+        num_samples=tf.constant(3),
+        seed=tf.constant([1, 0]),
+        temperature=tf.constant(1.0),
+    )
+    np.testing.assert_allclose(
+        served["image"], model.sample(3, seed=1), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_tensorboard_and_json_lines_tell_the_same(tmp_path):
+    experiment.train(make_plan(), folder.Folder(tmp_path))
+    events = event_accumulator.EventAccumulator(
+        str(tmp_path / "tensorboard"), size_guidance={"tensors": 0}
+    ).Reload()
+    tags = set(events.Tags()["tensors"])
+    assert {
+        "train/reconstruction",
+        "train/nll",
+        "epoch/reconstruction",
+        "test/nll",
+        "learning_rate/flow",
+        "epoch/images_per_second",
+        "samples",
+        "reconstructions",
+        "interpolations",
+        "latents/z",
+        "latents/noise",
+        "recipe",
+    } <= tags
+    for line in lines(tmp_path):
+        for name in set(line) - {"step"}:
+            found = [
+                float(tf.make_ndarray(event.tensor_proto))
+                for event in events.Tensors(name)
+                if event.step == line["step"]
+            ]
+            np.testing.assert_allclose(found[-1:], [line[name]], rtol=1e-5)
+
+
+def stop_at_call(number, monkeypatch):
+    """Lets the run be asked to stop when it asks for the `number`-th time."""
+    calls = iter(range(1, 10**6))
+    monkeypatch.setattr(stopping.StopSignal, "is_set", lambda _: next(calls) >= number)
+
+
+@pytest.mark.parametrize("model", ["glf_convolutional", "glf_two_stage"])
+def test_a_resumed_run_equals_an_uninterrupted_one(model, tmp_path, monkeypatch):
+    whole = make_plan(model)
+    experiment.train(whole, folder.Folder(tmp_path / "whole"))
+    for stop_after in (2, 4):
+        # Stops in the middle of an epoch, and of a stage.
+        stop_at_call(stop_after, monkeypatch)
+        with pytest.raises(loop.Stopped):
+            experiment.train(whole, folder.Folder(tmp_path / "cut"), resume=True)
+    monkeypatch.undo()
+    experiment.train(whole, folder.Folder(tmp_path / "cut"), resume=True)
+    assert len(folder.Folder(tmp_path / "cut").read()["history"]) == 1
+    assert lines(tmp_path / "cut") == lines(tmp_path / "whole")
+    expected = variables(tmp_path / "whole")
+    for name, value in variables(tmp_path / "cut").items():
+        np.testing.assert_array_equal(value, expected[name], err_msg=name)
+
+
+def test_resuming_a_finished_run_changes_nothing(tmp_path):
+    experiment.train(make_plan(), folder.Folder(tmp_path))
+    before, told = variables(tmp_path), lines(tmp_path)
+    experiment.train(make_plan(), folder.Folder(tmp_path), resume=True)
+    assert lines(tmp_path) == told
+    for name, value in variables(tmp_path).items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+def test_a_longer_plan_goes_on_from_a_shorter_one(tmp_path):
+    experiment.train(make_plan(epochs={"": 1}), folder.Folder(tmp_path / "cut"))
+    experiment.train(
+        make_plan(epochs={"": 2}), folder.Folder(tmp_path / "cut"), resume=True
+    )
+    experiment.train(make_plan(epochs={"": 2}), folder.Folder(tmp_path / "whole"))
+    expected = variables(tmp_path / "whole")
+    for name, value in variables(tmp_path / "cut").items():
+        np.testing.assert_array_equal(value, expected[name], err_msg=name)
+
+
+def test_best_checkpoint_is_the_one_of_the_least_scalar(tmp_path):
+    experiment.train(make_plan(epochs={"": 3}), folder.Folder(tmp_path))
+    scores = {
+        line["step"]: line["test/reconstruction"]
+        for line in lines(tmp_path)
+        if "test/reconstruction" in line
+    }
+    state = json.loads((tmp_path / "checkpoints/best/state.json").read_text())
+    assert state["global_step"] == min(scores, key=scores.get)
+    restore.load_model(tmp_path, which="best")
+
+
+def test_a_folder_with_a_run_is_not_trained_over(tmp_path):
+    experiment.train(make_plan(epochs={"": 0}), folder.Folder(tmp_path))
+    with pytest.raises(errors.InvalidValue, match="--resume"):
+        experiment.train(make_plan(), folder.Folder(tmp_path))
+
+
+def test_another_model_does_not_go_on_with_a_run(tmp_path):
+    experiment.train(make_plan(epochs={"": 0}), folder.Folder(tmp_path))
+    for other in (make_plan("glf_bernoulli"), make_plan(batch_size=100)):
+        with pytest.raises(errors.InvalidValue, match="began with"):
+            experiment.train(other, folder.Folder(tmp_path), resume=True)
+
+
+def test_a_run_goes_on_though_its_model_has_got_an_option_since(tmp_path):
+    where = folder.Folder(tmp_path)
+    experiment.train(make_plan(epochs={"": 0}), where)
+    described = json.loads(where.description.read_text())
+    del described["model"]["beta"], described["model"]["network"]["precision"]
+    where.describe(described)
+    experiment.train(make_plan(epochs={"": 0}), where, resume=True)
+
+
+def test_data_of_another_size_leave_the_run_as_it_was(tmp_path, monkeypatch):
+    experiment.train(make_plan(epochs={"": 0}), folder.Folder(tmp_path))
+    described = (tmp_path / "run.json").read_text()
+    monkeypatch.setattr(
+        glf.GLF,
+        "arguments_of",
+        classmethod(lambda cls, data: {"image_shape": (8, 12, 1)}),
+    )
+    with pytest.raises(errors.InvalidValue, match="size it began with"):
+        experiment.train(make_plan(), folder.Folder(tmp_path), resume=True)
+    assert (tmp_path / "run.json").read_text() == described
+
+
+def test_a_diverged_run_says_where_and_keeps_the_batch(tmp_path, monkeypatch):
+    terms = glf.GLF.terms
+
+    def diverging(self, update, batch, *, seed, training):
+        values = terms(self, update, batch, seed=seed, training=training)
+        # The first epoch of 7 steps is well, image 7 of the second is not.
+        late = self.flow.trainable_variables[-1].value[0] != 0.0
+        bad = late & tf.reduce_any(batch["index"] == 7)
+        return {**values, "nll": tf.where(bad, np.nan, values["nll"])}
+
+    monkeypatch.setattr(glf.GLF, "terms", diverging)
+    with pytest.raises(errors.Diverged, match="nll=nan at step") as caught:
+        experiment.train(make_plan(epochs={"": 9}), folder.Folder(tmp_path))
+    (file,) = tmp_path.glob("nonfinite_step_*.npz")
+    assert str(file) in str(caught.value)
+    assert 7 in np.load(file)["index"]
+
+
+def test_loading_without_a_run_or_a_checkpoint_is_an_error(tmp_path):
+    with pytest.raises(errors.NotFound, match="run.json"):
+        restore.load_model(tmp_path)
+    where = folder.Folder(tmp_path)
+    where.describe(descriptors.DESCRIPTION)
+    with pytest.raises(errors.NotFound, match="checkpoint"):
+        restore.load_model(tmp_path)
+
+
+def test_a_run_can_start_from_the_weights_of_another(tmp_path):
+    """The autoencoder stays as it was; the flow alone is learned anew."""
+    first = experiment.train(make_plan(), folder.Folder(tmp_path / "first"))
+    start = plan.Start(str(tmp_path / "first"), start_layers="encoder,decoder")
+    second = experiment.train(
+        make_plan("glf_closing", epochs={"joint": 0, "flow": 1}, start=start),
+        folder.Folder(tmp_path / "second"),
+    )
+    image = descriptors.batch()["image"]
+    np.testing.assert_array_equal(first.reconstruct(image), second.reconstruct(image))
+    assert np.abs(first.sample(3, seed=1) - second.sample(3, seed=1)).max() > 1e-3
+
+
+def test_all_layers_can_be_taken_over(tmp_path):
+    first = experiment.train(make_plan(), folder.Folder(tmp_path / "first"))
+    second = experiment.train(
+        make_plan(epochs={"": 0}, start=plan.Start(str(tmp_path / "first"))),
+        folder.Folder(tmp_path / "second"),
+    )
+    np.testing.assert_array_equal(first.sample(3, seed=1), second.sample(3, seed=1))
+    assert restore.load_model(tmp_path / "second")
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory):
+    """Two runs with other layers, of no epoch."""
+    path = tmp_path_factory.mktemp("untrained")
+    experiment.train(make_plan(epochs={"": 0}), folder.Folder(path / "first"))
+    other = make_plan("glf_convolutional", epochs={"": 0})
+    experiment.train(other, folder.Folder(path / "other"))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("start", "kind", "word"),
+    [
+        (plan.Start("missing"), errors.NotFound, "run.json"),
+        (plan.Start("first", "encodr"), errors.InvalidValue, "Did you mean encoder"),
+        (plan.Start("other", "decoder"), errors.InvalidValue, "same names and shapes"),
+    ],
+)
+def test_what_to_start_from_must_be_there(
+    untrained, tmp_path, monkeypatch, start, kind, word
+):
+    monkeypatch.chdir(untrained)
+    with pytest.raises(kind, match=word):
+        experiment.train(make_plan(start=start), folder.Folder(tmp_path))
+
+
+def test_data_of_a_run_are_found_again(tmp_path):
+    experiment.train(make_plan(epochs={"": 0}), folder.Folder(tmp_path))
+    data = restore.load_data(tmp_path, "test")
+    expected = catalogue.build("dataset", "digits", places=make_plan().places)
+    assert data.digest == expected.load("test").digest
+
+
+def test_unknown_strategy_is_refused():
+    with pytest.raises(errors.InvalidValue, match="mirrored"):
+        strategies.strategy("mirored")
+
+
+def test_negative_intervals_are_refused():
+    with pytest.raises(errors.InvalidValue, match="save_every"):
+        plan.Reports(save_every=-1)
+
+
+def test_a_profile_of_some_steps_is_traced(tmp_path):
+    reports = plan.Reports(draw_every=0, log_every=0, profile=3)
+    asked = dataclasses.replace(make_plan(), reports=reports)
+    experiment.train(asked, folder.Folder(tmp_path))
+    (trace,) = tmp_path.glob("tensorboard/plugins/profile/*/*.xplane.pb")
+    # A kernel of the model, by the name that it was given.
+    assert b"dense_0" in trace.read_bytes()
