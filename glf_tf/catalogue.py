@@ -56,6 +56,10 @@ Recipes, run folders and `.keras` files of before are read by their former names
 _ROOT = pathlib.Path(__file__).parent
 
 
+_PARTS = {f"types.{kind.capitalize()}": kind for kind in KINDS if kind != "inference"}
+_PARTS["types.Sampler"] = "inference"
+
+
 @dataclasses.dataclass(frozen=True)
 class Option:
     """A keyword of a constructor, as its source text states it.
@@ -73,9 +77,14 @@ class Option:
     help: str
 
     @property
+    def part(self) -> str | None:
+        """The kind of part that its value names; None where it names no part."""
+        return _PARTS.get(self.annotation)
+
+    @property
     def is_part(self) -> bool:
-        """Whether its value names a part, of the kind that the option is called."""
-        return self.annotation.endswith("Spec")
+        """Whether its value names a part."""
+        return self.part is not None
 
 
 @functools.cache
@@ -194,7 +203,7 @@ def completed(kind: str, spec: str | Mapping[str, Any]) -> dict[str, Any]:
         return given
     for option in options(kind, given["name"]).values():
         value = given.get(option.name, option.default)
-        given[option.name] = completed(option.name, value) if option.is_part else value
+        given[option.name] = completed(option.part, value) if option.is_part else value
     return given
 
 

@@ -1,10 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names for the kinds of values that travel between the parts of the library."""
 
-__all__ = ["Tensor", "Seed", "Batch", "Terms", "ImageShape", "Spec", "Path"]
+__all__ = [
+    "Tensor",
+    "Seed",
+    "Batch",
+    "Terms",
+    "ImageShape",
+    "Path",
+    "PartOf",
+    "Model",
+    "Dataset",
+    "Network",
+    "Flow",
+    "Prior",
+    "Sampler",
+    "Reconstruction",
+    "Mask",
+]
 
+import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import tensorflow as tf
 
@@ -25,9 +42,43 @@ Terms = dict[str, tf.Tensor]
 ImageShape = tuple[int, int, int]
 """(height, width, channels)."""
 
-Spec = str | Mapping[str, Any]
-"""A part of a model by name, or by name with options: `{"name": "mlp", "width":
-200}`."""
-
 Path = str
 """A path as text; tools take it with `~` for the home folder."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PartOf:
+    """Marks an argument that holds a part, whatever the argument is called.
+
+    Attributes:
+        kind: The kind of the part, one of `catalogue.KINDS`.
+    """
+
+    kind: str
+
+
+# A part is given by name, by name with options (`{"name": "mlp", "hidden": [200]}`), or
+# as an object; which classes an object may have depends on its kind, hence `Any`.
+Model = Annotated[Any, PartOf("model")]
+"""A model."""
+
+Dataset = Annotated[Any, PartOf("dataset")]
+"""A data set."""
+
+Network = Annotated[Any, PartOf("network")]
+"""A family of encoders and decoders."""
+
+Flow = Annotated[Any, PartOf("flow")]
+"""A normalizing flow."""
+
+Prior = Annotated[Any, PartOf("prior")]
+"""A density of the latents."""
+
+Sampler = Annotated[Any, PartOf("inference")]
+"""A sampler of Markov chains, which infers latents."""
+
+Reconstruction = Annotated[Any, PartOf("reconstruction")]
+"""A reconstruction term."""
+
+Mask = Annotated[Any, PartOf("mask")]
+"""A mask, which says what pixels are hidden."""

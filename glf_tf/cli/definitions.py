@@ -76,7 +76,7 @@ def define_options(arguments: recipe.Arguments, part: Part) -> None:
         flag = part.prefix + option.name
         _define_option(flag, option)
         if option.is_part:
-            inner = Part(option.name, option.default, prefix=f"{flag}.", flag=flag)
+            inner = Part(option.part, option.default, prefix=f"{flag}.", flag=flag)
             define_options(arguments, inner)
 
 
@@ -108,7 +108,7 @@ def _define_option(name: str, option: catalogue.Option) -> None:
         choices = re.findall(r"'([^']*)'", kind)
         flags.DEFINE_enum(name, option.default, choices, option.help)
     elif option.is_part:
-        names = catalogue.names(option.name)
+        names = catalogue.names(option.part)
         flags.DEFINE_enum(name, option.default, names, option.help)
     elif kind.startswith("tuple[int"):
         kinds.define_sequence(name, option.default, option.help, kind=int)
@@ -166,6 +166,6 @@ def spec_of(kind: str, name: str, *, prefix: str) -> dict:
         flag = prefix + option.name
         value = FLAGS[flag].value
         if option.is_part:
-            value = spec_of(option.name, value, prefix=f"{flag}.")
+            value = spec_of(option.part, value, prefix=f"{flag}.")
         spec[option.name] = value
     return spec

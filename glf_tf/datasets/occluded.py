@@ -33,8 +33,8 @@ class Occluded(dataset_lib.AbstractDataset):
         self,
         places: places_lib.Places,
         *,
-        dataset: types.Spec = "digits",
-        mask: types.Spec = "salt_and_pepper",
+        dataset: types.Dataset = "digits",
+        mask: types.Mask = "salt_and_pepper",
         seed: int = 0,
     ):
         super().__init__(places)

@@ -24,7 +24,7 @@ class Subset(dataset_lib.AbstractDataset):
         self,
         places: places_lib.Places,
         *,
-        dataset: types.Spec = "digits",
+        dataset: types.Dataset = "digits",
         count: int = 1000,
     ):
         super().__init__(places)

@@ -40,7 +40,7 @@ class Without(dataset_lib.AbstractDataset):
         self,
         places: places_lib.Places,
         *,
-        dataset: types.Spec = "digits",
+        dataset: types.Dataset = "digits",
         label: int = 0,
         split: Literal["standard", "pooled"] = "standard",
         train_share: float = 0.8,

@@ -170,7 +170,7 @@ def _part(kind: str, spec: object, *, at: str, nesting: int = 0) -> dict:
         if option is None:
             continue
         if option.is_part:
-            _part(name, value, at=f"{at}.{name}", nesting=nesting + 1)
+            _part(option.part, value, at=f"{at}.{name}", nesting=nesting + 1)
         else:
             _option(option, value, at=f"{at}.{name}")
     return catalogue.completed(kind, spec)
@@ -233,9 +233,10 @@ def _weights_of(kind: str, spec: Mapping, *, latent: int, at: str = "model"):
     sizes, depth = [latent], 1
     for name, option in catalogue.options(kind, spec["name"]).items():
         value = spec[name]
-        if option.is_part and name not in _SIZES_OF_PARTS:
-            inner = catalogue.completed(name, value)
-            yield from _weights_of(name, inner, latent=latent, at=f"{at}.{name}")
+        if option.is_part and option.part not in _SIZES_OF_PARTS:
+            inner = catalogue.completed(option.part, value)
+            at_inner = f"{at}.{name}"
+            yield from _weights_of(option.part, inner, latent=latent, at=at_inner)
         elif _is_int(value) and _DEPTHS.fullmatch(name):
             depth *= max(1, value)
         elif (

@@ -188,7 +188,7 @@ def _told(data: Mapping[str, Mapping]) -> str:
     )
 
 
-def arguments_of(spec: types.Spec, data: image_set.ImageSet) -> dict:
+def arguments_of(spec: types.Model, data: image_set.ImageSet) -> dict:
     """Returns the arguments of a model's constructor that the data decide."""
     return catalogue.load("model", catalogue.name_of(spec)).arguments_of(data)
 

@@ -45,9 +45,9 @@ class ABP(inferred.AbstractInferred):
         *,
         num_images: int,
         latent_dim: int = 100,
-        network: types.Spec = "top_down",
-        reconstruction: types.Spec = "signed_gaussian",
-        inference: types.Spec = "langevin",
+        network: types.Network = "top_down",
+        reconstruction: types.Reconstruction = "signed_gaussian",
+        inference: types.Sampler = "langevin",
         start: Literal["persistent", "normal"] = "persistent",
         name: str | None = "abp",
     ):

@@ -69,8 +69,8 @@ class GLANN(model.GenerativeModel):
         latent_dim: int = 64,
         noise_dim: int = 32,
         hidden: int = 128,
-        network: types.Spec = "infogan",
-        reconstruction: types.Spec = "squared_error",
+        network: types.Network = "infogan",
+        reconstruction: types.Reconstruction = "squared_error",
         name: str | None = "glann",
     ):
         super().__init__(arguments=locals())

@@ -271,7 +271,7 @@ class AbstractLatentModel(model.GenerativeModel):
         return self.prior
 
 
-def learned_prior(spec: types.Spec, *, latent_dim: int) -> prior_lib.AbstractPrior:
+def learned_prior(spec: types.Prior, *, latent_dim: int) -> prior_lib.AbstractPrior:
     """Returns a prior that is learned by gradients with the rest, or has no weights.
 
     Raises:

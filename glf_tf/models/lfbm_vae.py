@@ -46,9 +46,9 @@ class LFBMVAE(variational.AbstractVariational):
         image_shape: types.ImageShape,
         *,
         latent_dim: int = 100,
-        network: types.Spec = "top_down",
-        prior: types.Spec = "flow",
-        reconstruction: types.Spec = "signed_gaussian",
+        network: types.Network = "top_down",
+        prior: types.Prior = "flow",
+        reconstruction: types.Reconstruction = "signed_gaussian",
         name: str | None = "lfbm_vae",
     ):
         super().__init__(arguments=locals())

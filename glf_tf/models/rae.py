@@ -65,9 +65,9 @@ class RAE(autoencoder.AbstractAutoencoder):
         image_shape: types.ImageShape,
         *,
         latent_dim: int = 64,
-        network: types.Spec = "infogan",
-        reconstruction: types.Spec = "squared_error",
-        prior: types.Spec = "mixture",
+        network: types.Network = "infogan",
+        reconstruction: types.Reconstruction = "squared_error",
+        prior: types.Prior = "mixture",
         regularization: Literal[
             "none", "l2", "gradient_penalty", "spectral_norm"
         ] = "none",

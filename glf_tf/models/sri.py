@@ -46,9 +46,9 @@ class SRI(inferred.AbstractInferred):
         image_shape: types.ImageShape,
         *,
         latent_dim: int = 100,
-        network: types.Spec = "top_down",
-        reconstruction: types.Spec = "signed_gaussian",
-        inference: types.Spec = "langevin",
+        network: types.Network = "top_down",
+        reconstruction: types.Reconstruction = "signed_gaussian",
+        inference: types.Sampler = "langevin",
         name: str | None = "sri",
     ):
         super().__init__(arguments=locals())

@@ -42,8 +42,8 @@ class VAE(variational.AbstractVariational):
         image_shape: types.ImageShape,
         *,
         latent_dim: int = 64,
-        network: types.Spec = "infogan",
-        reconstruction: types.Spec = "squared_error",
+        network: types.Network = "infogan",
+        reconstruction: types.Reconstruction = "squared_error",
         kl_weight: float = 1.0,
         name: str | None = "vae",
     ):

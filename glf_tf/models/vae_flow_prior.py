@@ -44,9 +44,9 @@ class VAEFlowPrior(variational.AbstractVariational):
         image_shape: types.ImageShape,
         *,
         latent_dim: int = 64,
-        network: types.Spec = "infogan",
-        flow: types.Spec = "real_nvp",
-        reconstruction: types.Spec = "squared_error",
+        network: types.Network = "infogan",
+        flow: types.Flow = "real_nvp",
+        reconstruction: types.Reconstruction = "squared_error",
         beta: float = 1.0,
         name: str | None = "vae_flow_prior",
     ):

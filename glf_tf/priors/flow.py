@@ -44,7 +44,7 @@ class FlowPrior(prior.AbstractNoisePrior):
         self,
         latent_dim: int,
         *,
-        flow: types.Spec = "real_nvp",
+        flow: types.Flow = "real_nvp",
         components: int = 0,
         **kwargs,
     ):
