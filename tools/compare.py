@@ -25,7 +25,7 @@ from absl import flags
 
 from glf_tf import errors
 from glf_tf.cli import kinds, places, planned, program, values
-from glf_tf.experiments import plan
+from glf_tf.metrics.extractors import names as extractors
 
 _RECIPES = kinds.define_paths("recipes", None, "Files of flags, with commas between.")
 _OUT = kinds.define_path("out", None, "The folder of the comparison.")
@@ -39,7 +39,7 @@ _TRAIN_FLAGS = flags.DEFINE_string(
 _COUNT = flags.DEFINE_integer("num_samples", 10_000, "Images a trial.", lower_bound=2)
 _TRIALS = flags.DEFINE_integer("trials", 3, "Independent draws.", lower_bound=1)
 _EXTRACTOR = flags.DEFINE_enum(
-    "extractor", "auto", plan.EXTRACTORS, "What makes features."
+    "extractor", "auto", extractors.EXTRACTORS, "What makes features."
 )
 _GRAPH = kinds.define_path("inception_graph", "", "Where the 2015 graph is.")
 

@@ -28,7 +28,7 @@ from absl import flags
 
 from glf_tf import files
 from glf_tf.cli import inferring, kinds, loading, program, training, values
-from glf_tf.experiments import plan
+from glf_tf.metrics.extractors import names as extractors
 
 _SAVED_MODEL = kinds.define_path("saved_model", None, "A SavedModel's folder.")
 _SAMPLES = kinds.define_path("samples", None, "NAME.npy, or a folder of pictures.")
@@ -55,7 +55,7 @@ _LATENTS = flags.DEFINE_enum(
 _TEMPERATURE = flags.DEFINE_float("temperature", 1.0, "Factor on the noise.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of samples, subsets and clusterings.")
 _EXTRACTOR = flags.DEFINE_enum(
-    "extractor", "auto", plan.EXTRACTORS, "What makes features."
+    "extractor", "auto", extractors.EXTRACTORS, "What makes features."
 )
 _GRAPH = kinds.define_path("inception_graph", "", "Where the 2015 graph is.")
 _BOUND = flags.DEFINE_integer(
