@@ -5,9 +5,13 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import gc
+
 import keras
 import pytest
 import tensorflow as tf
+import tensorflow_probability as tfp
+from tensorflow.python.framework import ops
 
 # Tiny tensors: more threads only wait for each other. Two logical processors let
 # replicas be tested without a GPU.
@@ -19,10 +23,39 @@ tf.config.set_logical_device_configuration(
 )
 
 
+# What was imported stays: collections, of which there is one a test, leave it out.
+gc.collect()
+gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def fixed_seed():
     """Fixes the initial weights."""
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def graphs_end_with_their_test():
+    """Frees the graphs that a test traced."""
+    yield
+    free_graphs()
+
+
+def free_graphs():
+    """Frees graphs that nobody needs: bijectors' caches keep what they saw for ever."""
+    classes = [tfp.bijectors.Bijector]
+    while classes:
+        found = classes.pop()
+        classes += found.__subclasses__()
+        if "_cache" in found.__dict__:
+            found.__dict__["_cache"].clear()
+    for name in [n for n in _GRADIENTS if n.startswith(("Custom", "InternalGrad"))]:
+        del _GRADIENTS[name]
+    gc.collect()
+
+
+# TensorFlow keeps the gradients of custom functions, and of those it loads, likewise.
+_GRADIENTS = ops.gradient_registry._registry
 
 
 def pytest_addoption(parser):

@@ -27,12 +27,12 @@ def name(request):
     return request.param
 
 
-@functools.cache
+@functools.lru_cache(maxsize=2)
 def shared(name):
     return descriptors.model(name)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=2)
 def served(name):
     """The signatures of a shared model, not yet saved."""
     return export._module(shared(name))[1]
@@ -308,7 +308,7 @@ def train_losses(strategy, name):
             optimizers=make_optimizers(
                 model, epsilon={"": 1.0}, learning_rate={"": 0.1}
             ),
-            actions=[recorder := Recorder()],
+            callbacks=[recorder := Recorder()],
         )
         trainer.run()
     return recorder.sums

@@ -72,7 +72,7 @@ def test_two_steps_of_training(system, recipe):
         optimizers=optimizers.make(
             model.stages(), options=settings, batches_per_epoch=1
         ),
-        actions=[recorder],
+        callbacks=[recorder],
     ).run()
     assert recorder.steps == STEPS
     assert all(np.isfinite(list(terms.values())).all() for terms in recorder.terms)
