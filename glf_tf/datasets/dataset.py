@@ -6,14 +6,14 @@ __all__ = ["AbstractDataset", "Split", "check_split"]
 import abc
 from typing import Any, Literal, get_args
 
-from glf_tf import errors
+from glf_tf import errors, parts
 from glf_tf.data import image_set
 from glf_tf.data import places as places_lib
 
 Split = Literal["train", "test"]
 
 
-class AbstractDataset(abc.ABC):
+class AbstractDataset(parts.Part, abc.ABC):
     """A data set of images.
 
     A subclass takes `places` and, after it, keywords with defaults, which become flags.
@@ -23,6 +23,8 @@ class AbstractDataset(abc.ABC):
         squaring: How a user's pictures become images like those of the set: keywords
             of `pictures.square` beside size and channels.
     """
+
+    kind = "dataset"
 
     def __init__(self, places: places_lib.Places):
         self.places = places

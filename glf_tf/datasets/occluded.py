@@ -10,7 +10,7 @@ __all__ = ["Occluded"]
 import dataclasses
 import functools
 
-from glf_tf import catalogue, types
+from glf_tf import parts, types
 from glf_tf.data import image_set
 from glf_tf.data import places as places_lib
 from glf_tf.datasets import dataset as dataset_lib
@@ -38,7 +38,7 @@ class Occluded(dataset_lib.AbstractDataset):
         seed: int = 0,
     ):
         super().__init__(places)
-        self._whole = catalogue.build("dataset", dataset, places=places)
+        self._whole = parts.make("dataset", dataset, places=places)
         self.squaring = self._whole.squaring
         self._mask, self._seed = mask, seed
 
@@ -56,6 +56,6 @@ class Occluded(dataset_lib.AbstractDataset):
         whole = dataclasses.replace(whole, name=f"occluded {whole.name}")
         if split == "test":
             return whole
-        mask = catalogue.build("mask", self._mask, image_shape=whole.image_shape)
+        mask = parts.make("mask", self._mask, image_shape=whole.image_shape)
         draw = functools.partial(mask.draw, seed=self._seed)
         return dataclasses.replace(whole, masks=draw)

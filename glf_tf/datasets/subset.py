@@ -5,7 +5,7 @@ __all__ = ["Subset"]
 
 import dataclasses
 
-from glf_tf import catalogue, errors, types
+from glf_tf import errors, parts, types
 from glf_tf.data import image_set
 from glf_tf.data import places as places_lib
 from glf_tf.datasets import dataset as dataset_lib
@@ -28,7 +28,7 @@ class Subset(dataset_lib.AbstractDataset):
         count: int = 1000,
     ):
         super().__init__(places)
-        self._whole = catalogue.build("dataset", dataset, places=places)
+        self._whole = parts.make("dataset", dataset, places=places)
         self.squaring = self._whole.squaring
         self.count = count
 

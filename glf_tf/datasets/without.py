@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from glf_tf import catalogue, errors, types
+from glf_tf import errors, parts, types
 from glf_tf.data import image_set
 from glf_tf.data import places as places_lib
 from glf_tf.datasets import dataset as dataset_lib
@@ -53,7 +53,7 @@ class Without(dataset_lib.AbstractDataset):
                 received=f"train_share={train_share}",
                 do="Use for instance --dataset.train_share=0.8",
             )
-        self._whole = catalogue.build("dataset", dataset, places=places)
+        self._whole = parts.make("dataset", dataset, places=places)
         self.squaring = self._whole.squaring
         self.label, self.split = label, split
         self._train_share, self._seed = train_share, seed

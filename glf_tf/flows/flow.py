@@ -8,14 +8,16 @@ import abc
 import keras
 import tensorflow_probability as tfp
 
-from glf_tf import errors
+from glf_tf import errors, parts
 from glf_tf.bijectors import step
 
 tfb = tfp.bijectors
 
 
-class AbstractFlow(step.AbstractFlowStep):
+class AbstractFlow(parts.Part, step.AbstractFlowStep):
     """A flow step made of flow steps, in the order from data to noise."""
+
+    kind = "flow"
 
     def __init__(self, event_dim: int, **kwargs):
         """Initializes the flow: its steps are those of `make_steps`.

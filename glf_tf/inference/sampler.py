@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import errors, types
+from glf_tf import errors, parts, types
 
 LogProb = Callable[[tf.Tensor], tf.Tensor]
 """A log-density but for a constant: latents `[batch, dim]` to nats `[batch]`."""
@@ -71,12 +71,13 @@ class Chains(NamedTuple):
         }
 
 
-class AbstractSampler(abc.ABC):
+class AbstractSampler(parts.Part, abc.ABC):
     """A way to draw from a density that is known but for a constant.
 
     Its options are its constructor's keywords.
     """
 
+    kind = "inference"
     remedy = "Lower the learning rate"
     """What a user can do where its chains diverge."""
 

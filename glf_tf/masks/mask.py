@@ -8,15 +8,17 @@ import abc
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import types
+from glf_tf import parts, types
 
 
-class AbstractMask(abc.ABC):
+class AbstractMask(parts.Part, abc.ABC):
     """A way to hide a part of each image: 1 where a pixel is visible, 0 where hidden.
 
     Some pixels are hidden and some are visible, whatever is drawn. The options of a
     mask are its constructor's keywords.
     """
+
+    kind = "mask"
 
     def __init__(self, image_shape: types.ImageShape):
         """Initializes the mask.

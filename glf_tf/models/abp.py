@@ -51,7 +51,16 @@ class ABP(inferred.AbstractInferred):
         start: Literal["persistent", "normal"] = "persistent",
         name: str | None = "abp",
     ):
-        super().__init__(arguments=locals(), start=start, num_images=num_images)
+        super().__init__(
+            image_shape,
+            latent_dim=latent_dim,
+            network=network,
+            reconstruction=reconstruction,
+            name=name,
+            inference=inference,
+            start=start,
+            num_images=num_images,
+        )
         self._prior = standard_normal.StandardNormalPrior(latent_dim)
         self.built = True
 

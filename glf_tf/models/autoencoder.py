@@ -3,12 +3,10 @@
 
 __all__ = ["AbstractAutoencoder"]
 
-from collections.abc import Mapping
-
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import catalogue, errors, seeds, types
+from glf_tf import errors, parts, seeds, types
 from glf_tf.data import image_set, pipeline
 from glf_tf.models import inputs, latent
 from glf_tf.training import stages
@@ -23,23 +21,36 @@ class AbstractAutoencoder(latent.AbstractLatentModel):
     `latent_dim`, `network` and `reconstruction`; a concrete class gives `prior`.
     """
 
-    def __init__(self, *, arguments: Mapping[str, object], code_dim: int | None = None):
+    def __init__(
+        self,
+        image_shape: types.ImageShape,
+        *,
+        latent_dim: int,
+        network: types.Spec,
+        reconstruction: types.Spec,
+        code_dim: int | None = None,
+        name: str | None = None,
+    ):
         """Initializes the model.
 
         Args:
-            arguments: The arguments of the concrete constructor; see `GenerativeModel`.
+            image_shape: (height, width, channels).
+            latent_dim: Size of the latents.
+            network: The encoder's and decoder's family.
+            reconstruction: The reconstruction term.
             code_dim: Size of the encoder's output; `latent_dim` if it is None.
+            name: Keras' own.
 
         Raises:
             InvalidValue: The latent size is not positive.
         """
-        super().__init__(arguments=arguments)
-        self.latent_dim = _checked_dim(arguments["latent_dim"])
-        networks = catalogue.build("network", arguments["network"])
+        super().__init__(image_shape, name=name)
+        self.latent_dim = _checked_dim(latent_dim)
+        networks = parts.make("network", network)
         self.encoder = networks.encoder(self.image_shape, code_dim or self.latent_dim)
         self.decoder = networks.decoder(self.latent_dim, self.image_shape)
-        self.reconstruction = catalogue.build(
-            "reconstruction", arguments["reconstruction"], image_shape=self.image_shape
+        self.reconstruction = parts.make(
+            "reconstruction", reconstruction, image_shape=self.image_shape
         )
 
     @property

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from glf_tf import catalogue, errors, seeds, types
+from glf_tf import errors, parts, seeds, types
 from glf_tf.data import image_set
 from glf_tf.models import checks, inputs, model
 from glf_tf.networks import network as network_lib
@@ -73,14 +73,14 @@ class GLANN(model.GenerativeModel):
         reconstruction: types.Reconstruction = "squared_error",
         name: str | None = "glann",
     ):
-        super().__init__(arguments=locals())
+        super().__init__(image_shape, name=name)
         self.num_images = checks.at_least("num_images", num_images, 1)
         self.latent_dim = checks.at_least("latent_dim", latent_dim, 1)
         self.noise_dim = checks.at_least("noise_dim", noise_dim, 1)
         checks.at_least("hidden", hidden, 1)
-        networks = catalogue.build("network", network)
+        networks = parts.make("network", network)
         self.decoder = networks.decoder(latent_dim, self.image_shape)
-        self.reconstruction = catalogue.build(
+        self.reconstruction = parts.make(
             "reconstruction", reconstruction, image_shape=self.image_shape
         )
         self.table = _Table(num_images, latent_dim, trainable=True, name="table")

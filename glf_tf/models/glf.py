@@ -66,7 +66,13 @@ class GLF(autoencoder.AbstractAutoencoder):
         components: int = 10,
         name: str | None = "glf",
     ):
-        super().__init__(arguments=locals())
+        super().__init__(
+            image_shape,
+            latent_dim=latent_dim,
+            network=network,
+            reconstruction=reconstruction,
+            name=name,
+        )
         checks.at_least("latent_dim", latent_dim, 2, why="for a coupling to halve it")
         if procedure == "two_stage" and not stop_gradient:
             raise errors.InvalidValue(

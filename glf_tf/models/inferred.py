@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from glf_tf import catalogue, seeds, types
+from glf_tf import parts, seeds, types
 from glf_tf.inference import sampler as sampler_lib
 from glf_tf.models import checks, latent, store
 from glf_tf.objectives import signed_gaussian
@@ -34,30 +34,40 @@ class AbstractInferred(latent.AbstractLatentModel):
 
     def __init__(
         self,
+        image_shape: types.ImageShape,
         *,
-        arguments: Mapping[str, object],
+        latent_dim: int,
+        network: types.Spec,
+        reconstruction: types.Spec,
+        inference: types.Spec,
         start: str = "normal",
         num_images: int = 0,
+        name: str | None = None,
     ):
         """Initializes the model.
 
         Args:
-            arguments: The arguments of the concrete constructor; see `GenerativeModel`.
+            image_shape: (height, width, channels).
+            latent_dim: Size of the latents.
+            network: The family whose decoder is the generator.
+            reconstruction: The reconstruction term.
+            inference: How chains run.
             start: Where chains start in training: "normal", "prior", or "persistent",
                 where the image's last one ended.
             num_images: Size of the training set, for persistent chains.
+            name: Keras' own.
 
         Raises:
             InvalidValue: A size is not positive.
         """
-        super().__init__(arguments=arguments)
-        self.latent_dim = checks.at_least("latent_dim", arguments["latent_dim"], 1)
-        networks = catalogue.build("network", arguments["network"])
+        super().__init__(image_shape, name=name)
+        self.latent_dim = checks.at_least("latent_dim", latent_dim, 1)
+        networks = parts.make("network", network)
         self.decoder = networks.decoder(self.latent_dim, self.image_shape)
-        self.reconstruction = catalogue.build(
-            "reconstruction", arguments["reconstruction"], image_shape=self.image_shape
+        self.reconstruction = parts.make(
+            "reconstruction", reconstruction, image_shape=self.image_shape
         )
-        self._sampler = catalogue.build("inference", arguments["inference"])
+        self._sampler = parts.make("inference", inference)
         self.start, self.store = start, None
         if start == "persistent":
             checks.at_least("num_images", num_images, 1)

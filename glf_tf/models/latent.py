@@ -8,7 +8,7 @@ from typing import Literal
 
 import tensorflow as tf
 
-from glf_tf import catalogue, errors, seeds, types
+from glf_tf import errors, parts, seeds, types
 from glf_tf.data import image_set
 from glf_tf.inference import langevin
 from glf_tf.inference import sampler as sampler_lib
@@ -277,7 +277,7 @@ def learned_prior(spec: types.Prior, *, latent_dim: int) -> prior_lib.AbstractPr
     Raises:
         InvalidValue: It is one that is fitted to codes.
     """
-    made = catalogue.build("prior", spec, latent_dim=latent_dim)
+    made = parts.make("prior", spec, latent_dim=latent_dim)
     if isinstance(made, prior_lib.Fitted) or made.fits_noise:
         raise errors.InvalidValue(
             "The prior must be learned with the generator, by gradients alone",

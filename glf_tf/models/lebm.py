@@ -55,7 +55,14 @@ class LEBM(inferred.AbstractInferred):
         prior_step_size: float = 0.4,
         name: str | None = "lebm",
     ):
-        super().__init__(arguments=locals())
+        super().__init__(
+            image_shape,
+            latent_dim=latent_dim,
+            network=network,
+            reconstruction=reconstruction,
+            name=name,
+            inference=inference,
+        )
         checks.at_least("energy_hidden", energy_hidden, 1)
         checks.at_least("prior_steps", prior_steps, 1)
         checks.positive("prior_step_size", prior_step_size)

@@ -56,7 +56,15 @@ class LFBM(inferred.AbstractInferred):
         start: Literal["normal", "prior"] = "normal",
         name: str | None = "lfbm",
     ):
-        super().__init__(arguments=locals(), start=start)
+        super().__init__(
+            image_shape,
+            latent_dim=latent_dim,
+            network=network,
+            reconstruction=reconstruction,
+            name=name,
+            inference=inference,
+            start=start,
+        )
         self._prior = latent.learned_prior(prior, latent_dim=latent_dim)
         self.built = True
 

@@ -51,7 +51,13 @@ class LFBMVAE(variational.AbstractVariational):
         reconstruction: types.Reconstruction = "signed_gaussian",
         name: str | None = "lfbm_vae",
     ):
-        super().__init__(arguments=locals())
+        super().__init__(
+            image_shape,
+            latent_dim=latent_dim,
+            network=network,
+            reconstruction=reconstruction,
+            name=name,
+        )
         self._prior = latent.learned_prior(prior, latent_dim=latent_dim)
         self.built = True
 

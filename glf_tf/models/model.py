@@ -16,13 +16,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import catalogue, errors, types
+from glf_tf import errors, parts, types
 from glf_tf.data import image_set
 from glf_tf.models import inputs
 from glf_tf.training import stages as stages_lib
 
 
-class GenerativeModel(keras.Model, abc.ABC):
+class GenerativeModel(parts.Part, keras.Model, abc.ABC):
     """A model that draws images.
 
     Keras owns the names `losses`, `weights` and `metrics`: what this library minimises
@@ -32,22 +32,18 @@ class GenerativeModel(keras.Model, abc.ABC):
         uses_masks: Whether its terms leave out the pixels that a batch's `mask` hides.
     """
 
+    kind = "model"
     uses_masks = False
 
-    def __init__(self, *, arguments: Mapping[str, object]):
+    def __init__(self, image_shape: types.ImageShape, *, name: str | None = None):
         """Initializes the model.
 
         Args:
-            arguments: The arguments of the concrete constructor, among them
-                `image_shape` and `name`; pass `locals()` before anything else is set.
+            image_shape: (height, width, channels).
+            name: Keras' own.
         """
-        super().__init__(name=arguments["name"])
-        self._config = {
-            key: value
-            for key, value in arguments.items()
-            if key not in ("self", "__class__")
-        }
-        self.image_shape = _checked_shape(arguments["image_shape"])
+        super().__init__(name=name)
+        self.image_shape = _checked_shape(image_shape)
 
     @abc.abstractmethod
     def stages(self) -> tuple[stages_lib.Stage, ...]:
@@ -187,17 +183,6 @@ class GenerativeModel(keras.Model, abc.ABC):
         decided = {"image_shape": data.image_shape, "num_images": len(data)}
         wanted = inspect.signature(cls).parameters
         return {name: value for name, value in decided.items() if name in wanted}
-
-    def get_config(self) -> dict:
-        """Returns the constructor's arguments, for `.keras` files."""
-        return {**self._config, "image_shape": list(self.image_shape)}
-
-    @classmethod
-    def from_config(cls, config: dict, custom_objects=None) -> "GenerativeModel":
-        """Returns the model that `get_config` describes."""
-        del custom_objects
-        former = catalogue.former("model", cls.__module__.rpartition(".")[2])
-        return cls(**{former.get(key, key): one for key, one in config.items()})
 
     def build_from_config(self, config: dict) -> None:
         """Does nothing: all variables exist when the constructor returns."""

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import catalogue, errors, types
+from glf_tf import errors, parts, types
 from glf_tf.data import image_set
 from glf_tf.layers import spectral
 from glf_tf.models import autoencoder, checks
@@ -75,7 +75,13 @@ class RAE(autoencoder.AbstractAutoencoder):
         regularization_weight: float = 0.0,
         name: str | None = "rae",
     ):
-        super().__init__(arguments=locals())
+        super().__init__(
+            image_shape,
+            latent_dim=latent_dim,
+            network=network,
+            reconstruction=reconstruction,
+            name=name,
+        )
         _check(regularization, weight=regularization_weight)
         self.latent_weight = checks.not_negative("latent_weight", latent_weight)
         self.regularization = regularization
@@ -84,7 +90,7 @@ class RAE(autoencoder.AbstractAutoencoder):
             # Keras would keep the variables of the one that is replaced.
             self._tracker.untrack(self.decoder)
             self.decoder = spectral.normalized(self.decoder)
-        self._prior = catalogue.build("prior", prior, latent_dim=latent_dim)
+        self._prior = parts.make("prior", prior, latent_dim=latent_dim)
         self.built = True
 
     @property

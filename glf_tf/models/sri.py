@@ -51,7 +51,14 @@ class SRI(inferred.AbstractInferred):
         inference: types.Sampler = "langevin",
         name: str | None = "sri",
     ):
-        super().__init__(arguments=locals())
+        super().__init__(
+            image_shape,
+            latent_dim=latent_dim,
+            network=network,
+            reconstruction=reconstruction,
+            name=name,
+            inference=inference,
+        )
         self._prior = standard_normal.StandardNormalPrior(latent_dim)
         self.built = True
 

@@ -61,7 +61,13 @@ class TwoStageVAE(variational.AbstractVariational):
         second_depth: int = 3,
         name: str | None = "two_stage_vae",
     ):
-        super().__init__(arguments=locals())
+        super().__init__(
+            image_shape,
+            latent_dim=latent_dim,
+            network=network,
+            reconstruction=reconstruction,
+            name=name,
+        )
         self._prior = second_stage.SecondStageVAE(
             latent_dim,
             width=checks.at_least("second_width", second_width, 1),

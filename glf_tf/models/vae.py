@@ -47,7 +47,13 @@ class VAE(variational.AbstractVariational):
         kl_weight: float = 1.0,
         name: str | None = "vae",
     ):
-        super().__init__(arguments=locals())
+        super().__init__(
+            image_shape,
+            latent_dim=latent_dim,
+            network=network,
+            reconstruction=reconstruction,
+            name=name,
+        )
         self.kl_weight = checks.not_negative("kl_weight", kl_weight)
         self._prior = standard_normal.StandardNormalPrior(latent_dim)
         self.built = True

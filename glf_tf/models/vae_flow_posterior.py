@@ -61,8 +61,12 @@ class VAEFlowPosterior(variational.AbstractVariational):
         checks.at_least("flows", flows, 1)
         checks.at_least("warm_up_steps", warm_up_steps, 1)
         super().__init__(
-            arguments=locals(),
-            more=flows * (2 * latent_dim + 1) if amortized else 0,
+            image_shape,
+            latent_dim=latent_dim,
+            network=network,
+            reconstruction=reconstruction,
+            name=name,
+            extra=flows * (2 * latent_dim + 1) if amortized else 0,
         )
         self._amortized, self._warm_up = amortized, warm_up
         self._ramp = stages_lib.Ramp(0.01, steps=warm_up_steps)

@@ -51,7 +51,13 @@ class VAEFlowPrior(variational.AbstractVariational):
         name: str | None = "vae_flow_prior",
     ):
         checks.at_least("latent_dim", latent_dim, 2, why="for a coupling to halve it")
-        super().__init__(arguments=locals())
+        super().__init__(
+            image_shape,
+            latent_dim=latent_dim,
+            network=network,
+            reconstruction=reconstruction,
+            name=name,
+        )
         self.beta = checks.not_negative("beta", beta)
         self._prior = flow_prior.FlowPrior(latent_dim, flow=flow)
         self.built = True

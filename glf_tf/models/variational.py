@@ -6,7 +6,6 @@ __all__ = ["AbstractVariational", "DiagonalNormal"]
 import abc
 import dataclasses
 import math
-from collections.abc import Mapping
 
 import tensorflow as tf
 
@@ -59,15 +58,26 @@ class AbstractVariational(autoencoder.AbstractAutoencoder):
     mean, which is also what reconstructions are made of.
     """
 
-    def __init__(self, *, arguments: Mapping[str, object], more: int = 0):
+    def __init__(
+        self,
+        image_shape: types.ImageShape,
+        *,
+        latent_dim: int,
+        extra: int = 0,
+        **kwargs,
+    ):
         """Initializes the encoder, the decoder and the reconstruction term.
 
         Args:
-            arguments: The arguments of the concrete constructor; see `GenerativeModel`.
-            more: How many numbers the encoder gives beside means and log-scales.
+            image_shape: (height, width, channels).
+            latent_dim: Size of the latents.
+            extra: How many numbers the encoder gives beside means and log-scales.
+            **kwargs: As in `AbstractAutoencoder`.
         """
-        code_dim = 2 * arguments["latent_dim"] + more
-        super().__init__(arguments=arguments, code_dim=code_dim)
+        code_dim = 2 * latent_dim + extra
+        super().__init__(
+            image_shape, latent_dim=latent_dim, code_dim=code_dim, **kwargs
+        )
 
     def code(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Returns the encoder's output: means, log-scales, and what more there is."""

@@ -8,7 +8,6 @@ https://arxiv.org/abs/1711.01558
 __all__ = ["AbstractWAE"]
 
 import math
-from collections.abc import Mapping
 
 import tensorflow as tf
 
@@ -35,19 +34,37 @@ class AbstractWAE(autoencoder.AbstractAutoencoder):
     from the prior where we take the prior's own.
     """
 
-    def __init__(self, *, arguments: Mapping[str, object]):
+    def __init__(
+        self,
+        image_shape: types.ImageShape,
+        *,
+        reconstruction_weight: float,
+        weight: float,
+        prior_scale: float,
+        input_noise: float,
+        pretrain: bool,
+        **kwargs,
+    ):
         """Initializes what the options describe.
 
         Args:
-            arguments: The arguments of the concrete constructor; see `GenerativeModel`.
+            image_shape: (height, width, channels).
+            reconstruction_weight: Weight of the reconstruction term.
+            weight: Weight of the penalty.
+            prior_scale: The prior's standard deviation.
+            input_noise: Standard deviation of noise on training images.
+            pretrain: Whether there is the first stage.
+            **kwargs: As in `AbstractAutoencoder`.
         """
-        super().__init__(arguments=arguments)
-        self.reconstruction_weight = _positive("reconstruction_weight", arguments)
-        self.penalty_weight = checks.not_negative("weight", arguments["weight"])
-        self.input_noise = checks.not_negative("input_noise", arguments["input_noise"])
-        self._is_pretrained = arguments["pretrain"]
+        super().__init__(image_shape, **kwargs)
+        self.reconstruction_weight = _positive(
+            "reconstruction_weight", reconstruction_weight
+        )
+        self.penalty_weight = checks.not_negative("weight", weight)
+        self.input_noise = checks.not_negative("input_noise", input_noise)
+        self._is_pretrained = pretrain
         self._prior = scaled_normal.ScaledNormalPrior(
-            self.latent_dim, scale=_positive("prior_scale", arguments)
+            self.latent_dim, scale=_positive("prior_scale", prior_scale)
         )
 
     @property
@@ -84,8 +101,7 @@ class AbstractWAE(autoencoder.AbstractAutoencoder):
         return self.reconstruction(batch["image"], logits)
 
 
-def _positive(name: str, arguments: Mapping[str, object]) -> float:
-    value = arguments[name]
+def _positive(name: str, value: float) -> float:
     if not 0.0 < value < math.inf:
         raise errors.InvalidValue(
             f"`{name}` must be positive",

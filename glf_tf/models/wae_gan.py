@@ -81,7 +81,18 @@ class WAEGAN(wae.AbstractWAE):
         pretrain: bool = True,
         name: str | None = "wae_gan",
     ):
-        super().__init__(arguments=locals())
+        super().__init__(
+            image_shape,
+            latent_dim=latent_dim,
+            network=network,
+            reconstruction=reconstruction,
+            name=name,
+            reconstruction_weight=reconstruction_weight,
+            weight=weight,
+            prior_scale=prior_scale,
+            input_noise=input_noise,
+            pretrain=pretrain,
+        )
         _check_weight(weight)
         self._prior_trick = prior_trick
         self.critic = critic.critic(

@@ -67,7 +67,18 @@ class WAEMMD(wae.AbstractWAE):
         pretrain: bool = True,
         name: str | None = "wae_mmd",
     ):
-        super().__init__(arguments=locals())
+        super().__init__(
+            image_shape,
+            latent_dim=latent_dim,
+            network=network,
+            reconstruction=reconstruction,
+            name=name,
+            reconstruction_weight=reconstruction_weight,
+            weight=weight,
+            prior_scale=prior_scale,
+            input_noise=input_noise,
+            pretrain=pretrain,
+        )
         self.built = True
 
     def stages(self) -> tuple[stages.Stage, ...]:

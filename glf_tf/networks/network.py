@@ -8,11 +8,11 @@ from collections.abc import Iterable
 
 import keras
 
-from glf_tf import errors, types
+from glf_tf import errors, parts, types
 from glf_tf.layers import normalization
 
 
-class AbstractNetwork(abc.ABC):
+class AbstractNetwork(parts.Part, abc.ABC):
     """A family of networks; its options are its constructor's keywords.
 
     An encoder maps images in [0, 1] to vectors. A decoder maps latents to *pixel
@@ -25,6 +25,8 @@ class AbstractNetwork(abc.ABC):
     Args:
         precision: Of the layers before the last one: float32, bfloat16 or float16.
     """
+
+    kind = "network"
 
     def __init__(self, *, precision: str = "float32"):
         if precision not in _POLICIES:

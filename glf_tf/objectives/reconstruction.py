@@ -8,10 +8,10 @@ import abc
 import keras
 import tensorflow as tf
 
-from glf_tf import errors, types
+from glf_tf import errors, parts, types
 
 
-class AbstractReconstruction(keras.layers.Layer, abc.ABC):
+class AbstractReconstruction(parts.Part, keras.layers.Layer, abc.ABC):
     """A loss between images and pixel logits; it may own parameters.
 
     Attributes:
@@ -19,6 +19,7 @@ class AbstractReconstruction(keras.layers.Layer, abc.ABC):
             that bounds of a likelihood can be made of it.
     """
 
+    kind = "reconstruction"
     is_likelihood = False
 
     def __init__(self, image_shape: types.ImageShape, **kwargs):

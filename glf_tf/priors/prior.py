@@ -9,15 +9,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import seeds, types
+from glf_tf import parts, seeds, types
 
 
-class AbstractPrior(keras.layers.Layer, abc.ABC):
+class AbstractPrior(parts.Part, keras.layers.Layer, abc.ABC):
     """A density over latents `[batch, latent_dim]`.
 
     Its parameters are learned by gradients if it has trainable variables, fitted to
     codes if it is `Fitted`, and none otherwise.
     """
+
+    kind = "prior"
 
     def __init__(self, latent_dim: int, **kwargs):
         """Initializes the prior.

@@ -44,7 +44,7 @@ class Uniform(model_lib.GenerativeModel):
     """A model without encoder, and with nothing to train."""
 
     def __init__(self, image_shape, *, name="uniform"):
-        super().__init__(arguments=locals())
+        super().__init__(image_shape, name=name)
 
     def stages(self):
         return ()

@@ -29,7 +29,7 @@ class Toy(model.GenerativeModel):
     """Two numbers that play against each other, given how they are trained."""
 
     def __init__(self, image_shape, *, updates=(), terms=None, name="toy"):
-        super().__init__(arguments=locals())
+        super().__init__(image_shape, name=name)
         self.left, self.right = Scalar(1.0, "left"), Scalar(2.0, "right")
         self._updates, self._terms = updates, terms or {}
         self.seen, self.built = [], True

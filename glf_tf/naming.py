@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names of variables, by the place that a part has and not by the way it came.
+
+A built-in part names its variables itself, such as `flow/block_0_first/shift/kernel`.
+One that was made outside of the model, or by somebody else's class, bears whatever name
+Keras counted up to (`real_nvp_1/...`, `dense_7/kernel`): other numbers in each process,
+where a checkpoint needs the same. So a part's variables are named anew when a model
+takes it: a built-in part's by its role instead of its own name, a foreign one's by role
+and position, `encoder/3/kernel`. Optimisers and checkpoints then read `variable.path`.
+"""
+
+__all__ = ["adopt"]
+
+import keras
+
+from glf_tf import errors
+
+_LIBRARY = __package__.partition(".")[0]
+
+
+def adopt(part: keras.layers.Layer, *, role: str) -> None:
+    """Names the variables of a part by its role, such as "flow" or "encoder".
+
+    Those of a part within it that has a role of its own keep that one's.
+
+    Args:
+        part: The part, whose variables exist.
+        role: Its name in the model.
+
+    Raises:
+        InvalidValue: It has another role already, or shares weights with what has.
+    """
+    before = getattr(part, "_role", None)
+    if before not in (None, role):
+        raise _taken(part, role=role, before=before)
+    if before is None:
+        part._role = role
+        is_ours = type(part).__module__.partition(".")[0] == _LIBRARY
+        (_by_own_names if is_ours else _by_position)(part, role=role)
+
+
+def _by_own_names(part: keras.layers.Layer, *, role: str) -> None:
+    """Puts a role in the place of the part's own name, where a path has that."""
+    for variable in part.variables:
+        _, found, tail = f"/{variable.path}".partition(f"/{part.name}/")
+        if found and not hasattr(variable, "_role"):
+            _rename(variable, f"{role}/{tail}", role=role)
+
+
+def _by_position(part: keras.layers.Layer, *, role: str) -> None:
+    for index, variable in enumerate(part.variables):
+        name = f"{role}/{index}/{variable.name}"
+        if not hasattr(variable, "_role"):
+            _rename(variable, name, role=role)
+        elif variable.path != name and not hasattr(part, "kind"):
+            raise _taken(part, role=role, before=variable._role)
+
+
+def _rename(variable: keras.Variable, name: str, *, role: str) -> None:
+    # Keras has no public way; the path is what optimisers name their slots after.
+    variable._path, variable._role = name, role
+
+
+def _taken(part: keras.layers.Layer, *, role: str, before: str) -> errors.InvalidValue:
+    return errors.InvalidValue(
+        "An object has one place, in all models that share it",
+        received=f"{type(part).__name__} {part.name} as {role}, of which weights are "
+        f"{before} already",
+        do="Make another object, such as keras.models.clone_model(it)",
+    )

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parts of a model: given as an object, a specification or a name, equal in all else.
+
+    GLF(shape, flow="real_nvp")
+    GLF(shape, flow={"name": "real_nvp", "blocks": 4})
+    GLF(shape, flow=RealNVP(64, blocks=4))
+
+`make` returns the part in each case, `specification` turns an object back into what the
+second line has, so that `.keras` files, `run.json` and copies can be made from it. Each
+part remembers the arguments of its constructor by itself (`Part`).
+"""
+
+__all__ = ["Part", "make", "specification"]
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+
+from glf_tf import catalogue, errors, naming, types
+
+_KERAS_OWN = ("name", "dtype", "trainable")
+"""Keras' own arguments: no options of a part."""
+
+_DECIDED = ("event_dim", "latent_dim", "image_shape", "num_images", "places")
+"""Arguments that are decided by what a part belongs to, where they have no default."""
+
+_SIZES = ("event_dim", "latent_dim", "image_shape")
+
+_TAKEN = str | Mapping
+
+
+class Part:
+    """What remembers the arguments that its constructor was called with.
+
+    Attributes:
+        kind: The kind of part, one of `catalogue.KINDS`.
+    """
+
+    kind: ClassVar[str]
+
+    def __new__(cls, *args, **kwargs):
+        """Returns a new object that remembers its arguments."""
+        new = super().__new__
+        made = new(cls) if new is object.__new__ else new(cls, *args, **kwargs)
+        # Past Keras, which would track the parts among them a second time.
+        object.__setattr__(made, "_arguments", _bound(cls, args, kwargs))
+        return made
+
+    def get_config(self) -> dict:
+        """Returns the constructor's arguments as plain values: parts as described."""
+        config = {
+            **_options(self),
+            **{name: _plain(self._arguments[name]) for name in _decided(self)},
+        }
+        if isinstance(self, keras.Model):
+            config["name"] = self._arguments.get("name")
+        elif isinstance(self, keras.layers.Layer):
+            own = keras.layers.Layer.get_config(self)
+            config |= {name: own[name] for name in _KERAS_OWN}
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects=None) -> "Part":
+        """Returns the part that `get_config` describes."""
+        del custom_objects
+        former = catalogue.former(cls.kind, cls.__module__.rpartition(".")[2])
+        config = {former.get(key, key): value for key, value in config.items()}
+        if isinstance(config.get("dtype"), Mapping):
+            config["dtype"] = keras.dtype_policies.deserialize(config["dtype"])
+        return cls(**config)
+
+
+def make(kind: str, value: types.Spec | Part, **fixed: Any) -> Any:
+    """Returns the part that is given, or that a name or a specification describes.
+
+    An object is taken as it is, with whatever weights it has.
+
+    Args:
+        kind: One of `catalogue.KINDS`, such as "flow".
+        value: An object, a specification or a name.
+        **fixed: Arguments that the caller decides, such as the latent size; an object
+            must have been made for the same sizes. `name` is the part's role, under
+            which its variables are saved; the kind itself if there is none.
+
+    Raises:
+        InvalidType: It is none of the three, or a part of another kind.
+        InvalidValue: The name or an option is unknown, or the object is of another
+            size, or has another place already.
+    """
+    if isinstance(value, _TAKEN):
+        value = catalogue.build(kind, value, **fixed)
+    _check_kind(kind, value)
+    _check_sizes(kind, value, fixed)
+    if isinstance(value, keras.layers.Layer) and kind != "model":
+        naming.adopt(value, role=fixed.get("name", kind))
+    return value
+
+
+def specification(kind: str, part: types.Spec | Part) -> dict[str, Any]:
+    """Returns what describes a part, `{"name": ..., options}`, in values of JSON.
+
+    Every option is there, at its default where none was given, so that one part has one
+    specification however it was given.
+
+    Raises:
+        InvalidValue: Its class has no name by which another process could find it.
+    """
+    if isinstance(part, Part):
+        name = _name_of(kind, type(part))
+        return {"name": name, **_options(part)}
+    return _plain(catalogue.completed(kind, _plain(part)))
+
+
+def _bound(cls: type, args: tuple, kwargs: Mapping) -> dict[str, Any]:
+    """Returns `{argument: value}` of a call of a class, defaults among them."""
+    signature = inspect.signature(cls.__init__)
+    try:
+        bound = signature.bind(None, *args, **kwargs)
+    except TypeError:
+        return {}  # the constructor itself says what is wrong
+    bound.apply_defaults()
+    arguments = dict(list(bound.arguments.items())[1:])
+    for parameter in signature.parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            arguments |= arguments.pop(parameter.name, {})
+    return arguments
+
+
+def _decided(part: Part) -> list[str]:
+    """Returns the arguments of a part that what it belongs to decides."""
+    return [name for name in part._arguments if _is_decided(part, name)]
+
+
+def _is_decided(part: Part, name: str) -> bool:
+    # A model's own `latent_dim` is an option of it; a prior's is not.
+    is_option = part.kind == "model" and name == "latent_dim"
+    return name in _DECIDED and not is_option
+
+
+def _options(part: Part) -> dict[str, Any]:
+    given = {
+        name: _plain(value)
+        for name, value in part._arguments.items()
+        if name not in _KERAS_OWN and not _is_decided(part, name)
+    }
+    name = _name_of(part.kind, type(part))
+    options = _plain(catalogue.completed(part.kind, {**given, "name": name}))
+    del options["name"]
+    return options
+
+
+def _plain(value: Any) -> Any:
+    """Returns a value as JSON has it: objects described, tuples as lists."""
+    if isinstance(value, Part):
+        return specification(value.kind, value)
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _name_of(kind: str, cls: type) -> str:
+    """Returns a built-in name, or `module:Class`."""
+    module, _, name = cls.__module__.rpartition(".")
+    is_ours = module == f"{__package__}.{catalogue.KINDS[kind]}"
+    if is_ours and name in catalogue.names(kind) and catalogue.load(kind, name) is cls:
+        return name
+    if "<locals>" in cls.__qualname__:
+        raise errors.InvalidValue(
+            "A part is saved by the name of its class, which must be importable",
+            received=f"{cls.__name__}, a class that a function made",
+            do="Define it at the top of a module",
+        )
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def _check_kind(kind: str, value: Any) -> None:
+    if getattr(value, "kind", None) == kind and isinstance(value, Part):
+        return
+    is_class = isinstance(value, type)
+    shown = f"the class {value.__name__}" if is_class else type(value).__name__
+    raise errors.InvalidType(
+        f"A {kind} is given as an object, a specification or a name",
+        received=shown,
+        do=f"Pass one of the kind, or for instance {kind}={catalogue.names(kind)[0]!r}",
+    )
+
+
+def _check_sizes(kind: str, value: Part, fixed: Mapping[str, Any]) -> None:
+    for name in _SIZES:
+        if name not in fixed:
+            continue
+        wanted, found = fixed[name], getattr(value, name, None)
+        if np.array_equal(wanted, found):
+            continue
+        raise errors.InvalidValue(
+            f"The {kind} must be made for {name}={wanted}",
+            received=f"{type(value).__name__} of {name}={found}",
+            do=f"Make it with {name}={wanted}",
+        )

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parts are equal however they are given: as an object, a specification or a name."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from glf_tf import catalogue, errors, parts
+from glf_tf.flows import real_nvp
+from glf_tf.inference import langevin
+from glf_tf.masks import square
+from glf_tf.models import glf, lfbm, rae
+from glf_tf.networks import mlp
+from glf_tf.objectives import gaussian
+from glf_tf.priors import flow as flow_prior
+from glf_tf.priors import normal
+from glf_tf.training import checkpoints
+from tests import descriptors
+
+SHAPE = descriptors.IMAGE_SHAPE
+MLP = {"name": "mlp", "hidden": (5,)}
+FLOW = {"name": "real_nvp", "hidden": 6, "blocks": 2}
+
+KEEPING = {
+    "glf": (
+        lambda: {
+            "network": mlp.MLP(hidden=(5,)),
+            "flow": real_nvp.RealNVP(4, hidden=6, blocks=2),
+            "reconstruction": gaussian.Gaussian(SHAPE, learned=True),
+        },
+        {
+            "network": MLP,
+            "flow": FLOW,
+            "reconstruction": {"name": "gaussian", "learned": True},
+        },
+    ),
+    "rae": (
+        lambda: {"network": mlp.MLP(hidden=(5,)), "prior": normal.NormalPrior(4)},
+        {"network": MLP, "prior": "normal"},
+    ),
+    "lfbm": (
+        lambda: {
+            "network": mlp.MLP(hidden=(5,)),
+            "inference": langevin.Langevin(steps=2),
+            "prior": flow_prior.FlowPrior(4, flow=real_nvp.RealNVP(4, **_of(FLOW))),
+        },
+        {
+            "network": MLP,
+            "inference": {"name": "langevin", "steps": 2},
+            "prior": {"name": "flow", "flow": FLOW},
+        },
+    ),
+}
+"""Objects and specifications of the same parts, by model."""
+
+CLASSES = {"glf": glf.GLF, "rae": rae.RAE, "lfbm": lfbm.LFBM}
+
+
+def _of(spec):
+    return {key: value for key, value in spec.items() if key != "name"}
+
+
+def _model(name, options):
+    keras.utils.set_random_seed(0)
+    return CLASSES[name](SHAPE, latent_dim=4, **options)
+
+
+def by_object(name):
+    return _model(name, KEEPING[name][0]())
+
+
+def by_specification(name):
+    return _model(name, KEEPING[name][1])
+
+
+@pytest.fixture(params=KEEPING)
+def name(request):
+    return request.param
+
+
+def test_objects_and_specifications_are_one_in_configurations_and_names(name):
+    given, described = by_object(name), by_specification(name)
+    assert given.get_config() == described.get_config()
+    assert json.loads(json.dumps(given.get_config())) == given.get_config()
+    names = [list(checkpoints.variables_of(one)) for one in (given, described)]
+    assert names[0] == names[1]
+
+
+def test_keras_files_keep_objects(name, tmp_path):
+    model = by_object(name)
+    descriptors.perturb(model)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(model.sample(3, seed=0), loaded.sample(3, seed=0))
+    assert loaded.get_config() == model.get_config()
+
+
+def test_checkpoints_of_objects_are_read_by_specification_and_back(name, tmp_path):
+    state = {"stage": 0, "step": 0, "global_step": 0, "actions": {}}
+    for place, (write, read) in enumerate(
+        [(by_object, by_specification), (by_specification, by_object)]
+    ):
+        model = write(name)
+        descriptors.perturb(model, seed=place)
+        variables = checkpoints.variables_of(model)
+        checkpoints.Checkpoints(tmp_path / str(place), variables).save(state, step=0)
+        other = read(name)
+        store = checkpoints.Checkpoints(
+            tmp_path / str(place), checkpoints.variables_of(other)
+        )
+        assert store.restore() == state
+        np.testing.assert_array_equal(model.sample(3, seed=0), other.sample(3, seed=0))
+
+
+def test_a_described_model_is_built_again(name):
+    model = by_object(name)
+    described = json.loads(json.dumps(parts.specification("model", model)))
+    assert described["name"] == name
+    assert "image_shape" not in described
+    again = parts.make("model", described, image_shape=SHAPE)
+    assert again.get_config() == model.get_config()
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        (kind, given)
+        for kind in ("flow", "prior", "network", "inference", "reconstruction")
+        for given in catalogue.names(kind)
+    ],
+)
+def test_every_part_is_described_as_its_name_is(kind, given):
+    sizes = {
+        "flow": {"event_dim": 4},
+        "prior": {"latent_dim": 4},
+        "reconstruction": {"image_shape": SHAPE},
+    }.get(kind, {})
+    part = parts.make(kind, given, **sizes)
+    described = parts.specification(kind, part)
+    assert described == parts.specification(kind, given)
+    assert parts.make(kind, part, **sizes) is part
+    again = type(part).from_config(part.get_config())
+    assert again.get_config() == part.get_config()
+
+
+def test_weights_of_an_object_are_kept():
+    flow = real_nvp.RealNVP(4, hidden=6, blocks=2)
+    descriptors.perturb(flow)
+    before = [np.array(variable) for variable in flow.variables]
+    model = _model("glf", {"network": MLP, "flow": flow})
+    assert model.flow is flow
+    for variable, value in zip(flow.variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value)
+
+
+def test_an_object_serves_two_models_in_one_place():
+    flow = real_nvp.RealNVP(4, hidden=6, blocks=2)
+    models = [_model("glf", {"network": MLP, "flow": flow}) for _ in range(2)]
+    names = [list(checkpoints.variables_of(one)) for one in models]
+    assert names[0] == names[1]
+
+
+def test_two_objects_of_one_class_have_names_of_their_own():
+    class Pair(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            flows = [real_nvp.RealNVP(4, hidden=6, blocks=1) for _ in range(2)]
+            self.inner = parts.make("flow", flows[0], event_dim=4, name="inner")
+            self.outer = parts.make("flow", flows[1], event_dim=4, name="outer")
+
+    names = list(checkpoints.variables_of(Pair()))
+    assert {one.split("/")[1] for one in names} == {"inner", "outer"}
+
+
+def test_an_object_in_two_places_is_refused():
+    flow = real_nvp.RealNVP(4, hidden=6, blocks=1)
+    parts.make("flow", flow, event_dim=4, name="inner")
+    with pytest.raises(errors.InvalidValue, match="one place.*outer.*inner"):
+        parts.make("flow", flow, event_dim=4, name="outer")
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "word"),
+    [
+        ("flow", mlp.MLP(), "A flow.*MLP"),
+        ("flow", real_nvp.RealNVP, "the class RealNVP"),
+        ("flow", 3, "int"),
+        ("flow", None, "NoneType"),
+        ("network", normal.NormalPrior(4), "A network.*NormalPrior"),
+    ],
+)
+def test_other_kinds_are_refused(kind, value, word):
+    with pytest.raises(errors.InvalidType, match=word) as caught:
+        parts.make(kind, value, event_dim=4)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "sizes"),
+    [
+        ("flow", real_nvp.RealNVP(4), {"event_dim": 5}),
+        ("prior", normal.NormalPrior(4), {"latent_dim": 5}),
+        ("reconstruction", gaussian.Gaussian(SHAPE), {"image_shape": (8, 8, 3)}),
+        ("mask", square.SquareMask((8, 8, 1)), {"image_shape": (9, 8, 1)}),
+    ],
+)
+def test_other_sizes_are_refused(kind, value, sizes):
+    with pytest.raises(errors.InvalidValue, match="made for"):
+        parts.make(kind, value, **sizes)
+
+
+def test_a_class_that_no_other_process_finds_is_refused():
+    class Here(mlp.MLP):
+        pass
+
+    with pytest.raises(errors.InvalidValue, match="Here"):
+        parts.specification("network", Here())
+
+
+def test_a_class_without_a_constructor_remembers_what_its_base_was_given():
+    assert parts.specification("prior", normal.NormalPrior(4)) == {"name": "normal"}
+    assert Wide(hidden=(9,)).get_config()["hidden"] == [9]
+
+
+class Wide(mlp.MLP):
+    """A network of somebody's, which adds nothing."""
