@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 
-from glf_tf import catalogue, errors, naming, types
+from glf_tf import catalogue, errors, naming
 
 _KERAS_OWN = ("name", "dtype", "trainable")
 """Keras' own arguments: no options of a part."""
@@ -73,7 +73,7 @@ class Part:
         return cls(**config)
 
 
-def make(kind: str, value: types.Spec | Part, **fixed: Any) -> Any:
+def make(kind: str, value: Any, **fixed: Any) -> Any:
     """Returns the part that is given, or that a name or a specification describes.
 
     An object is taken as it is, with whatever weights it has.
@@ -99,7 +99,7 @@ def make(kind: str, value: types.Spec | Part, **fixed: Any) -> Any:
     return value
 
 
-def specification(kind: str, part: types.Spec | Part) -> dict[str, Any]:
+def specification(kind: str, part: Any) -> dict[str, Any]:
     """Returns what describes a part, `{"name": ..., options}`, in values of JSON.
 
     Every option is there, at its default where none was given, so that one part has one

@@ -26,8 +26,8 @@ class AbstractAutoencoder(latent.AbstractLatentModel):
         image_shape: types.ImageShape,
         *,
         latent_dim: int,
-        network: types.Spec,
-        reconstruction: types.Spec,
+        network: types.Network,
+        reconstruction: types.Reconstruction,
         code_dim: int | None = None,
         name: str | None = None,
     ):
