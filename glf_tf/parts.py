@@ -13,13 +13,14 @@ part remembers the arguments of its constructor by itself (`Part`).
 __all__ = ["Part", "make", "specification"]
 
 import inspect
+import types
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import keras
 import numpy as np
 
-from glf_tf import catalogue, errors, naming
+from glf_tf import catalogue, errors, foreign, naming
 
 _KERAS_OWN = ("name", "dtype", "trainable")
 """Keras' own arguments: no options of a part."""
@@ -45,9 +46,24 @@ class Part:
         """Returns a new object that remembers its arguments."""
         new = super().__new__
         made = new(cls) if new is object.__new__ else new(cls, *args, **kwargs)
-        # Past Keras, which would track the parts among them a second time.
-        object.__setattr__(made, "_arguments", _bound(cls, args, kwargs))
+        bound = _bound(cls, args, kwargs)
+        _remember(made, {**_defaults(cls), **bound})
+        object.__setattr__(made, "_given", frozenset(bound))
         return made
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """What the constructor was called with, and its defaults."""
+        return self._arguments
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The names of the arguments that the constructor was called with."""
+        return self._given
+
+    def settle(self, **arguments: Any) -> None:
+        """Replaces arguments by what they stand for, such as a size that was found."""
+        _remember(self, {**self._arguments, **arguments})
 
     def get_config(self) -> dict:
         """Returns the constructor's arguments as plain values: parts as described."""
@@ -114,14 +130,35 @@ def specification(kind: str, part: Any) -> dict[str, Any]:
     return _plain(catalogue.completed(kind, _plain(part)))
 
 
+def _remember(part: Part, arguments: Mapping[str, Any]) -> None:
+    # Past Keras, which would track and save the parts among them a second time.
+    object.__setattr__(part, "_arguments", types.MappingProxyType(arguments))
+
+
+def _defaults(cls: type) -> dict[str, Any]:
+    """Returns the defaults of a constructor, and of those that it hands keywords to."""
+    found = {}
+    for base in cls.__mro__:
+        if "__init__" not in vars(base):
+            continue
+        if not issubclass(base, Part):
+            break
+        parameters = inspect.signature(vars(base)["__init__"]).parameters.values()
+        for one in parameters:
+            if one.default is not one.empty and one.name not in found:
+                found[one.name] = one.default
+        if all(one.kind is not one.VAR_KEYWORD for one in parameters):
+            break
+    return found
+
+
 def _bound(cls: type, args: tuple, kwargs: Mapping) -> dict[str, Any]:
-    """Returns `{argument: value}` of a call of a class, defaults among them."""
+    """Returns `{argument: value}` of a call of a class."""
     signature = inspect.signature(cls.__init__)
     try:
         bound = signature.bind(None, *args, **kwargs)
     except TypeError:
         return {}  # the constructor itself says what is wrong
-    bound.apply_defaults()
     arguments = dict(list(bound.arguments.items())[1:])
     for parameter in signature.parameters.values():
         if parameter.kind is parameter.VAR_KEYWORD:
@@ -156,6 +193,8 @@ def _plain(value: Any) -> Any:
     """Returns a value as JSON has it: objects described, tuples as lists."""
     if isinstance(value, Part):
         return specification(value.kind, value)
+    if isinstance(value, keras.layers.Layer):
+        return foreign.specification(value)
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

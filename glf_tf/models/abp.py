@@ -37,6 +37,7 @@ class ABP(inferred.AbstractInferred):
         reconstruction: The reconstruction term; its sigma is that of pixels in [-1, 1].
         inference: How chains run.
         start: Whether chains persist, or start from N(0, I) at each visit.
+        **kwargs: `decoder` and `decoder_output`; see `AbstractInferred`.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class ABP(inferred.AbstractInferred):
         inference: types.Sampler = "langevin",
         start: Literal["persistent", "normal"] = "persistent",
         name: str | None = "abp",
+        **kwargs,
     ):
         super().__init__(
             image_shape,
@@ -60,8 +62,9 @@ class ABP(inferred.AbstractInferred):
             inference=inference,
             start=start,
             num_images=num_images,
+            **kwargs,
         )
-        self._prior = standard_normal.StandardNormalPrior(latent_dim)
+        self._prior = standard_normal.StandardNormalPrior(self.latent_dim)
         self.built = True
 
     @property

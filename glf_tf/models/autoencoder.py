@@ -3,12 +3,16 @@
 
 __all__ = ["AbstractAutoencoder"]
 
+from typing import Literal
+
+import keras
 import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors, parts, seeds, types
 from glf_tf.data import image_set, pipeline
-from glf_tf.models import inputs, latent
+from glf_tf.layers import adapters
+from glf_tf.models import coders, inputs, latent
 from glf_tf.training import stages
 
 _AT_ONCE = 500
@@ -27,8 +31,10 @@ class AbstractAutoencoder(latent.AbstractLatentModel):
         *,
         latent_dim: int,
         network: types.Network,
+        encoder: types.Network | None = None,
+        decoder: types.Network | None = None,
+        decoder_output: Literal["auto", "logits", "images"] = "auto",
         reconstruction: types.Reconstruction,
-        code_dim: int | None = None,
         name: str | None = None,
     ):
         """Initializes the model.
@@ -37,21 +43,46 @@ class AbstractAutoencoder(latent.AbstractLatentModel):
             image_shape: (height, width, channels).
             latent_dim: Size of the latents.
             network: The encoder's and decoder's family.
+            encoder: Another encoder than the network's: a Keras layer, or a network of
+                which the encoder is taken.
+            decoder: Another decoder than the network's, likewise.
+            decoder_output: What a Keras layer that is the decoder gives; "auto" for
+                images where it ends in a sigmoid, else logits.
             reconstruction: The reconstruction term.
-            code_dim: Size of the encoder's output; `latent_dim` if it is None.
             name: Keras' own.
 
         Raises:
             InvalidValue: The latent size is not positive.
         """
         super().__init__(image_shape, name=name)
-        self.latent_dim = _checked_dim(latent_dim)
-        networks = parts.make("network", network)
-        self.encoder = networks.encoder(self.image_shape, code_dim or self.latent_dim)
-        self.decoder = networks.decoder(self.latent_dim, self.image_shape)
+        encoder, decoder = coders.made(encoder), coders.made(decoder)
+        self.settle(encoder=encoder, decoder=decoder)
+        if isinstance(encoder, keras.layers.Layer):
+            encoder = adapters.Encoder(encoder, image_shape=self.image_shape)
+        sizes = self.code_sizes
+        self.latent_dim = coders.settled_dim(
+            _checked_dim(latent_dim),
+            self,
+            encoder=encoder,
+            decoder=decoder,
+            sizes=sizes,
+        )
+        self.settle(latent_dim=self.latent_dim)
+        if encoder is None or decoder is None:
+            network = parts.make("network", network)
+        shared = {"latent_dim": self.latent_dim, "image_shape": self.image_shape}
+        self.encoder = coders.make_encoder(encoder or network, sizes=sizes, **shared)
+        self.decoder = coders.make_decoder(
+            decoder or network, output=decoder_output, **shared
+        )
         self.reconstruction = parts.make(
             "reconstruction", reconstruction, image_shape=self.image_shape
         )
+
+    @property
+    def code_sizes(self) -> coders.Sizes:
+        """How many numbers the encoder gives: as many as there are latents."""
+        return coders.Sizes()
 
     @property
     def autoencoder_group(self) -> stages.Group:

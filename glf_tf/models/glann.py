@@ -17,7 +17,7 @@ from keras import layers
 
 from glf_tf import errors, parts, seeds, types
 from glf_tf.data import image_set
-from glf_tf.models import checks, inputs, model
+from glf_tf.models import checks, coders, inputs, model
 from glf_tf.networks import network as network_lib
 from glf_tf.objectives import nearest
 from glf_tf.training import stages as stages_lib
@@ -75,16 +75,21 @@ class GLANN(model.GenerativeModel):
     ):
         super().__init__(image_shape, name=name)
         self.num_images = checks.at_least("num_images", num_images, 1)
-        self.latent_dim = checks.at_least("latent_dim", latent_dim, 1)
+        checks.at_least("latent_dim", latent_dim, 1)
         self.noise_dim = checks.at_least("noise_dim", noise_dim, 1)
         checks.at_least("hidden", hidden, 1)
-        networks = parts.make("network", network)
-        self.decoder = networks.decoder(latent_dim, self.image_shape)
+        self.decoder, self.latent_dim = coders.generator(
+            self,
+            latent_dim=latent_dim,
+            network=network,
+            decoder=None,
+            output="auto",
+        )
         self.reconstruction = parts.make(
             "reconstruction", reconstruction, image_shape=self.image_shape
         )
-        self.table = _Table(num_images, latent_dim, trainable=True, name="table")
-        self.mapper = _mapper(noise_dim, latent_dim, hidden=hidden)
+        self.table = _Table(num_images, self.latent_dim, trainable=True, name="table")
+        self.mapper = _mapper(noise_dim, self.latent_dim, hidden=hidden)
         # A variable, so that a run that is resumed in the midst of an epoch has it.
         self.matched = _Table(num_images, noise_dim, trainable=False, name="matched")
         self.built = True

@@ -50,6 +50,7 @@ class GLF(autoencoder.AbstractAutoencoder):
             on with the flow alone; "two_stage" learns the flow after the autoencoder.
         components: Of the noise's mixture, where the flow has a stage of its own; 0 for
             N(0, I). See `FlowPrior`.
+        **kwargs: `encoder`, `decoder`, `decoder_output`; see `AbstractAutoencoder`.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class GLF(autoencoder.AbstractAutoencoder):
         procedure: Literal["closing", "joint", "two_stage"] = "closing",
         components: int = 10,
         name: str | None = "glf",
+        **kwargs,
     ):
         super().__init__(
             image_shape,
@@ -72,8 +74,11 @@ class GLF(autoencoder.AbstractAutoencoder):
             network=network,
             reconstruction=reconstruction,
             name=name,
+            **kwargs,
         )
-        checks.at_least("latent_dim", latent_dim, 2, why="for a coupling to halve it")
+        checks.at_least(
+            "latent_dim", self.latent_dim, 2, why="for a coupling to halve it"
+        )
         if procedure == "two_stage" and not stop_gradient:
             raise errors.InvalidValue(
                 "Without the stop-gradient, autoencoder and flow are learned together",
@@ -83,7 +88,9 @@ class GLF(autoencoder.AbstractAutoencoder):
         self.beta = checks.not_negative("beta", beta)
         self.stop_gradient, self.procedure = stop_gradient, procedure
         self._prior = flow_prior.FlowPrior(
-            latent_dim, flow=flow, components=0 if procedure == "joint" else components
+            self.latent_dim,
+            flow=flow,
+            components=0 if procedure == "joint" else components,
         )
         self.built = True
 

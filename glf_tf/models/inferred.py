@@ -8,12 +8,13 @@ https://arxiv.org/abs/1606.08571
 __all__ = ["AbstractInferred", "signed_mse"]
 
 from collections.abc import Mapping
+from typing import Literal
 
 import tensorflow as tf
 
 from glf_tf import parts, seeds, types
 from glf_tf.inference import sampler as sampler_lib
-from glf_tf.models import checks, latent, store
+from glf_tf.models import checks, coders, latent, store
 from glf_tf.objectives import signed_gaussian
 from glf_tf.training import stages
 
@@ -38,10 +39,12 @@ class AbstractInferred(latent.AbstractLatentModel):
         *,
         latent_dim: int,
         network: types.Network,
+        decoder: types.Network | None = None,
+        decoder_output: Literal["auto", "logits", "images"] = "auto",
         reconstruction: types.Reconstruction,
         inference: types.Sampler,
-        start: str = "normal",
-        num_images: int = 0,
+        start: str,
+        num_images: int | None,
         name: str | None = None,
     ):
         """Initializes the model.
@@ -50,6 +53,9 @@ class AbstractInferred(latent.AbstractLatentModel):
             image_shape: (height, width, channels).
             latent_dim: Size of the latents.
             network: The family whose decoder is the generator.
+            decoder: Another generator than the network's: a Keras layer, or a network.
+            decoder_output: What a Keras layer that is the decoder gives; "auto" for
+                images where it ends in a sigmoid, else logits.
             reconstruction: The reconstruction term.
             inference: How chains run.
             start: Where chains start in training: "normal", "prior", or "persistent",
@@ -61,9 +67,14 @@ class AbstractInferred(latent.AbstractLatentModel):
             InvalidValue: A size is not positive.
         """
         super().__init__(image_shape, name=name)
-        self.latent_dim = checks.at_least("latent_dim", latent_dim, 1)
-        networks = parts.make("network", network)
-        self.decoder = networks.decoder(self.latent_dim, self.image_shape)
+        checks.at_least("latent_dim", latent_dim, 1)
+        self.decoder, self.latent_dim = coders.generator(
+            self,
+            latent_dim=latent_dim,
+            network=network,
+            decoder=decoder,
+            output=decoder_output,
+        )
         self.reconstruction = parts.make(
             "reconstruction", reconstruction, image_shape=self.image_shape
         )

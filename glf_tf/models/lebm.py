@@ -40,6 +40,7 @@ class LEBM(inferred.AbstractInferred):
         energy_hidden: Width of the energy's two hidden layers.
         prior_steps: K_0, steps of the prior's chains.
         prior_step_size: The papers' s of the prior's chains.
+        **kwargs: `decoder` and `decoder_output`; see `AbstractInferred`.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class LEBM(inferred.AbstractInferred):
         prior_steps: int = 60,
         prior_step_size: float = 0.4,
         name: str | None = "lebm",
+        **kwargs,
     ):
         super().__init__(
             image_shape,
@@ -62,12 +64,15 @@ class LEBM(inferred.AbstractInferred):
             reconstruction=reconstruction,
             name=name,
             inference=inference,
+            start="normal",
+            num_images=None,
+            **kwargs,
         )
         checks.at_least("energy_hidden", energy_hidden, 1)
         checks.at_least("prior_steps", prior_steps, 1)
         checks.positive("prior_step_size", prior_step_size)
         self._prior = energy.LatentEnergy(
-            latent_dim,
+            self.latent_dim,
             hidden=energy_hidden,
             chain=langevin.Langevin(steps=prior_steps, step_size=prior_step_size),
         )

@@ -42,6 +42,7 @@ class LFBM(inferred.AbstractInferred):
         reconstruction: The reconstruction term; its sigma is that of pixels in [-1, 1].
         inference: How chains run.
         start: Whether chains start from N(0, I), as released, or from the prior.
+        **kwargs: `decoder` and `decoder_output`; see `AbstractInferred`.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class LFBM(inferred.AbstractInferred):
         inference: types.Sampler = "langevin",
         start: Literal["normal", "prior"] = "normal",
         name: str | None = "lfbm",
+        **kwargs,
     ):
         super().__init__(
             image_shape,
@@ -64,8 +66,10 @@ class LFBM(inferred.AbstractInferred):
             name=name,
             inference=inference,
             start=start,
+            num_images=None,
+            **kwargs,
         )
-        self._prior = latent.learned_prior(prior, latent_dim=latent_dim)
+        self._prior = latent.learned_prior(prior, latent_dim=self.latent_dim)
         self.built = True
 
     @property

@@ -37,6 +37,7 @@ class LFBMVAE(variational.AbstractVariational):
         network: The encoder's and generator's family.
         prior: The density of the latents; one that gradients train, or N(0, I).
         reconstruction: The reconstruction term; its sigma is that of pixels in [-1, 1].
+        **kwargs: `encoder`, `decoder`, `decoder_output`; see `AbstractAutoencoder`.
     """
 
     uses_masks = True
@@ -50,6 +51,7 @@ class LFBMVAE(variational.AbstractVariational):
         prior: types.Prior = "flow",
         reconstruction: types.Reconstruction = "signed_gaussian",
         name: str | None = "lfbm_vae",
+        **kwargs,
     ):
         super().__init__(
             image_shape,
@@ -57,8 +59,9 @@ class LFBMVAE(variational.AbstractVariational):
             network=network,
             reconstruction=reconstruction,
             name=name,
+            **kwargs,
         )
-        self._prior = latent.learned_prior(prior, latent_dim=latent_dim)
+        self._prior = latent.learned_prior(prior, latent_dim=self.latent_dim)
         self.built = True
 
     @property

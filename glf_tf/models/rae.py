@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from glf_tf import errors, parts, types
 from glf_tf.data import image_set
-from glf_tf.layers import spectral
+from glf_tf.layers import adapters, spectral
 from glf_tf.models import autoencoder, checks
 from glf_tf.priors import prior as prior_lib
 from glf_tf.training import stages as stages_lib
@@ -58,6 +58,7 @@ class RAE(autoencoder.AbstractAutoencoder):
         regularization: How the decoder is kept smooth.
         latent_weight: Weight of the codes' squared norm.
         regularization_weight: Weight of the penalty l2 or gradient_penalty.
+        **kwargs: `encoder`, `decoder`, `decoder_output`; see `AbstractAutoencoder`.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class RAE(autoencoder.AbstractAutoencoder):
         latent_weight: float = 0.5,
         regularization_weight: float = 0.0,
         name: str | None = "rae",
+        **kwargs,
     ):
         super().__init__(
             image_shape,
@@ -81,16 +83,18 @@ class RAE(autoencoder.AbstractAutoencoder):
             network=network,
             reconstruction=reconstruction,
             name=name,
+            **kwargs,
         )
         _check(regularization, weight=regularization_weight)
         self.latent_weight = checks.not_negative("latent_weight", latent_weight)
         self.regularization = regularization
         self.regularization_weight = regularization_weight
         if regularization == "spectral_norm":
+            _check_decoder(self.decoder)
             # Keras would keep the variables of the one that is replaced.
             self._tracker.untrack(self.decoder)
             self.decoder = spectral.normalized(self.decoder)
-        self._prior = parts.make("prior", prior, latent_dim=latent_dim)
+        self._prior = parts.make("prior", prior, latent_dim=self.latent_dim)
         self.built = True
 
     @property
@@ -178,6 +182,15 @@ class RAE(autoencoder.AbstractAutoencoder):
         variables = self.decoder.trainable_variables
         kernels = [v for v in variables if v.path.endswith("/kernel")]
         return tf.add_n([tf.reduce_sum(tf.square(kernel)) for kernel in kernels])
+
+
+def _check_decoder(decoder: keras.layers.Layer) -> None:
+    if isinstance(decoder, adapters.Decoder):
+        raise errors.Unsupported(
+            "The spectral normalisation is of decoders of the library's networks",
+            received=f"a decoder of the class {type(decoder.layer).__name__}",
+            do="Wrap its layers in keras.layers.SpectralNormalization yourself",
+        )
 
 
 def _check(regularization: str, *, weight: float) -> None:

@@ -39,6 +39,7 @@ class SRI(inferred.AbstractInferred):
         network: The family whose decoder is the generator.
         reconstruction: The reconstruction term; its sigma is that of pixels in [-1, 1].
         inference: How chains run.
+        **kwargs: `decoder` and `decoder_output`; see `AbstractInferred`.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class SRI(inferred.AbstractInferred):
         reconstruction: types.Reconstruction = "signed_gaussian",
         inference: types.Sampler = "langevin",
         name: str | None = "sri",
+        **kwargs,
     ):
         super().__init__(
             image_shape,
@@ -58,8 +60,11 @@ class SRI(inferred.AbstractInferred):
             reconstruction=reconstruction,
             name=name,
             inference=inference,
+            start="normal",
+            num_images=None,
+            **kwargs,
         )
-        self._prior = standard_normal.StandardNormalPrior(latent_dim)
+        self._prior = standard_normal.StandardNormalPrior(self.latent_dim)
         self.built = True
 
     @property

@@ -48,6 +48,7 @@ class TwoStageVAE(variational.AbstractVariational):
             learned variance.
         second_width: Units of each hidden layer of the second stage.
         second_depth: Hidden layers of each network of the second stage.
+        **kwargs: `encoder`, `decoder`, `decoder_output`; see `AbstractAutoencoder`.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class TwoStageVAE(variational.AbstractVariational):
         second_width: int = 1024,
         second_depth: int = 3,
         name: str | None = "two_stage_vae",
+        **kwargs,
     ):
         super().__init__(
             image_shape,
@@ -67,9 +69,10 @@ class TwoStageVAE(variational.AbstractVariational):
             network=network,
             reconstruction=reconstruction,
             name=name,
+            **kwargs,
         )
         self._prior = second_stage.SecondStageVAE(
-            latent_dim,
+            self.latent_dim,
             width=checks.at_least("second_width", second_width, 1),
             depth=checks.at_least("second_depth", second_depth, 1),
         )

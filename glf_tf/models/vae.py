@@ -35,6 +35,7 @@ class VAE(variational.AbstractVariational):
         reconstruction: The reconstruction term.
         kl_weight: Weight of the KL divergence, the beta of the beta-VAE. What is called
             `beta` in this library weighs the reconstruction, as in the GLF paper.
+        **kwargs: `encoder`, `decoder`, `decoder_output`; see `AbstractAutoencoder`.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class VAE(variational.AbstractVariational):
         reconstruction: types.Reconstruction = "squared_error",
         kl_weight: float = 1.0,
         name: str | None = "vae",
+        **kwargs,
     ):
         super().__init__(
             image_shape,
@@ -53,9 +55,10 @@ class VAE(variational.AbstractVariational):
             network=network,
             reconstruction=reconstruction,
             name=name,
+            **kwargs,
         )
         self.kl_weight = checks.not_negative("kl_weight", kl_weight)
-        self._prior = standard_normal.StandardNormalPrior(latent_dim)
+        self._prior = standard_normal.StandardNormalPrior(self.latent_dim)
         self.built = True
 
     @property

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from glf_tf import types
 from glf_tf.bijectors import planar
-from glf_tf.models import checks, variational
+from glf_tf.models import checks, coders, variational
 from glf_tf.priors import standard_normal
 from glf_tf.training import stages as stages_lib
 
@@ -43,6 +43,7 @@ class VAEFlowPosterior(variational.AbstractVariational):
             all images share them.
         warm_up: What the rising weight tempers.
         warm_up_steps: Steps in which the weight rises by 1.
+        **kwargs: `encoder`, `decoder`, `decoder_output`; see `AbstractAutoencoder`.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class VAEFlowPosterior(variational.AbstractVariational):
         warm_up: Literal["none", "joint", "kl"] = "none",
         warm_up_steps: int = 10_000,
         name: str | None = "vae_flow_posterior",
+        **kwargs,
     ):
         checks.at_least("flows", flows, 1)
         checks.at_least("warm_up_steps", warm_up_steps, 1)
@@ -66,16 +68,22 @@ class VAEFlowPosterior(variational.AbstractVariational):
             network=network,
             reconstruction=reconstruction,
             name=name,
-            extra=flows * (2 * latent_dim + 1) if amortized else 0,
+            **kwargs,
         )
         self._amortized, self._warm_up = amortized, warm_up
         self._ramp = stages_lib.Ramp(0.01, steps=warm_up_steps)
         self._flow_names = tuple(f"planar_{index}" for index in range(flows))
         # An attribute each: `tf.train.Checkpoint` does not look into Keras' lists.
         for index, flow in enumerate(self._flow_names):
-            setattr(self, flow, planar.Planar(latent_dim, seed=index, name=flow))
-        self._prior = standard_normal.StandardNormalPrior(latent_dim)
+            setattr(self, flow, planar.Planar(self.latent_dim, seed=index, name=flow))
+        self._prior = standard_normal.StandardNormalPrior(self.latent_dim)
         self.built = True
+
+    @property
+    def code_sizes(self) -> coders.Sizes:
+        """Means, log-scales, and `2 * latent_dim + 1` numbers a flow that is moved."""
+        moved = self.arguments["flows"] if self.arguments["amortized"] else 0
+        return coders.Sizes(per_latent=2 + 2 * moved, extra=moved)
 
     @property
     def prior(self) -> standard_normal.StandardNormalPrior:

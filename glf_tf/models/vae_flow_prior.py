@@ -35,6 +35,7 @@ class VAEFlowPrior(variational.AbstractVariational):
         flow: The flow that is the prior.
         reconstruction: The reconstruction term.
         beta: Weight of the reconstruction term.
+        **kwargs: `encoder`, `decoder`, `decoder_output`; see `AbstractAutoencoder`.
     """
 
     uses_masks = True
@@ -49,6 +50,7 @@ class VAEFlowPrior(variational.AbstractVariational):
         reconstruction: types.Reconstruction = "squared_error",
         beta: float = 1.0,
         name: str | None = "vae_flow_prior",
+        **kwargs,
     ):
         checks.at_least("latent_dim", latent_dim, 2, why="for a coupling to halve it")
         super().__init__(
@@ -57,9 +59,10 @@ class VAEFlowPrior(variational.AbstractVariational):
             network=network,
             reconstruction=reconstruction,
             name=name,
+            **kwargs,
         )
         self.beta = checks.not_negative("beta", beta)
-        self._prior = flow_prior.FlowPrior(latent_dim, flow=flow)
+        self._prior = flow_prior.FlowPrior(self.latent_dim, flow=flow)
         self.built = True
 
     @property

@@ -10,7 +10,7 @@ import math
 import tensorflow as tf
 
 from glf_tf import errors, seeds, types
-from glf_tf.models import autoencoder, inputs
+from glf_tf.models import autoencoder, coders, inputs
 
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
@@ -54,30 +54,16 @@ class DiagonalNormal:
 class AbstractVariational(autoencoder.AbstractAutoencoder):
     """An autoencoder whose encoder gives a distribution, q(z | x).
 
-    The encoder's output is a mean and a log-scale for each latent. `encode` returns the
-    mean, which is also what reconstructions are made of.
+    The encoder's output is all means, then all log-scales, the logarithms of standard
+    deviations. Somebody's encoder may as well give two outputs, means and log-variances
+    (see `adapters.Encoder`). `encode` returns the mean, which is also what
+    reconstructions are made of.
     """
 
-    def __init__(
-        self,
-        image_shape: types.ImageShape,
-        *,
-        latent_dim: int,
-        extra: int = 0,
-        **kwargs,
-    ):
-        """Initializes the encoder, the decoder and the reconstruction term.
-
-        Args:
-            image_shape: (height, width, channels).
-            latent_dim: Size of the latents.
-            extra: How many numbers the encoder gives beside means and log-scales.
-            **kwargs: As in `AbstractAutoencoder`.
-        """
-        code_dim = 2 * latent_dim + extra
-        super().__init__(
-            image_shape, latent_dim=latent_dim, code_dim=code_dim, **kwargs
-        )
+    @property
+    def code_sizes(self) -> coders.Sizes:
+        """How many numbers the encoder gives: a mean and a log-scale a latent."""
+        return coders.Sizes(per_latent=2)
 
     def code(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Returns the encoder's output: means, log-scales, and what more there is."""

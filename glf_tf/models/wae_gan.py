@@ -62,6 +62,7 @@ class WAEGAN(wae.AbstractWAE):
             truncated at two of them; the authors' code has 0.01.
         pretrain: Whether up to 200 steps match the codes' mean and covariance to the
             prior's before all else.
+        **kwargs: `encoder`, `decoder`, `decoder_output`; see `AbstractAutoencoder`.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class WAEGAN(wae.AbstractWAE):
         input_noise: float = 0.0,
         pretrain: bool = True,
         name: str | None = "wae_gan",
+        **kwargs,
     ):
         super().__init__(
             image_shape,
@@ -92,11 +94,12 @@ class WAEGAN(wae.AbstractWAE):
             prior_scale=prior_scale,
             input_noise=input_noise,
             pretrain=pretrain,
+            **kwargs,
         )
         _check_weight(weight)
         self._prior_trick = prior_trick
         self.critic = critic.critic(
-            latent_dim,
+            self.latent_dim,
             width=checks.at_least("critic_width", critic_width, 1),
             depth=checks.at_least("critic_depth", critic_depth, 1),
         )

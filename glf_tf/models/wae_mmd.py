@@ -51,6 +51,7 @@ class WAEMMD(wae.AbstractWAE):
             truncated at two of them; the authors' code has 0.01.
         pretrain: Whether up to 200 steps match the codes' mean and covariance to the
             prior's before all else.
+        **kwargs: `encoder`, `decoder`, `decoder_output`; see `AbstractAutoencoder`.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class WAEMMD(wae.AbstractWAE):
         input_noise: float = 0.0,
         pretrain: bool = True,
         name: str | None = "wae_mmd",
+        **kwargs,
     ):
         super().__init__(
             image_shape,
@@ -78,6 +80,7 @@ class WAEMMD(wae.AbstractWAE):
             prior_scale=prior_scale,
             input_noise=input_noise,
             pretrain=pretrain,
+            **kwargs,
         )
         self.built = True
 

@@ -5,7 +5,7 @@ Dai, Wipf: Diagnosing and Enhancing VAE Models, 2019, section 4 (the learned var
 https://arxiv.org/abs/1903.05789
 """
 
-__all__ = ["Gaussian"]
+__all__ = ["AbstractGaussian", "Gaussian"]
 
 import math
 
@@ -15,29 +15,14 @@ from glf_tf import errors, types
 from glf_tf.objectives import reconstruction
 
 
-class Gaussian(reconstruction.AbstractPixelwise):
-    """The negative log-likelihood of a Gaussian about the decoded image, in nats.
+class AbstractGaussian(reconstruction.AbstractPixelwise):
+    """A Gaussian decoder of one variance, which is learned or not."""
 
-        sum((image - sigmoid(logits))^2 / (2 v) + log(2 pi v) / 2)
-
-    One variance `v` for all pixels. A squared error of weight `beta` is that of
-    `v = 1 / (2 beta)`, but for a constant. A density of pixels in [0, 1] has no lower
-    bound: where `v` is learned, it falls as far as the decoder is exact.
-
-    Args:
-        variance: The variance; its start where it is learned.
-        learned: Whether it is learned, through the logarithm of its root.
-    """
-
+    is_selectable = False
     is_likelihood = True
 
     def __init__(
-        self,
-        image_shape: types.ImageShape,
-        *,
-        variance: float = 0.5,
-        learned: bool = False,
-        **kwargs,
+        self, image_shape: types.ImageShape, *, variance: float, learned: bool, **kwargs
     ):
         super().__init__(image_shape, **kwargs)
         if not 0.0 < variance < math.inf:
@@ -65,3 +50,28 @@ class Gaussian(reconstruction.AbstractPixelwise):
         error = (image - tf.sigmoid(logits)) / self.scale
         constant = tf.convert_to_tensor(self.log_scale) + 0.5 * math.log(2.0 * math.pi)
         return 0.5 * tf.square(error) + constant
+
+
+class Gaussian(AbstractGaussian):
+    """The negative log-likelihood of a Gaussian about the decoded image, in nats.
+
+        sum((image - sigmoid(logits))^2 / (2 v) + log(2 pi v) / 2)
+
+    One variance `v` for all pixels. A squared error of weight `beta` is that of
+    `v = 1 / (2 beta)`, but for a constant. A density of pixels in [0, 1] has no lower
+    bound: where `v` is learned, it falls as far as the decoder is exact.
+
+    Args:
+        variance: The variance; its start where it is learned.
+        learned: Whether it is learned, through the logarithm of its root.
+    """
+
+    def __init__(
+        self,
+        image_shape: types.ImageShape,
+        *,
+        variance: float = 0.5,
+        learned: bool = False,
+        **kwargs,
+    ):
+        super().__init__(image_shape, variance=variance, learned=learned, **kwargs)

@@ -11,7 +11,7 @@ from glf_tf import types
 from glf_tf.objectives import gaussian
 
 
-class LearnedGaussian(gaussian.Gaussian):
+class LearnedGaussian(gaussian.AbstractGaussian):
     """`gaussian` with a variance that is learned, from 1 as in the authors' code.
 
         sum((image - sigmoid(logits))^2 / (2 v) + log(2 pi v) / 2)

@@ -13,7 +13,7 @@ ROWS = (
     {"errors", "types", "quiet", "tensor_float"},
     {"files"},
     {"folders"},
-    {"catalogue", "naming", "recipe", "seeds"},
+    {"catalogue", "foreign", "naming", "recipe", "seeds"},
     {"parts"},
     {"data", "devices"},
     {"datasets", "layers", "masks"},

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Somebody's encoder and decoder, made to give what models of this library expect."""
+
+__all__ = ["Encoder", "Decoder", "gives_images"]
+
+from typing import Literal
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from glf_tf import errors, naming, types
+
+_LEAST = 1e-6
+"""The least distance of a pixel from 0 and 1 of which a logit is taken."""
+
+
+class Encoder(layers.Layer):
+    """An encoder of somebody's: `[batch, *image_shape]` to `[batch, code_dim]`.
+
+    Of one output, the numbers are taken as they are. Two are a posterior as in Keras'
+    examples, means and log-variances, `[batch, latent_dim]` each: they become one of
+    means and log-scales, `[mean, log_variance / 2]`.
+    """
+
+    def __init__(
+        self,
+        layer: keras.layers.Layer,
+        *,
+        image_shape: types.ImageShape,
+        name: str = "encoder",
+    ):
+        """Initializes the encoder, and the layer's variables if it has none yet.
+
+        Args:
+            layer: A Keras layer or model.
+            image_shape: (height, width, channels).
+            name: Its role, under which the layer's variables are saved.
+
+        Raises:
+            InvalidValue: It does not take such images, or gives something else.
+        """
+        super().__init__(name=name, dtype=keras.config.floatx())
+        self.layer = layer
+        outputs = _outputs(layer, image_shape, role=name, takes="images")
+        self._is_pair = isinstance(outputs, (list, tuple))
+        outputs = list(outputs) if self._is_pair else [outputs]
+        shapes = [tuple(one.shape) for one in outputs]
+        is_right = len(set(shapes)) == 1 and len(shapes) <= 2 and len(shapes[0]) == 2
+        if not is_right or shapes[0][1] is None:
+            raise errors.InvalidValue(
+                "An encoder gives [batch, numbers], or two such outputs, means and "
+                "log-variances",
+                received=f"{type(layer).__name__} that gives {_shown(shapes)}",
+                do="End it with Flatten and Dense(latent_dim)",
+            )
+        self.code_dim = sum(shape[1] for shape in shapes)
+        naming.adopt(layer, role=name)
+        self.built = True
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether the layer gives means and log-variances as two outputs."""
+        return self._is_pair
+
+    def call(self, image, training=False):
+        """Returns the codes of images, `[batch, code_dim]`."""
+        found = self.layer(image, training=training)
+        if not self._is_pair:
+            return tf.cast(found, self.compute_dtype)
+        mean, log_variance = (tf.cast(one, self.compute_dtype) for one in found)
+        return tf.concat([mean, 0.5 * log_variance], axis=-1)
+
+
+class Decoder(layers.Layer):
+    """A decoder of somebody's: `[batch, latent_dim]` to pixel logits.
+
+    Where it gives images in [0, 1], logits are those of pixels within [1e-6, 1 - 1e-6].
+    """
+
+    def __init__(
+        self,
+        layer: keras.layers.Layer,
+        *,
+        latent_dim: int,
+        image_shape: types.ImageShape,
+        output: Literal["auto", "logits", "images"] = "auto",
+        name: str = "decoder",
+    ):
+        """Initializes the decoder, and the layer's variables if it has none yet.
+
+        Args:
+            layer: A Keras layer or model.
+            latent_dim: Size of the latents.
+            image_shape: (height, width, channels).
+            output: What the layer gives; see `gives_images` for "auto".
+            name: Its role, under which the layer's variables are saved.
+
+        Raises:
+            InvalidValue: It does not take such latents, or gives something else.
+        """
+        super().__init__(name=name, dtype=keras.config.floatx())
+        self.layer = layer
+        found = _outputs(layer, (latent_dim,), role=name, takes="latents")
+        shape = None if isinstance(found, (list, tuple)) else tuple(found.shape)
+        if shape is None or shape[1:] != tuple(image_shape):
+            raise errors.InvalidValue(
+                f"A decoder gives images [batch, {_shown([tuple(image_shape)])[1:]}",
+                received=f"{type(layer).__name__} that gives "
+                f"{'several outputs' if shape is None else _shown([shape])}",
+                do=f"End it with Reshape({tuple(image_shape)})",
+            )
+        self._gives_images = (
+            gives_images(layer) if output == "auto" else (output == "images")
+        )
+        naming.adopt(layer, role=name)
+        self.built = True
+
+    def call(self, z, training=False):
+        """Returns pixel logits, `[batch, height, width, channels]`."""
+        found = tf.cast(self.layer(z, training=training), self.compute_dtype)
+        if not self._gives_images:
+            return found
+        pixels = tf.clip_by_value(found, _LEAST, 1.0 - _LEAST)
+        return tf.math.log(pixels) - tf.math.log1p(-pixels)
+
+
+def gives_images(layer: keras.layers.Layer) -> bool:
+    """Returns whether a decoder gives images in [0, 1], or else pixel logits.
+
+    It gives images where its last layer that has an activation ends in a sigmoid; of a
+    Keras model, the last of `layers` counts, and layers without activation and weights,
+    such as `Reshape`, are passed over. Anything else is taken for logits.
+
+    Raises:
+        InvalidValue: The activation is of another range than both.
+    """
+    activation = _last_activation(layer)
+    name = getattr(activation, "__name__", "linear")
+    if name in ("tanh", "relu", "softmax", "softplus", "exponential"):
+        raise errors.InvalidValue(
+            "A decoder gives pixel logits, or images in [0, 1] by a sigmoid",
+            received=f"{type(layer).__name__} that ends in {name}",
+            do="End it in a sigmoid or without activation, or pass decoder_output",
+        )
+    return name in ("sigmoid", "hard_sigmoid")
+
+
+def _last_activation(layer: keras.layers.Layer):
+    for inner in reversed(getattr(layer, "layers", ())):
+        found = _last_activation(inner)
+        if found is not None or inner.weights:
+            return found
+    return getattr(layer, "activation", None)
+
+
+def _outputs(
+    layer: keras.layers.Layer, shape: tuple[int, ...], *, role: str, takes: str
+):
+    """Returns what a layer gives for a batch, symbolically; its variables then exist.
+
+    Raises:
+        InvalidValue: It cannot be called so.
+    """
+    given = keras.KerasTensor((None, *shape), dtype=keras.config.floatx())
+    try:
+        # The scope gives every variable that is made here a path of its own.
+        with keras.name_scope(role):
+            return layer(given, training=False)
+    except Exception as error:
+        lines = str(error).splitlines() or [type(error).__name__]
+        raise errors.InvalidValue(
+            f"The {role} takes {takes} {_shown([(None, *shape)])}",
+            received=f"{type(layer).__name__}: {lines[0]}",
+            do="Pass a layer that can be called with them",
+        ) from error
+
+
+def _shown(shapes: list[tuple]) -> str:
+    """Returns shapes as text, such as "[batch, 28, 28, 1]"."""
+    sizes = [["batch" if size is None else str(size) for size in one] for one in shapes]
+    return " and ".join(f"[{', '.join(one)}]" for one in sizes)

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Encoders and decoders of models: of a network's family, or somebody's own layers."""
+
+__all__ = ["Sizes", "made", "make_encoder", "make_decoder", "generator", "settled_dim"]
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+import keras
+
+from glf_tf import errors, foreign, parts, types
+from glf_tf.layers import adapters
+from glf_tf.networks import network as network_lib
+
+Output = Literal["auto", "logits", "images"]
+"""What a decoder of somebody's gives; see `adapters.gives_images` for "auto"."""
+
+Coder = network_lib.AbstractNetwork | keras.layers.Layer
+
+
+class Sizes(NamedTuple):
+    """How many numbers an encoder gives: `per_latent * latent_dim + extra`."""
+
+    per_latent: int = 1
+    extra: int = 0
+
+    def code_dim(self, latent_dim: int) -> int:
+        """Returns the size of a code."""
+        return self.per_latent * latent_dim + self.extra
+
+
+def made(value: Any) -> Coder | None:
+    """Returns a layer or a network that is given as an object, specification or name.
+
+    Args:
+        value: A Keras layer; what `foreign.specification` gives of one; a class of
+            layers as `module:Class`, with or without options; or a network, of which
+            the one half is taken. None stays None.
+
+    Raises:
+        InvalidType: It is none of these.
+        InvalidValue: It cannot be made.
+    """
+    if value is None:
+        return None
+    if isinstance(value, keras.layers.Layer) and not isinstance(value, parts.Part):
+        return value
+    if isinstance(value, (str, Mapping)) and foreign.is_layer(value):
+        return foreign.make(value)
+    return parts.make("network", value)
+
+
+def make_encoder(
+    given: Coder,
+    *,
+    image_shape: types.ImageShape,
+    sizes: Sizes,
+    latent_dim: int,
+) -> keras.layers.Layer:
+    """Returns an encoder, `[batch, *image_shape]` to `[batch, code_dim]`.
+
+    Raises:
+        InvalidValue: It gives codes of another size.
+    """
+    code_dim = sizes.code_dim(latent_dim)
+    if isinstance(given, network_lib.AbstractNetwork):
+        return given.encoder(image_shape, code_dim)
+    if given.code_dim != code_dim or (given.is_pair and sizes != (2, 0)):
+        raise _wrong_codes(given, sizes=sizes, latent_dim=latent_dim)
+    return given
+
+
+def make_decoder(
+    given: Coder, *, latent_dim: int, image_shape: types.ImageShape, output: Output
+) -> keras.layers.Layer:
+    """Returns a decoder, `[batch, latent_dim]` to pixel logits.
+
+    Raises:
+        InvalidValue: It takes or gives something else.
+    """
+    if isinstance(given, network_lib.AbstractNetwork):
+        return given.decoder(latent_dim, image_shape)
+    return adapters.Decoder(
+        given, latent_dim=latent_dim, image_shape=image_shape, output=output
+    )
+
+
+def generator(
+    model: parts.Part,
+    *,
+    latent_dim: int,
+    network: Any,
+    decoder: Any,
+    output: Output,
+) -> tuple[keras.layers.Layer, int]:
+    """Returns the decoder of a model without encoder, and the size of its latents.
+
+    Args:
+        model: The model, with its `image_shape`; its arguments are settled.
+        latent_dim: As given, or the default.
+        network: The family whose decoder it is, unless there is another.
+        decoder: Another one, or None.
+        output: What that gives, if it is a layer of somebody's.
+
+    Raises:
+        InvalidType: One of them is no part.
+        InvalidValue: They contradict each other.
+    """
+    other = made(decoder)
+    latent_dim = settled_dim(latent_dim, model, decoder=other)
+    model.settle(decoder=other, latent_dim=latent_dim)
+    built = make_decoder(
+        other or parts.make("network", network),
+        latent_dim=latent_dim,
+        image_shape=model.image_shape,
+        output=output,
+    )
+    return built, latent_dim
+
+
+def settled_dim(
+    default: int,
+    model: parts.Part,
+    *,
+    encoder: Coder | None = None,
+    decoder: Coder | None = None,
+    sizes: Sizes | None = None,
+) -> int:
+    """Returns the size of the latents: as given, or that of the parts, or `default`.
+
+    Args:
+        default: The constructor's argument, which is its default unless it was given.
+        model: The model, of which objects among the arguments count.
+        encoder: Its encoder, if it is somebody's.
+        decoder: Its decoder, if it is somebody's.
+        sizes: What the encoder gives, if there is one.
+
+    Raises:
+        InvalidValue: They contradict each other.
+    """
+    found = {"latent_dim": default} if "latent_dim" in model.given else {}
+    for name, value in model.arguments.items():
+        if isinstance(value, parts.Part) and value.kind in ("flow", "prior"):
+            size = "event_dim" if value.kind == "flow" else "latent_dim"
+            found[name] = getattr(value, size)
+    if isinstance(encoder, adapters.Encoder):
+        found["encoder"] = _latents_of(encoder, sizes=sizes or Sizes())
+    taken = getattr(decoder, "input_shape", None)
+    if isinstance(decoder, keras.layers.Layer) and isinstance(taken, tuple):
+        found["decoder"] = taken[-1]
+    if len(set(found.values())) > 1:
+        raise errors.InvalidValue(
+            "All parts of a model have latents of one size",
+            received=", ".join(f"{name}: {size}" for name, size in found.items()),
+            do="Make them for the same size, and pass it as latent_dim or leave it out",
+        )
+    return next(iter(found.values()), default)
+
+
+def _latents_of(encoder: adapters.Encoder, *, sizes: Sizes) -> int:
+    latents, rest = divmod(encoder.code_dim - sizes.extra, sizes.per_latent)
+    if rest or latents < 1:
+        raise _wrong_codes(encoder, sizes=sizes, latent_dim=None)
+    return latents
+
+
+def _wrong_codes(
+    encoder: adapters.Encoder, *, sizes: Sizes, latent_dim: int | None
+) -> errors.InvalidValue:
+    per = "" if sizes.per_latent == 1 else f"{sizes.per_latent} * "
+    extra = f" + {sizes.extra}" if sizes.extra else ""
+    pairs = ", or means and log-variances" if sizes == (2, 0) else " in one output"
+    size = "" if latent_dim is None else f" with latent_dim={latent_dim}"
+    outputs = "two outputs" if encoder.is_pair else "one output"
+    return errors.InvalidValue(
+        f"The encoder of this model gives {per}latent_dim{extra} numbers{pairs}",
+        received=f"{encoder.code_dim} in {outputs}{size}",
+        do="Change the size of its last layer",
+    )

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Networks and flows of somebody's in GLF, LFBM and RAE: ten lines each."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+from keras import layers
+
+from glf_tf import parts
+from glf_tf.bijectors import coupling, step
+from glf_tf.flows import flow as flow_lib
+from glf_tf.models import glf, lfbm, rae
+from glf_tf.priors import flow as flow_prior
+from glf_tf.priors import prior as prior_lib
+from glf_tf.training import checkpoints
+from tests import descriptors
+
+SHAPE, DIM = (8, 8, 1), 4
+
+
+class Scaled(step.AbstractFlowStep):
+    """A flow step of somebody's: each coordinate is multiplied."""
+
+    def __init__(self, event_dim, **kwargs):
+        super().__init__(event_dim, **kwargs)
+        self.log_scale = self.add_weight(shape=(event_dim,), name="log_scale")
+        self.built = True
+
+    def bijector(self, *, training=False):
+        """Returns the scaling."""
+        return tfp.bijectors.Scale(log_scale=tf.convert_to_tensor(self.log_scale))
+
+
+class MyFlow(flow_lib.AbstractFlow):
+    """A flow of somebody's, of a step of the library and one of its own."""
+
+    def __init__(self, event_dim, *, width=5, **kwargs):
+        self._width = width
+        super().__init__(event_dim, **kwargs)
+
+    def make_steps(self):
+        """Returns new steps."""
+        return [
+            Scaled(self.event_dim),
+            coupling.Coupling(self.event_dim, hidden=self._width),
+        ]
+
+
+class MyPrior(prior_lib.AbstractPrior):
+    """A density of somebody's, whose layer has the name that Keras counts to."""
+
+    def __init__(self, latent_dim, **kwargs):
+        super().__init__(latent_dim, **kwargs)
+        self.mean = layers.Dense(latent_dim)
+        self.mean.build((None, 1))
+        self.built = True
+
+    def log_prob(self, z, *, training=False):
+        """Returns the log-density."""
+        return -0.5 * tf.reduce_sum(tf.square(z - self.mean(tf.ones([1, 1]))), axis=-1)
+
+    def sample(self, n, *, seed, temperature=1.0, training=False):
+        """Returns draws."""
+        eps = tf.random.stateless_normal([n, self.latent_dim], seed)
+        return self.mean(tf.ones([1, 1])) + temperature * eps
+
+
+def my_encoder():
+    return keras.Sequential([layers.Flatten(), layers.Dense(DIM)])
+
+
+def my_decoder():
+    dense = layers.Dense(64, "sigmoid")
+    return keras.Sequential([keras.Input((DIM,)), dense, layers.Reshape(SHAPE)])
+
+
+MODELS = {
+    "glf": lambda flow: glf.GLF(
+        SHAPE, encoder=my_encoder(), decoder=my_decoder(), flow=flow
+    ),
+    "lfbm": lambda flow: lfbm.LFBM(
+        SHAPE, decoder=my_decoder(), prior=flow_prior.FlowPrior(DIM, flow=flow)
+    ),
+    "rae": lambda flow: rae.RAE(
+        SHAPE,
+        encoder=my_encoder(),
+        decoder=my_decoder(),
+        prior=flow_prior.FlowPrior(DIM, flow=flow),
+    ),
+}
+
+
+def saved(model, folder):
+    """Returns the names of a model's variables, saved as a checkpoint."""
+    variables = checkpoints.variables_of(model)
+    state = {"stage": 0, "step": 0, "global_step": 0, "actions": {}}
+    checkpoints.Checkpoints(folder, variables).save(state, step=0)
+    return list(variables)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_flow_class_of_somebodys_is_a_flow(name, tmp_path):
+    forms = [MyFlow(DIM, width=7), {"name": f"{__name__}:MyFlow", "width": 7}]
+    models = [MODELS[name](flow) for flow in forms]
+    descriptors.perturb(models[0])
+    assert models[0].get_config() == models[1].get_config()
+    assert models[0].latent_dim == DIM
+    names = saved(models[0], tmp_path / "run")
+    assert names == list(checkpoints.variables_of(models[1]))
+    checkpoints.Checkpoints(
+        tmp_path / "run", checkpoints.variables_of(models[1])
+    ).restore()
+    models[0].save(tmp_path / "m.keras")
+    models.append(keras.saving.load_model(tmp_path / "m.keras"))
+    images = models[0].sample(3, seed=0)
+    for other in models[1:]:
+        np.testing.assert_array_equal(other.sample(3, seed=0), images)
+
+
+def test_names_count_nothing_that_keras_counts(tmp_path):
+    names = [saved(MODELS["glf"](MyFlow(DIM)), tmp_path / str(i)) for i in range(2)]
+    assert names[0] == names[1]
+    assert {name.split("/")[1] for name in names[0]} == {
+        "encoder",
+        "decoder",
+        "flow",
+        "noise",
+    }
+
+
+def test_a_prior_class_of_somebodys_is_a_prior():
+    made = [
+        lfbm.LFBM(SHAPE, prior=MyPrior(DIM), decoder=my_decoder()) for _ in range(2)
+    ]
+    names = [list(checkpoints.variables_of(one)) for one in made]
+    assert names[0] == names[1]
+    described = parts.specification("model", made[0])
+    assert described["prior"] == {"name": f"{__name__}:MyPrior"}
+    again = parts.make("model", described, image_shape=SHAPE)
+    assert again.get_config() == made[0].get_config()
