@@ -7,14 +7,18 @@ module and class under `classes`, and imported from there.
 
 __all__ = ["is_layer", "specification", "make"]
 
+import collections
 import importlib
+import re
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 
 from glf_tf import errors
 
 _NAME, _Layer = "keras", keras.layers.Layer
+_HOLDING_NAMES = ("name", "keras_history", "input_layers", "output_layers")
 
 
 def is_layer(spec: str | Mapping) -> bool:
@@ -32,8 +36,8 @@ def specification(layer: keras.layers.Layer) -> dict:
     Raises:
         InvalidValue: It has no configuration, or a class that cannot be imported.
     """
-    classes = {type(one) for one in layer._flatten_layers()}
-    unknown = [one for one in classes if not _is_known(one)]
+    inner = layer._flatten_layers()
+    unknown = {type(one) for one in inner if not _is_known(type(one))}
     try:
         config = keras.saving.serialize_keras_object(layer)
     except (NotImplementedError, TypeError, ValueError) as error:
@@ -43,6 +47,7 @@ def specification(layer: keras.layers.Layer) -> dict:
             do="Give its class a get_config that returns the constructor's arguments",
         ) from error
     places = {one.__name__: _place(one) for one in sorted(unknown, key=str)}
+    config = _renamed(config, _counted_anew(inner))
     return {"name": _NAME, "config": config, **({"classes": places} if places else {})}
 
 
@@ -78,6 +83,39 @@ def make(spec: str | Mapping) -> keras.layers.Layer:
             do="Import the module that registers its classes with "
             "keras.saving.register_keras_serializable",
         ) from error
+
+
+def _counted_anew(layers: list[keras.layers.Layer]) -> dict[str, str]:
+    """Returns `{name: name}`: those that Keras counted up to, counted from the start.
+
+    Keras goes on counting through a process, so that one encoder made twice would have
+    two configurations.
+    """
+    counts, names = collections.Counter(), {}
+    for layer in layers:
+        kind = _counted_name(type(layer))
+        if layer.name not in names and re.fullmatch(rf"{kind}(_\d+)?", layer.name):
+            names[layer.name] = f"{kind}_{counts[kind]}" if counts[kind] else kind
+            counts[kind] += 1
+    return names
+
+
+def _counted_name(cls: type) -> str:
+    """Returns the name that Keras gives to the first layer of a class."""
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", cls.__name__)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def _renamed(config: Any, names: Mapping[str, str], *, is_name: bool = False) -> Any:
+    """Returns a configuration in which layers have other names."""
+    if isinstance(config, Mapping):
+        return {
+            key: _renamed(value, names, is_name=key in _HOLDING_NAMES)
+            for key, value in config.items()
+        }
+    if isinstance(config, (list, tuple)):
+        return [_renamed(value, names, is_name=is_name) for value in config]
+    return names.get(config, config) if is_name and isinstance(config, str) else config
 
 
 def _is_known(cls: type) -> bool:

@@ -9,13 +9,18 @@ takes it: a built-in part's by its role instead of its own name, a foreign one's
 and position, `encoder/3/kernel`. Optimisers and checkpoints then read `variable.path`.
 """
 
-__all__ = ["adopt"]
+__all__ = ["adopt", "is_ours"]
 
 import keras
 
 from glf_tf import errors
 
 _LIBRARY = __package__.partition(".")[0]
+
+
+def is_ours(cls: type) -> bool:
+    """Returns whether a class is one of this library."""
+    return cls.__module__.partition(".")[0] == _LIBRARY
 
 
 def adopt(part: keras.layers.Layer, *, role: str) -> None:
@@ -35,8 +40,8 @@ def adopt(part: keras.layers.Layer, *, role: str) -> None:
         raise _taken(part, role=role, before=before)
     if before is None:
         part._role = role
-        is_ours = type(part).__module__.partition(".")[0] == _LIBRARY
-        (_by_own_names if is_ours else _by_position)(part, role=role)
+        rename = _by_own_names if is_ours(type(part)) else _by_position
+        rename(part, role=role)
 
 
 def _by_own_names(part: keras.layers.Layer, *, role: str) -> None:

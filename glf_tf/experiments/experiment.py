@@ -80,7 +80,9 @@ def train(
             )
         # The initial weights, the only random numbers that Keras draws.
         keras.utils.set_random_seed(plan.training.seed)
-        model = catalogue.build("model", plan.model, **arguments)
+        # Whole, as it is noted: what is left out is a default, whatever parts say.
+        described = catalogue.completed("model", plan.model)
+        model = catalogue.build("model", described, **arguments)
         _check_plan(plan, model=model, data=data)
         with (
             folder.lock() if group.is_chief else contextlib.nullcontext(),

@@ -4,11 +4,12 @@
 __all__ = ["AbstractFlow", "check_sizes"]
 
 import abc
+from collections.abc import Iterator
 
 import keras
 import tensorflow_probability as tfp
 
-from glf_tf import errors, parts
+from glf_tf import errors, naming, parts
 from glf_tf.bijectors import step
 
 tfb = tfp.bijectors
@@ -31,9 +32,9 @@ class AbstractFlow(parts.Part, step.AbstractFlowStep):
         with keras.name_scope(self.name):
             steps = self.make_steps()
         # An attribute each: `tf.train.Checkpoint` does not look into Keras' lists.
-        self._step_names = tuple(one.name for one in steps)
-        for one in steps:
-            setattr(self, one.name, one)
+        self._step_names = tuple(_attributes(type(self), steps))
+        for name, one in zip(self._step_names, steps, strict=True):
+            setattr(self, name, one)
         self.built = True
 
     @property
@@ -49,6 +50,17 @@ class AbstractFlow(parts.Part, step.AbstractFlowStep):
         """Returns a fresh `tfb.Chain` from noise to data."""
         # A chain's forward applies its last bijector first: noise enters at the end.
         return _Chain([one.bijector(training=training) for one in self.steps])
+
+
+def _attributes(cls: type, steps: list[step.AbstractFlowStep]) -> Iterator[str]:
+    """Yields the attributes that hold a flow's steps, which `.keras` files name.
+
+    Steps of somebody's flow may have names that Keras counted up to, other ones in each
+    process.
+    """
+    is_ours = naming.is_ours(cls)
+    for index, one in enumerate(steps):
+        yield one.name if is_ours else f"step_{index}"
 
 
 class _Chain(tfb.Chain):

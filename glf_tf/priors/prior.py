@@ -61,6 +61,22 @@ class AbstractPrior(parts.Part, keras.layers.Layer, abc.ABC):
         """How many codes its fit in closed form takes; 0 where there is none."""
         return 0
 
+    @property
+    def fits_noise(self) -> bool:
+        """Whether `fit_noise` does anything."""
+        return False
+
+    def fit_noise(self, z: np.ndarray) -> None:
+        """Fits the density of noise, where it is not N(0, I), to codes.
+
+        Args:
+            z: `[size, latent_dim]`.
+
+        Raises:
+            InvalidValue: There are too few codes.
+        """
+        del z
+
 
 class AbstractNoisePrior(AbstractPrior):
     """A prior that is an invertible map of noise, standard normal unless said."""
@@ -93,22 +109,6 @@ class AbstractNoisePrior(AbstractPrior):
             [n, self.latent_dim], seed=seeds.make(seed), dtype=self.compute_dtype
         )
         return tf.cast(temperature, noise.dtype) * noise
-
-    @property
-    def fits_noise(self) -> bool:
-        """Whether `fit_noise` does anything."""
-        return False
-
-    def fit_noise(self, z: np.ndarray) -> None:
-        """Fits the density of noise, where it is not N(0, I), to codes.
-
-        Args:
-            z: `[size, latent_dim]`.
-
-        Raises:
-            InvalidValue: There are too few codes.
-        """
-        del z
 
 
 class Fitted(abc.ABC):

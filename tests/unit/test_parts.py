@@ -145,6 +145,36 @@ def test_every_part_is_described_as_its_name_is(kind, given):
     assert again.get_config() == part.get_config()
 
 
+def as_objects(name):
+    """A descriptor's model with an object in the place of each part."""
+    described = parts.specification("model", descriptors.MODELS[name])
+    kind = described.pop("name")
+    arguments = descriptors.arguments(name)
+    dim = described["latent_dim"]
+    sizes = {
+        "flow": {"event_dim": dim},
+        "prior": {"latent_dim": dim},
+        "reconstruction": {"image_shape": arguments["image_shape"]},
+    }
+    for option in catalogue.options("model", kind).values():
+        if option.is_part and described[option.name] is not None:
+            described[option.name] = parts.make(
+                option.part, described[option.name], **sizes.get(option.part, {})
+            )
+    return catalogue.load("model", kind)(**arguments, **described)
+
+
+@pytest.mark.parametrize("name", descriptors.MODELS)
+def test_every_model_is_one_of_objects_and_of_specifications(name):
+    given, described = as_objects(name), descriptors.model(name)
+    assert given.get_config() == described.get_config()
+    variables = [checkpoints.variables_of(one) for one in (given, described)]
+    assert list(variables[0]) == list(variables[1])
+    for variable, value in zip(*(one.values() for one in variables), strict=True):
+        variable.assign(value)
+    np.testing.assert_array_equal(given.sample(2, seed=0), described.sample(2, seed=0))
+
+
 def test_weights_of_an_object_are_kept():
     flow = real_nvp.RealNVP(4, hidden=6, blocks=2)
     descriptors.perturb(flow)

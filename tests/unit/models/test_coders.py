@@ -101,6 +101,7 @@ def test_models_of_somebodys_networks_are_saved_in_every_form(name, tmp_path):
     np.testing.assert_array_equal(loaded.sample(3, seed=0), images)
     variables = checkpoints.variables_of(model)
     checkpoints.Checkpoints(tmp_path / "run", variables).save(STATE, step=0)
+    assert other.get_config() == config
     described = parts.specification("model", model)
     rebuilt = type(model).from_config({**config, "name": None})
     assert described == parts.specification("model", rebuilt)

@@ -14,7 +14,8 @@ from glf_tf.flows import flow as flow_lib
 from glf_tf.models import glf, lfbm, rae
 from glf_tf.priors import flow as flow_prior
 from glf_tf.priors import prior as prior_lib
-from glf_tf.training import checkpoints
+from glf_tf.training import checkpoints, optimizers, options
+from glf_tf.training import step as step_lib
 from tests import descriptors
 
 SHAPE, DIM = (8, 8, 1), 4
@@ -42,10 +43,8 @@ class MyFlow(flow_lib.AbstractFlow):
 
     def make_steps(self):
         """Returns new steps."""
-        return [
-            Scaled(self.event_dim),
-            coupling.Coupling(self.event_dim, hidden=self._width),
-        ]
+        size = self.event_dim
+        return [Scaled(size), coupling.Coupling(size, hidden=self._width)]
 
 
 class MyPrior(prior_lib.AbstractPrior):
@@ -131,12 +130,37 @@ def test_names_count_nothing_that_keras_counts(tmp_path):
 
 
 def test_a_prior_class_of_somebodys_is_a_prior():
-    made = [
-        lfbm.LFBM(SHAPE, prior=MyPrior(DIM), decoder=my_decoder()) for _ in range(2)
-    ]
+    priors = (MyPrior(DIM), MyPrior(DIM))
+    made = [lfbm.LFBM(SHAPE, prior=one, decoder=my_decoder()) for one in priors]
     names = [list(checkpoints.variables_of(one)) for one in made]
     assert names[0] == names[1]
     described = parts.specification("model", made[0])
     assert described["prior"] == {"name": f"{__name__}:MyPrior"}
     again = parts.make("model", described, image_shape=SHAPE)
     assert again.get_config() == made[0].get_config()
+
+
+def test_what_keras_users_put_in_networks_is_trained():
+    encoder = keras.Sequential(
+        [
+            layers.Conv2D(3, 3, strides=2),
+            layers.BatchNormalization(),
+            layers.Dropout(0.2),
+            layers.Flatten(),
+            layers.Dense(DIM),
+        ]
+    )
+    flow = MyFlow(DIM)
+    model = glf.GLF(SHAPE, encoder=encoder, decoder=my_decoder(), flow=flow)
+    before = {one.path: np.array(one) for one in model.variables}
+    stage = model.stages()[0]
+    made = optimizers.make([stage], options=options.Optimizers(), batches_per_epoch=1)
+    trainer = step_lib.StageTrainer(model, stage, optimizers=made, seed=0)
+    batches = tf.data.Dataset.from_tensors(descriptors.batch(8)).repeat()
+    trainer.run(iter(batches), first_step=0, steps=2)
+    changed = {one.path for one in model.variables if np.any(one != before[one.path])}
+    learned = {one.path for one in model.trainable_variables}
+    assert learned <= changed
+    assert any(path.endswith("moving_mean") for path in changed - learned)
+    slots = {path.split("/")[0] for path in learned}
+    assert slots == {"encoder", "decoder", "flow"}
