@@ -9,11 +9,12 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from glf_tf import errors, parts
+from glf_tf import errors, export, parts
 from glf_tf.flows import real_nvp
 from glf_tf.layers import adapters
 from glf_tf.models import abp, glf, lebm, lfbm, lfbm_vae, rae, vae, wae_mmd
 from glf_tf.networks import mlp
+from glf_tf.priors import flow as flow_prior
 from glf_tf.priors import normal
 from glf_tf.training import checkpoints
 from tests import descriptors
@@ -57,6 +58,10 @@ def pair(size=DIM):
     return keras.Model(image, [layers.Dense(size)(flat), layers.Dense(size)(flat)])
 
 
+def small_flow():
+    return flow_prior.FlowPrior(DIM, flow=real_nvp.RealNVP(DIM, blocks=1, hidden=5))
+
+
 def _glf(**options):
     return glf.GLF(SHAPE, flow=real_nvp.RealNVP(DIM, blocks=1, hidden=5), **options)
 
@@ -72,13 +77,13 @@ MAKERS = {
     "wae_mmd": lambda: wae_mmd.WAEMMD(SHAPE, encoder=encoder(), decoder=decoder()),
     "lfbm": lambda: lfbm.LFBM(
         SHAPE,
-        latent_dim=DIM,
         decoder=decoder(),
+        prior=small_flow(),
         inference={"name": "langevin", "steps": 2},
     ),
     "lebm": lambda: lebm.LEBM(SHAPE, latent_dim=DIM, decoder=decoder(), prior_steps=2),
     "lfbm_vae": lambda: lfbm_vae.LFBMVAE(
-        SHAPE, latent_dim=DIM, encoder=Flat(2 * DIM), decoder=decoder()
+        SHAPE, encoder=Flat(2 * DIM), decoder=decoder(), prior=small_flow()
     ),
 }
 
@@ -111,6 +116,16 @@ def test_models_of_somebodys_networks_are_saved_in_every_form(name, tmp_path):
         )
         assert store.restore() == STATE
         np.testing.assert_array_equal(copy.sample(3, seed=0), images)
+
+
+def test_saved_models_hold_somebodys_networks(tmp_path):
+    model = MAKERS["vae_pair"]()
+    export.export(model, tmp_path / "saved")
+    loaded = tf.saved_model.load(str(tmp_path / "saved"))
+    z = loaded.signatures["encode"](image=IMAGE)["z"]
+    np.testing.assert_allclose(z, model.encode(IMAGE), atol=1e-5)
+    images = loaded.signatures["decode"](z=z)["image"]
+    np.testing.assert_allclose(images, model.decode(z), atol=1e-5)
 
 
 def test_images_become_their_logits():

@@ -130,7 +130,7 @@ def test_names_count_nothing_that_keras_counts(tmp_path):
 
 
 def test_a_prior_class_of_somebodys_is_a_prior():
-    priors = (MyPrior(DIM), MyPrior(DIM))
+    priors = (MyPrior(DIM), MyPrior(DIM))  # of other names, as Keras counts
     made = [lfbm.LFBM(SHAPE, prior=one, decoder=my_decoder()) for one in priors]
     names = [list(checkpoints.variables_of(one)) for one in made]
     assert names[0] == names[1]
