@@ -46,6 +46,7 @@ def specification(layer: keras.layers.Layer) -> dict:
             received=f"{type(layer).__name__}: {_first_line(error)}",
             do="Give its class a get_config that returns the constructor's arguments",
         ) from error
+    config.pop("compile_config", None)  # a loss and an optimiser that nobody uses here
     places = {one.__name__: _place(one) for one in sorted(unknown, key=str)}
     config = _renamed(config, _counted_anew(inner))
     return {"name": _NAME, "config": config, **({"classes": places} if places else {})}

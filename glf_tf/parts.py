@@ -12,8 +12,8 @@ part remembers the arguments of its constructor by itself (`Part`).
 
 __all__ = ["Part", "make", "specification"]
 
+import collections
 import inspect
-import types
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -25,12 +25,13 @@ from glf_tf import catalogue, errors, foreign, naming
 _KERAS_OWN = ("name", "dtype", "trainable")
 """Keras' own arguments: no options of a part."""
 
+_KERAS_STATE = ("dtype", "trainable")
+"""Those that a specification has where they are not as ever."""
+
 _DECIDED = ("event_dim", "latent_dim", "image_shape", "num_images", "places")
 """Arguments that are decided by what a part belongs to, where they have no default."""
 
 _SIZES = ("event_dim", "latent_dim", "image_shape")
-
-_TAKEN = str | Mapping
 
 
 class Part:
@@ -106,7 +107,11 @@ def make(kind: str, value: Any, **fixed: Any) -> Any:
         InvalidValue: The name or an option is unknown, or the object is of another
             size, or has another place already.
     """
-    if isinstance(value, _TAKEN):
+    if isinstance(value, Mapping):
+        value = dict(value)
+        of_keras = {key: value.pop(key) for key in _KERAS_STATE if key in value}
+        value = catalogue.build(kind, value, **fixed, **of_keras)
+    elif isinstance(value, str):
         value = catalogue.build(kind, value, **fixed)
     _check_kind(kind, value)
     _check_sizes(kind, value, fixed)
@@ -126,13 +131,14 @@ def specification(kind: str, part: Any) -> dict[str, Any]:
     """
     if isinstance(part, Part):
         name = _name_of(kind, type(part))
-        return {"name": name, **_options(part)}
+        return {"name": name, **_options(part), **_keras_state(part)}
     return _plain(catalogue.completed(kind, _plain(part)))
 
 
 def _remember(part: Part, arguments: Mapping[str, Any]) -> None:
-    # Past Keras, which would track and save the parts among them a second time.
-    object.__setattr__(part, "_arguments", types.MappingProxyType(arguments))
+    # Past Keras, which would track the parts among them a second time; and in no dict,
+    # in which it would save them a second time.
+    object.__setattr__(part, "_arguments", collections.UserDict(arguments))
 
 
 def _defaults(cls: type) -> dict[str, Any]:
@@ -187,6 +193,15 @@ def _options(part: Part) -> dict[str, Any]:
     options = _plain(catalogue.completed(part.kind, {**given, "name": name}))
     del options["name"]
     return options
+
+
+def _keras_state(part: Part) -> dict[str, Any]:
+    """Returns a layer's precision, and that it is frozen, where they are unusual."""
+    if not isinstance(part, keras.layers.Layer) or isinstance(part, keras.Model):
+        return {}
+    dtype = part.dtype_policy.name
+    state = {} if dtype == keras.config.floatx() else {"dtype": dtype}
+    return state if part.trainable else {**state, "trainable": False}
 
 
 def _plain(value: Any) -> Any:

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parts are equal however they are given: as an object, a specification or a name."""
 
+import copy
 import json
+import pickle
 
 import keras
 import numpy as np
@@ -183,6 +185,23 @@ def test_weights_of_an_object_are_kept():
     assert model.flow is flow
     for variable, value in zip(flow.variables, before, strict=True):
         np.testing.assert_array_equal(variable, value)
+
+
+def test_a_frozen_object_and_its_precision_are_described():
+    flow = real_nvp.RealNVP(4, hidden=6, blocks=1, dtype="float64")
+    flow.trainable = False
+    described = parts.specification("flow", flow)
+    assert described["trainable"] is False
+    assert described["dtype"] == "float64"
+    again = parts.make("flow", described, event_dim=4, name="flow")
+    assert not again.trainable_variables
+    assert again.variables[0].dtype == "float64"
+
+
+def test_parts_without_weights_are_copied():
+    network = mlp.MLP(hidden=(3,))
+    for copied in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
+        assert copied.get_config() == network.get_config()
 
 
 def test_an_object_serves_two_models_in_one_place():
