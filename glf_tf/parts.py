@@ -83,8 +83,10 @@ class Part:
     def from_config(cls, config: dict, custom_objects=None) -> "Part":
         """Returns the part that `get_config` describes."""
         del custom_objects
-        former = catalogue.former(cls.kind, cls.__module__.rpartition(".")[2])
-        config = {former.get(key, key): value for key, value in config.items()}
+        if naming.is_ours(cls):
+            former = catalogue.former(cls.kind, cls.__module__.rpartition(".")[2])
+            config = {former.get(key, key): value for key, value in config.items()}
+        config = dict(config)
         if isinstance(config.get("dtype"), Mapping):
             config["dtype"] = keras.dtype_policies.deserialize(config["dtype"])
         return cls(**config)
