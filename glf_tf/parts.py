@@ -72,12 +72,14 @@ class Part:
             **_options(self),
             **{name: _plain(self._arguments[name]) for name in _decided(self)},
         }
+        taken = [name for name in _KERAS_OWN if _takes(type(self), name)]
         if isinstance(self, keras.Model):
-            config["name"] = self._arguments.get("name")
+            own = {"name": self._arguments.get("name")}
         elif isinstance(self, keras.layers.Layer):
             own = keras.layers.Layer.get_config(self)
-            config |= {name: own[name] for name in _KERAS_OWN}
-        return config
+        else:
+            own = {}
+        return config | {name: own[name] for name in taken if name in own}
 
     @classmethod
     def from_config(cls, config: dict, custom_objects=None) -> "Part":
@@ -172,6 +174,13 @@ def _bound(cls: type, args: tuple, kwargs: Mapping) -> dict[str, Any]:
         if parameter.kind is parameter.VAR_KEYWORD:
             arguments |= arguments.pop(parameter.name, {})
     return arguments
+
+
+def _takes(cls: type, name: str) -> bool:
+    """Returns whether a constructor takes a keyword, if only to hand it on."""
+    parameters = inspect.signature(cls.__init__).parameters
+    kinds = [one.kind for one in parameters.values()]
+    return name in parameters or inspect.Parameter.VAR_KEYWORD in kinds
 
 
 def _decided(part: Part) -> list[str]:

@@ -17,7 +17,7 @@ from glf_tf.models import glf, lfbm, rae
 from glf_tf.networks import mlp
 from glf_tf.objectives import gaussian
 from glf_tf.priors import flow as flow_prior
-from glf_tf.priors import normal
+from glf_tf.priors import normal, standard_normal
 from glf_tf.training import checkpoints
 from tests import descriptors
 
@@ -271,6 +271,19 @@ def test_a_class_that_no_other_process_finds_is_refused():
 def test_a_class_without_a_constructor_remembers_what_its_base_was_given():
     assert parts.specification("prior", normal.NormalPrior(4)) == {"name": "normal"}
     assert Wide(hidden=(9,)).get_config()["hidden"] == [9]
+
+
+def test_constructors_that_take_nothing_of_keras_are_given_nothing():
+    prior = Plain(3)
+    assert prior.get_config() == {"latent_dim": 3}
+    assert Plain.from_config(prior.get_config()).latent_dim == 3
+
+
+class Plain(standard_normal.StandardNormalPrior):
+    """A prior of somebody's, whose constructor takes a size alone."""
+
+    def __init__(self, latent_dim):
+        super().__init__(latent_dim)
 
 
 class Wide(mlp.MLP):
