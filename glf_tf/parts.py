@@ -28,6 +28,9 @@ _KERAS_OWN = ("name", "dtype", "trainable")
 _KERAS_STATE = ("dtype", "trainable")
 """Those that a specification has where they are not as ever."""
 
+_INHERITED = ("encoder", "decoder", "decoder_output")
+"""Options that models' constructors hand on, of which the catalogue does not know."""
+
 _DECIDED = ("event_dim", "latent_dim", "image_shape", "num_images", "places")
 """Arguments that are decided by what a part belongs to, where they have no default."""
 
@@ -63,8 +66,9 @@ class Part:
         return self._given
 
     def settle(self, **arguments: Any) -> None:
-        """Replaces arguments by what they stand for, such as a size that was found."""
-        _remember(self, {**self._arguments, **arguments})
+        """Replaces those of the constructor's arguments by what they stand for."""
+        known = {key: arguments[key] for key in arguments if key in self._arguments}
+        _remember(self, {**self._arguments, **known})
 
     def get_config(self) -> dict:
         """Returns the constructor's arguments as plain values: parts as described."""
@@ -113,8 +117,9 @@ def make(kind: str, value: Any, **fixed: Any) -> Any:
     """
     if isinstance(value, Mapping):
         value = dict(value)
-        of_keras = {key: value.pop(key) for key in _KERAS_STATE if key in value}
-        value = catalogue.build(kind, value, **fixed, **of_keras)
+        others = (*_KERAS_STATE, *(_INHERITED if kind == "model" else ()))
+        others = {key: value.pop(key) for key in others if key in value}
+        value = catalogue.build(kind, value, **fixed, **others)
     elif isinstance(value, str):
         value = catalogue.build(kind, value, **fixed)
     _check_kind(kind, value)

@@ -5,13 +5,14 @@ __all__ = ["train", "is_chief"]
 
 import contextlib
 import sys
+from collections.abc import Mapping
 
 import keras
 import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from glf_tf import catalogue, errors, export, files
+from glf_tf import catalogue, errors, export, files, parts
 from glf_tf.callbacks import drawing, profiling, progress, reports, saving
 from glf_tf.data import image_set, pipeline
 from glf_tf.devices import processors, strategies, workers
@@ -80,9 +81,7 @@ def train(
             )
         # The initial weights, the only random numbers that Keras draws.
         keras.utils.set_random_seed(plan.training.seed)
-        # Whole, as it is noted: what is left out is a default, whatever parts say.
-        described = catalogue.completed("model", plan.model)
-        model = catalogue.build("model", described, **arguments)
+        model = _model(plan, arguments)
         _check_plan(plan, model=model, data=data)
         with (
             folder.lock() if group.is_chief else contextlib.nullcontext(),
@@ -122,6 +121,12 @@ def _strategy(plan: plan_lib.Plan) -> tf.distribute.Strategy:
         tpu=asked.tpu,
         meet_within=asked.meet_within,
     )
+
+
+def _model(plan: plan_lib.Plan, arguments: Mapping) -> model_lib.GenerativeModel:
+    # Whole, as it is noted: what is left out is a default, whatever parts say.
+    described = catalogue.completed("model", plan.model)
+    return parts.make("model", described, **arguments)
 
 
 class _Session:

@@ -20,7 +20,7 @@ from typing import Literal, NamedTuple
 import tensorflow as tf
 from absl import logging
 
-from glf_tf import catalogue, errors
+from glf_tf import catalogue, errors, parts
 from glf_tf.data import image_set
 from glf_tf.data import places as places_lib
 from glf_tf.datasets import dataset as dataset_lib
@@ -91,7 +91,7 @@ def load(
     """
     folder = folder_lib.Folder(pathlib.Path(workdir))
     described = folder.read()
-    model = catalogue.build("model", described["model"], **described["arguments"])
+    model = parts.make("model", described["model"], **described["arguments"])
     store = checkpoints.Checkpoints(
         folder.checkpoints, checkpoints.variables_of(model), partly=True
     )
