@@ -13,14 +13,13 @@ part remembers the arguments of its constructor by itself (`Part`).
 __all__ = ["Part", "make", "specification"]
 
 import collections
-import inspect
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import keras
 import numpy as np
 
-from glf_tf import catalogue, errors, foreign, naming
+from glf_tf import catalogue, errors, foreign, naming, signatures
 
 _KERAS_OWN = ("name", "dtype", "trainable")
 """Keras' own arguments: no options of a part."""
@@ -50,8 +49,8 @@ class Part:
         """Returns a new object that remembers its arguments."""
         new = super().__new__
         made = new(cls) if new is object.__new__ else new(cls, *args, **kwargs)
-        bound = _bound(cls, args, kwargs)
-        _remember(made, {**_defaults(cls), **bound})
+        bound = signatures.bound(cls, args, kwargs)
+        _remember(made, {**signatures.defaults(cls, within=Part), **bound})
         object.__setattr__(made, "_given", frozenset(bound))
         return made
 
@@ -76,7 +75,7 @@ class Part:
             **_options(self),
             **{name: _plain(self._arguments[name]) for name in _decided(self)},
         }
-        taken = [name for name in _KERAS_OWN if _takes(type(self), name)]
+        taken = [name for name in _KERAS_OWN if signatures.takes(type(self), name)]
         if isinstance(self, keras.Model):
             own = {"name": self._arguments.get("name")}
         elif isinstance(self, keras.layers.Layer):
@@ -148,44 +147,6 @@ def _remember(part: Part, arguments: Mapping[str, Any]) -> None:
     # Past Keras, which would track the parts among them a second time; and in no dict,
     # in which it would save them a second time.
     object.__setattr__(part, "_arguments", collections.UserDict(arguments))
-
-
-def _defaults(cls: type) -> dict[str, Any]:
-    """Returns the defaults of a constructor, and of those that it hands keywords to."""
-    found = {}
-    for base in cls.__mro__:
-        if "__init__" not in vars(base):
-            continue
-        if not issubclass(base, Part):
-            break
-        parameters = inspect.signature(vars(base)["__init__"]).parameters.values()
-        for one in parameters:
-            if one.default is not one.empty and one.name not in found:
-                found[one.name] = one.default
-        if all(one.kind is not one.VAR_KEYWORD for one in parameters):
-            break
-    return found
-
-
-def _bound(cls: type, args: tuple, kwargs: Mapping) -> dict[str, Any]:
-    """Returns `{argument: value}` of a call of a class."""
-    signature = inspect.signature(cls.__init__)
-    try:
-        bound = signature.bind(None, *args, **kwargs)
-    except TypeError:
-        return {}  # the constructor itself says what is wrong
-    arguments = dict(list(bound.arguments.items())[1:])
-    for parameter in signature.parameters.values():
-        if parameter.kind is parameter.VAR_KEYWORD:
-            arguments |= arguments.pop(parameter.name, {})
-    return arguments
-
-
-def _takes(cls: type, name: str) -> bool:
-    """Returns whether a constructor takes a keyword, if only to hand it on."""
-    parameters = inspect.signature(cls.__init__).parameters
-    kinds = [one.kind for one in parameters.values()]
-    return name in parameters or inspect.Parameter.VAR_KEYWORD in kinds
 
 
 def _decided(part: Part) -> list[str]:

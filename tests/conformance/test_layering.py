@@ -10,7 +10,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 # From the bottom up; a package may import from rows below its own, and from itself.
 ROWS = (
-    {"errors", "types", "quiet", "tensor_float"},
+    {"errors", "signatures", "types", "quiet", "tensor_float"},
     {"files"},
     {"folders"},
     {"catalogue", "foreign", "naming", "recipe", "seeds"},

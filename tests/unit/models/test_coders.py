@@ -236,6 +236,19 @@ def test_what_does_not_fit_is_refused_in_one_line(make, words):
     assert "\n" not in str(caught.value)
 
 
+def test_kernels_of_somebodys_decoder_are_regularised():
+    options = {"regularization": "l2", "regularization_weight": 1.0}
+    model = rae.RAE(SHAPE, encoder=encoder(), decoder=decoder(), **options)
+    kernels = [np.array(one.kernel) for one in model.decoder.layer.layers[:2]]
+    expected = sum(np.sum(np.square(kernel)) for kernel in kernels)
+    np.testing.assert_allclose(model._squared_kernels(), expected, rtol=1e-5)
+
+
+def test_spectral_normalisation_of_somebodys_decoder_is_refused():
+    with pytest.raises(errors.Unsupported, match="Sequential.*Wrap"):
+        rae.RAE(SHAPE, decoder=decoder(), regularization="spectral_norm")
+
+
 def test_one_layer_in_two_places_is_refused():
     shared = layers.Dense(64)
     first = keras.Sequential([layers.Flatten(), shared, layers.Dense(DIM)])
