@@ -2,6 +2,7 @@
 """Every tool, as a user runs it: help at once, its docstring's command, one-line
 errors."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -13,6 +14,8 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+
+from tests import calls
 
 ROOT = pathlib.Path(__file__).parents[2]
 TOOLS = sorted((ROOT / "tools").glob("*.py"))
@@ -30,21 +33,27 @@ SMALL = (
 
 
 def run(tool, *arguments, cwd=ROOT):
-    """Runs a tool and returns the finished process."""
+    """Runs a tool in this process; returns its status and what it printed."""
+    with contextlib.chdir(cwd):
+        return calls.call(tool, *arguments)
+
+
+def process(tool, *arguments):
+    """Runs a tool in a process of its own, and returns that, finished."""
     return subprocess.run(
         [sys.executable, str(ROOT / "tools" / f"{tool}.py"), *arguments],
         capture_output=True,
         text=True,
-        cwd=cwd,
+        cwd=ROOT,
         check=False,
     )
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """The folder of a finished run, and what its tool printed."""
+    """The folder of a finished run, and the process that trained it."""
     folder = tmp_path_factory.mktemp("runs") / "digits"
-    done = run("train", f"--workdir={folder}", *SMALL)
+    done = process("train", f"--workdir={folder}", *SMALL)
     assert done.returncode == 0, done.stderr
     return folder, done
 
@@ -55,7 +64,7 @@ def test_help_takes_less_than_a_second(tool):
     seconds = []
     for _ in range(3):
         start = os.times()
-        done = run(tool.stem, "--help")
+        done = process(tool.stem, "--help")
         end = os.times()
         seconds.append(sum(end[2:4]) - sum(start[2:4]))
     assert done.returncode == 0
@@ -90,8 +99,8 @@ def test_docstring_command_works(tool, line, trained, tmp_path):
     line = line.replace("--images=FOLDER ", f"--images={pictures} ")
     arguments = line.replace("runs/glf/digits", str(folder)).split()
     done = run(tool, *arguments, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    written = pathlib.Path(done.stdout.splitlines()[0])
+    assert done.status == 0, done.told
+    written = pathlib.Path(done.output.splitlines()[0])
     assert (tmp_path / written).exists()
 
 
@@ -106,11 +115,11 @@ def test_training_ends_with_where_everything_is(trained):
 @pytest.mark.slow
 def test_a_run_that_went_on_with_other_flags_is_trained_again(tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
-    assert run("train", f"--workdir={one}", *SMALL, "--stop_at=3").returncode == 75
+    assert run("train", f"--workdir={one}", *SMALL, "--stop_at=3").status == 75
     more = ("--learning_rate=0.01", "--epochs=2", "--resume")
-    assert run("train", f"--workdir={one}", *SMALL, *more).returncode == 0
+    assert run("train", f"--workdir={one}", *SMALL, *more).status == 0
     done = run("train", f"--replay={one}", f"--workdir={two}")
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.told
     history = [
         json.loads((at / "run.json").read_text())["history"] for at in (one, two)
     ]
@@ -127,7 +136,7 @@ def test_a_run_that_went_on_with_other_flags_is_trained_again(tmp_path):
 def test_the_runs_own_flags_replay_it(trained, tmp_path):
     folder, _ = trained
     done = run("train", f"--flagfile={folder / 'flags.cfg'}", f"--workdir={tmp_path}/2")
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.told
     assert (tmp_path / "2/flags.cfg").read_text() == (folder / "flags.cfg").read_text()
     for name in ("samples.png", "reconstructions.png"):
         one, two = (
@@ -150,8 +159,8 @@ def test_a_terminated_run_saves_and_goes_on(tmp_path):
     assert running.returncode == os.EX_TEMPFAIL, told
     assert "--resume" in told
     done = run("train", f"--workdir={tmp_path}/x", *SMALL, "--epochs=3", "--resume")
-    assert done.returncode == 0, done.stderr
-    assert "going on from step" in done.stderr
+    assert done.status == 0, done.told
+    assert "going on from step" in done.told
 
 
 @pytest.mark.slow
@@ -167,7 +176,7 @@ def test_sample_writes_what_the_seed_says(trained, tmp_path):
             f"--output={tmp_path}/{seed}.npy",
             "--overwrite",
         )
-        assert done.returncode == 0, done.stderr
+        assert done.status == 0, done.told
     one, two = (np.load(tmp_path / f"{seed}.npy") for seed in ("1", "2"))
     assert one.shape == (5, 8, 8, 1)
     assert np.abs(one - two).max() > 1e-3
@@ -224,8 +233,8 @@ def test_plot_draws_a_run(trained, tmp_path):
     folder, _ = trained
     how = (f"--runs={folder}", "--label=beta", "--out=new/x.png")
     done = run("plot", *how, "--scalars=epoch/nll,test/nll", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["new/x.png", "new/x.csv"]
+    assert done.status == 0, done.told
+    assert done.output.split() == ["new/x.png", "new/x.csv"]
     assert Image.open(tmp_path / "new/x.png").width > 500
     rows = (tmp_path / "new/x.csv").read_text().splitlines()[1:]
     # Each stage has points of its own.
@@ -234,8 +243,8 @@ def test_plot_draws_a_run(trained, tmp_path):
         ("test/nll", "beta = 1.0"),
     }
     done = run("plot", *how, "--scalars=epoch/nl", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "Did you mean epoch/nll" in done.stderr
+    assert done.status == 2
+    assert "Did you mean epoch/nll" in done.told
 
 
 @pytest.mark.slow
@@ -246,10 +255,10 @@ def test_what_was_hidden_in_training_is_recovered(tmp_path):
         *("--batch_size=256", "--inference.steps=2", "--draw_every=0"),
     ]
     done = run("train", f"--workdir={tmp_path}/x", *settings)
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.told
     how = (f"--workdir={tmp_path}/x", "--num_images=30", "--shown=8")
     done = run("recover", *how, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.told
     assert Image.open(tmp_path / "recovered.png").width == 12 * 58 - 2
     numbers = json.loads((tmp_path / "recovered.json").read_text())
     assert numbers["hidden_share"] == 0.25
@@ -263,8 +272,8 @@ def test_anomalies_are_told_from_a_runs_test_images(trained, tmp_path):
     np.save(tmp_path / "noise.npy", images)
     how = (f"--runs={folder}", "--against=noise.npy", "--weights=1,0")
     done = run("anomaly", *how, "--out=new", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[0] == "new/detection.json"
+    assert done.status == 0, done.told
+    assert done.output.splitlines()[0] == "new/detection.json"
     written = {path.name for path in (tmp_path / "new").iterdir()}
     assert written == {
         *("detection.json", "curves_1.png", "curves_0.png", "glf_tf.json"),
@@ -273,5 +282,5 @@ def test_anomalies_are_told_from_a_runs_test_images(trained, tmp_path):
     (first, _) = json.loads((tmp_path / "new/detection.json").read_text())["groups"]
     assert first["auroc"]["mean"] > 0.9  # noise is no digit
     done = run("anomaly", f"--runs={folder}", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "--dataset=without" in done.stderr
+    assert done.status == 2
+    assert "--dataset=without" in done.told
