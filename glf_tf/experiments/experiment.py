@@ -101,7 +101,7 @@ def train(
                     folder, plan, arguments=arguments, sets=sets, step=step
                 )
             session.run()
-            if group.is_chief:
+            if group.is_chief and plan.reports.export:
                 export.export(model, folder.saved_model, is_of_run=True)
             # Who leaves early looks like one who was lost.
             group.wait()

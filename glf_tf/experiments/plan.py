@@ -47,6 +47,7 @@ class Reports:
         evaluate_samples: How many samples, against as many test images.
         extractor: What makes features; "auto" is the classifier where data have labels.
         inception_graph: Where the 2015 graph is; "" to look in the cache.
+        export: Whether the trained model is exported as a SavedModel as well.
         profile: How many steps to trace for TensorBoard's profiler, after as many that
             warm up; 0 for none.
     """
@@ -62,6 +63,7 @@ class Reports:
     evaluate_samples: int = 2000
     extractor: Literal[names.EXTRACTORS] = "auto"
     inception_graph: str = dataclasses.field(default="", metadata={"kind": "path"})
+    export: bool = True
     profile: int = 0
 
     def __post_init__(self):

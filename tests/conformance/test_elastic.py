@@ -36,7 +36,7 @@ def test_a_run_goes_on_with_two_replicas_and_with_one_again(tmp_path, monkeypatc
     monkeypatch.setattr(export, "export", lambda *_, **__: ())
     one = dataclasses.replace(
         test_experiment.make_plan(batch_size=700),
-        reports=plan.Reports(log_every=1, draw_every=0),
+        reports=plan.Reports(log_every=1, draw_every=0, export=False),
     )
     two = dataclasses.replace(one, devices=plan.Devices(strategy="mirrored"))
     whole, elastic = (folder.Folder(tmp_path / name) for name in ("whole", "elastic"))

@@ -33,7 +33,7 @@ def make_plan(model, *, epochs):
         dataset="digits",
         model=descriptors.MODELS[model],
         training=options.Training(epochs={"": epochs}, batch_size=200),
-        reports=plan.Reports(log_every=5, draw_every=0),
+        reports=plan.Reports(log_every=5, draw_every=0, export=False),
     )
 
 

@@ -75,7 +75,7 @@ def trained(tmp_path_factory):
             dataset="digits",
             model=descriptors.MODELS["glf_two_stage"],
             training=options.Training(epochs={"": EPOCHS}, batch_size=BATCH_SIZE),
-            reports=plan.Reports(draw_every=0, validate_every=0),
+            reports=plan.Reports(draw_every=0, validate_every=0, export=False),
         ),
         folder.run("vae_digits"),
     )

@@ -32,7 +32,7 @@ def train(path, *, seed=0, data="without", **options_of_data):
             dataset=spec,
             model=descriptors.MODELS["vae"],
             training=options.Training(epochs={"": 1}, batch_size=200, seed=seed),
-            reports=plan.Reports(draw_every=0, validate_every=0),
+            reports=plan.Reports(draw_every=0, validate_every=0, export=False),
         ),
         folder.Folder(path),
     )

@@ -286,6 +286,7 @@ def test_training_measures_samples_and_keeps_the_best(tmp_path, monkeypatch):
             training=options.Training(epochs={"": 4}, batch_size=200),
             reports=plan.Reports(
                 draw_every=0,
+                export=False,
                 evaluate_every=2,
                 evaluate_samples=100,
                 best_by="evaluation/fd",

@@ -18,12 +18,14 @@ from glf_tf.training import loop, options
 from tests import descriptors
 
 
-def make_plan(model="glf", *, epochs=None, batch_size=200, **settings):
+def make_plan(
+    model="glf", *, epochs=None, batch_size=200, draw_every=0, export=False, **settings
+):
     return plan.Plan(
         dataset="digits",
         model={"name": "glf", **descriptors.MODELS[model]},
         training=options.Training(epochs=epochs or {"": 2}, batch_size=batch_size),
-        reports=plan.Reports(log_every=3, draw_every=1),
+        reports=plan.Reports(log_every=3, draw_every=draw_every, export=export),
         recipe="--model=glf\n",
         flags={"model": "glf", "beta": 1.0},
         **settings,
@@ -50,7 +52,7 @@ def variables(where):
 def test_a_run_leaves_what_its_folder_promises(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(digits.Digits, "report", lambda _: ("nine digits found",))
     where = folder.Folder(tmp_path)
-    model = experiment.train(make_plan(), where)
+    model = experiment.train(make_plan(draw_every=1, export=True), where)
     assert "nine digits found\n" in capsys.readouterr().err
     for path in (
         where.flags,
@@ -75,7 +77,7 @@ def test_a_run_leaves_what_its_folder_promises(tmp_path, monkeypatch, capsys):
 
 
 def test_tensorboard_and_json_lines_tell_the_same(tmp_path):
-    experiment.train(make_plan(), folder.Folder(tmp_path))
+    experiment.train(make_plan(draw_every=1), folder.Folder(tmp_path))
     events = event_accumulator.EventAccumulator(
         str(tmp_path / "tensorboard"), size_guidance={"tensors": 0}
     ).Reload()
@@ -112,7 +114,7 @@ def stop_at_call(number, monkeypatch):
 
 @pytest.mark.parametrize("model", ["glf_convolutional", "glf_two_stage"])
 def test_a_resumed_run_equals_an_uninterrupted_one(model, tmp_path, monkeypatch):
-    whole = make_plan(model)
+    whole = make_plan(model, draw_every=int(model == "glf_two_stage"))
     experiment.train(whole, folder.Folder(tmp_path / "whole"))
     for stop_after in (2, 4):
         # Stops in the middle of an epoch, and of a stage.
@@ -289,7 +291,7 @@ def test_negative_intervals_are_refused():
 
 
 def test_a_profile_of_some_steps_is_traced(tmp_path):
-    reports = plan.Reports(draw_every=0, log_every=0, profile=3)
+    reports = plan.Reports(draw_every=0, log_every=0, profile=3, export=False)
     asked = dataclasses.replace(make_plan(), reports=reports)
     experiment.train(asked, folder.Folder(tmp_path))
     (trace,) = tmp_path.glob("tensorboard/plugins/profile/*/*.xplane.pb")

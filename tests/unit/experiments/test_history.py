@@ -19,7 +19,7 @@ def make_plan(*, epochs=2, rate=1e-3):
     """A plan without pictures, whose recipe says what varies."""
     return dataclasses.replace(
         test_experiment.make_plan(epochs={"": epochs}),
-        reports=plan.Reports(log_every=3, draw_every=0),
+        reports=plan.Reports(log_every=3, draw_every=0, export=False),
         optimizers=options.Optimizers(learning_rate={"": rate}),
         recipe=f"--epochs={epochs}\n--learning_rate={rate}\n",
     )

@@ -25,7 +25,9 @@ from tests.unit.experiments import test_experiment
 def make_plan(**options):
     """A plan without pictures, which take the longest."""
     whole = test_experiment.make_plan(**options)
-    return dataclasses.replace(whole, reports=plan.Reports(log_every=3, draw_every=0))
+    return dataclasses.replace(
+        whole, reports=plan.Reports(log_every=3, draw_every=0, export=False)
+    )
 
 
 def test_a_second_process_is_refused(tmp_path):

@@ -213,7 +213,7 @@ def make_plan(epochs=2):
         dataset="digits",
         model=descriptors.MODELS["glann"],
         training=options.Training(epochs={"": epochs}, batch_size=200),
-        reports=plan.Reports(log_every=3, draw_every=0),
+        reports=plan.Reports(log_every=3, draw_every=0, export=False),
         recipe="--model=glann\n",
         flags={"model": "glann"},
     )

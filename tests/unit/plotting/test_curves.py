@@ -42,7 +42,7 @@ def test_epochs_are_those_that_were_trained(tmp_path):
             model=descriptors.MODELS["glf"],
             places=places_lib.Places(),
             training=options.Training(epochs={"": 3}, batch_size=200),
-            reports=plan.Reports(log_every=5, draw_every=0),
+            reports=plan.Reports(log_every=5, draw_every=0, export=False),
         ),
         folder.Folder(tmp_path),
     )
