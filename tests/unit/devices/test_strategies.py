@@ -115,7 +115,7 @@ def test_a_batch_that_replicas_cannot_share_is_refused(tmp_path):
 
 def test_a_mirrored_run_tells_what_one_device_tells(tmp_path):
     """Also of the test set, of which one replica has the only batch, the other none."""
-    reports = plan.Reports(draw_every=0, log_every=3, export=False)
+    reports = plan.Reports(draw_every=0, log_every=3)
     for name in ("one_device", "mirrored"):
         asked = test_experiment.make_plan(devices=plan.Devices(strategy=name))
         experiment.train(
