@@ -30,6 +30,7 @@ __all__ = [
     "Exhausted",
     "Lost",
     "Busy",
+    "near",
     "printable",
     "suggestion",
 ]
@@ -43,6 +44,9 @@ BAD_COMMAND = 2
 
 BAD_WORLD = 1
 """Exit status where files, disks, memory or numbers are not as they must be."""
+
+_NEAR = 3
+"""How many near names advice has."""
 
 
 class UserError(Exception):
@@ -136,6 +140,26 @@ class Busy(UserError, RuntimeError):
     """A folder that another process works in meanwhile."""
 
     status = os.EX_TEMPFAIL
+
+
+def near(name: str, known: Iterable[str]) -> list[str]:
+    """Returns the known names that are like an unknown one: at most three.
+
+    Names in folders, and options of parts, are also looked for by their last word:
+    "digit" is near "glf/digits", and "hiden" near "network.hidden".
+    """
+    known = list(known)
+    leaves: dict[str, list[str]] = {}
+    for found in known:
+        leaves.setdefault(_leaf(found), []).append(found)
+    whole = difflib.get_close_matches(name, known, n=_NEAR)
+    by_leaf = difflib.get_close_matches(_leaf(name), leaves, n=_NEAR)
+    found = [*whole, *(found for leaf in by_leaf for found in leaves[leaf])]
+    return list(dict.fromkeys(found))[:_NEAR]
+
+
+def _leaf(name: str) -> str:
+    return name.replace("/", ".").rpartition(".")[2]
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

@@ -5,6 +5,8 @@
     --flagfile=../base/mnist.cfg
     --latent_dim=20
 
+`--flagfile=PATH` stands for the flags of a file, `--recipe=glf/digits` for those of a
+recipe of the library, on the command line and in recipes alike.
 A line of a recipe is one flag. On the command line as in a recipe, `--name=value`,
 `-name=value`, `--name value` and `-name value` are the same, and so are `--name` and
 `--name=true`, `--noname` and `--name=false` of a flag that is true or false; such a
@@ -36,13 +38,16 @@ import pathlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from glf_tf import errors
+from glf_tf import errors, resources
 
 Kind = Callable[[str], bool | None]
 """Whether a flag of that name is true or false; None where there is no such flag."""
 
 LARGEST_RECIPE = 2**20
 """Bytes that a recipe may have."""
+
+OF_FILES = ("flagfile", "recipe")
+"""Flags that stand for those of a file."""
 
 MOST_ARGUMENTS = 10_000
 """Flags that a command line may have with all recipes that it names."""
@@ -195,7 +200,7 @@ class _Reader:
             raise errors.InvalidValue(
                 "A recipe must not include itself",
                 received=f"{file} within {including[-1]}",
-                do="Remove one of the two --flagfile lines",
+                do="Remove one of the two lines that name it",
             )
         for number, line in enumerate(_text_of(file).split("\n"), start=1):
             line = line.strip()
@@ -230,7 +235,7 @@ class _Reader:
             return argument, False
         if following is not None and _IS_VALUE.fullmatch(following):
             return Argument(name, following, **place), True
-        if is_boolean is None and name != "flagfile":
+        if is_boolean is None and name not in OF_FILES:
             return Argument(name, "", **place), False
         raise errors.InvalidValue(
             f"--{name} needs a value",
@@ -248,14 +253,20 @@ class _Reader:
                 do="Look for recipes that include each other many times over",
             )
         _check_text(argument)
-        if argument.name != "flagfile":
+        if argument.name not in OF_FILES:
             yield argument
             return
-        # Of pathlib's and os' ways this one leaves an unknown user's home as it is.
-        path = pathlib.Path(os.path.expanduser(argument.value))
-        if argument.files:
-            path = argument.files[-1].parent / path
-        yield from self._recipe(path, including=argument.files)
+        file = _file_of(argument)
+        yield from self._recipe(file, including=argument.files)
+
+
+def _file_of(argument: Argument) -> pathlib.Path:
+    """Returns the file that a flag stands for."""
+    if argument.name == "recipe":
+        return resources.recipe(argument.value)
+    # Of pathlib's and os' ways this one leaves an unknown user's home as it is.
+    path = pathlib.Path(os.path.expanduser(argument.value))
+    return argument.files[-1].parent / path if argument.files else path
 
 
 def _text_of(file: pathlib.Path) -> str:
@@ -267,7 +278,7 @@ def _text_of(file: pathlib.Path) -> str:
         raise errors.NotFound(
             "A recipe must be a text file that can be read",
             received=f"--flagfile={file} ({type(error).__name__})",
-            do="Check the path; flags/ holds the library's recipes",
+            do="Check the path; `glf-tf recipes` lists the library's recipes",
         ) from error
     try:
         text = data.decode("utf-8-sig")
@@ -277,7 +288,7 @@ def _text_of(file: pathlib.Path) -> str:
         raise errors.Damaged(
             f"A recipe must be text, of at most {LARGEST_RECIPE:,} bytes",
             received=f"--flagfile={file}, which is not",
-            do="Check the path; flags/ holds the library's recipes",
+            do="Check the path; `glf-tf recipes` lists the library's recipes",
         )
     return text
 

@@ -23,11 +23,15 @@ import sys
 
 from absl import flags
 
-from glf_tf import errors
+from glf_tf import errors, resources
 from glf_tf.cli import kinds, places, planned, program, values
 from glf_tf.metrics.extractors import names as extractors
 
-_RECIPES = kinds.define_paths("recipes", None, "Files of flags, with commas between.")
+_RECIPES = kinds.define_paths(
+    "recipes",
+    None,
+    "Files of flags, or names of the library's, with commas between.",
+)
 _OUT = kinds.define_path("out", None, "The folder of the comparison.")
 _EPOCHS = flags.DEFINE_string(
     "epochs", "", "The budget, as tools/train.py takes it; each recipe's own without."
@@ -44,7 +48,7 @@ _EXTRACTOR = flags.DEFINE_enum(
 _GRAPH = kinds.define_path("inception_graph", "", "Where the 2015 graph is.")
 
 _TRAIN = pathlib.Path(__file__).with_name("train.py")
-_DECIDED = ("workdir", "resume", "seed", "epochs", "flagfile")
+_DECIDED = ("workdir", "resume", "seed", "epochs", "flagfile", "recipe")
 
 
 def main() -> None:
@@ -128,7 +132,8 @@ def _jobs(folder) -> list:
 
     seeds, common = _seeds(), _common_flags()
     jobs = []
-    for recipe in job_lib.recipes(values.needed("recipes")):
+    files = [_file_of(recipe) for recipe in values.needed("recipes")]
+    for recipe in job_lib.recipes(files):
         arguments = [f"--flagfile={recipe.path}", *common]
         plan = planned.read(arguments)
         for seed in seeds:
@@ -138,6 +143,12 @@ def _jobs(folder) -> list:
             jobs.append(job_lib.Job(recipe, seed, run, command, plan))
     job_lib.check(jobs)
     return jobs
+
+
+def _file_of(recipe: str) -> str:
+    """Returns the file of a recipe that is given as one, or by its name."""
+    known = {} if recipe.endswith(".cfg") else resources.recipes()
+    return str(known.get(recipe, recipe))
 
 
 def _common_flags() -> list[str]:

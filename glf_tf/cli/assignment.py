@@ -8,7 +8,6 @@ has no empty items.
 
 __all__ = ["assign"]
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -20,7 +19,6 @@ from glf_tf import errors, recipe
 FLAGS = flags.FLAGS
 
 _LARGEST = 2**63
-_NEAR = 3
 
 
 def assign(
@@ -52,12 +50,7 @@ def assign(
 
 def _near(name: str, known: Iterable[str]) -> str:
     """Returns advice for an unknown flag."""
-    # Of options of parts also by their last word, wherever it stands.
-    leaves = {one.rpartition(".")[2]: one for one in known}
-    found = difflib.get_close_matches(name, known, n=_NEAR)
-    leaf = name.rpartition(".")[2]
-    found += [leaves[one] for one in difflib.get_close_matches(leaf, leaves, n=_NEAR)]
-    near = [f"--{one}" for one in dict.fromkeys(found)][:_NEAR]
+    near = [f"--{found}" for found in errors.near(name, known)]
     return (f"Did you mean {' or '.join(near)}? " if near else "") + (
         "--help lists the flags"
     )

@@ -6,7 +6,7 @@ __all__ = ["define_inference", "define_mask", "chain", "start", "mask"]
 from absl import flags
 
 from glf_tf import catalogue
-from glf_tf.cli import definitions
+from glf_tf.cli import definitions, groups
 
 FLAGS = flags.FLAGS
 
@@ -15,26 +15,28 @@ _STARTS = ("auto", "encoder", "normal", "prior")
 
 def define_inference() -> list[definitions.Part]:
     """Defines the flags that say how latents are inferred; returns their part."""
-    flags.DEFINE_enum(
-        "inference",
-        None,
-        catalogue.names("inference"),
-        "What runs chains; the model's own way to find latents without it.",
-    )
-    flags.DEFINE_enum(
-        "start",
-        "auto",
-        _STARTS,
-        "Where chains start; auto: from the encoder, or the prior where pixels are "
-        "hidden; as in training without an encoder.",
-    )
+    with groups.group("inference"):
+        flags.DEFINE_enum(
+            "inference",
+            None,
+            catalogue.names("inference"),
+            "What runs chains; the model's own way to find latents without it.",
+        )
+        flags.DEFINE_enum(
+            "start",
+            "auto",
+            _STARTS,
+            "Where chains start; auto: from the encoder, or the prior where pixels are "
+            "hidden; as in training without an encoder.",
+        )
     return [definitions.Part("inference", "", prefix="inference.")]
 
 
 def define_mask() -> list[definitions.Part]:
     """Defines the flags that say what is hidden; returns their part."""
     names = catalogue.names("mask")
-    flags.DEFINE_enum("mask", "square", names, "What is hidden.")
+    with groups.group("mask"):
+        flags.DEFINE_enum("mask", "square", names, "What is hidden.")
     return [definitions.Part("mask", "square", prefix="mask.")]
 
 

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from glf_tf import catalogue, errors
-from glf_tf.cli import definitions, kinds, places, training, values
+from glf_tf.cli import definitions, groups, kinds, places, training, values
 from glf_tf.data import places as places_lib
 
 FLAGS = flags.FLAGS
@@ -31,16 +31,22 @@ _AT_ONCE = 256
 
 def define_loading() -> list[definitions.Part]:
     """Defines the flags of a tool that loads a trained model; they have no parts."""
-    kinds.define_path("workdir", None, "The folder of a run.")
-    flags.DEFINE_enum(
-        "checkpoint", "latest", ["latest", "best"], "Which of the run's checkpoints."
-    )
-    flags.DEFINE_enum(
-        "strategy",
-        "one_device",
-        ["one_device", "mirrored"],
-        "Where the model is: on all devices of the host, which then share the samples.",
-    )
+    with groups.group("run"):
+        kinds.define_path("workdir", None, "The folder of a run.")
+        flags.DEFINE_enum(
+            "checkpoint",
+            "latest",
+            ["latest", "best"],
+            "Which of the run's checkpoints.",
+        )
+    with groups.group("devices"):
+        flags.DEFINE_enum(
+            "strategy",
+            "one_device",
+            ["one_device", "mirrored"],
+            "Where the model is; mirrored: on all devices of the host, which then "
+            "share the samples.",
+        )
     places.define()
     places.define_accepting()
     return []
@@ -49,30 +55,32 @@ def define_loading() -> list[definitions.Part]:
 def define_measuring() -> list[definitions.Part]:
     """Defines the flags of a tool that loads a model, or a data set; returns it."""
     define_loading()
-    flags.DEFINE_enum(
-        "dataset", None, catalogue.names("dataset"), "The data set; the run's own."
-    )
+    with groups.group("data"):
+        names = catalogue.names("dataset")
+        flags.DEFINE_enum("dataset", None, names, "The data set; the run's own.")
     return [definitions.Part("dataset", "", prefix="dataset.")]
 
 
 def define_images() -> None:
     """Defines the flags of a tool that takes a user's own images."""
-    kinds.define_path(
-        "images",
-        None,
-        "A folder of pictures, NAME.npy or NAME.npz, in the place of test images.",
-    )
+    with groups.group("data"):
+        kinds.define_path(
+            "images",
+            None,
+            "A folder of pictures, NAME.npy or NAME.npz, in the place of test images.",
+        )
     define_skipping()
 
 
 def define_skipping() -> None:
     """Defines the flag that says what becomes of broken pictures."""
-    flags.DEFINE_enum(
-        "on_broken",
-        "refuse",
-        ["refuse", "skip"],
-        "What to do with a user's pictures that cannot be read.",
-    )
+    with groups.group("data"):
+        flags.DEFINE_enum(
+            "on_broken",
+            "refuse",
+            ["refuse", "skip"],
+            "What to do with a user's pictures that cannot be read.",
+        )
 
 
 def load():

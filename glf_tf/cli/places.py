@@ -7,7 +7,7 @@ import pathlib
 
 from absl import flags
 
-from glf_tf.cli import kinds
+from glf_tf.cli import groups, kinds
 from glf_tf.data import places as places_lib
 
 FLAGS = flags.FLAGS
@@ -15,22 +15,26 @@ FLAGS = flags.FLAGS
 
 def define() -> None:
     """Defines the flags."""
-    kinds.define_path(
-        "data_dir", None, "A folder that holds data sets; that of the run by default."
-    )
-    kinds.define_path(
-        "cache_dir",
-        str(places_lib.Places.cache_dir),
-        "For decoded copies of large sets, classifiers and statistics.",
-    )
-    flags.DEFINE_bool("download", False, "Let downloads use the network.")
+    with groups.group("data"):
+        kinds.define_path(
+            "data_dir",
+            None,
+            "A folder that holds data sets; that of the run by default.",
+        )
+        kinds.define_path(
+            "cache_dir",
+            str(places_lib.Places.cache_dir),
+            "For decoded copies of large sets, classifiers and statistics.",
+        )
+        flags.DEFINE_bool("download", False, "Let downloads use the network.")
 
 
 def define_accepting() -> None:
     """Defines the flag that lets a run's data be others than it began with."""
-    flags.DEFINE_bool(
-        "accept_new_data", False, "Go on though the images are others than before."
-    )
+    with groups.group("data"):
+        flags.DEFINE_bool(
+            "accept_new_data", False, "Go on though the images are others than before."
+        )
 
 
 def chosen() -> places_lib.Places:

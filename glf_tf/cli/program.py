@@ -6,7 +6,7 @@ and in a status: 2 where the command is wrong, 1 where the world is, 75 where th
 command may work later. A stack trace is a bug of the library.
 """
 
-__all__ = ["run", "parse", "own_flags"]
+__all__ = ["run", "parse", "own_flags", "ending_in_one_line"]
 
 import contextlib
 import io
@@ -18,9 +18,12 @@ from collections.abc import Callable, Iterator, Sequence
 from absl import flags
 
 from glf_tf import errors, quiet, recipe
-from glf_tf.cli import assignment, definitions
+from glf_tf.cli import assignment, definitions, extras, groups, helping
 
 FLAGS = flags.FLAGS
+
+_GROUPS = {"dataset": "data"}
+"""Groups of the options of parts, where they have another name than the kind."""
 
 Define = Callable[[], Sequence[definitions.Part]]
 """Defines flags that are no tool's own; returns the parts whose options are flags."""
@@ -36,11 +39,7 @@ def run(
         define: Defines the flags that it shares with others.
         tensorflow: Whether the tool needs it.
     """
-    _open_closed_streams()
-    for stream in (sys.stdout, sys.stderr):
-        # Names of files may have bytes that no encoding has.
-        stream.reconfigure(errors="backslashreplace")
-    with _ending_in_one_line():
+    with ending_in_one_line():
         parse(sys.argv, define=define)
         if tensorflow:
             quiet.load_tensorflow()
@@ -57,9 +56,11 @@ def parse(argv: list[str], *, define: Define | None = None) -> None:
     parts = define() if define is not None else ()
     arguments = recipe.expand(argv[1:], is_boolean=definitions.is_boolean)
     for part in parts:
-        definitions.define_options(arguments, part)
+        with groups.group(_GROUPS.get(part.kind, part.kind)):
+            definitions.define_options(arguments, part)
     if any(one.name in definitions.HELP and one.value == "true" for one in arguments):
-        _print_help()
+        print(helping.text(sys.modules["__main__"].__doc__, own_flags()))
+        sys.stdout.flush()
         sys.exit(0)
     given = [one for one in arguments if one.name not in definitions.HELP]
     assignment.assign(given, program=argv[0], known=own_flags())
@@ -77,7 +78,12 @@ def own_flags() -> list[flags.Flag]:
 
 
 @contextlib.contextmanager
-def _ending_in_one_line() -> Iterator[None]:
+def ending_in_one_line() -> Iterator[None]:
+    """Ends the process with a line and a status where a user caused an error."""
+    _open_closed_streams()
+    for stream in (sys.stdout, sys.stderr):
+        # Names of files may have bytes that no encoding has.
+        stream.reconfigure(errors="backslashreplace")
     heard = _interrupts()
     try:
         yield
@@ -132,6 +138,8 @@ def _explained(error: Exception) -> errors.UserError | None:
             received=str(error) or "no memory left",
             do="Ask for fewer or smaller images, or a smaller model",
         )
+    if isinstance(error, ModuleNotFoundError):
+        return extras.explained(error)
     if isinstance(error, OSError):
         return errors.Exhausted(
             "Files must be such that this process can read and write them",
@@ -189,11 +197,3 @@ def _printable(text: str) -> str:
     """Returns a text as one line, without what would move a terminal's cursor."""
     text = text.replace("\n", " ")
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
-
-
-def _print_help() -> None:
-    print(sys.modules["__main__"].__doc__)
-    for flag in sorted(own_flags(), key=lambda flag: flag.name):
-        default = "" if flag.default is None else f" (default: {flag.default_as_str})"
-        print(f"  --{flag.name}: {flag.help}{default}")
-    sys.stdout.flush()

@@ -11,7 +11,7 @@ import sys
 
 from absl import flags
 
-from glf_tf.cli import kinds, program, training, values
+from glf_tf.cli import groups, kinds, program, training, values
 from glf_tf.experiments import folder as folder_lib
 
 FLAGS = flags.FLAGS
@@ -22,9 +22,10 @@ _BESIDE = ("replay", "workdir", "resume", "accept_new_data", *_PLACES)
 
 def define_replay() -> None:
     """Defines the flag that asks for it."""
-    kinds.define_path(
-        "replay", None, "A run's folder; it is trained again in --workdir."
-    )
+    with groups.group("run"):
+        kinds.define_path(
+            "replay", None, "A run's folder; it is trained again in --workdir."
+        )
 
 
 def replay() -> None:

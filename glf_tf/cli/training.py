@@ -9,17 +9,20 @@ from collections.abc import Mapping
 from absl import flags
 
 from glf_tf import catalogue
-from glf_tf.cli import definitions, kinds, places, program, values
+from glf_tf.cli import definitions, groups, kinds, places, program, values
 from glf_tf.experiments import folder as folder_lib
 from glf_tf.experiments import plan as plan_lib
 from glf_tf.training import options
 
 FLAGS = flags.FLAGS
 
-_SETTINGS = (
-    *(options.Optimizers, options.Training),
-    *(plan_lib.Devices, plan_lib.Reports, plan_lib.Start),
-)
+_SETTINGS = {
+    "training": (options.Optimizers, options.Training, plan_lib.Start),
+    "devices": (plan_lib.Devices,),
+    "run": (plan_lib.Reports,),
+}
+"""The data classes whose fields are flags, by the group that help lists them in."""
+
 _NOT_IN_RECIPES = ("workdir", "resume", "accept_new_data", "stop_at", "replay")
 _PARTS = (
     definitions.Part("dataset", "digits", prefix="dataset."),
@@ -29,6 +32,21 @@ _PARTS = (
 
 def define_training() -> tuple[definitions.Part, ...]:
     """Defines the flags of a training run; returns the parts that it is made of."""
+    with groups.group("run"):
+        _define_run()
+    for part, title in zip(_PARTS, ("data", "model"), strict=True):
+        with groups.group(title):
+            names = catalogue.names(part.kind)
+            flags.DEFINE_enum(part.flag, part.default, names, f"The {part.kind}.")
+    places.define()
+    for title, classes in _SETTINGS.items():
+        with groups.group(title):
+            for settings in classes:
+                definitions.define_settings(settings)
+    return _PARTS
+
+
+def _define_run() -> None:
     kinds.define_path("workdir", None, "The run's folder.")
     flags.DEFINE_bool("resume", False, "Go on from the run's newest checkpoint.")
     places.define_accepting()
@@ -38,13 +56,6 @@ def define_training() -> tuple[definitions.Part, ...]:
         "A step to stop at, with status 75 and the state saved; 0 for the end.",
         lower_bound=0,
     )
-    for part in _PARTS:
-        names = catalogue.names(part.kind)
-        flags.DEFINE_enum(part.flag, part.default, names, f"The {part.kind}.")
-    places.define()
-    for settings in _SETTINGS:
-        definitions.define_settings(settings)
-    return _PARTS
 
 
 def plan() -> plan_lib.Plan:

@@ -149,5 +149,5 @@ def _read(file: pathlib.Path) -> str:
         raise errors.NotFound(
             "A recipe must be a text file that can be read",
             received=f"{file} ({type(error).__name__})",
-            do="Check the path; flags/ holds the library's recipes",
+            do="Check the path; `glf-tf recipes` lists the library's recipes",
         ) from error

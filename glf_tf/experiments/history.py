@@ -30,6 +30,9 @@ def _versions() -> dict[str, str]:
     root = pathlib.Path(glf_tf.__file__).parent
     sha = hashlib.sha256()
     for file in sorted(root.rglob("*.py")):
+        # A wheel has the tools inside the package, a clone beside it.
+        if file.is_relative_to(root / "tools"):
+            continue
         sha.update(file.relative_to(root).as_posix().encode() + b"\0")
         sha.update(file.read_bytes())
     return {"glf_tf": f"{glf_tf.__version__}+{sha.hexdigest()[:12]}", **found}

@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 # From the bottom up; a package may import from rows below its own, and from itself.
 ROWS = (
     {"errors", "signatures", "types", "quiet", "tensor_float"},
-    {"files"},
+    {"files", "resources"},
     {"folders"},
     {"catalogue", "foreign", "naming", "recipe", "seeds"},
     {"parts"},
@@ -28,7 +28,7 @@ ROWS = (
     {"plotting"},
     {"comparison"},
     {"cli"},
-    {"tools"},
+    {"__main__", "tools"},
 )
 LEVEL = {name: level for level, row in enumerate(ROWS) for name in row}
 

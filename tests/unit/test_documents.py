@@ -18,10 +18,15 @@ ROOT = pathlib.Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 TOOLS = sorted(ROOT.glob("tools/*.py"))
 
-OTHERS = {"kills", "pictures", "requeue", "help", "flagfile"}
-"""Flags of pytest, Slurm and absl that documents name in passing."""
+OTHERS = {"kills", "pictures", "requeue", "help", "flagfile", "recipe", "version"}
+"""Flags of pytest and Slurm, and those of every tool, that documents name."""
 
 FLAG = r"--([\w.]*\w)"
+
+COMMAND = (
+    r"^ +(?:srun .*?)?(?:python tools/(\w+)\.py|(?:python -m glf_tf|glf-tf) (\w+))(.*)$"
+)
+"""A tool that is called, by its script or by its name, and its flags."""
 
 # Parses each command line in a process of its own, as a second one would define its
 # flags again. Nothing loads TensorFlow, and no tool does anything.
@@ -58,10 +63,7 @@ def parsed(tool):
     The last one is that of no flags at all.
     """
     shown = [
-        words
-        for text in texts()
-        for name, words in commands(text)
-        if name == f"tools/{tool.name}"
+        words for text in texts() for name, words in commands(text) if name == tool.stem
     ]
     assert shown, "no document shows how to use it"
     path = f"import sys; sys.argv = ['tools/{tool.name}']; sys.path[:0] = ['tools']\n"
@@ -82,16 +84,20 @@ def parsed(tool):
 def commands(text):
     """The command lines of tools in a text, as lists of words."""
     text = re.sub(r"\\\n\s*", " ", text)
-    found = re.findall(r"^ +(?:srun .*?)?python (tools/\w+\.py)(.*)$", text, re.M)
-    for tool, rest in found:
+    for script, name, rest in re.findall(COMMAND, text, re.MULTILINE):
         words = [one for one in shlex.split(rest, comments=True) if one != "..."]
-        yield tool, words
+        yield script or name, words
 
 
 def texts():
     """Every text that shows commands, but for the headers of recipes."""
-    for path in [*DOCUMENTS, *TOOLS]:
+    for path in [*DOCUMENTS, *TOOLS, ROOT / "glf_tf/cli/command.py"]:
         yield path.read_text()
+
+
+def test_every_subcommand_that_is_shown_exists():
+    shown = {name for text in texts() for name, _ in commands(text)}
+    assert shown - {tool.stem for tool in TOOLS} <= {"recipes"}
 
 
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.stem)

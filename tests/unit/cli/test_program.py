@@ -111,7 +111,7 @@ def test_every_path_may_begin_with_a_tilde(tool):
     told = calls.call(tool, "--mask=picture", "--help").output or (
         calls.call(tool, "--help").output
     )
-    names = re.findall(r"^  --([\w.]+): ", told, re.MULTILINE)
+    names = re.findall(r"^  --([\w.]+)=PATH\b", told, re.MULTILINE)
     assert set(names) & PATHS
     for name in set(names) & PATHS:
         extra = ("--mask=picture",) if name == "mask.file" else ()

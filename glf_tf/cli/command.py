@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command `glf-tf`: one subcommand a tool, and the list of the recipes.
+
+    glf-tf train --recipe=glf/digits --workdir=runs/glf/digits
+    glf-tf recipes
+    glf-tf --help
+
+A subcommand runs the script in `tools/`, so that `python tools/train.py` in a clone and
+`glf-tf train` are the same.
+"""
+
+__all__ = ["main"]
+
+import ast
+import pathlib
+import runpy
+import shutil
+import sys
+import textwrap
+
+import glf_tf
+from glf_tf import errors, resources
+from glf_tf.cli import program
+
+_HELP = {"help", "--help", "-help", "-h", "--helpshort", "--helpfull"}
+_VERSION = {"version", "--version", "-version", "-V"}
+
+
+def main() -> None:
+    """Runs the tool that the first argument names, or answers by itself."""
+    name, *rest = sys.argv[1:] or ["--help"]
+    tools = resources.tools()
+    if name in tools:
+        _run(tools[name], rest)
+        return
+    with program.ending_in_one_line():
+        print(_answer(name, rest))
+        sys.stdout.flush()
+
+
+def _run(tool: pathlib.Path, arguments: list[str]) -> None:
+    """Runs a script as `python tools/NAME.py` would."""
+    sys.argv = [str(tool), *arguments]
+    # Where Python itself looks for what stands beside a script.
+    sys.path.insert(0, str(tool.parent))
+    runpy.run_path(str(tool), run_name="__main__")
+
+
+def _answer(name: str, rest: list[str]) -> str:
+    """Returns what the command prints where it runs no tool.
+
+    Raises:
+        InvalidValue: There is no subcommand of that name, or it takes no arguments.
+    """
+    if name == "recipes" and not set(rest) - _HELP:
+        return _recipes()
+    if name in _HELP and not rest:
+        return _help()
+    if name in _VERSION and not rest:
+        return f"glf_tf {glf_tf.__version__}"
+    known = [*resources.tools(), "recipes"]
+    near = errors.near(name, [other for other in known if other != name])
+    start = f"Did you mean {' or '.join(near)}? " if near else ""
+    raise errors.InvalidValue(
+        "glf-tf takes a subcommand first, and then its flags",
+        received=" ".join([name, *rest]),
+        do=f"{start}`glf-tf --help` lists them",
+    )
+
+
+def _help() -> str:
+    tools = resources.tools()
+    lines = {name: _first_line(file.read_text()) for name, file in tools.items()}
+    lines["recipes"] = "Lists the recipes of the library, for --recipe."
+    return (
+        f"{glf_tf.__doc__.splitlines()[0]}\n\n"
+        "    glf-tf train --recipe=glf/digits --workdir=runs/glf/digits\n"
+        "    glf-tf sample --workdir=runs/glf/digits --output=samples.png\n\n"
+        f"{_table(lines)}\n\n"
+        "`glf-tf SUBCOMMAND --help` lists its flags, `glf-tf --version` the version."
+    )
+
+
+def _recipes() -> str:
+    lines = {}
+    for name, file in resources.recipes().items():
+        first = file.read_text().partition("\n")[0]
+        lines[name] = first.removeprefix("#").strip()
+    return _table(lines)
+
+
+def _first_line(source: str) -> str:
+    """Returns the first line of a script's docstring, without running the script."""
+    return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
+
+
+def _table(lines: dict[str, str]) -> str:
+    """Returns names and what they are, in two columns as wide as the terminal."""
+    indent = max(map(len, lines)) + 4
+    width = shutil.get_terminal_size((88, 24)).columns
+    return "\n".join(
+        textwrap.fill(
+            text,
+            width=max(width, indent + 24),
+            initial_indent=f"  {name}".ljust(indent),
+            subsequent_indent=" " * indent,
+        )
+        for name, text in lines.items()
+    )

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What comes with the library beside its modules: recipes and tools.
+
+In a clone they are the top-level folders `flags/` and `tools/`; a wheel carries them
+inside the package, as `glf_tf/flags/` and `glf_tf/tools/`.
+"""
+
+__all__ = ["IS_INSTALLED", "RECIPES", "TOOLS", "recipe", "recipes", "tools"]
+
+import pathlib
+
+from glf_tf import errors
+
+_PACKAGE = pathlib.Path(__file__).parent
+
+IS_INSTALLED = (_PACKAGE / "flags").is_dir()
+"""Whether the package came as a wheel, so that there is no clone around it."""
+
+_PARENT = _PACKAGE if IS_INSTALLED else _PACKAGE.parent
+
+RECIPES = _PARENT / "flags"
+"""The folder of the recipes."""
+
+TOOLS = _PARENT / "tools"
+"""The folder of the tools."""
+
+
+def recipes() -> dict[str, pathlib.Path]:
+    """Returns the files of the recipes by their names, such as "glf/digits"."""
+    files = sorted(RECIPES.glob("*/*.cfg"))
+    return {f"{file.parent.name}/{file.stem}": file for file in files}
+
+
+def recipe(name: str) -> pathlib.Path:
+    """Returns the file of a recipe.
+
+    Args:
+        name: Its folder and name, such as "glf/digits".
+
+    Raises:
+        InvalidValue: There is none of that name.
+    """
+    known = recipes()
+    if name not in known:
+        near = errors.near(name, known)
+        start = f"Did you mean {' or '.join(near)}? " if near else ""
+        raise errors.InvalidValue(
+            "--recipe names a recipe of the library; --flagfile takes a path",
+            received=f"--recipe={name}",
+            do=f"{start}`glf-tf recipes` lists all",
+        )
+    return known[name]
+
+
+def tools() -> dict[str, pathlib.Path]:
+    """Returns the files of the tools by their names, such as "train"."""
+    return {file.stem: file for file in sorted(TOOLS.glob("*.py"))}
