@@ -264,6 +264,43 @@ MASKS: dict[str, Mapping] = {
 }
 """Specifications of masks; `picture` takes a file."""
 
+PRIORS: dict[str, Mapping] = {
+    "standard_normal": {"name": "standard_normal"},
+    "scaled_normal": {"name": "scaled_normal", "scale": 1.7},
+    "normal": {"name": "normal"},
+    "mixture": {"name": "mixture", "components": 3},
+    "flow": {"name": "flow", "flow": {**_GLF["flow"]}},
+    "flow_with_noise": {"name": "flow", "flow": {**_GLF["flow"]}, "components": 2},
+}
+"""Specifications of priors."""
+
+SAMPLERS: dict[str, Mapping] = {
+    "langevin": {"name": "langevin", "steps": 60, "step_size": 0.5},
+    "langevin_adjusted": {
+        "name": "langevin",
+        "steps": 60,
+        "step_size": 0.9,
+        "adjusted": True,
+    },
+    "langevin_ascent": {
+        "name": "langevin",
+        "steps": 60,
+        "step_size": 0.7,
+        "noise": False,
+    },
+}
+"""Specifications of samplers."""
+
+RECONSTRUCTIONS: dict[str, Mapping] = {
+    "squared_error": {"name": "squared_error"},
+    "bernoulli": {"name": "bernoulli"},
+    "gaussian": {"name": "gaussian", "variance": 0.1},
+    "learned_gaussian": {"name": "learned_gaussian", "variance": 0.2},
+    "signed_gaussian": {"name": "signed_gaussian", "sigma": 0.4},
+    "perceptual": {"name": "perceptual", "weights": "random", "levels": 1},
+}
+"""Specifications of reconstruction terms."""
+
 IMAGE_SHAPE = (8, 8, 1)
 
 
