@@ -5,7 +5,7 @@ The configuration is Keras' own. A class that is not registered with Keras is na
 module and class under `classes`, and imported from there.
 """
 
-__all__ = ["is_layer", "specification", "make"]
+__all__ = ["imported", "is_layer", "make", "specification"]
 
 import collections
 import importlib
@@ -27,7 +27,7 @@ def is_layer(spec: str | Mapping) -> bool:
     Of a name `module:Class`, with or without options, the class is imported.
     """
     name = spec if isinstance(spec, str) else spec.get("name", "")
-    return name == _NAME or (":" in name and issubclass(_imported(name), _Layer))
+    return name == _NAME or (":" in name and issubclass(imported(name), _Layer))
 
 
 def specification(layer: keras.layers.Layer) -> dict:
@@ -66,7 +66,7 @@ def make(spec: str | Mapping) -> keras.layers.Layer:
     name = options.pop("name")
     try:
         if name != _NAME:
-            return _imported(name)(**options)
+            return imported(name)(**options)
         places = options.get("classes", {})
         known = {name: _layer_class(place) for name, place in places.items()}
         made = keras.saving.deserialize_keras_object(
@@ -137,13 +137,13 @@ def _place(cls: type) -> str:
 
 
 def _layer_class(place: str) -> type:
-    found = _imported(place)
+    found = imported(place)
     if not issubclass(found, _Layer):
         raise TypeError(f"{place} is no class of layers")
     return found
 
 
-def _imported(place: str) -> type:
+def imported(place: str) -> type:
     """Returns the class at `module:Class`.
 
     Raises:

@@ -114,18 +114,33 @@ def make(kind: str, value: Any, **fixed: Any) -> Any:
         InvalidValue: The name or an option is unknown, or the object is of another
             size, or has another place already.
     """
-    if isinstance(value, Mapping):
-        value = dict(value)
-        others = (*_KERAS_STATE, *(_INHERITED if kind == "model" else ()))
-        others = {key: value.pop(key) for key in others if key in value}
-        value = catalogue.build(kind, value, **fixed, **others)
-    elif isinstance(value, str):
-        value = catalogue.build(kind, value, **fixed)
+    if isinstance(value, (str, Mapping)):
+        value = _built(kind, value, fixed)
     _check_kind(kind, value)
     _check_sizes(kind, value, fixed)
     if isinstance(value, keras.layers.Layer) and kind != "model":
         naming.adopt(value, role=fixed.get("name", kind))
     return value
+
+
+def _built(kind: str, spec: str | Mapping, fixed: Mapping[str, Any]) -> Any:
+    options = {"name": spec} if isinstance(spec, str) else dict(spec)
+    others = (*_KERAS_STATE, *(_INHERITED if kind == "model" else ()))
+    fixed = {**fixed, **{key: options.pop(key) for key in others if key in options}}
+    name = options.get("name", "")
+    if ":" not in name:
+        return catalogue.build(kind, options, **fixed)
+    cls = foreign.imported(options.pop("name"))
+    if not signatures.takes(cls, "name"):
+        fixed.pop("name", None)
+    try:
+        return cls(**fixed, **options)
+    except TypeError as error:
+        raise errors.InvalidValue(
+            f"The options of a {kind} must be those that its class takes",
+            received=f"{name}: {error}",
+            do="Leave out the others",
+        ) from error
 
 
 def specification(kind: str, part: Any) -> dict[str, Any]:

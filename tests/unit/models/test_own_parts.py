@@ -3,10 +3,12 @@
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 from keras import layers
 
+from glf_tf import parts
 from glf_tf.bijectors import coupling, step
 from glf_tf.flows import flow as flow_lib
 from glf_tf.models import glf, lfbm, rae
@@ -97,6 +99,25 @@ def saved(model, folder):
     return list(variables)
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_a_flow_class_of_somebodys_is_a_flow(name, tmp_path):
+    forms = [MyFlow(DIM, width=7), {"name": f"{__name__}:MyFlow", "width": 7}]
+    models = [MODELS[name](flow) for flow in forms]
+    descriptors.perturb(models[0])
+    assert models[0].get_config() == models[1].get_config()
+    assert models[0].latent_dim == DIM
+    names = saved(models[0], tmp_path / "run")
+    assert names == list(checkpoints.variables_of(models[1]))
+    checkpoints.Checkpoints(
+        tmp_path / "run", checkpoints.variables_of(models[1])
+    ).restore()
+    models[0].save(tmp_path / "m.keras")
+    models.append(keras.saving.load_model(tmp_path / "m.keras"))
+    images = models[0].sample(3, seed=0)
+    for other in models[1:]:
+        np.testing.assert_array_equal(other.sample(3, seed=0), images)
+
+
 def test_names_count_nothing_that_keras_counts(tmp_path):
     names = [saved(MODELS["glf"](MyFlow(DIM)), tmp_path / str(i)) for i in range(2)]
     assert names[0] == names[1]
@@ -106,6 +127,17 @@ def test_names_count_nothing_that_keras_counts(tmp_path):
         "flow",
         "noise",
     }
+
+
+def test_a_prior_class_of_somebodys_is_a_prior():
+    priors = (MyPrior(DIM), MyPrior(DIM))  # of other names, as Keras counts
+    made = [lfbm.LFBM(SHAPE, prior=one, decoder=my_decoder()) for one in priors]
+    names = [list(checkpoints.variables_of(one)) for one in made]
+    assert names[0] == names[1]
+    described = parts.specification("model", made[0])
+    assert described["prior"] == {"name": f"{__name__}:MyPrior"}
+    again = parts.make("model", described, image_shape=SHAPE)
+    assert again.get_config() == made[0].get_config()
 
 
 def test_what_keras_users_put_in_networks_is_trained():
