@@ -121,6 +121,8 @@ def test_temperature_is_a_factor_on_the_noise(name):
     made = fitted(name, 2)
     warm, cold = (sample(made, count=9, temperature=t) for t in (1.0, 0.0))
     half = sample(made, count=9, temperature=0.5)
+    # Where the temperature is ignored, all three are equal.
+    assert np.abs(warm - cold).min() > 1e-4
     if not isinstance(made, prior.AbstractNoisePrior):
         np.testing.assert_allclose(half - cold, 0.5 * (warm - cold), atol=1e-5)
         return
