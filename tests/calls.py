@@ -66,6 +66,7 @@ def flags_of_its_own():
         for flag in found:
             if "absl" in module and flag.name not in fresh:
                 fresh[flag.name] = flag
+                fresh.register_flag_by_module(module, flag)  # for a call within a call
     flags.FLAGS.__dict__.clear()
     flags.FLAGS.__dict__.update(fresh.__dict__)
     try:
