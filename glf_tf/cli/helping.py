@@ -31,7 +31,7 @@ _PLACEHOLDERS = {
 }
 
 _INDENT = 28
-_WIDTHS = (60, 100)
+_WIDTHS = (70, 100)
 """Columns between which a line's width lies, whatever the terminal has."""
 
 _RECIPES = {

@@ -25,3 +25,12 @@ def test_message_has_rule_received_and_advice(kind, base):
 def test_suggestion_names_the_closest():
     assert errors.suggestion("glv", ["vae", "glf"]).startswith("Did you mean glf?")
     assert errors.suggestion("qqq", ["vae", "glf"]) == "Use one of: glf, vae"
+
+
+def test_near_names_are_at_most_three_by_whole_or_last_word():
+    known = [f"{folder}/digits" for folder in "abcdef"] + ["network.hidden", "beta"]
+    assert errors.near("a/digit", known)[0] == "a/digits"
+    assert len(errors.near("a/digit", known)) == len(errors.near("digit", known)) == 3
+    assert errors.near("network.hiden", known) == ["network.hidden"]
+    assert errors.near("flow.hidden", known) == ["network.hidden"]
+    assert errors.near("qqq", known) == []

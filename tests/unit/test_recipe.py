@@ -3,7 +3,7 @@
 
 import pytest
 
-from glf_tf import errors, recipe
+from glf_tf import errors, recipe, resources
 
 BOOLEAN = {"fast": True, "flow.batch_norm": True, "prior.fixed": True}
 BOOLEAN |= {"seed": False, "x": False}
@@ -201,3 +201,22 @@ def test_a_flag_that_was_renamed_is_read_from_recipes_alone(write):
     assert [one.text for one in arguments] == ["--z=1", "--y=2"]
     with pytest.raises(errors.InvalidValue, match="Use --z"):
         expand("--x=1").rename("x", "z")
+
+
+def test_a_recipe_of_the_library_is_named_without_its_path(write, monkeypatch):
+    monkeypatch.chdir("/")
+    by_name = texts("--recipe=glf/digits")
+    assert by_name == texts(f"--flagfile={resources.RECIPES / 'glf/digits.cfg'}")
+    assert "--latent_dim=8" in by_name
+    own = write("own.cfg", "--recipe=glf/digits\n--latent_dim=9\n")
+    assert texts(own) == texts("--recipe", "glf/digits", "--latent_dim=9")
+    (*_, argument) = expand("--recipe=glf/digits")
+    assert argument.origin.endswith("glf/digits.cfg, line 17")
+
+
+@pytest.mark.parametrize("name", ["glf/digitz", "", "../flags/glf/digits"])
+def test_an_unknown_recipe_has_near_names(name):
+    with pytest.raises(errors.InvalidValue, match="glf-tf recipes.* lists all") as told:
+        expand(f"--recipe={name}")
+    assert not name or "glf/digits" in told.value.do
+    assert told.value.do.count(" or ") <= 2

@@ -49,6 +49,16 @@ def alone(monkeypatch):
         (MemoryError("of 3 TB"), 1, "of 3 TB"),
         (MemoryError(), 1, "memory"),
         (UnicodeEncodeError("ascii", "ü", 0, 1, "no"), 2, "UTF-8"),
+        (
+            ModuleNotFoundError("none", name="matplotlib.figure"),
+            1,
+            "Run pip install 'glf_tf[plots]'",
+        ),
+        (
+            ModuleNotFoundError("none", name="tensorflow_datasets"),
+            1,
+            "Run pip install 'glf_tf[tfds]'",
+        ),
     ],
 )
 def test_what_a_user_can_cause_ends_in_one_line(alone, capsys, error, status, word):
@@ -69,9 +79,12 @@ def test_memory_of_tensorflow_is_memory(alone, capsys):
     assert "fit into memory. Received: OOM" in capsys.readouterr().err
 
 
-def test_a_bug_keeps_its_stack_trace(alone):
-    with pytest.raises(KeyError):
-        program.run(failing(KeyError("x")), tensorflow=False)
+@pytest.mark.parametrize(
+    "error", [KeyError("x"), ModuleNotFoundError("none", name="glf_tf.nothing")]
+)
+def test_a_bug_keeps_its_stack_trace(alone, error):
+    with pytest.raises(type(error)):
+        program.run(failing(error), tensorflow=False)
 
 
 def test_output_that_nobody_reads_is_told():

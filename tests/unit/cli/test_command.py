@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command glf-tf: what it lists, what it runs, what it refuses."""
+
+import runpy
+import sys
+
+import pytest
+
+import glf_tf
+from glf_tf import resources
+from glf_tf.cli import command
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Calls the command; returns its status, and what it printed on both streams."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        monkeypatch.setattr(stream, "reconfigure", lambda **_: None, raising=False)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["glf-tf", *arguments])
+        try:
+            command.main()
+            status = 0
+        except SystemExit as ended:
+            status = ended.code
+        return status, *capsys.readouterr()
+
+    return call
+
+
+def test_without_arguments_it_lists_every_subcommand(call):
+    status, listing, _ = call()
+    assert status == 0
+    for name in (*resources.tools(), "recipes"):
+        assert f"\n  {name} " in listing
+    assert call("--help") == call("-h") == call("help") == (0, listing, "")
+
+
+def test_recipes_are_listed_with_their_first_line(call):
+    status, listing, _ = call("recipes")
+    assert status == 0
+    starts = [line.split()[0] for line in listing.splitlines() if line[2] != " "]
+    assert starts == list(resources.recipes())
+    assert "  glf/digits " in listing
+    assert "#" not in listing
+
+
+def test_the_version_is_the_packages(call):
+    assert call("--version") == (0, f"glf_tf {glf_tf.__version__}\n", "")
+
+
+def test_a_tool_is_run_as_its_script_would_be(call, monkeypatch):
+    seen = []
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(
+        runpy, "run_path", lambda path, run_name: seen.append((path, run_name))
+    )
+    call("sample", "--workdir=x", "--help")
+    script = str(resources.TOOLS / "sample.py")
+    assert seen == [(script, "__main__")]
+    assert sys.argv == [script, "--workdir=x", "--help"]
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        (["trian"], "Did you mean train? "),
+        (["recipe"], "Did you mean recipes"),
+        (["--workdir=x"], "`glf-tf --help` lists them"),
+        (["recipes", "x"], "`glf-tf --help` lists them"),
+        (["--version", "x"], "Received: --version x"),
+    ],
+)
+def test_what_is_no_subcommand_is_refused_in_one_line(call, words, advice):
+    status, printed, told = call(*words)
+    assert (status, printed, told.count("\n")) == (2, "", 1)
+    assert advice in told
