@@ -57,7 +57,7 @@ def _by_position(part: keras.layers.Layer, *, role: str) -> None:
         name = f"{role}/{index}/{variable.name}"
         if not hasattr(variable, "_role"):
             _rename(variable, name, role=role)
-        elif variable.path != name and not hasattr(part, "kind"):
+        elif variable.path != name and not hasattr(part, "part_kind"):
             raise _taken(part, role=role, before=variable._role)
 
 

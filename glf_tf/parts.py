@@ -10,7 +10,7 @@ second line has, so that `.keras` files, `run.json` and copies can be made from 
 part remembers the arguments of its constructor by itself (`Part`).
 """
 
-__all__ = ["Part", "make", "specification"]
+__all__ = ["Part", "arguments_of", "given_to", "make", "settle", "specification"]
 
 import collections
 from collections.abc import Mapping
@@ -40,10 +40,10 @@ class Part:
     """What remembers the arguments that its constructor was called with.
 
     Attributes:
-        kind: The kind of part, one of `catalogue.KINDS`.
+        part_kind: The kind of part, one of `catalogue.KINDS`.
     """
 
-    kind: ClassVar[str]
+    part_kind: ClassVar[str]
 
     def __new__(cls, *args, **kwargs):
         """Returns a new object that remembers its arguments."""
@@ -51,33 +51,18 @@ class Part:
         made = new(cls) if new is object.__new__ else new(cls, *args, **kwargs)
         bound = signatures.bound(cls, args, kwargs)
         _remember(made, {**signatures.defaults(cls, within=Part), **bound})
-        object.__setattr__(made, "_given", frozenset(bound))
+        object.__setattr__(made, "_part_given", frozenset(bound))
         return made
-
-    @property
-    def arguments(self) -> Mapping[str, Any]:
-        """What the constructor was called with, and its defaults."""
-        return self._arguments
-
-    @property
-    def given(self) -> frozenset[str]:
-        """The names of the arguments that the constructor was called with."""
-        return self._given
-
-    def settle(self, **arguments: Any) -> None:
-        """Replaces those of the constructor's arguments by what they stand for."""
-        known = {key: arguments[key] for key in arguments if key in self._arguments}
-        _remember(self, {**self._arguments, **known})
 
     def get_config(self) -> dict:
         """Returns the constructor's arguments as plain values: parts as described."""
         config = {
             **_options(self),
-            **{name: _plain(self._arguments[name]) for name in _decided(self)},
+            **{name: _plain(self._part_arguments[name]) for name in _decided(self)},
         }
         taken = [name for name in _KERAS_OWN if signatures.takes(type(self), name)]
         if isinstance(self, keras.Model):
-            own = {"name": self._arguments.get("name")}
+            own = {"name": self._part_arguments.get("name")}
         elif isinstance(self, keras.layers.Layer):
             own = keras.layers.Layer.get_config(self)
         else:
@@ -89,12 +74,33 @@ class Part:
         """Returns the part that `get_config` describes."""
         del custom_objects
         if naming.is_ours(cls):
-            former = catalogue.former(cls.kind, cls.__module__.rpartition(".")[2])
+            former = catalogue.former(cls.part_kind, cls.__module__.rpartition(".")[2])
             config = {former.get(key, key): value for key, value in config.items()}
         config = dict(config)
         if isinstance(config.get("dtype"), Mapping):
             config["dtype"] = keras.dtype_policies.deserialize(config["dtype"])
         return cls(**config)
+
+
+def arguments_of(part: Part) -> Mapping[str, Any]:
+    """Returns what a part's constructor was called with, defaults among it."""
+    return part._part_arguments
+
+
+def given_to(part: Part) -> frozenset[str]:
+    """Returns the names of the arguments that were given, and are no defaults."""
+    return part._part_given
+
+
+def settle(part: Part, **arguments: Any) -> None:
+    """Replaces those of the constructor's arguments by what they stand for.
+
+    Args:
+        part: The part.
+        **arguments: Such as a size that was found; others than it has are left out.
+    """
+    known = {key: arguments[key] for key in arguments if key in arguments_of(part)}
+    _remember(part, {**arguments_of(part), **known})
 
 
 def make(kind: str, value: Any, **fixed: Any) -> Any:
@@ -161,28 +167,28 @@ def specification(kind: str, part: Any) -> dict[str, Any]:
 def _remember(part: Part, arguments: Mapping[str, Any]) -> None:
     # Past Keras, which would track the parts among them a second time; and in no dict,
     # in which it would save them a second time.
-    object.__setattr__(part, "_arguments", collections.UserDict(arguments))
+    object.__setattr__(part, "_part_arguments", collections.UserDict(arguments))
 
 
 def _decided(part: Part) -> list[str]:
     """Returns the arguments of a part that what it belongs to decides."""
-    return [name for name in part._arguments if _is_decided(part, name)]
+    return [name for name in part._part_arguments if _is_decided(part, name)]
 
 
 def _is_decided(part: Part, name: str) -> bool:
     # A model's own `latent_dim` is an option of it; a prior's is not.
-    is_option = part.kind == "model" and name == "latent_dim"
+    is_option = part.part_kind == "model" and name == "latent_dim"
     return name in _DECIDED and not is_option
 
 
 def _options(part: Part) -> dict[str, Any]:
     given = {
         name: _plain(value)
-        for name, value in part._arguments.items()
+        for name, value in part._part_arguments.items()
         if name not in _KERAS_OWN and not _is_decided(part, name)
     }
-    name = _name_of(part.kind, type(part))
-    options = _plain(catalogue.completed(part.kind, {**given, "name": name}))
+    name = _name_of(part.part_kind, type(part))
+    options = _plain(catalogue.completed(part.part_kind, {**given, "name": name}))
     del options["name"]
     return options
 
@@ -199,7 +205,7 @@ def _keras_state(part: Part) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     """Returns a value as JSON has it: objects described, tuples as lists."""
     if isinstance(value, Part):
-        return specification(value.kind, value)
+        return specification(value.part_kind, value)
     if isinstance(value, keras.layers.Layer):
         return foreign.specification(value)
     if isinstance(value, Mapping):
@@ -225,7 +231,7 @@ def _name_of(kind: str, cls: type) -> str:
 
 
 def _check_kind(kind: str, value: Any) -> None:
-    if getattr(value, "kind", None) == kind and isinstance(value, Part):
+    if getattr(value, "part_kind", None) == kind and isinstance(value, Part):
         return
     is_class = isinstance(value, type)
     shown = f"the class {value.__name__}" if is_class else type(value).__name__

@@ -24,7 +24,7 @@ class AbstractDataset(parts.Part, abc.ABC):
             of `pictures.square` beside size and channels.
     """
 
-    kind = "dataset"
+    part_kind = "dataset"
 
     def __init__(self, places: places_lib.Places):
         self.places = places

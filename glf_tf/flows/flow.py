@@ -18,7 +18,7 @@ tfb = tfp.bijectors
 class AbstractFlow(parts.Part, step.AbstractFlowStep):
     """A flow step made of flow steps, in the order from data to noise."""
 
-    kind = "flow"
+    part_kind = "flow"
 
     def __init__(self, event_dim: int, **kwargs):
         """Initializes the flow: its steps are those of `make_steps`.

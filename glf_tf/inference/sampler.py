@@ -77,7 +77,7 @@ class AbstractSampler(parts.Part, abc.ABC):
     Its options are its constructor's keywords.
     """
 
-    kind = "inference"
+    part_kind = "inference"
     remedy = "Lower the learning rate"
     """What a user can do where its chains diverge."""
 

@@ -18,7 +18,7 @@ class AbstractMask(parts.Part, abc.ABC):
     mask are its constructor's keywords.
     """
 
-    kind = "mask"
+    part_kind = "mask"
 
     def __init__(self, image_shape: types.ImageShape):
         """Initializes the mask.

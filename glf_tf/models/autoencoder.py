@@ -56,7 +56,7 @@ class AbstractAutoencoder(latent.AbstractLatentModel):
         """
         super().__init__(image_shape, name=name)
         encoder, decoder = coders.made(encoder), coders.made(decoder)
-        self.settle(encoder=encoder, decoder=decoder)
+        parts.settle(self, encoder=encoder, decoder=decoder)
         if isinstance(encoder, keras.layers.Layer):
             encoder = adapters.Encoder(encoder, image_shape=self.image_shape)
         sizes = self.code_sizes
@@ -67,7 +67,7 @@ class AbstractAutoencoder(latent.AbstractLatentModel):
             decoder=decoder,
             sizes=sizes,
         )
-        self.settle(latent_dim=self.latent_dim)
+        parts.settle(self, latent_dim=self.latent_dim)
         if encoder is None or decoder is None:
             network = parts.make("network", network)
         shared = {"latent_dim": self.latent_dim, "image_shape": self.image_shape}

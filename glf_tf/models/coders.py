@@ -108,7 +108,7 @@ def generator(
     """
     other = made(decoder)
     latent_dim = settled_dim(latent_dim, model, decoder=other)
-    model.settle(decoder=other, latent_dim=latent_dim)
+    parts.settle(model, decoder=other, latent_dim=latent_dim)
     built = make_decoder(
         other or parts.make("network", network),
         latent_dim=latent_dim,
@@ -138,10 +138,10 @@ def settled_dim(
     Raises:
         InvalidValue: They contradict each other.
     """
-    found = {"latent_dim": default} if "latent_dim" in model.given else {}
-    for name, value in model.arguments.items():
-        if isinstance(value, parts.Part) and value.kind in ("flow", "prior"):
-            size = "event_dim" if value.kind == "flow" else "latent_dim"
+    found = {"latent_dim": default} if "latent_dim" in parts.given_to(model) else {}
+    for name, value in parts.arguments_of(model).items():
+        if isinstance(value, parts.Part) and value.part_kind in ("flow", "prior"):
+            size = "event_dim" if value.part_kind == "flow" else "latent_dim"
             found[name] = getattr(value, size)
     if isinstance(encoder, adapters.Encoder):
         found["encoder"] = _latents_of(encoder, sizes=sizes or Sizes())

@@ -32,7 +32,7 @@ class GenerativeModel(parts.Part, keras.Model, abc.ABC):
         uses_masks: Whether its terms leave out the pixels that a batch's `mask` hides.
     """
 
-    kind = "model"
+    part_kind = "model"
     uses_masks = False
 
     def __init__(self, image_shape: types.ImageShape, *, name: str | None = None):

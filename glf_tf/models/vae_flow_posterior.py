@@ -13,7 +13,7 @@ from typing import Literal
 import keras
 import tensorflow as tf
 
-from glf_tf import types
+from glf_tf import parts, types
 from glf_tf.bijectors import planar
 from glf_tf.models import checks, coders, variational
 from glf_tf.priors import standard_normal
@@ -82,7 +82,8 @@ class VAEFlowPosterior(variational.AbstractVariational):
     @property
     def code_sizes(self) -> coders.Sizes:
         """Means, log-scales, and `2 * latent_dim + 1` numbers a flow that is moved."""
-        moved = self.arguments["flows"] if self.arguments["amortized"] else 0
+        arguments = parts.arguments_of(self)
+        moved = arguments["flows"] if arguments["amortized"] else 0
         return coders.Sizes(per_latent=2 + 2 * moved, extra=moved)
 
     @property

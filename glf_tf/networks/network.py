@@ -26,7 +26,7 @@ class AbstractNetwork(parts.Part, abc.ABC):
         precision: Of the layers before the last one: float32, bfloat16 or float16.
     """
 
-    kind = "network"
+    part_kind = "network"
 
     def __init__(self, *, precision: str = "float32"):
         if precision not in _POLICIES:

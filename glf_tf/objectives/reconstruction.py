@@ -19,7 +19,7 @@ class AbstractReconstruction(parts.Part, keras.layers.Layer, abc.ABC):
             that bounds of a likelihood can be made of it.
     """
 
-    kind = "reconstruction"
+    part_kind = "reconstruction"
     is_likelihood = False
 
     def __init__(self, image_shape: types.ImageShape, **kwargs):

@@ -19,7 +19,7 @@ class AbstractPrior(parts.Part, keras.layers.Layer, abc.ABC):
     codes if it is `Fitted`, and none otherwise.
     """
 
-    kind = "prior"
+    part_kind = "prior"
 
     def __init__(self, latent_dim: int, **kwargs):
         """Initializes the prior.

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from glf_tf import errors, export, seeds
+from glf_tf import errors, export, parts, seeds
 from glf_tf.data import pipeline
 from glf_tf.devices import strategies
 from glf_tf.layers import normalization
@@ -120,7 +120,7 @@ def has_noise(model):
 
 
 def test_config_holds_every_argument(model):
-    assert set(model.get_config()) == set(model.arguments)
+    assert set(model.get_config()) == set(parts.arguments_of(model))
     copy = type(model).from_config(model.get_config())
     assert copy.get_config() == model.get_config()
 
