@@ -25,7 +25,7 @@ STAMP := $(VENV)/installed
 
 install: $(STAMP)
 
-$(STAMP): requirements.txt requirements-dev.txt pyproject.toml
+$(STAMP): requirements.txt requirements-dev.txt pyproject.toml setup.py
 	@test -n "$(PYTHON)" || { echo "glf_tf needs Python 3.11, 3.12 or 3.13. \
 	Received: none on PATH. Install one or pass PYTHON=/path/to/python."; exit 1; }
 	$(PYTHON) -m venv $(VENV)

@@ -98,7 +98,7 @@ def _columns(name: str, said: str) -> str:
     start = f"  --{name}"
     wrapped = textwrap.wrap(
         said, width=width - _INDENT, break_long_words=False, break_on_hyphens=False
-    )
+    ) or [""]
     beside = len(start) + 2 <= _INDENT
     first = [start.ljust(_INDENT) + wrapped[0]] if beside else [start]
     return "\n".join(

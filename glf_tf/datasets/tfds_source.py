@@ -10,6 +10,7 @@ __all__ = ["sources_of", "as_sources", "prepared", "examples"]
 
 import contextlib
 import functools
+import importlib.util
 import os
 import pathlib
 import socket
@@ -87,8 +88,13 @@ def prepared(name: str, *, folder: pathlib.Path, download: bool) -> Any | None:
         download: Whether to download and prepare the set where it is not there.
 
     Raises:
-        NotFound: There is no connection, or the download failed.
+        NotFound: There is no connection, the download failed, or TFDS is not installed
+            and the set is prepared or to be downloaded.
     """
+    if importlib.util.find_spec("tensorflow_datasets") is None:
+        if download or (folder / name).is_dir():
+            raise _not_installed(name, folder=folder)
+        return None
     # Importing TFDS takes a third of a second, which only its users should pay.
     import tensorflow_datasets as tfds
 
@@ -107,6 +113,14 @@ def prepared(name: str, *, folder: pathlib.Path, download: bool) -> Any | None:
             do=f"Prepare it elsewhere and copy it to {builder.data_path}",
         ) from error
     return builder
+
+
+def _not_installed(name: str, *, folder: pathlib.Path) -> errors.NotFound:
+    return errors.NotFound(
+        f"TensorFlow Datasets must be installed to read or prepare {folder / name}",
+        received="no package tensorflow_datasets, which the extra tfds brings",
+        do="Run pip install 'glf_tf[tfds]'",
+    )
 
 
 def examples(

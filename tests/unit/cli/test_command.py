@@ -9,6 +9,7 @@ import pytest
 import glf_tf
 from glf_tf import resources
 from glf_tf.cli import command
+from tests import calls
 
 
 @pytest.fixture
@@ -77,3 +78,11 @@ def test_what_is_no_subcommand_is_refused_in_one_line(call, words, advice):
     status, printed, told = call(*words)
     assert (status, printed, told.count("\n")) == (2, "", 1)
     assert advice in told
+
+
+def test_recipes_are_compared_by_name_or_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    mnist = resources.RECIPES / "vae" / "mnist.cfg"
+    done = calls.call("compare", f"--recipes=glf/digits,{mnist}", "--out=x")
+    assert "Recipes are compared on one data set. Received: digits in " in done.told
+    assert f"glf/digits.cfg and mnist in {mnist}" in done.told

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import dataclasses
+import importlib.util
 import pathlib
 import shutil
 import socket
@@ -151,3 +152,23 @@ def test_shapes_are_those_of_the_official_builder(places):
     features = tfds.builder("mnist", data_dir=places.data_dir).info.features
     assert features["image"].shape == (28, 28, 1)
     assert features["image"].np_dtype == np.uint8
+
+
+def test_without_tfds_other_places_are_looked_in(places, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name: None if name == "tensorflow_datasets" else find(name),
+    )
+    with pytest.raises(errors.NotFound, match=r"nothing in .*mnist \(TFDS\)"):
+        mnist.Mnist(places).load("test")
+    told = r"extra tfds brings\. Run pip install 'glf_tf\[tfds\]'"
+    asked = dataclasses.replace(places, download=True)
+    with pytest.raises(errors.NotFound, match=told):
+        mnist.Mnist(asked).load("test")
+    (places.data_dir / "mnist").mkdir(parents=True)
+    with pytest.raises(errors.NotFound, match=told):
+        mnist.Mnist(places).load("test")
+    samples.write_idx(places.data_dir)
+    assert mnist.Mnist(places).load("test").source == str(places.data_dir)
