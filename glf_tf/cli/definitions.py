@@ -137,7 +137,9 @@ def define_settings(settings: type) -> None:
             default = field.default_factory()
         default = None if default is dataclasses.MISSING else default
         text = help_of[field.name]
-        if isinstance(default, Mapping) or field.name == "epochs":
+        if choices := _choices_by_name(field.type):
+            kinds.define_names(field.name, default, text, choices=choices)
+        elif isinstance(default, Mapping) or field.name == "epochs":
             kinds.define_named(field.name, default, text)
         elif names := typing.get_args(field.type):
             flags.DEFINE_enum(field.name, default, names, text)
@@ -145,6 +147,12 @@ def define_settings(settings: type) -> None:
             kinds.define_path(field.name, default, text)
         else:
             _DEFINERS[field.type.__name__](field.name, default, text)
+
+
+def _choices_by_name(annotation) -> tuple[str, ...]:
+    """Returns the names that `Mapping[str, Literal[...]]` allows, or none."""
+    of_mapping = typing.get_args(annotation)
+    return typing.get_args(of_mapping[1]) if len(of_mapping) == 2 else ()
 
 
 def settings_of(settings: type):

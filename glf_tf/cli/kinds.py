@@ -6,6 +6,7 @@ A path may begin with `~`, in every tool and wherever it stands in a list.
 
 __all__ = [
     "define_named",
+    "define_names",
     "define_overwrite",
     "define_path",
     "define_paths",
@@ -47,6 +48,13 @@ def define_sequence(
 def define_named(name: str, default: Mapping | None, text: str) -> flags.FlagHolder:
     """Defines a flag whose value is a number, and numbers by name."""
     return _define(_Named(), name, default, text, serializer=_NamedSerializer())
+
+
+def define_names(
+    name: str, default: Mapping, text: str, *, choices: tuple[str, ...]
+) -> flags.FlagHolder:
+    """Defines a flag whose value is one of some names, and such names by name."""
+    return _define(_Names(choices), name, default, text, serializer=_NamedSerializer())
 
 
 def _define(parser, name, default, text, *, serializer) -> flags.FlagHolder:
@@ -126,12 +134,32 @@ class _Named(flags.ArgumentParser):
             name, _, number = part.rpartition(":")
             if name in named:
                 raise ValueError(f"{name or 'all others'} has two")
-            whole = number.isascii() and number.isdigit()
-            named[name] = int(number) if whole else float(number)
+            named[name] = self._value(number)
         return named
+
+    def _value(self, text: str) -> int | float | str:
+        whole = text.isascii() and text.isdigit()
+        return int(text) if whole else float(text)
 
     def flag_type(self):
         return "named"
+
+
+class _Names(_Named):
+    """A name for all, and names by name: `adam,critic:rmsprop`."""
+
+    def __init__(self, choices: tuple[str, ...]):
+        super().__init__()
+        self._choices = choices
+        self.syntactic_help = f"one of {', '.join(choices)}; and such by group"
+
+    def _value(self, text: str) -> str:
+        if text not in self._choices:
+            raise ValueError(f"{text!r} is none of {', '.join(self._choices)}")
+        return text
+
+    def flag_type(self):
+        return "names"
 
 
 class _NamedSerializer(flags.ArgumentSerializer):

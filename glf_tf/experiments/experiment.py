@@ -153,7 +153,7 @@ class _Session:
         self._store = checkpoints.Checkpoints(
             folder.checkpoints,
             checkpoints.variables_of(
-                model, [optimizer.adam for optimizer in self._optimizers.values()]
+                model, [optimizer.keras for optimizer in self._optimizers.values()]
             ),
             keep=plan.reports.keep_checkpoints,
         )

@@ -197,7 +197,7 @@ class Plan:
         model: The model, likewise; its `image_shape` comes from the data.
         places: Where data may be looked for.
         training: How long and with what to train.
-        optimizers: The settings of Adam.
+        optimizers: The settings of the optimisers.
         reports: How often to report.
         devices: What to compute on.
         start: Whose weights to start from.

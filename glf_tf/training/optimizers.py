@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 import keras
 import tensorflow as tf
 
-from glf_tf.training import adam, schedule
+from glf_tf.training import adam, coupled, schedule
 from glf_tf.training import options as options_lib
 from glf_tf.training import stages as stages_lib
 
@@ -19,12 +19,12 @@ class Optimizer:
     """The optimiser of one group.
 
     Attributes:
-        adam: Keras' optimiser, built on the group's variables.
+        keras: Keras' optimiser, built on the group's variables.
         variables: The group's variables.
         clip_norm: Bound on the norm of the gradient over all replicas; 0 for none.
     """
 
-    adam: adam.Adam
+    keras: coupled.Coupled
     variables: list
     clip_norm: float
 
@@ -45,17 +45,17 @@ class Optimizer:
         # What overflows for one variable or replica is left out for all.
         factor = tf.where(is_finite, loss_factor, float("nan"))
         self._apply([gradient / factor for gradient in gradients])
-        self.adam.adapt_loss_factor(_everywhere(is_finite))
+        self.keras.adapt_loss_factor(_everywhere(is_finite))
 
     def _apply(self, gradients: list[tf.Tensor]) -> None:
         if self.clip_norm:
             gradients = _clipped(gradients, clip_norm=self.clip_norm)
-        self.adam.apply(gradients, self.variables)
+        self.keras.apply(gradients, self.variables)
 
     @property
     def learning_rate(self) -> float:
         """The current learning rate."""
-        return float(self.adam.learning_rate)
+        return float(self.keras.learning_rate)
 
 
 def needs_loss_factor(model: keras.Model) -> bool:
@@ -69,7 +69,7 @@ def loss_factor(optimizers: Iterable[Optimizer]) -> tf.Tensor | None:
     Each has a factor of its own; the smallest is one that no gradient overflowed at.
     None where nothing is computed in float16.
     """
-    factors = [one.adam.loss_factor for one in optimizers if one.adam.scales_loss]
+    factors = [one.keras.loss_factor for one in optimizers if one.keras.scales_loss]
     if not factors:
         return None
     return tf.reduce_min(tf.stack([tf.convert_to_tensor(one) for one in factors]))
@@ -103,7 +103,7 @@ def make(
         stages: The model's stages.
         options: The settings.
         batches_per_epoch: Turns epochs of decay into iterations.
-        scales_loss: Whether a network computes in float16; see `adam.Adam`.
+        scales_loss: Whether a network computes in float16; see `coupled.Coupled`.
 
     Raises:
         InvalidValue: An option names a group that there is not, or is out of range.
@@ -140,7 +140,7 @@ def _make_one(
     name: str,
     variables: list,
     *,
-    options: dict[str, float],
+    options: dict[str, float | str],
     decay_at: Mapping[str, float],
     iterations_per_epoch: int,
     scales_loss: bool,
@@ -150,12 +150,15 @@ def _make_one(
         every=int(options["decay_every"] * iterations_per_epoch),
         factor=options["decay_factor"],
         at={int(epoch) * iterations_per_epoch: f for epoch, f in decay_at.items()},
+        warm_up=int(options["warm_up"] * iterations_per_epoch),
+        curve=options["schedule"],
+        curve_steps=int(options["schedule_epochs"] * iterations_per_epoch),
+        end=options["schedule_end"],
     )
-    keras_optimizer = adam.Adam(
+    rule, own = _RULES[options["optimizer"]]
+    keras_optimizer = rule(
         decay,
-        beta_1=options["beta_1"],
-        beta_2=options["beta_2"],
-        epsilon=options["epsilon"],
+        **{option: float(options[option]) for option in own},
         l2=options["weight_decay"],
         scales_loss=scales_loss,
         # Keras numbers unnamed optimisers, and the name is in the checkpoint.
@@ -164,6 +167,15 @@ def _make_one(
     # tf.distribute asks for it; and a checkpoint is restored into what exists.
     keras_optimizer.build(variables)
     return Optimizer(keras_optimizer, variables, options["clip_norm"])
+
+
+_RULES = {
+    "adam": (adam.Adam, ("beta_1", "beta_2", "epsilon")),
+    "adamax": (coupled.Adamax, ("beta_1", "beta_2", "epsilon")),
+    "rmsprop": (coupled.RMSprop, ("rho", "momentum", "epsilon")),
+    "sgd": (coupled.SGD, ("momentum",)),
+}
+"""The class of each optimiser, and its own options."""
 
 
 def _clipped(gradients: list[tf.Tensor], *, clip_norm: float) -> list[tf.Tensor]:

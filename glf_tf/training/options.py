@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The settings of training, as plain values; nothing here loads TensorFlow."""
 
-__all__ = ["PerGroup", "Optimizers", "Training"]
+__all__ = ["PerGroup", "PerGroupName", "Optimizers", "Training"]
 
 import dataclasses
+import typing
 from collections.abc import Iterable, Mapping
 
 from glf_tf import errors
@@ -14,32 +15,57 @@ PerGroup = Mapping[str, float]
 A group that learns in several stages can have a value for one of them, under
 "stage/group"."""
 
+OptimizerName = typing.Literal["adam", "adamax", "rmsprop", "sgd"]
+ScheduleName = typing.Literal["constant", "cosine", "exponential"]
+PerGroupName = Mapping[str, str]
+"""A name for each group, likewise."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Optimizers:
-    """The settings of Adam, each for all groups or by group.
+    """The settings of the optimisers, each for all groups or by group.
 
     Attributes:
+        optimizer: The optimiser: adam, adamax, rmsprop or sgd.
         learning_rate: The first learning rate.
-        beta_1: Decay of the first moment.
-        beta_2: Decay of the second moment.
-        epsilon: Added to the root of the second moment.
+        beta_1: Decay of the first moment, of adam and adamax.
+        beta_2: Decay of the second moment, of adam, and of the norm, of adamax.
+        epsilon: Added to the root of the second moment, of adam; to the norm, of
+            adamax; below the root, of rmsprop.
+        momentum: Of rmsprop and sgd.
+        rho: Decay of the second moment, of rmsprop.
         weight_decay: L2 in the gradient, as in PyTorch's Adam; not the decoupled one.
         clip_norm: Bound on the norm of a group's gradient; 0 for none.
         decay_every: Epochs between decays of the learning rate; 0 for none.
         decay_factor: What each decay multiplies the learning rate by.
+        warm_up: Epochs in which the learning rate rises from 0 in a straight line.
+        schedule: How the learning rate goes on to `schedule_end`: constant (it does
+            not), cosine, or exponential.
+        schedule_epochs: Epochs from the stage's start in which it gets there.
+        schedule_end: What the learning rate is multiplied by in the end.
         decay_at: Epochs at which all learning rates are multiplied by a factor, as
             EPOCH:FACTOR; beside the decays of `decay_every`.
     """
 
+    optimizer: Mapping[str, OptimizerName] = dataclasses.field(
+        default_factory=lambda: {"": "adam"}
+    )
     learning_rate: PerGroup = dataclasses.field(default_factory=lambda: {"": 1e-3})
     beta_1: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.9})
     beta_2: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.999})
     epsilon: PerGroup = dataclasses.field(default_factory=lambda: {"": 1e-8})
+    momentum: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.0})
+    rho: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.9})
     weight_decay: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.0})
     clip_norm: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.0})
     decay_every: PerGroup = dataclasses.field(default_factory=lambda: {"": 0})
     decay_factor: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.5})
+    warm_up: PerGroup = dataclasses.field(default_factory=lambda: {"": 0})
+    schedule: Mapping[str, ScheduleName] = dataclasses.field(
+        default_factory=lambda: {"": "constant"}
+    )
+    schedule_epochs: PerGroup = dataclasses.field(default_factory=lambda: {"": 0})
+    schedule_end: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.01})
     decay_at: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
@@ -50,7 +76,8 @@ class Optimizers:
         """
         for name in _PER_GROUP:
             for value in getattr(self, name).values():
-                _check_range(name, value)
+                check = _check_name if name in _NAMES else _check_range
+                check(name, value)
         for epoch, factor in self.decay_at.items():
             _check_range("decay_factor", factor)
             if not epoch.isdigit():
@@ -67,10 +94,10 @@ class Optimizers:
             groups: The model's, each as "stage/group".
 
         Raises:
-            InvalidValue: One does not.
+            InvalidValue: One does not, or its optimiser has no such option.
         """
-        groups = list(groups)
-        groups = sorted({group.rpartition("/")[2] for group in groups} | set(groups))
+        full = list(groups)
+        groups = sorted({group.rpartition("/")[2] for group in full} | set(full))
         for name in _PER_GROUP:
             for group, value in getattr(self, name).items():
                 if group and group not in groups:
@@ -79,8 +106,51 @@ class Optimizers:
                         received=f"{name}={group}:{value}",
                         do=errors.suggestion(group, groups),
                     )
+        for owners, name, value in self._changed(full):
+            self._check_has(owners, name=name, value=value)
+        for group in full:
+            self._check_schedule(group)
 
-    def of(self, group: str, *, stage: str) -> dict[str, float]:
+    def _changed(self, groups: list[str]) -> Iterable[tuple[list[str], str, float]]:
+        """Yields what differs from its default, and the groups that it is meant for."""
+        defaults = Optimizers._defaults()
+        for name in _OWNERS:
+            for key, value in getattr(self, name).items():
+                if value != defaults[name]:
+                    meant = [one for one in groups if key in ("", _leaf(one), one)]
+                    yield meant, name, value
+
+    def _check_has(self, groups: list[str], *, name: str, value: float) -> None:
+        chosen = {one: self._of(one)["optimizer"] for one in groups}
+        if chosen and not set(chosen.values()) & set(_OWNERS[name]):
+            group = groups[0]
+            raise errors.InvalidValue(
+                f"`{name}` is an option of {' and '.join(_OWNERS[name])}",
+                received=f"{name}={value} for the group {group}, which has "
+                f"{chosen[group]}",
+                do=f"Leave it out, or use --optimizer={_leaf(group)}:"
+                f"{_OWNERS[name][0]}",
+            )
+
+    def _check_schedule(self, group: str) -> None:
+        chosen = self._of(group)
+        if chosen["schedule"] != "constant" and not chosen["schedule_epochs"]:
+            raise errors.InvalidValue(
+                "A schedule must be given the epochs in which it ends",
+                received=f"schedule={chosen['schedule']} and schedule_epochs=0 for "
+                f"the group {group}",
+                do="Set --schedule_epochs, for instance to the stage's --epochs",
+            )
+
+    @staticmethod
+    def _defaults() -> dict[str, float | str]:
+        return Optimizers().of("", stage="")
+
+    def _of(self, group: str) -> dict[str, float | str]:
+        stage, _, leaf = group.rpartition("/")
+        return self.of(leaf, stage=stage)
+
+    def of(self, group: str, *, stage: str) -> dict[str, float | str]:
         """Returns the settings of one group in one stage."""
         values = {name: getattr(self, name) for name in _PER_GROUP}
         return {
@@ -157,6 +227,34 @@ _PER_GROUP = tuple(
 )
 
 
+_NAMES = {
+    "optimizer": typing.get_args(OptimizerName),
+    "schedule": typing.get_args(ScheduleName),
+}
+
+_OWNERS = {
+    "beta_1": ("adam", "adamax"),
+    "beta_2": ("adam", "adamax"),
+    "epsilon": ("adam", "adamax", "rmsprop"),
+    "momentum": ("rmsprop", "sgd"),
+    "rho": ("rmsprop",),
+}
+"""The optimisers that have an option, where not all do."""
+
+
+def _leaf(group: str) -> str:
+    return group.rpartition("/")[2]
+
+
+def _check_name(name: str, value: str) -> None:
+    if value not in _NAMES[name]:
+        raise errors.InvalidValue(
+            f"`{name}` is one of {', '.join(_NAMES[name])}",
+            received=f"{name}={value}",
+            do=errors.suggestion(str(value), _NAMES[name]),
+        )
+
+
 def _check_range(name: str, value: float) -> None:
     low, high = _RANGES[name]
     if not low <= value <= high:
@@ -174,8 +272,13 @@ _RANGES = {
     "beta_1": (0.0, 0.9999),
     "beta_2": (0.0, 0.999999),
     "epsilon": (0.0, 1.0),
+    "momentum": (0.0, 0.9999),
+    "rho": (0.0, 0.999999),
     "weight_decay": (0.0, 1.0),
     "clip_norm": (0.0, 1e9),
     "decay_every": (0, 1e6),
     "decay_factor": (0.0, 1.0),
+    "warm_up": (0, 1e6),
+    "schedule_epochs": (0, 1e6),
+    "schedule_end": (1e-9, 1.0),
 }

@@ -62,39 +62,39 @@ def test_gradients_too_small_for_float16_are_kept():
 @pytest.mark.parametrize("clip_norm", [0.0, 1.0])
 def test_a_step_that_overflows_is_left_out_and_halves_the_factor(bad, clip_norm):
     one, variable = optimizer(clip_norm=clip_norm)
-    factor = float(one.adam.loss_factor)
+    factor = float(one.keras.loss_factor)
     one.apply([tf.constant([1.0, 1.0])], loss_factor=tf.constant(factor))
-    kept = [variable, *one.adam._momentums, *one.adam._velocities]
+    kept = [variable, *one.keras._momentums, *one.keras._velocities]
     before = [np.array(value) for value in kept]
     one.apply([tf.constant([bad, 1.0])], loss_factor=tf.constant(factor))
     for value, old in zip(kept, before, strict=True):
         np.testing.assert_array_equal(value, old)
-    assert int(one.adam.iterations) == 1
-    assert float(one.adam.loss_factor) == factor / 2
+    assert int(one.keras.iterations) == 1
+    assert float(one.keras.loss_factor) == factor / 2
     one.apply([tf.constant([1.0, 1.0])], loss_factor=tf.constant(factor / 2))
     assert np.all(np.asarray(variable) < before[0])
-    assert int(one.adam.iterations) == 2
+    assert int(one.keras.iterations) == 2
 
 
 def test_the_factor_doubles_after_many_steps_and_has_bounds():
     one, _ = optimizer()
-    before = float(one.adam.loss_factor)
-    one.adam.finite_steps.assign(1998.0)
+    before = float(one.keras.loss_factor)
+    one.keras.finite_steps.assign(1998.0)
     for expected in (before, 2 * before, 2 * before):
-        one.adam.adapt_loss_factor(tf.constant(True))
-        assert float(one.adam.loss_factor) == expected
+        one.keras.adapt_loss_factor(tf.constant(True))
+        assert float(one.keras.loss_factor) == expected
     for _ in range(40):
-        one.adam.adapt_loss_factor(tf.constant(False))
-    assert float(one.adam.loss_factor) == 1.0
-    one.adam.loss_factor.assign(2.0**24)
-    one.adam.finite_steps.assign(1999.0)
-    one.adam.adapt_loss_factor(tf.constant(True))
-    assert float(one.adam.loss_factor) == 2.0**24
+        one.keras.adapt_loss_factor(tf.constant(False))
+    assert float(one.keras.loss_factor) == 1.0
+    one.keras.loss_factor.assign(2.0**24)
+    one.keras.finite_steps.assign(1999.0)
+    one.keras.adapt_loss_factor(tf.constant(True))
+    assert float(one.keras.loss_factor) == 2.0**24
 
 
 def test_an_update_takes_the_smallest_factor_of_its_groups():
     pair = [optimizer()[0], optimizer()[0]]
-    pair[1].adam.loss_factor.assign(8.0)
+    pair[1].keras.loss_factor.assign(8.0)
     assert float(optimizers.loss_factor(pair)) == 8.0
 
 
@@ -120,7 +120,7 @@ def test_replicas_agree_on_what_is_left_out():
             np.asarray(v) for v in strategy.experimental_local_results(variable.value)
         ]
         np.testing.assert_array_equal(values, [[1.0, 2.0]] * 2)
-        factors = strategy.experimental_local_results(one.adam.loss_factor.value)
+        factors = strategy.experimental_local_results(one.keras.loss_factor.value)
         assert [float(factor) for factor in factors] == [2.0**14] * 2
         run(of_each([[1.0, 1.0], [3.0, 1.0]]))
         values = [
@@ -134,7 +134,7 @@ def test_a_checkpoint_keeps_the_factor(tmp_path):
     stores = []
     for model in (first, second):
         made = made_for(model)
-        kept = [one.adam for one in made.values()]
+        kept = [one.keras for one in made.values()]
         store = checkpoints.Checkpoints(tmp_path, checkpoints.variables_of(model, kept))
         stores.append((store, kept))
     for one in stores[0][1]:

@@ -26,8 +26,8 @@ def test_a_group_can_have_its_own_value():
         beta_1={"": 0.9, "flow": 0.8},
     )
     ae, flow = made["joint/autoencoder"], made["joint/flow"]
-    assert (ae.adam.l2, flow.adam.l2) == (0.0, 2e-5)
-    assert (ae.adam.beta_1, flow.adam.beta_1) == (0.9, 0.8)
+    assert (ae.keras.l2, flow.keras.l2) == (0.0, 2e-5)
+    assert (ae.keras.beta_1, flow.keras.beta_1) == (0.9, 0.8)
     np.testing.assert_allclose([ae.learning_rate, flow.learning_rate], [1e-3, 1e-4])
 
 
@@ -42,13 +42,13 @@ def test_a_group_can_have_its_own_value_in_one_stage():
 
 def test_decay_counts_epochs():
     made = make(decay_every={"": 2}, decay_factor={"": 0.5})["joint/flow"]
-    rates = [float(made.adam._learning_rate(step)) for step in (0, 19, 20)]
+    rates = [float(made.keras._learning_rate(step)) for step in (0, 19, 20)]
     np.testing.assert_allclose(rates, [1e-3, 1e-3, 5e-4])
 
 
 def test_decay_at_multiplies_from_its_epochs_on():
     made = make(decay_at={"3": 0.5, "5": 0.2})["joint/flow"]
-    rates = [float(made.adam._learning_rate(step)) for step in (29, 30, 49, 50)]
+    rates = [float(made.keras._learning_rate(step)) for step in (29, 30, 49, 50)]
     np.testing.assert_allclose(rates, [1e-3, 5e-4, 5e-4, 1e-4], rtol=1e-6)
 
 
