@@ -27,9 +27,6 @@ _KERAS_OWN = ("name", "dtype", "trainable")
 _KERAS_STATE = ("dtype", "trainable")
 """Those that a specification has where they are not as ever."""
 
-_INHERITED = ("encoder", "decoder", "decoder_output")
-"""Options that models' constructors hand on, of which the catalogue does not know."""
-
 _DECIDED = ("event_dim", "latent_dim", "image_shape", "num_images", "places")
 """Arguments that are decided by what a part belongs to, where they have no default."""
 
@@ -131,22 +128,8 @@ def make(kind: str, value: Any, **fixed: Any) -> Any:
 
 def _built(kind: str, spec: str | Mapping, fixed: Mapping[str, Any]) -> Any:
     options = {"name": spec} if isinstance(spec, str) else dict(spec)
-    others = (*_KERAS_STATE, *(_INHERITED if kind == "model" else ()))
-    fixed = {**fixed, **{key: options.pop(key) for key in others if key in options}}
-    name = options.get("name", "")
-    if ":" not in name:
-        return catalogue.build(kind, options, **fixed)
-    cls = foreign.imported(options.pop("name"))
-    if not signatures.takes(cls, "name"):
-        fixed.pop("name", None)
-    try:
-        return cls(**fixed, **options)
-    except TypeError as error:
-        raise errors.InvalidValue(
-            f"The options of a {kind} must be those that its class takes",
-            received=f"{name}: {error}",
-            do="Leave out the others",
-        ) from error
+    state = {key: options.pop(key) for key in _KERAS_STATE if key in options}
+    return catalogue.build(kind, options, **fixed, **state)
 
 
 def specification(kind: str, part: Any) -> dict[str, Any]:
@@ -159,7 +142,7 @@ def specification(kind: str, part: Any) -> dict[str, Any]:
         InvalidValue: Its class has no name by which another process could find it.
     """
     if isinstance(part, Part):
-        name = _name_of(kind, type(part))
+        name = catalogue.name_of_class(kind, type(part))
         return {"name": name, **_options(part), **_keras_state(part)}
     return _plain(catalogue.completed(kind, _plain(part)))
 
@@ -187,7 +170,7 @@ def _options(part: Part) -> dict[str, Any]:
         for name, value in part._part_arguments.items()
         if name not in _KERAS_OWN and not _is_decided(part, name)
     }
-    name = _name_of(part.part_kind, type(part))
+    name = catalogue.name_of_class(part.part_kind, type(part))
     options = _plain(catalogue.completed(part.part_kind, {**given, "name": name}))
     del options["name"]
     return options
@@ -213,21 +196,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _name_of(kind: str, cls: type) -> str:
-    """Returns a built-in name, or `module:Class`."""
-    module, _, name = cls.__module__.rpartition(".")
-    is_ours = module == f"{__package__}.{catalogue.KINDS[kind]}"
-    if is_ours and name in catalogue.names(kind) and catalogue.load(kind, name) is cls:
-        return name
-    if "<locals>" in cls.__qualname__:
-        raise errors.InvalidValue(
-            "A part is saved by the name of its class, which must be importable",
-            received=f"{cls.__name__}, a class that a function made",
-            do="Define it at the top of a module",
-        )
-    return f"{cls.__module__}:{cls.__qualname__}"
 
 
 def _check_kind(kind: str, value: Any) -> None:

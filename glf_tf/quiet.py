@@ -31,7 +31,9 @@ _NOISE = re.compile(
 
 
 def load_tensorflow() -> None:
-    """Imports TensorFlow and finds its devices, holding standard error meanwhile."""
+    """Imports TensorFlow, once, and finds devices; holds standard error meanwhile."""
+    if "tensorflow" in sys.modules:
+        return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     sys.stderr.flush()
     terminal = os.dup(2)

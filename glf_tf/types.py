@@ -8,6 +8,7 @@ __all__ = [
     "Terms",
     "ImageShape",
     "Path",
+    "PathName",
     "PartOf",
     "Model",
     "Dataset",
@@ -42,7 +43,13 @@ Terms = dict[str, tf.Tensor]
 ImageShape = tuple[int, int, int]
 """(height, width, channels)."""
 
-Path = str
+
+@dataclasses.dataclass(frozen=True)
+class PathName:
+    """Marks a text that is a path."""
+
+
+Path = Annotated[str, PathName()]
 """A path as text; tools take it with `~` for the home folder."""
 
 

@@ -6,22 +6,19 @@ __all__ = ["define_inference", "define_mask", "chain", "start", "mask"]
 from absl import flags
 
 from glf_tf import catalogue
-from glf_tf.cli import definitions, groups
+from glf_tf.cli import groups, part_flags
 
 FLAGS = flags.FLAGS
 
 _STARTS = ("auto", "encoder", "normal", "prior")
 
 
-def define_inference() -> list[definitions.Part]:
+def define_inference() -> list[part_flags.Part]:
     """Defines the flags that say how latents are inferred; returns their part."""
+    part = part_flags.Part("inference", "", prefix="inference.")
+    text = "What runs chains; the model's own way to find latents without it."
     with groups.group("inference"):
-        flags.DEFINE_enum(
-            "inference",
-            None,
-            catalogue.names("inference"),
-            "What runs chains; the model's own way to find latents without it.",
-        )
+        part_flags.define(part, text)
         flags.DEFINE_enum(
             "start",
             "auto",
@@ -29,22 +26,22 @@ def define_inference() -> list[definitions.Part]:
             "Where chains start; auto: from the encoder, or the prior where pixels are "
             "hidden; as in training without an encoder.",
         )
-    return [definitions.Part("inference", "", prefix="inference.")]
+    return [part]
 
 
-def define_mask() -> list[definitions.Part]:
+def define_mask() -> list[part_flags.Part]:
     """Defines the flags that say what is hidden; returns their part."""
-    names = catalogue.names("mask")
+    part = part_flags.Part("mask", "square", prefix="mask.")
     with groups.group("mask"):
-        flags.DEFINE_enum("mask", "square", names, "What is hidden.")
-    return [definitions.Part("mask", "square", prefix="mask.")]
+        part_flags.define(part, "What is hidden.")
+    return [part]
 
 
 def chain():
     """Returns the sampler that the flags name; None where they name none."""
     if not FLAGS.inference:
         return None
-    spec = definitions.spec_of("inference", FLAGS.inference, prefix="inference.")
+    spec = part_flags.spec_of("inference", FLAGS.inference, prefix="inference.")
     return catalogue.build("inference", spec)
 
 
@@ -62,5 +59,5 @@ def mask(image_shape):
     Raises:
         InvalidValue: It does not fit the images.
     """
-    spec = definitions.spec_of("mask", FLAGS.mask, prefix="mask.")
+    spec = part_flags.spec_of("mask", FLAGS.mask, prefix="mask.")
     return catalogue.build("mask", spec, image_shape=image_shape)

@@ -1,23 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kinds of flags that absl lacks: paths, sequences, and numbers by name.
+"""Kinds of flags that absl lacks: paths, parts, sequences, numbers by name, and none.
 
 A path may begin with `~`, in every tool and wherever it stands in a list.
 """
 
 __all__ = [
+    "Choice",
+    "define_choice",
     "define_named",
     "define_names",
+    "define_optional",
     "define_overwrite",
+    "define_part",
     "define_path",
     "define_paths",
     "define_sequence",
+    "path_of",
 ]
 
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from absl import flags
+
+from glf_tf import catalogue
 
 _LONGEST_NAME, _LONGEST_PATH = 255, 4095
 
@@ -39,10 +47,69 @@ def define_paths(name: str, default: list | None, text: str) -> flags.FlagHolder
 
 
 def define_sequence(
-    name: str, default: tuple, text: str, *, kind: type
+    name: str,
+    default: tuple | None,
+    text: str,
+    *,
+    kind: Callable[[str], Any],
+    length: int | None = None,
+    is_optional: bool = False,
 ) -> flags.FlagHolder:
-    """Defines a flag whose value is numbers of a kind with commas between."""
-    return _define(_Sequence(kind), name, default, text, serializer=_Joined())
+    """Defines a flag whose value is items with commas between.
+
+    Args:
+        name: The flag's name.
+        default: The default.
+        text: The help.
+        kind: Makes an item of its text, such as `int`.
+        length: How many items there must be, where that is fixed.
+        is_optional: Whether `none` is a value.
+    """
+    parser: flags.ArgumentParser = _Sequence(kind, length=length)
+    if is_optional:
+        parser = _Optional(parser)
+    return _define(parser, name, default, text, serializer=_Joined())
+
+
+def define_choice(
+    name: str, default: Any, text: str, *, choices: Sequence[Any]
+) -> flags.FlagHolder:
+    """Defines a flag whose value is one of some: texts, numbers, true, false, none."""
+    parser = Choice(choices)
+    text = f"<{'|'.join(parser.enum_values)}>: {text}"
+    return _define(parser, name, default, text, serializer=_Joined())
+
+
+def define_part(
+    name: str, default: str | None, option: catalogue.Option
+) -> flags.FlagHolder:
+    """Defines a flag whose value names a part: built in, or a plug-in.
+
+    Args:
+        name: The flag's name.
+        default: The name of the part without the flag; None for no part.
+        option: The option that holds the part.
+    """
+    text = f"<{'|'.join(catalogue.names(option.part))}>: {option.help}"
+    serializer = flags.ArgumentSerializer()
+    return _define(_PartName(option), name, default, text, serializer=serializer)
+
+
+def define_optional(
+    name: str, default: float | None, text: str, *, kind: str
+) -> flags.FlagHolder:
+    """Defines a flag whose value is a number of a kind, "int" or "float", or none."""
+    number = flags.IntegerParser() if kind == "int" else flags.FloatParser()
+    return _define(_Optional(number), name, default, text, serializer=_Joined())
+
+
+def path_of(text: str) -> str:
+    """Returns a path, with the home folder in the place of `~`.
+
+    Raises:
+        ValueError: It is no path.
+    """
+    return _Path().parse(text)
 
 
 def define_named(name: str, default: Mapping | None, text: str) -> flags.FlagHolder:
@@ -95,20 +162,79 @@ class _Paths(flags.ListParser):
         return "paths"
 
 
+class Choice(flags.EnumParser):
+    """One of some values, by its text: 3, true, none or itself."""
+
+    def __init__(self, choices: Sequence[Any]):
+        self._values = {_text_of(choice): choice for choice in choices}
+        super().__init__(list(self._values))
+
+    def parse(self, argument):
+        """Returns the value that a text, or the value itself, stands for."""
+        return self._values[super().parse(_text_of(argument))]
+
+
+class _PartName(flags.EnumParser):
+    """The name of a part; `none` where there may be no part."""
+
+    def __init__(self, option: catalogue.Option):
+        # Without what installed packages announce, which takes time to find.
+        super().__init__(catalogue.names(option.part))
+        self._option = option
+
+    @property
+    def enum_values(self):
+        """All names, for advice."""
+        return list(catalogue.known(self._option.part))
+
+    @enum_values.setter
+    def enum_values(self, names):
+        self._built_in = names
+
+    def parse(self, argument):
+        if self._option.is_optional and argument == "none":
+            return None
+        is_known = argument in self._built_in
+        if not (is_known or catalogue.is_plugin(self._option.part, argument)):
+            raise ValueError("there is no such part")
+        return argument
+
+
+class _Optional(flags.ArgumentParser):
+    """What another parser takes, or `none`."""
+
+    def __init__(self, parser: flags.ArgumentParser):
+        super().__init__()
+        self._parser = parser
+        self.syntactic_help = f"{parser.syntactic_help}, or none"
+
+    def parse(self, argument):
+        return None if argument == "none" else self._parser.parse(argument)
+
+    def flag_type(self):
+        return self._parser.flag_type()
+
+
 class _Sequence(flags.ArgumentParser):
-    """Numbers with commas between: `200,200`."""
+    """Items with commas between: `200,200`."""
 
     syntactic_help = "numbers with commas between"
 
-    def __init__(self, kind: type):
+    def __init__(self, kind: Callable[[str], Any], *, length: int | None = None):
         super().__init__()
-        self._kind = kind
+        self._kind, self._length = kind, length
+        if length is not None:
+            self.syntactic_help = f"{length} values with commas between"
+        elif kind not in (int, float):
+            self.syntactic_help = "values with commas between"
 
     def parse(self, argument):
         if isinstance(argument, str):
             # Nothing is what recipes have for an empty default.
             parts = argument.split(",") if argument else ()
-            return tuple(self._kind(part) for part in parts)
+            argument = [self._kind(part) for part in parts]
+        if self._length not in (None, len(argument)):
+            raise ValueError(f"there are {len(argument)}")
         return tuple(argument)
 
     def flag_type(self):
@@ -117,7 +243,15 @@ class _Sequence(flags.ArgumentParser):
 
 class _Joined(flags.ArgumentSerializer):
     def serialize(self, value):
-        return ",".join(map(str, value))
+        items = value if isinstance(value, (tuple, list)) else [value]
+        return ",".join(map(_text_of, items))
+
+
+def _text_of(value: Any) -> str:
+    """Returns a value as a command line has it."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
 
 
 class _Named(flags.ArgumentParser):

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from glf_tf import catalogue, errors
-from glf_tf.cli import definitions, groups, kinds, places, training, values
+from glf_tf.cli import groups, kinds, part_flags, places, training, values
 from glf_tf.data import places as places_lib
 
 FLAGS = flags.FLAGS
@@ -29,7 +29,7 @@ _AT_ONCE = 256
 """Images that a tool draws or codes at once, more or less."""
 
 
-def define_loading() -> list[definitions.Part]:
+def define_loading() -> list[part_flags.Part]:
     """Defines the flags of a tool that loads a trained model; they have no parts."""
     with groups.group("run"):
         kinds.define_path("workdir", None, "The folder of a run.")
@@ -52,13 +52,13 @@ def define_loading() -> list[definitions.Part]:
     return []
 
 
-def define_measuring() -> list[definitions.Part]:
+def define_measuring() -> list[part_flags.Part]:
     """Defines the flags of a tool that loads a model, or a data set; returns it."""
     define_loading()
+    part = part_flags.Part("dataset", "", prefix="dataset.")
     with groups.group("data"):
-        names = catalogue.names("dataset")
-        flags.DEFINE_enum("dataset", None, names, "The data set; the run's own.")
-    return [definitions.Part("dataset", "", prefix="dataset.")]
+        part_flags.define(part, "The data set; the run's own.")
+    return [part]
 
 
 def define_images() -> None:
@@ -168,7 +168,7 @@ def load_dataset():
     if FLAGS.workdir:
         return load_split("train"), load_split("test"), places.chosen()
     values.needed("dataset")
-    spec = definitions.spec_of("dataset", FLAGS.dataset, prefix="dataset.")
+    spec = part_flags.spec_of("dataset", FLAGS.dataset, prefix="dataset.")
     found = catalogue.build("dataset", spec, places=places.chosen())
     return found.load("train"), found.load("test"), places.chosen()
 
@@ -178,7 +178,7 @@ def dataset_options() -> str:
     if FLAGS.workdir:
         spec = training.folder().read()["dataset"]
     else:
-        spec = definitions.spec_of(
+        spec = part_flags.spec_of(
             "dataset", values.needed("dataset"), prefix="dataset."
         )
     return ", ".join(f"{key}={spec[key]}" for key in spec if key != "name")

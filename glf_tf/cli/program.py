@@ -17,15 +17,15 @@ from collections.abc import Callable, Iterator, Sequence
 
 from absl import flags
 
-from glf_tf import errors, quiet, recipe
-from glf_tf.cli import assignment, definitions, extras, groups, helping
+from glf_tf import errors, quiet
+from glf_tf.cli import assignment, extras, groups, helping, part_flags
 
 FLAGS = flags.FLAGS
 
 _GROUPS = {"dataset": "data"}
 """Groups of the options of parts, where they have another name than the kind."""
 
-Define = Callable[[], Sequence[definitions.Part]]
+Define = Callable[[], Sequence[part_flags.Part]]
 """Defines flags that are no tool's own; returns the parts whose options are flags."""
 
 
@@ -54,15 +54,17 @@ def parse(argv: list[str], *, define: Define | None = None) -> None:
         UserError: One of them is wrong.
     """
     parts = define() if define is not None else ()
-    arguments = recipe.expand(argv[1:], is_boolean=definitions.is_boolean)
+    arguments = part_flags.read(argv[1:], parts)
     for part in parts:
         with groups.group(_GROUPS.get(part.kind, part.kind)):
-            definitions.define_options(arguments, part)
-    if any(one.name in definitions.HELP and one.value == "true" for one in arguments):
+            part_flags.define_options(arguments, part)
+    if any(one.name in part_flags.HELP and one.value == "true" for one in arguments):
         print(helping.text(sys.modules["__main__"].__doc__, own_flags()))
+        if plugins := part_flags.plugin_lines():
+            print("\n".join(["", "parts of installed packages:", *plugins]))
         sys.stdout.flush()
         sys.exit(0)
-    given = [one for one in arguments if one.name not in definitions.HELP]
+    given = [one for one in arguments if one.name not in part_flags.HELP]
     assignment.assign(given, program=argv[0], known=own_flags())
     for choice, gone in arguments.forgotten:
         if not choice.files:

@@ -8,8 +8,15 @@ from collections.abc import Mapping
 
 from absl import flags
 
-from glf_tf import catalogue
-from glf_tf.cli import definitions, groups, kinds, places, program, values
+from glf_tf.cli import (
+    definitions,
+    groups,
+    kinds,
+    part_flags,
+    places,
+    program,
+    values,
+)
 from glf_tf.experiments import folder as folder_lib
 from glf_tf.experiments import plan as plan_lib
 from glf_tf.training import options
@@ -25,19 +32,18 @@ _SETTINGS = {
 
 _NOT_IN_RECIPES = ("workdir", "resume", "accept_new_data", "stop_at", "replay")
 _PARTS = (
-    definitions.Part("dataset", "digits", prefix="dataset."),
-    definitions.Part("model", "glf", prefix=""),
+    part_flags.Part("dataset", "digits", prefix="dataset."),
+    part_flags.Part("model", "glf", prefix=""),
 )
 
 
-def define_training() -> tuple[definitions.Part, ...]:
+def define_training() -> tuple[part_flags.Part, ...]:
     """Defines the flags of a training run; returns the parts that it is made of."""
     with groups.group("run"):
         _define_run()
     for part, title in zip(_PARTS, ("data", "model"), strict=True):
         with groups.group(title):
-            names = catalogue.names(part.kind)
-            flags.DEFINE_enum(part.flag, part.default, names, f"The {part.kind}.")
+            part_flags.define(part, f"The {part.kind}.")
     places.define()
     for title, classes in _SETTINGS.items():
         with groups.group(title):
@@ -67,7 +73,7 @@ def plan() -> plan_lib.Plan:
     for name in ("workdir", "epochs", "batch_size"):
         values.needed(name)
     specs = {
-        part.kind: definitions.spec_of(
+        part.kind: part_flags.spec_of(
             part.kind, FLAGS[part.flag].value, prefix=part.prefix
         )
         for part in _PARTS
@@ -114,4 +120,6 @@ def _recipe_text() -> str:
         flag = FLAGS[name]
         if flag.value is not None:
             lines.append(flag.serialize())
+        elif flag.default is not None:
+            lines.append(f"--{name}=none")
     return "\n".join(lines) + "\n"

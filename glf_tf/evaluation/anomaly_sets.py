@@ -93,7 +93,9 @@ def _against(
     on_broken: decoding.OnBroken,
 ) -> Suspects:
     """Returns a run's test images, and then others as anomalies."""
-    if against in catalogue.names("dataset"):
+    is_path = pathlib.Path(against).exists()
+    is_plugin = not is_path and catalogue.is_plugin("dataset", against)
+    if is_plugin or against in catalogue.names("dataset"):
         found = catalogue.build("dataset", against, places=own.places).load("test")
         others, names = found.images, [f"{against} {i}" for i in range(len(found))]
     else:

@@ -21,7 +21,7 @@ MAX_BYTES = 16 * 2**20
 MAX_WEIGHTS = 2**28
 _MAX_SIZE, _MAX_DEPTH, _MAX_STEPS = 2**16, 2**9, 10**7
 _MAX_ITEMS = 64
-_MAX_NESTING = 16
+_MAX_NESTING, _MAX_FOREIGN_NESTING = 16, 64
 
 _DEPTHS = re.compile(r".*(blocks|flows|depth|levels|components|stride|pad)")
 _STEPS = re.compile(r".*(steps|iterations|count|label)")
@@ -141,6 +141,14 @@ def _history(value: object, *, at: str) -> None:
         _data(entry["data"], at=f"{where}.data")
 
 
+def _plugins(value: object, *, at: str) -> None:
+    _expect(isinstance(value, list), at, "a list", value)
+    for entry in value:
+        _expect(isinstance(entry, dict), at, "a list of objects", entry)
+        for name in ("kind", "name", "class", "distribution", "version"):
+            _text(entry.get(name), at=f"{at}.{name}")
+
+
 _KEYS = {
     "dataset": lambda value, at: None,
     "model": lambda value, at: None,
@@ -153,6 +161,7 @@ _OPTIONAL = {
     "data_source": _text,
     "data": _data,
     "history": _history,
+    "plugins": _plugins,
 }
 
 
@@ -163,40 +172,110 @@ def _part(kind: str, spec: object, *, at: str, nesting: int = 0) -> dict:
     is_part = isinstance(spec, dict) and isinstance(spec.get("name"), str)
     _expect(is_part, at, "a name, or an object with one", spec)
     if spec["name"] not in catalogue.names(kind):
-        return spec  # building it says which there are
+        _foreign(spec, at=at, nesting=nesting)
+        return spec  # building it imports it, or says which there are
     known = catalogue.options(kind, spec["name"])
     for name, value in spec.items():
         option = known.get(name)
         if option is None:
             continue
-        if option.is_part:
+        if option.is_part and not (value is None and option.is_optional):
             _part(option.part, value, at=f"{at}.{name}", nesting=nesting + 1)
         else:
             _option(option, value, at=f"{at}.{name}")
-    return catalogue.completed(kind, spec)
+    return catalogue.completed(kind, spec, plugins=False)
+
+
+def _foreign(value: object, *, at: str, nesting: int) -> None:
+    """Looks at what a plug-in was given; whoever reads a description imports none.
+
+    Parts in it that are built in are looked at as anywhere.
+    """
+    wanted = f"nested {_MAX_FOREIGN_NESTING} deep at most"
+    _expect(nesting < _MAX_FOREIGN_NESTING, at, wanted, "deeper")
+    if isinstance(value, (list, dict)):
+        _expect(
+            len(value) <= _MAX_SIZE, at, f"of {_MAX_SIZE} items at most", len(value)
+        )
+    if isinstance(value, list):
+        for item in value:
+            _foreign(item, at=at, nesting=nesting + 1)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            where = f"{at}.{name}"
+            built_in = _kinds_of(item)
+            for kind in built_in:
+                _part(kind, item, at=where, nesting=nesting + 1)
+            if not built_in:
+                _foreign(item, at=where, nesting=nesting + 1)
+    elif _is_int(value):
+        _whole(-(2**63), 2**63 - 1)(value, at=at)
+    elif isinstance(value, float):
+        _expect(math.isfinite(value), at, "a finite number", value)
+
+
+def _kinds_of(value: object) -> list[str]:
+    """Returns the kinds of which a value may be the specification of a built-in part.
+
+    Configurations of Keras' layers have names as well, and other things beside them.
+    """
+    name = value.get("name") if isinstance(value, dict) else None
+    if not isinstance(name, str):
+        return []
+    return [
+        kind
+        for kind in catalogue.KINDS
+        if name in catalogue.names(kind)
+        and set(value) <= {"name", *catalogue.options(kind, name)}
+    ]
 
 
 def _option(option: catalogue.Option, value: object, *, at: str) -> None:
-    kind = option.annotation
-    if kind.endswith("| None") and value is None:
+    if value is None and option.is_optional:
         return
-    kind = kind.removesuffix(" | None")
-    if kind == "int":
-        _whole(-_bound(option.name), _bound(option.name))(value, at=at)
-    elif kind.startswith("tuple[int"):
+    if option.is_sequence:
         is_list = isinstance(value, list) and len(value) <= _MAX_ITEMS
-        _expect(is_list, at, f"a list of {_MAX_ITEMS} numbers at most", value)
-        for item in value:
-            _whole(0, _bound(option.name))(item, at=at)
-    elif kind == "float":
-        is_number = _is_int(value) or isinstance(value, float)
-        _expect(is_number and math.isfinite(value), at, "a finite number", value)
-    elif kind.startswith("Literal["):
-        choices = re.findall(r"'([^']*)'", kind)
-        _expect(value in choices, at, f"one of {', '.join(choices)}", value)
-    else:
-        wanted = bool if kind == "bool" else str
-        _expect(isinstance(value, wanted), at, f"of kind {kind}", value)
+        _expect(is_list, at, f"a list of {_MAX_ITEMS} values at most", value)
+        is_long = option.length in (None, len(value))
+        _expect(is_long, at, f"of {option.length} values", value)
+    low = 0 if option.is_sequence else -_bound(option.name)
+    for item in value if option.is_sequence else [value]:
+        _CHECKS[option.kind](option, item, low=low, at=at)
+
+
+def _integer(option: catalogue.Option, value: object, *, low: int, at: str) -> None:
+    _whole(low, _bound(option.name))(value, at=at)
+
+
+def _number(option: catalogue.Option, value: object, *, low: int, at: str) -> None:
+    del option, low
+    is_number = _is_int(value) or isinstance(value, float)
+    _expect(is_number and math.isfinite(value), at, "a finite number", value)
+
+
+def _choice(option: catalogue.Option, value: object, *, low: int, at: str) -> None:
+    del low
+    choices = ", ".join(map(str, option.choices))
+    _expect(value in option.choices, at, f"one of {choices}", value)
+
+
+def _instance(cls: type) -> Callable:
+    def check(option: catalogue.Option, value: object, *, low: int, at: str) -> None:
+        del low
+        _expect(isinstance(value, cls), at, f"of kind {option.kind}", value)
+
+    return check
+
+
+_CHECKS = {
+    "int": _integer,
+    "float": _number,
+    "choice": _choice,
+    "bool": _instance(bool),
+    "str": _instance(str),
+    "path": _instance(str),
+    "object": _instance(object),
+}
 
 
 def _bound(name: str) -> int:
@@ -229,20 +308,24 @@ def _check_weights(model: Mapping, *, arguments: Mapping) -> None:
 def _weights_of(kind: str, spec: Mapping, *, latent: int, at: str = "model"):
     """Yields the sizes in a specification, after a look at each part's weights."""
     if spec["name"] not in catalogue.names(kind):
+        for name, value in spec.items():
+            for inner in _kinds_of(value):
+                whole = catalogue.completed(inner, value, plugins=False)
+                where = f"{at}.{name}"
+                yield from _weights_of(inner, whole, latent=latent, at=where)
         return
     sizes, depth = [latent], 1
     for name, option in catalogue.options(kind, spec["name"]).items():
         value = spec[name]
         if option.is_part and option.part not in _SIZES_OF_PARTS:
-            inner = catalogue.completed(option.part, value)
+            if not isinstance(value, (str, Mapping)):
+                continue
+            inner = catalogue.completed(option.part, value, plugins=False)
             at_inner = f"{at}.{name}"
             yield from _weights_of(option.part, inner, latent=latent, at=at_inner)
         elif _is_int(value) and _DEPTHS.fullmatch(name):
             depth *= max(1, value)
-        elif (
-            option.annotation.startswith(("int", "tuple[int"))
-            and _bound(name) == _MAX_SIZE
-        ):
+        elif option.kind == "int" and _bound(name) == _MAX_SIZE:
             sizes += value if isinstance(value, (list, tuple)) else [value or 1]
     weights = depth * max(sizes) * sorted([1, *sizes])[-2]
     _expect(weights <= MAX_WEIGHTS, at, "of 2**28 weights at most", weights)

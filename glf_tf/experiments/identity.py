@@ -150,9 +150,14 @@ def describe(
     entries = history.extended(history_of(folder), now)
     for entry in entries:
         folder.write(history.flags_name(entry.number), entry.recipe)
+    plugins = [
+        *catalogue.origins("dataset", plan.dataset),
+        *catalogue.origins("model", plan.model),
+    ]
     folder.describe(
         {
             **_identity(plan),
+            **({"plugins": plugins} if plugins else {}),
             "arguments": _plain(arguments),
             "data_dir": _absolute(plan.places.data_dir),
             "data_source": sets[0].source,

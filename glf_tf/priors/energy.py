@@ -32,6 +32,8 @@ class LatentEnergy(prior.AbstractPrior):
         chain: How samples are drawn.
     """
 
+    is_selectable = False
+
     def __init__(
         self,
         latent_dim: int,

@@ -40,6 +40,8 @@ class SecondStageVAE(prior.AbstractPrior):
         depth: Number of hidden layers.
     """
 
+    is_selectable = False
+
     def __init__(self, latent_dim: int, *, width: int = 1024, depth: int = 3, **kwargs):
         super().__init__(latent_dim, **kwargs)
         sizes = {"width": width, "depth": depth}

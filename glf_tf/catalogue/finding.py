@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds the part of a name, wherever it comes from: its class and its options."""
+
+__all__ = [
+    "is_plugin",
+    "known",
+    "load",
+    "name_of_class",
+    "names",
+    "options",
+    "origin",
+    "plugins_in_use",
+]
+
+import importlib
+from collections.abc import Mapping
+
+from glf_tf import errors
+from glf_tf.catalogue import index
+from glf_tf.catalogue import plugins as plugins_lib
+from glf_tf.catalogue.kinds import KINDS
+from glf_tf.catalogue.option import Option
+
+
+def names(kind: str) -> tuple[str, ...]:
+    """Returns the sorted names of the built-in parts of a kind, such as "model"."""
+    return tuple(sorted(index.entries(KINDS[kind])))
+
+
+def known(kind: str) -> tuple[str, ...]:
+    """Returns the sorted names of a kind: built-in, and of installed packages."""
+    announced = {plugin.name for plugin in plugins_lib.plugins(kind)}
+    return tuple(sorted({*names(kind), *announced}))
+
+
+def is_plugin(kind: str, name: str) -> bool:
+    """Returns whether a name stands for a part beyond the package.
+
+    It is not imported. `module:Class` always does; whether there is such a class shows
+    when it is loaded.
+    """
+    return name not in names(kind) and plugins_lib.find(kind, name) is not None
+
+
+_OPTIONS: dict[tuple[str, str], Mapping[str, Option]] = {}
+"""Options of plug-ins that were asked for in this process, by kind and name."""
+
+
+def options(kind: str, name: str) -> Mapping[str, Option]:
+    """Returns the options of a part: its constructor's keywords that have defaults.
+
+    Raises:
+        InvalidValue: There is no such part, or it cannot be imported.
+    """
+    plugin = _found(kind, name)
+    if plugin is None:
+        return index.entries(KINDS[kind])[name].options
+    if (kind, name) not in _OPTIONS:
+        cls = load(kind, name)
+        from glf_tf.catalogue import inspecting  # needs what is loaded by now
+
+        _OPTIONS[kind, name] = inspecting.options_of(cls)
+    return _OPTIONS[kind, name]
+
+
+def plugins_in_use(kind: str) -> tuple[str, ...]:
+    """Returns the plug-ins of a kind whose options were asked for in this process."""
+    return tuple(name for of_kind, name in _OPTIONS if of_kind == kind)
+
+
+def load(kind: str, name: str) -> type:
+    """Imports and returns the class that a name stands for.
+
+    Raises:
+        InvalidValue: There is no such part, or it cannot be imported.
+    """
+    plugin = _found(kind, name)
+    if plugin is not None:
+        return plugins_lib.load(plugin)
+    module = importlib.import_module(f"glf_tf.{KINDS[kind].folder}.{name}")
+    return getattr(module, index.entries(KINDS[kind])[name].class_name)
+
+
+def name_of_class(kind: str, cls: type) -> str:
+    """Returns the name by which another process finds a class of a part.
+
+    The name of a built-in part, or that of an installed plug-in, or `module:Class`.
+
+    Raises:
+        InvalidValue: It has none, as it was made within a function.
+    """
+    target = f"{cls.__module__}:{cls.__qualname__}"
+    folder, _, name = cls.__module__.rpartition(".")
+    is_ours = folder == f"glf_tf.{KINDS[kind].folder}" and name in names(kind)
+    if is_ours and load(kind, name) is cls:
+        return name
+    for plugin in plugins_lib.plugins(kind):
+        if plugin.target == target and plugin.name not in names(kind):
+            return plugin.name
+    if "<locals>" in target:
+        raise errors.InvalidValue(
+            "A part is saved by the name of its class, which must be importable",
+            received=f"{cls.__name__}, a class that a function made",
+            do="Define it at the top of a module",
+        )
+    return target
+
+
+def origin(kind: str, name: str) -> dict[str, str] | None:
+    """Returns where a plug-in comes from: `class`, `distribution`, `version`.
+
+    Texts are empty where there is no distribution; built-in parts have no origin.
+
+    Raises:
+        InvalidValue: There is no such part.
+    """
+    plugin = _found(kind, name)
+    if plugin is None:
+        return None
+    distribution, version = plugin.distribution, plugin.version
+    if not distribution:
+        distribution, version = plugins_lib.distribution_of(plugin.target)
+    return {"class": plugin.target, "distribution": distribution, "version": version}
+
+
+def _found(kind: str, name: str) -> plugins_lib.Plugin | None:
+    """Returns the plug-in that a name stands for; None for a built-in part.
+
+    Raises:
+        InvalidValue: There is none of that name, or several.
+    """
+    plugin = plugins_lib.find(kind, name)
+    if name in names(kind):
+        if plugin is not None:
+            raise errors.InvalidValue(
+                f"A {kind} must have a name that no built-in one has",
+                received=f"{kind}={name!r}, which is also one of {plugin.source}",
+                do=f"Use {kind}={plugin.target}, or uninstall the package",
+            )
+        return None
+    if plugin is None:
+        raise errors.InvalidValue(
+            f"The {kind} must be built in, of an installed package, or module:Class",
+            received=f"{kind}={name!r}",
+            do=errors.suggestion(name, known(kind)),
+        )
+    return plugin

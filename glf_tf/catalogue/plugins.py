@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds parts beyond the package: entry points, and classes by `module:Class`.
+
+A package announces its parts in its metadata, one group a kind (`kinds.py`):
+
+    [project.entry-points."glf_tf.flows"]
+    my_flow = "my_package.flows:MyFlow"
+
+Naming a class imports its module, which runs what stands in it. Modules are found where
+Python finds them, and then in the current folder, which goes last on `sys.path`, so
+that no file there takes the place of an installed package. A folder of a run, which may
+come from a stranger, is never put there.
+"""
+
+__all__ = ["Plugin", "distribution_of", "find", "load", "plugins"]
+
+import dataclasses
+import functools
+import importlib
+import inspect
+import pathlib
+import re
+import sys
+
+from glf_tf import errors, quiet
+from glf_tf.catalogue.kinds import KINDS, Kind
+
+_TARGET = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*(?:\.[^\W\d]\w*)*)")
+_RUN = "run.json"
+"""What the folder of a run holds."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Plugin:
+    """A part beyond the package.
+
+    Attributes:
+        kind: The kind of part.
+        name: The name that it is used by.
+        target: Its class, `module:Class`.
+        distribution: The installed distribution that it comes from; "" for none.
+        version: The distribution's version; "" for none.
+    """
+
+    kind: str
+    name: str
+    target: str
+    distribution: str = ""
+    version: str = ""
+
+    @property
+    def source(self) -> str:
+        """The distribution and version, or else the class."""
+        return f"{self.distribution} {self.version}".strip() or self.target
+
+
+@functools.cache
+def plugins(kind: str) -> tuple[Plugin, ...]:
+    """Returns what installed packages announce of a kind, sorted by name."""
+    # Takes a tenth of a second, which what names no part does without.
+    from importlib import metadata
+
+    found = {
+        Plugin(
+            kind,
+            name=point.name,
+            target=point.value,
+            distribution=point.dist.name if point.dist else "",
+            version=point.dist.version if point.dist else "",
+        )
+        for point in metadata.entry_points(group=KINDS[kind].group)
+    }
+    return tuple(sorted(found, key=lambda plugin: (plugin.name, plugin.source)))
+
+
+def find(kind: str, name: str) -> Plugin | None:
+    """Returns the plug-in that a name stands for, without importing it; None for none.
+
+    Raises:
+        InvalidValue: Several packages announce the name.
+    """
+    if _TARGET.fullmatch(name):
+        return Plugin(kind, name, target=name)
+    found = [plugin for plugin in plugins(kind) if plugin.name == name]
+    if len(found) > 1:
+        raise errors.InvalidValue(
+            f"A {kind} must be announced by one installed package",
+            received=f"{kind}={name!r} of {_joined(found)}",
+            do=f"Uninstall one of them, or use {kind}={found[0].target}",
+        )
+    return found[0] if found else None
+
+
+@functools.cache
+def distribution_of(target: str) -> tuple[str, str]:
+    """Returns name and version of the distribution of `module:Class`; "" for none."""
+    from importlib import metadata
+
+    package = re.split(r"[.:]", target)[0]
+    found = metadata.packages_distributions().get(package)
+    return (found[0], metadata.version(found[0])) if found else ("", "")
+
+
+def load(plugin: Plugin) -> type:
+    """Imports and returns the class of a plug-in.
+
+    Raises:
+        InvalidValue: It cannot be imported, or is no concrete class of its kind.
+    """
+    kind = KINDS[plugin.kind]
+    match = _TARGET.fullmatch(plugin.target)
+    if match is None:
+        raise _unusable(plugin, f"{plugin.target!r} is not of the form module:Class")
+    _look_in_current_folder()
+    quiet.load_tensorflow()
+    try:
+        value = importlib.import_module(match[1])
+        for name in match[2].split("."):
+            value = getattr(value, name)
+    except Exception as error:
+        raise _unusable(plugin, f"{type(error).__name__}: {error}") from error
+    _check_class(plugin, value, kind)
+    return value
+
+
+def _look_in_current_folder() -> None:
+    folder = pathlib.Path.cwd()
+    if any((parent / _RUN).exists() for parent in (folder, *folder.parents)):
+        return
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+
+
+def _check_class(plugin: Plugin, value: object, kind: Kind) -> None:
+    if not isinstance(value, type):
+        raise _unusable(plugin, f"{plugin.target} is of {type(value).__name__}", kind)
+    if not issubclass(value, kind.bases):
+        raise _unusable(plugin, f"{value.__name__}, which is no such class", kind)
+    if inspect.isabstract(value):
+        missing = ", ".join(sorted(value.__abstractmethods__))
+        raise _unusable(plugin, f"{value.__name__}, which lacks {missing}", kind)
+
+
+def _unusable(
+    plugin: Plugin, why: str, kind: Kind | None = None
+) -> errors.InvalidValue:
+    if kind is not None:
+        names = (f"{base.__module__}.{base.__name__}" for base in kind.bases)
+        rule = f"A {plugin.kind} must be a concrete subclass of {' or '.join(names)}"
+        do = "Name a class that is one"
+    elif plugin.name == plugin.target:
+        rule = f"A {plugin.kind} that is named by module:Class must be importable"
+        do = "Check both names, install the package, or work in the module's folder"
+    else:
+        rule = f"A {plugin.kind} that a package announces must be importable"
+        do = f"Mend or uninstall {plugin.source}"
+    received = f"{plugin.kind}={plugin.name!r} ({why})"
+    return errors.InvalidValue(rule, received=received, do=do)
+
+
+def _joined(found: list[Plugin]) -> str:
+    return " and of ".join(plugin.source for plugin in found)

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads specifications, a name or `{"name": ..., options}`, and builds their parts."""
+
+__all__ = ["build", "completed", "former", "name_of", "origins"]
+
+import enum
+import importlib
+import inspect
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from glf_tf import errors
+from glf_tf.catalogue import finding
+from glf_tf.catalogue.option import Option
+
+_FORMER = {("model", "vae"): {"beta": "kl_weight"}}
+"""Options that had other names, by part: `{(kind, part): {former: present}}`.
+
+Recipes, run folders and `.keras` files of before are read by their former names.
+"""
+
+
+def former(kind: str, name: str) -> Mapping[str, str]:
+    """Returns `{former name: present name}` of the options of a part."""
+    return _FORMER.get((kind, name), {})
+
+
+def name_of(spec: str | Mapping[str, Any]) -> str:
+    """Returns the name in a specification."""
+    return spec if isinstance(spec, str) else spec["name"]
+
+
+def build(kind: str, spec: str | Mapping[str, Any], **fixed: Any) -> Any:
+    """Builds the part that `spec` describes.
+
+    Args:
+        kind: One of `KINDS`, such as "flow".
+        spec: A name, or a mapping with `name` and options.
+        **fixed: Arguments that the caller decides, such as the latent size; `name`,
+            which Keras gives to layers, only where the constructor takes it.
+
+    Raises:
+        InvalidValue: The name or an option is unknown, a value is none of those that
+            the option has, or the constructor needs other arguments.
+    """
+    chosen = _renamed(kind, spec)
+    name = chosen.pop("name", "")
+    known = finding.options(kind, name)
+    for option, value in chosen.items():
+        if option not in known:
+            raise errors.InvalidValue(
+                f"An option of the {kind} {name} must be one that it has",
+                received=f"{option}={value!r}",
+                do=errors.suggestion(option, known),
+            )
+        chosen[option] = _made(known[option], value)
+    cls = finding.load(kind, name)
+    arguments = {**fixed, **chosen}
+    if not _takes_name(cls):
+        arguments.pop("name", None)
+    _check_call(kind, cls, arguments)
+    return cls(**arguments)
+
+
+def completed(
+    kind: str, spec: str | Mapping[str, Any], *, plugins: bool = True
+) -> dict[str, Any]:
+    """Returns a specification with every option, at its default where none is given.
+
+    So specifications of one part compare, though one of them was written before the
+    part had all its options. A part that is not there is kept as it is, and so is an
+    option that the part does not have.
+
+    Args:
+        kind: One of `KINDS`, such as "model".
+        spec: A name, or a mapping with `name` and options.
+        plugins: Whether plug-ins are completed as well, which imports them.
+    """
+    given = _renamed(kind, spec)
+    name = given["name"]
+    is_plugin = plugins and finding.is_plugin(kind, name)
+    if name not in finding.names(kind) and not is_plugin:
+        return given
+    for option in finding.options(kind, name).values():
+        value = given.get(option.name, option.default)
+        if option.is_part and isinstance(value, (str, Mapping)):
+            value = completed(option.part, value, plugins=plugins)
+        elif isinstance(value, enum.Enum):
+            value = value.value
+        elif isinstance(value, pathlib.PurePath):
+            value = str(value)
+        if option.is_flag or option.name in given:
+            given[option.name] = value
+    return given
+
+
+def origins(kind: str, spec: str | Mapping[str, Any]) -> list[dict[str, str]]:
+    """Returns where the plug-ins in a specification come from, each once.
+
+    Args:
+        kind: One of `KINDS`, such as "model".
+        spec: A name, or a mapping with `name` and options.
+
+    Returns:
+        origins: `kind` and `name`, and what `origin` says, in the order of the
+            specification.
+    """
+    whole = completed(kind, spec)
+    name = whole["name"]
+    if name not in finding.names(kind) and not finding.is_plugin(kind, name):
+        return []
+    found = []
+    if told := finding.origin(kind, name):
+        found.append({"kind": kind, "name": name, **told})
+    for option in finding.options(kind, name).values():
+        value = whole.get(option.name)
+        if option.is_part and isinstance(value, (str, Mapping)):
+            found += origins(option.part, value)
+    return [one for place, one in enumerate(found) if one not in found[:place]]
+
+
+def _renamed(kind: str, spec: str | Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a specification as a mapping, its options by their present names."""
+    given = {"name": spec} if isinstance(spec, str) else dict(spec)
+    for old, new in former(kind, given.get("name", "")).items():
+        if old in given:
+            given[new] = given.pop(old)
+    return given
+
+
+def _made(option: Option, value: Any) -> Any:
+    """Returns a value as the constructor takes it: of an enumeration, its member."""
+    if not option.made_by or value is None:
+        return value
+    module, _, name = option.made_by.partition(":")
+    cls: Any = importlib.import_module(module)
+    for part in name.split("."):
+        cls = getattr(cls, part)
+    try:
+        return tuple(map(cls, value)) if option.is_sequence else cls(value)
+    except (TypeError, ValueError) as error:
+        raise errors.InvalidValue(
+            f"`{option.name}` must be one of its values",
+            received=f"{option.name}={value!r}",
+            do=errors.suggestion(str(value), map(str, option.choices)),
+        ) from error
+
+
+def _takes_name(cls: type) -> bool:
+    parameters = inspect.signature(cls.__init__).parameters
+    kinds = {parameter.kind for parameter in parameters.values()}
+    return "name" in parameters or inspect.Parameter.VAR_KEYWORD in kinds
+
+
+def _check_call(kind: str, cls: type, arguments: Mapping[str, Any]) -> None:
+    """Checks that a constructor can be called with some arguments."""
+    try:
+        inspect.signature(cls.__init__).bind(None, **arguments)
+    except TypeError as error:
+        raise errors.InvalidValue(
+            f"A {kind}'s constructor takes {', '.join(arguments) or 'no arguments'}, "
+            "and needs no others",
+            received=f"{cls.__module__}:{cls.__qualname__} ({error})",
+            do="Give each other argument a default",
+        ) from error

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Defines the flags of parts: which one, and the options of its constructor.
+
+A part is chosen by a flag, `--prior=flow`, and its options are flags below it, `--
+prior.components=5`. An option may hold a part in its turn, whatever it is called:
+`--prior.inner=real_nvp --prior.inner.blocks=3`. Plug-ins are parts like others.
+"""
+
+__all__ = [
+    "HELP",
+    "Part",
+    "define",
+    "define_options",
+    "plugin_lines",
+    "read",
+    "spec_of",
+]
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from absl import flags
+
+from glf_tf import catalogue, errors, recipe
+from glf_tf.cli import option_flags
+
+FLAGS = flags.FLAGS
+
+HELP = ("help", "h", "helpshort", "helpfull")
+"""Flags that ask for help."""
+
+_NONE = "none"
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A part that a flag chooses, and whose options are flags.
+
+    Attributes:
+        kind: Its kind, such as "model"; by default the flag's name as well.
+        default: What is chosen without the flag; "" for nothing.
+        prefix: What the flags of its options begin with: "" or, say, "network.".
+        flag: The flag's name.
+        is_optional: Whether `none` chooses nothing.
+        defaults: Defaults of the options of the part that is the default, where they
+            are others than the part's own.
+    """
+
+    kind: str
+    default: str
+    prefix: str
+    flag: str = ""
+    is_optional: bool = False
+    defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        """Names the flag after the kind, where it has no other name."""
+        object.__setattr__(self, "flag", self.flag or self.kind)
+
+    def owns(self, name: str, flag: str) -> bool:
+        """Returns whether a flag is an option of the part if it has a name."""
+        if self.prefix or not name:
+            return bool(name) and flag.startswith(self.prefix)
+        option = flag.partition(".")[0]
+        known = catalogue.options(self.kind, name)
+        return option in known or option in catalogue.former(self.kind, name)
+
+    def held_by(self, option: catalogue.Option) -> "Part":
+        """Returns the part that an option of this one holds."""
+        default = option.default
+        given = dict(default) if isinstance(default, Mapping) else {"name": default}
+        flag = self.prefix + option.name
+        return Part(
+            option.part,
+            given.pop("name") or "",
+            prefix=f"{flag}.",
+            flag=flag,
+            is_optional=option.is_optional,
+            defaults=given,
+        )
+
+
+def define(part: Part, text: str) -> None:
+    """Defines the flag that chooses a part.
+
+    Args:
+        part: The part.
+        text: What the flag is of use for.
+    """
+    option = catalogue.Option(
+        part.flag, "part", part.default or None, help=text, part=part.kind
+    )
+    option_flags.define(part.flag, option)
+
+
+def read(words: Sequence[str], parts: Sequence[Part]) -> recipe.Arguments:
+    """Returns the flags of a command line and its recipes.
+
+    Where it names a plug-in it is read twice: only when the plug-in is known are its
+    flags that are true or false.
+
+    Raises:
+        UserError: A word is no flag, a recipe cannot be read, or a part is not there.
+    """
+    arguments = recipe.expand(words, is_boolean=_is_boolean)
+    if any(_may_be_plugin(argument.value) for argument in arguments):
+        for part in parts:
+            list(_walk(arguments, part))
+        arguments = recipe.expand(words, is_boolean=_is_boolean)
+    return arguments
+
+
+def define_options(arguments: recipe.Arguments, part: Part) -> None:
+    """Defines the flags of a part's options, and of the parts that it is made of.
+
+    Args:
+        arguments: The arguments, which name the parts; they forget the options of parts
+            that were replaced.
+        part: The part.
+
+    Raises:
+        InvalidValue: There is no part of the name that is chosen, or a flag of the tool
+            has the name of one of its options.
+    """
+    for flag, option in _walk(arguments, part):
+        if flag in FLAGS:
+            raise errors.InvalidValue(
+                "An option of a part must have a name that no flag of the tool has",
+                received=f"--{flag} of a {part.kind}, which is also the tool's",
+                do="Give the part's option another name",
+            )
+        option_flags.define(flag, option)
+
+
+def spec_of(kind: str, name: str, *, prefix: str) -> dict:
+    """Returns the specification of a part from the flags of `define_options`."""
+    spec = {"name": name}
+    for option in catalogue.options(kind, name).values():
+        if option.is_flag:
+            flag = prefix + option.name
+            value = FLAGS[flag].value
+            if option.is_part and value is not None:
+                value = spec_of(option.part, value, prefix=f"{flag}.")
+            spec[option.name] = value
+    return spec
+
+
+def plugin_lines() -> list[str]:
+    """Returns a line for each part that an installed package announces, for help.
+
+    Each is imported, so that those that cannot be used are told.
+    """
+    lines = []
+    for kind in catalogue.KINDS:
+        for plugin in catalogue.plugins(kind):
+            try:
+                catalogue.options(kind, plugin.name)
+                state = plugin.target
+            except errors.UserError as error:
+                state = f"broken: {error.received}"
+            lines.append(f"  {kind} {plugin.name}, of {plugin.source} ({state})")
+    return lines
+
+
+def _walk(
+    arguments: recipe.Arguments, part: Part
+) -> Iterator[tuple[str, catalogue.Option]]:
+    """Yields the flags of a part's options, and of its parts', with their options."""
+    name = arguments.choose(part.flag, default=part.default, owns=part.owns)
+    is_none = part.is_optional and name == _NONE
+    if is_none or (not name and not part.default):
+        return
+    for former, present in catalogue.former(part.kind, name).items():
+        arguments.rename(part.prefix + former, part.prefix + present)
+    defaults = part.defaults if name == part.default else {}
+    for option in catalogue.options(part.kind, name).values():
+        if not option.is_flag:
+            continue
+        if option.name in defaults:
+            option = dataclasses.replace(option, default=defaults[option.name])
+        yield part.prefix + option.name, option
+        if option.is_part:
+            yield from _walk(arguments, part.held_by(option))
+
+
+def _may_be_plugin(value: str) -> bool:
+    return ":" in value or any(
+        value == plugin.name
+        for kind in catalogue.KINDS
+        for plugin in catalogue.plugins(kind)
+    )
+
+
+def _is_boolean(name: str) -> bool | None:
+    """Returns whether a flag is true or false, whichever parts are chosen.
+
+    Returns:
+        is_boolean: None where no flag and no option of any part has that name.
+    """
+    if name in FLAGS:
+        return FLAGS[name].boolean
+    if name in HELP:
+        return True
+    *before, leaf = name.split(".")
+    found = {
+        known[leaf].kind == "bool" and not known[leaf].is_sequence
+        for kind in _kinds_of(before[-1] if before else "model")
+        for known in _all_options(kind)
+        if leaf in known
+    }
+    return any(found) if found else None
+
+
+def _kinds_of(holder: str) -> set[str]:
+    """Returns the kinds of part that a flag of a name, or an option of one, holds."""
+    kinds = {holder} & set(catalogue.KINDS)
+    for kind in catalogue.KINDS:
+        for known in _all_options(kind):
+            if holder in known and known[holder].is_part:
+                kinds.add(known[holder].part)
+    return kinds
+
+
+def _all_options(kind: str) -> Iterator[Mapping[str, catalogue.Option]]:
+    """Yields the options of all built-in parts of a kind, and of plug-ins in use."""
+    for name in (*catalogue.names(kind), *catalogue.plugins_in_use(kind)):
+        yield catalogue.options(kind, name)
