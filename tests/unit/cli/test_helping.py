@@ -2,12 +2,32 @@
 """Help: groups, widths, defaults and choices."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
 from glf_tf import resources
 from glf_tf.cli import helping
 from tests import calls
+
+# One process that forks for each tool: flags are defined once in each.
+PROGRAM = """
+import os, sys
+from glf_tf import resources
+from glf_tf.cli import command
+
+for name in resources.tools():
+    if not os.fork():
+        sys.argv = ["glf-tf", name, "--help"]
+        try:
+            command.main()
+        finally:
+            heavy = {"tensorflow", "keras", "numpy", "matplotlib"} & {*sys.modules}
+            print("loaded:", name, *heavy, flush=True)
+            os._exit(0)
+    os.wait()
+"""
 
 
 def titles(text):
@@ -78,3 +98,15 @@ def test_installed_commands_are_those_of_a_wheel(monkeypatch):
     )
     assert "glf-tf compare --recipe=glf/digits \\\n" in text
     assert "--recipes=vae/digits,glf/digits\n" in text
+
+
+def test_no_help_loads_tensorflow_or_other_slow_packages():
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        capture_output=True,
+        text=True,
+        cwd=calls.ROOT,
+        check=True,
+    )
+    loaded = re.findall(r"^loaded: (.*)$", done.stdout, re.MULTILINE)
+    assert loaded == list(resources.tools())
