@@ -252,6 +252,14 @@ WITH_NOISE = {"lebm", "lfbm", "lfbm_from_prior", "lfbm_vae", "sri"} | {
 }
 """Models whose terms draw numbers, of which each replica has its own."""
 
+FAMILIES = (
+    *("abp", "glann", "glf_convolutional", "glf_perceptual", "glf_two_stage", "lebm"),
+    *("lfbm_from_prior", "lfbm_vae", "rae", "rae_flow", "rae_spectral", "sri"),
+    *("two_stage_vae", "vae_flow_posterior", "vae_flow_prior", "vae_gaussian"),
+    *("wae_gan", "wae_mmd_convolutional"),
+)
+"""One or more of each system: what it costs much to try is tried of these."""
+
 STEEP = {"glf_closing"}
 """Models whose figures the last bits of their codes decide, which devices that share a
 batch round in another order: a mixture that starts from k-means of few random codes."""

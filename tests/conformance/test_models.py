@@ -260,7 +260,14 @@ def test_a_stage_learns_with_its_own_variables_and_no_others(fresh):
         assert total[1] < total[0]
 
 
-def test_xla_trains_a_stage(fresh):
+def test_families_are_all_there():
+    kinds = {descriptors.MODELS[name]["name"] for name in descriptors.FAMILIES}
+    assert kinds == set(descriptors.catalogue.names("model"))
+
+
+@pytest.mark.parametrize("name", descriptors.FAMILIES)
+def test_xla_trains_a_stage(name):
+    fresh = descriptors.model(name)
     for stage, batch in staged(fresh):
         before = values_of(fresh)
         assert trainer_of(fresh, stage, batch, jit_compile=True)(2).steps == 2
@@ -319,6 +326,7 @@ def train_losses(strategy, name):
     return recorder.sums
 
 
+@pytest.mark.parametrize("name", descriptors.FAMILIES)
 def test_two_replicas_equal_one_device(name):
     two = train_losses(strategies.strategy("mirrored"), name)
     assert all(np.isfinite(np.concatenate(two)))

@@ -18,7 +18,8 @@ from tests.conformance import test_flagfiles
 SYSTEMS = ("abp", "lebm", "lfbm", "lfbm_vae", "sri")
 DATA = ("celeb_a", "cifar10", "svhn_cropped")
 RECIPES = [
-    *((system, data) for system in SYSTEMS for data in DATA),
+    *((system, "svhn_cropped") for system in SYSTEMS),
+    *(("lfbm", data) for data in DATA if data != "svhn_cropped"),
     ("sri", "celeb_a_five_layers"),
 ]
 STEPS = 2
@@ -99,7 +100,7 @@ def test_lfbm_has_the_released_settings(data):
         1,
         0.998,
     )
-    assert plan["epochs"][""] == 201
+    assert plan["training"]["epochs"][""] == 201
 
 
 class _Recorder(loop.callback_lib.AbstractCallback):

@@ -42,6 +42,8 @@ PHASES = {
 def own_handlers():
     """Gives the process its own handlers back."""
     before = {number: signal.getsignal(number) for number in (2, 15)}
+    # A shell has background processes ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -60,17 +62,19 @@ def test_a_signal_ends_training_with_its_state_saved(
 ):
     monkeypatch.setattr(drawing.Histograms, "run", lambda *_: None)
     where, name, count = PHASES[phase]
+    draws, exports = phase == "drawing", phase == "export"
+    often = (f"--draw_every={int(draws)}", "--export" if exports else "--noexport")
     with monkeypatch.context() as patch:
         called = signalled(patch, where, name, number=number, count=count)
-        ended = calls.call("train", f"--workdir={tmp_path}/run", *SMALL)
+        ended = calls.call("train", f"--workdir={tmp_path}/run", *SMALL, *often)
     assert len(called) >= count
     assert ended.status == os.EX_TEMPFAIL, ended.told
     assert "Traceback" not in ended.told
     assert "Stopped" in ended.told.splitlines()[-1]
-    again = calls.call("train", f"--workdir={tmp_path}/run", *SMALL, "--resume")
+    again = calls.call("train", f"--workdir={tmp_path}/run", *SMALL, *often, "--resume")
     assert again.status == 0, again.told
     assert restore.load(tmp_path / "run").step == 4
-    assert folder.Folder(tmp_path / "run").saved_model.is_dir()
+    assert folder.Folder(tmp_path / "run").saved_model.is_dir() == exports
 
 
 def signalled(patch, where, name, *, number, count):
