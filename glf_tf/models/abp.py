@@ -32,12 +32,8 @@ class ABP(inferred.AbstractInferred):
     Args:
         image_shape: (height, width, channels).
         num_images: Size of the training set: each image has a chain.
-        latent_dim: Size of the latents.
-        network: The family whose decoder is the generator.
-        reconstruction: The reconstruction term; its sigma is that of pixels in [-1, 1].
-        inference: How chains run.
         start: Whether chains persist, or start from N(0, I) at each visit.
-        **kwargs: `decoder` and `decoder_output`; see `AbstractInferred`.
+        **kwargs: As in `AbstractInferred`.
     """
 
     def __init__(
@@ -45,24 +41,12 @@ class ABP(inferred.AbstractInferred):
         image_shape: types.ImageShape,
         *,
         num_images: int,
-        latent_dim: int = 100,
-        network: types.Network = "top_down",
-        reconstruction: types.Reconstruction = "signed_gaussian",
-        inference: types.Sampler = "langevin",
         start: Literal["persistent", "normal"] = "persistent",
         name: str | None = "abp",
         **kwargs,
     ):
         super().__init__(
-            image_shape,
-            latent_dim=latent_dim,
-            network=network,
-            reconstruction=reconstruction,
-            name=name,
-            inference=inference,
-            start=start,
-            num_images=num_images,
-            **kwargs,
+            image_shape, start=start, num_images=num_images, name=name, **kwargs
         )
         self._prior = standard_normal.StandardNormalPrior(self.latent_dim)
         self.built = True

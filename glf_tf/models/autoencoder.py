@@ -29,19 +29,20 @@ class AbstractAutoencoder(latent.AbstractLatentModel):
         self,
         image_shape: types.ImageShape,
         *,
-        latent_dim: int,
-        network: types.Network,
+        latent_dim: int = 64,
+        network: types.Network = "infogan",
         encoder: types.Network | None = None,
         decoder: types.Network | None = None,
         decoder_output: Literal["auto", "logits", "images"] = "auto",
-        reconstruction: types.Reconstruction,
+        reconstruction: types.Reconstruction = "squared_error",
         name: str | None = None,
     ):
         """Initializes the model.
 
         Args:
             image_shape: (height, width, channels).
-            latent_dim: Size of the latents.
+            latent_dim: Size of the latents; that of the parts which are objects, where
+                it is left out. The GLF paper has 20 for MNIST, else 64.
             network: The encoder's and decoder's family.
             encoder: Another encoder than the network's: a Keras layer, or a network of
                 which the encoder is taken.

@@ -58,6 +58,9 @@ class GLANN(model.GenerativeModel):
         noise_dim: Size of the noise.
         hidden: Width of the mapper's hidden layers.
         network: The family whose decoder is the generator.
+        decoder: Another generator than the network's: a Keras layer, or a network.
+        decoder_output: What a Keras layer that is the decoder gives; "auto" for images
+            where it ends in a sigmoid, else logits.
         reconstruction: The reconstruction term; the paper's is perceptual.
     """
 
@@ -70,6 +73,8 @@ class GLANN(model.GenerativeModel):
         noise_dim: int = 32,
         hidden: int = 128,
         network: types.Network = "infogan",
+        decoder: types.Network | None = None,
+        decoder_output: Literal["auto", "logits", "images"] = "auto",
         reconstruction: types.Reconstruction = "squared_error",
         name: str | None = "glann",
     ):
@@ -82,8 +87,8 @@ class GLANN(model.GenerativeModel):
             self,
             latent_dim=latent_dim,
             network=network,
-            decoder=None,
-            output="auto",
+            decoder=decoder,
+            output=decoder_output,
         )
         self.reconstruction = parts.make(
             "reconstruction", reconstruction, image_shape=self.image_shape

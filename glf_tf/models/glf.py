@@ -40,27 +40,21 @@ class GLF(autoencoder.AbstractAutoencoder):
 
     Args:
         image_shape: (height, width, channels).
-        latent_dim: Size of the latents; the paper has 20 for MNIST, else 64.
-        network: The encoder's and decoder's family.
         flow: The flow on the latents.
-        reconstruction: The reconstruction term, summed over pixels.
         beta: Weight of the reconstruction term.
         stop_gradient: Whether the flow's likelihood is kept from the encoder.
         procedure: "joint" learns both at once, as the paper does; "closing" then goes
             on with the flow alone; "two_stage" learns the flow after the autoencoder.
         components: Of the noise's mixture, where the flow has a stage of its own; 0 for
             N(0, I). See `FlowPrior`.
-        **kwargs: `encoder`, `decoder`, `decoder_output`; see `AbstractAutoencoder`.
+        **kwargs: As in `AbstractAutoencoder`.
     """
 
     def __init__(
         self,
         image_shape: types.ImageShape,
         *,
-        latent_dim: int = 64,
-        network: types.Network = "infogan",
         flow: types.Flow = "real_nvp",
-        reconstruction: types.Reconstruction = "squared_error",
         beta: float = 1.0,
         stop_gradient: bool = True,
         procedure: Literal["closing", "joint", "two_stage"] = "closing",
@@ -68,14 +62,7 @@ class GLF(autoencoder.AbstractAutoencoder):
         name: str | None = "glf",
         **kwargs,
     ):
-        super().__init__(
-            image_shape,
-            latent_dim=latent_dim,
-            network=network,
-            reconstruction=reconstruction,
-            name=name,
-            **kwargs,
-        )
+        super().__init__(image_shape, name=name, **kwargs)
         checks.at_least(
             "latent_dim", self.latent_dim, 2, why="for a coupling to halve it"
         )

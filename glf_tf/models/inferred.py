@@ -37,12 +37,12 @@ class AbstractInferred(latent.AbstractLatentModel):
         self,
         image_shape: types.ImageShape,
         *,
-        latent_dim: int,
-        network: types.Network,
+        latent_dim: int = 100,
+        network: types.Network = "top_down",
         decoder: types.Network | None = None,
         decoder_output: Literal["auto", "logits", "images"] = "auto",
-        reconstruction: types.Reconstruction,
-        inference: types.Sampler,
+        reconstruction: types.Reconstruction = "signed_gaussian",
+        inference: types.Sampler = "langevin",
         start: str,
         num_images: int | None,
         name: str | None = None,
@@ -51,12 +51,14 @@ class AbstractInferred(latent.AbstractLatentModel):
 
         Args:
             image_shape: (height, width, channels).
-            latent_dim: Size of the latents.
+            latent_dim: Size of the latents; that of the parts which are objects, where
+                it is left out.
             network: The family whose decoder is the generator.
             decoder: Another generator than the network's: a Keras layer, or a network.
             decoder_output: What a Keras layer that is the decoder gives; "auto" for
                 images where it ends in a sigmoid, else logits.
-            reconstruction: The reconstruction term.
+            reconstruction: The reconstruction term; its sigma is that of pixels in
+                [-1, 1].
             inference: How chains run.
             start: Where chains start in training: "normal", "prior", or "persistent",
                 where the image's last one ended.

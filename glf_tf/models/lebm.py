@@ -33,24 +33,16 @@ class LEBM(inferred.AbstractInferred):
 
     Args:
         image_shape: (height, width, channels).
-        latent_dim: Size of the latents.
-        network: The family whose decoder is the generator.
-        reconstruction: The reconstruction term; its sigma is that of pixels in [-1, 1].
-        inference: How the chains of the posterior run.
         energy_hidden: Width of the energy's two hidden layers.
         prior_steps: K_0, steps of the prior's chains.
         prior_step_size: The papers' s of the prior's chains.
-        **kwargs: `decoder` and `decoder_output`; see `AbstractInferred`.
+        **kwargs: As in `AbstractInferred`.
     """
 
     def __init__(
         self,
         image_shape: types.ImageShape,
         *,
-        latent_dim: int = 100,
-        network: types.Network = "top_down",
-        reconstruction: types.Reconstruction = "signed_gaussian",
-        inference: types.Sampler = "langevin",
         energy_hidden: int = 200,
         prior_steps: int = 60,
         prior_step_size: float = 0.4,
@@ -58,15 +50,7 @@ class LEBM(inferred.AbstractInferred):
         **kwargs,
     ):
         super().__init__(
-            image_shape,
-            latent_dim=latent_dim,
-            network=network,
-            reconstruction=reconstruction,
-            name=name,
-            inference=inference,
-            start="normal",
-            num_images=None,
-            **kwargs,
+            image_shape, start="normal", num_images=None, name=name, **kwargs
         )
         checks.at_least("energy_hidden", energy_hidden, 1)
         checks.at_least("prior_steps", prior_steps, 1)

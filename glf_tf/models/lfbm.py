@@ -36,39 +36,21 @@ class LFBM(inferred.AbstractInferred):
 
     Args:
         image_shape: (height, width, channels).
-        latent_dim: Size of the latents.
-        network: The family whose decoder is the generator.
         prior: The density of the latents; one that gradients train, or N(0, I).
-        reconstruction: The reconstruction term; its sigma is that of pixels in [-1, 1].
-        inference: How chains run.
         start: Whether chains start from N(0, I), as released, or from the prior.
-        **kwargs: `decoder` and `decoder_output`; see `AbstractInferred`.
+        **kwargs: As in `AbstractInferred`.
     """
 
     def __init__(
         self,
         image_shape: types.ImageShape,
         *,
-        latent_dim: int = 100,
-        network: types.Network = "top_down",
         prior: types.Prior = "flow",
-        reconstruction: types.Reconstruction = "signed_gaussian",
-        inference: types.Sampler = "langevin",
         start: Literal["normal", "prior"] = "normal",
         name: str | None = "lfbm",
         **kwargs,
     ):
-        super().__init__(
-            image_shape,
-            latent_dim=latent_dim,
-            network=network,
-            reconstruction=reconstruction,
-            name=name,
-            inference=inference,
-            start=start,
-            num_images=None,
-            **kwargs,
-        )
+        super().__init__(image_shape, start=start, num_images=None, name=name, **kwargs)
         self._prior = latent.learned_prior(prior, latent_dim=self.latent_dim)
         self.built = True
 

@@ -37,7 +37,7 @@ class LFBMVAE(variational.AbstractVariational):
         network: The encoder's and generator's family.
         prior: The density of the latents; one that gradients train, or N(0, I).
         reconstruction: The reconstruction term; its sigma is that of pixels in [-1, 1].
-        **kwargs: `encoder`, `decoder`, `decoder_output`; see `AbstractAutoencoder`.
+        **kwargs: As in `AbstractAutoencoder`.
     """
 
     uses_masks = True

@@ -51,23 +51,17 @@ class RAE(autoencoder.AbstractAutoencoder):
 
     Args:
         image_shape: (height, width, channels).
-        latent_dim: Size of the latents; the GLF paper has 20 for MNIST, else 64.
-        network: The encoder's and decoder's family.
-        reconstruction: The reconstruction term, summed over pixels.
         prior: The density of the codes.
         regularization: How the decoder is kept smooth.
         latent_weight: Weight of the codes' squared norm.
         regularization_weight: Weight of the penalty l2 or gradient_penalty.
-        **kwargs: `encoder`, `decoder`, `decoder_output`; see `AbstractAutoencoder`.
+        **kwargs: As in `AbstractAutoencoder`.
     """
 
     def __init__(
         self,
         image_shape: types.ImageShape,
         *,
-        latent_dim: int = 64,
-        network: types.Network = "infogan",
-        reconstruction: types.Reconstruction = "squared_error",
         prior: types.Prior = "mixture",
         regularization: Literal[
             "none", "l2", "gradient_penalty", "spectral_norm"
@@ -77,14 +71,7 @@ class RAE(autoencoder.AbstractAutoencoder):
         name: str | None = "rae",
         **kwargs,
     ):
-        super().__init__(
-            image_shape,
-            latent_dim=latent_dim,
-            network=network,
-            reconstruction=reconstruction,
-            name=name,
-            **kwargs,
-        )
+        super().__init__(image_shape, name=name, **kwargs)
         _check(regularization, weight=regularization_weight)
         self.latent_weight = checks.not_negative("latent_weight", latent_weight)
         self.regularization = regularization

@@ -35,34 +35,18 @@ class SRI(inferred.AbstractInferred):
 
     Args:
         image_shape: (height, width, channels).
-        latent_dim: Size of the latents.
-        network: The family whose decoder is the generator.
-        reconstruction: The reconstruction term; its sigma is that of pixels in [-1, 1].
-        inference: How chains run.
-        **kwargs: `decoder` and `decoder_output`; see `AbstractInferred`.
+        **kwargs: As in `AbstractInferred`.
     """
 
     def __init__(
         self,
         image_shape: types.ImageShape,
         *,
-        latent_dim: int = 100,
-        network: types.Network = "top_down",
-        reconstruction: types.Reconstruction = "signed_gaussian",
-        inference: types.Sampler = "langevin",
         name: str | None = "sri",
         **kwargs,
     ):
         super().__init__(
-            image_shape,
-            latent_dim=latent_dim,
-            network=network,
-            reconstruction=reconstruction,
-            name=name,
-            inference=inference,
-            start="normal",
-            num_images=None,
-            **kwargs,
+            image_shape, start="normal", num_images=None, name=name, **kwargs
         )
         self._prior = standard_normal.StandardNormalPrior(self.latent_dim)
         self.built = True

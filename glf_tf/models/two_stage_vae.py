@@ -42,21 +42,17 @@ class TwoStageVAE(variational.AbstractVariational):
 
     Args:
         image_shape: (height, width, channels).
-        latent_dim: Size of the latents, of both stages.
-        network: The first encoder's and decoder's family.
         reconstruction: The first reconstruction term; the paper's is a Gaussian of
             learned variance.
         second_width: Units of each hidden layer of the second stage.
         second_depth: Hidden layers of each network of the second stage.
-        **kwargs: `encoder`, `decoder`, `decoder_output`; see `AbstractAutoencoder`.
+        **kwargs: As in `AbstractAutoencoder`.
     """
 
     def __init__(
         self,
         image_shape: types.ImageShape,
         *,
-        latent_dim: int = 64,
-        network: types.Network = "infogan",
         reconstruction: types.Reconstruction = "learned_gaussian",
         second_width: int = 1024,
         second_depth: int = 3,
@@ -64,12 +60,7 @@ class TwoStageVAE(variational.AbstractVariational):
         **kwargs,
     ):
         super().__init__(
-            image_shape,
-            latent_dim=latent_dim,
-            network=network,
-            reconstruction=reconstruction,
-            name=name,
-            **kwargs,
+            image_shape, reconstruction=reconstruction, name=name, **kwargs
         )
         self._prior = second_stage.SecondStageVAE(
             self.latent_dim,

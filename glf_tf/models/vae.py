@@ -30,33 +30,20 @@ class VAE(variational.AbstractVariational):
 
     Args:
         image_shape: (height, width, channels).
-        latent_dim: Size of the latents.
-        network: The encoder's and decoder's family.
-        reconstruction: The reconstruction term.
         kl_weight: Weight of the KL divergence, the beta of the beta-VAE. What is called
             `beta` in this library weighs the reconstruction, as in the GLF paper.
-        **kwargs: `encoder`, `decoder`, `decoder_output`; see `AbstractAutoencoder`.
+        **kwargs: As in `AbstractAutoencoder`.
     """
 
     def __init__(
         self,
         image_shape: types.ImageShape,
         *,
-        latent_dim: int = 64,
-        network: types.Network = "infogan",
-        reconstruction: types.Reconstruction = "squared_error",
         kl_weight: float = 1.0,
         name: str | None = "vae",
         **kwargs,
     ):
-        super().__init__(
-            image_shape,
-            latent_dim=latent_dim,
-            network=network,
-            reconstruction=reconstruction,
-            name=name,
-            **kwargs,
-        )
+        super().__init__(image_shape, name=name, **kwargs)
         self.kl_weight = checks.not_negative("kl_weight", kl_weight)
         self._prior = standard_normal.StandardNormalPrior(self.latent_dim)
         self.built = True

@@ -35,24 +35,18 @@ class VAEFlowPosterior(variational.AbstractVariational):
 
     Args:
         image_shape: (height, width, channels).
-        latent_dim: Size of the latents.
-        network: The encoder's and decoder's family.
-        reconstruction: The reconstruction term.
         flows: Number of planar flows.
         amortized: Whether the encoder moves the flows' parameters for each image; else
             all images share them.
         warm_up: What the rising weight tempers.
         warm_up_steps: Steps in which the weight rises by 1.
-        **kwargs: `encoder`, `decoder`, `decoder_output`; see `AbstractAutoencoder`.
+        **kwargs: As in `AbstractAutoencoder`.
     """
 
     def __init__(
         self,
         image_shape: types.ImageShape,
         *,
-        latent_dim: int = 64,
-        network: types.Network = "infogan",
-        reconstruction: types.Reconstruction = "squared_error",
         flows: int = 10,
         amortized: bool = True,
         warm_up: Literal["none", "joint", "kl"] = "none",
@@ -62,14 +56,7 @@ class VAEFlowPosterior(variational.AbstractVariational):
     ):
         checks.at_least("flows", flows, 1)
         checks.at_least("warm_up_steps", warm_up_steps, 1)
-        super().__init__(
-            image_shape,
-            latent_dim=latent_dim,
-            network=network,
-            reconstruction=reconstruction,
-            name=name,
-            **kwargs,
-        )
+        super().__init__(image_shape, name=name, **kwargs)
         self._amortized, self._warm_up = amortized, warm_up
         self._ramp = stages_lib.Ramp(0.01, steps=warm_up_steps)
         self._flow_names = tuple(f"planar_{index}" for index in range(flows))

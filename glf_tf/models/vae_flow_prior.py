@@ -30,12 +30,9 @@ class VAEFlowPrior(variational.AbstractVariational):
 
     Args:
         image_shape: (height, width, channels).
-        latent_dim: Size of the latents.
-        network: The encoder's and decoder's family.
         flow: The flow that is the prior.
-        reconstruction: The reconstruction term.
         beta: Weight of the reconstruction term.
-        **kwargs: `encoder`, `decoder`, `decoder_output`; see `AbstractAutoencoder`.
+        **kwargs: As in `AbstractAutoencoder`.
     """
 
     uses_masks = True
@@ -44,22 +41,14 @@ class VAEFlowPrior(variational.AbstractVariational):
         self,
         image_shape: types.ImageShape,
         *,
-        latent_dim: int = 64,
-        network: types.Network = "infogan",
         flow: types.Flow = "real_nvp",
-        reconstruction: types.Reconstruction = "squared_error",
         beta: float = 1.0,
         name: str | None = "vae_flow_prior",
         **kwargs,
     ):
-        checks.at_least("latent_dim", latent_dim, 2, why="for a coupling to halve it")
-        super().__init__(
-            image_shape,
-            latent_dim=latent_dim,
-            network=network,
-            reconstruction=reconstruction,
-            name=name,
-            **kwargs,
+        super().__init__(image_shape, name=name, **kwargs)
+        checks.at_least(
+            "latent_dim", self.latent_dim, 2, why="for a coupling to halve it"
         )
         self.beta = checks.not_negative("beta", beta)
         self._prior = flow_prior.FlowPrior(self.latent_dim, flow=flow)

@@ -38,11 +38,11 @@ class AbstractWAE(autoencoder.AbstractAutoencoder):
         self,
         image_shape: types.ImageShape,
         *,
-        reconstruction_weight: float,
-        weight: float,
-        prior_scale: float,
-        input_noise: float,
-        pretrain: bool,
+        reconstruction_weight: float = 0.05,
+        weight: float = 10.0,
+        prior_scale: float = 1.0,
+        input_noise: float = 0.0,
+        pretrain: bool = True,
         **kwargs,
     ):
         """Initializes what the options describe.
@@ -50,10 +50,12 @@ class AbstractWAE(autoencoder.AbstractAutoencoder):
         Args:
             image_shape: (height, width, channels).
             reconstruction_weight: Weight of the reconstruction term.
-            weight: Weight of the penalty.
-            prior_scale: The prior's standard deviation.
-            input_noise: Standard deviation of noise on training images.
-            pretrain: Whether there is the first stage.
+            weight: Weight of the penalty, lambda in the papers.
+            prior_scale: The prior's standard deviation, not its variance.
+            input_noise: Standard deviation of noise on training images before the
+                encoder, truncated at two of them; the authors' code has 0.01.
+            pretrain: Whether up to 200 steps match the codes' mean and covariance to
+                the prior's before all else.
             **kwargs: As in `AbstractAutoencoder`.
         """
         super().__init__(image_shape, **kwargs)

@@ -49,54 +49,24 @@ class WAEGAN(wae.AbstractWAE):
 
     Args:
         image_shape: (height, width, channels).
-        latent_dim: Size of the latents.
-        network: The encoder's and decoder's family.
-        reconstruction: The reconstruction term.
-        reconstruction_weight: Weight of the reconstruction term.
-        weight: Weight of the penalty, lambda in the papers.
-        prior_scale: The prior's standard deviation, not its variance.
         prior_trick: Whether log p(z) is added to the critic's logit.
         critic_width: Units of each hidden layer of the critic.
         critic_depth: Hidden layers of the critic.
-        input_noise: Standard deviation of noise on training images before the encoder,
-            truncated at two of them; the authors' code has 0.01.
-        pretrain: Whether up to 200 steps match the codes' mean and covariance to the
-            prior's before all else.
-        **kwargs: `encoder`, `decoder`, `decoder_output`; see `AbstractAutoencoder`.
+        **kwargs: As in `AbstractWAE`.
     """
 
     def __init__(
         self,
         image_shape: types.ImageShape,
         *,
-        latent_dim: int = 64,
-        network: types.Network = "infogan",
-        reconstruction: types.Reconstruction = "squared_error",
-        reconstruction_weight: float = 0.05,
-        weight: float = 10.0,
-        prior_scale: float = 1.0,
         prior_trick: bool = False,
         critic_width: int = 512,
         critic_depth: int = 4,
-        input_noise: float = 0.0,
-        pretrain: bool = True,
         name: str | None = "wae_gan",
         **kwargs,
     ):
-        super().__init__(
-            image_shape,
-            latent_dim=latent_dim,
-            network=network,
-            reconstruction=reconstruction,
-            name=name,
-            reconstruction_weight=reconstruction_weight,
-            weight=weight,
-            prior_scale=prior_scale,
-            input_noise=input_noise,
-            pretrain=pretrain,
-            **kwargs,
-        )
-        _check_weight(weight)
+        super().__init__(image_shape, name=name, **kwargs)
+        _check_weight(self.penalty_weight)
         self._prior_trick = prior_trick
         self.critic = critic.critic(
             self.latent_dim,

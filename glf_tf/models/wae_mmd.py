@@ -41,47 +41,17 @@ class WAEMMD(wae.AbstractWAE):
 
     Args:
         image_shape: (height, width, channels).
-        latent_dim: Size of the latents.
-        network: The encoder's and decoder's family.
-        reconstruction: The reconstruction term.
-        reconstruction_weight: Weight of the reconstruction term.
-        weight: Weight of the penalty, lambda in the paper.
-        prior_scale: The prior's standard deviation, not its variance.
-        input_noise: Standard deviation of noise on training images before the encoder,
-            truncated at two of them; the authors' code has 0.01.
-        pretrain: Whether up to 200 steps match the codes' mean and covariance to the
-            prior's before all else.
-        **kwargs: `encoder`, `decoder`, `decoder_output`; see `AbstractAutoencoder`.
+        **kwargs: As in `AbstractWAE`.
     """
 
     def __init__(
         self,
         image_shape: types.ImageShape,
         *,
-        latent_dim: int = 64,
-        network: types.Network = "infogan",
-        reconstruction: types.Reconstruction = "squared_error",
-        reconstruction_weight: float = 0.05,
-        weight: float = 10.0,
-        prior_scale: float = 1.0,
-        input_noise: float = 0.0,
-        pretrain: bool = True,
         name: str | None = "wae_mmd",
         **kwargs,
     ):
-        super().__init__(
-            image_shape,
-            latent_dim=latent_dim,
-            network=network,
-            reconstruction=reconstruction,
-            name=name,
-            reconstruction_weight=reconstruction_weight,
-            weight=weight,
-            prior_scale=prior_scale,
-            input_noise=input_noise,
-            pretrain=pretrain,
-            **kwargs,
-        )
+        super().__init__(image_shape, name=name, **kwargs)
         self.built = True
 
     def stages(self) -> tuple[stages.Stage, ...]:
