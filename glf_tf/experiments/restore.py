@@ -15,6 +15,7 @@ __all__ = [
 import dataclasses
 import pathlib
 from collections.abc import Mapping
+from importlib import metadata
 from typing import Literal, NamedTuple
 
 import tensorflow as tf
@@ -91,6 +92,7 @@ def load(
     """
     folder = folder_lib.Folder(pathlib.Path(workdir))
     described = folder.read()
+    _check_plugins(described)
     model = parts.make("model", described["model"], **described["arguments"])
     store = checkpoints.Checkpoints(
         folder.checkpoints, checkpoints.variables_of(model), partly=True
@@ -109,6 +111,31 @@ def load_model(
 ) -> model_lib.GenerativeModel:
     """Returns the trained model of a run; see `load`."""
     return load(workdir, which=which).model
+
+
+def _check_plugins(described: Mapping) -> None:
+    """Refuses a run with parts of packages that are not installed.
+
+    Raises:
+        NotFound: One is not.
+    """
+    for plugin in described.get("plugins", ()):
+        distribution, version = plugin["distribution"], plugin["version"]
+        if distribution and not _is_installed(distribution):
+            raise errors.NotFound(
+                "The packages that a run's parts come from must be installed",
+                received=f"{plugin['kind']} {plugin['name']} of {distribution} "
+                f"{version}, which is not",
+                do=f"Run pip install {distribution}=={version}",
+            )
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        metadata.version(distribution)
+    except (metadata.PackageNotFoundError, ValueError):
+        return False
+    return True
 
 
 def check_start(
@@ -178,6 +205,7 @@ def load_data(
         Damaged: They are other images than the run noted.
     """
     described = folder_lib.Folder(pathlib.Path(workdir)).read()
+    _check_plugins(described)
     places = places_of(described, places or places_lib.Places())
     found = catalogue.build("dataset", described["dataset"], places=places).load(split)
     identity.compare_data(
