@@ -21,6 +21,7 @@ class Pictures(callback_lib.AbstractCallback):
     """Draws samples, reconstructions and interpolations."""
 
     by_chief = True
+    uses_averages = True
 
     def __init__(
         self,
@@ -82,6 +83,7 @@ class Histograms(callback_lib.AbstractCallback):
     """Writes histograms of the test images' latents z and of their noise f(z)."""
 
     by_chief = True
+    uses_averages = True
 
     def __init__(
         self,

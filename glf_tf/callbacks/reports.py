@@ -93,6 +93,8 @@ class Validation(callback_lib.AbstractCallback):
         latest: The averages of the last time, by name.
     """
 
+    uses_averages = True
+
     def __init__(
         self,
         every: callback_lib.Every,
@@ -168,6 +170,7 @@ class SampleQuality(callback_lib.AbstractCallback):
     """
 
     by_chief = True
+    uses_averages = True
 
     def __init__(
         self,

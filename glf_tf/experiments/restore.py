@@ -29,7 +29,7 @@ from glf_tf.experiments import folder as folder_lib
 from glf_tf.experiments import identity
 from glf_tf.experiments import plan as plan_lib
 from glf_tf.models import model as model_lib
-from glf_tf.training import checkpoints
+from glf_tf.training import averages, checkpoints
 
 
 class Loaded(NamedTuple):
@@ -80,6 +80,8 @@ def load(
 ) -> Loaded:
     """Returns the trained model of a run, and the step that it is of.
 
+    It has averages of weights where the checkpoint has any; see `training/averages.py`.
+
     Args:
         workdir: The run's folder.
         which: The newest checkpoint, or the best. Where the newest is damaged, the one
@@ -103,6 +105,9 @@ def load(
         state = newest(store, folder)
     if state is None:
         raise _no_checkpoint(folder)
+    stages = model.stages()
+    if state["stage"] < len(stages):
+        averages.take_over(stages[state["stage"]], folder=store.restored)
     return Loaded(model, state["global_step"])
 
 

@@ -66,9 +66,12 @@ class AbstractCallback(abc.ABC):
         runs_on_stop: Whether it also runs when the run is asked to stop.
         by_chief: Whether one worker alone runs it: it writes files, and computes
             nothing with the others.
+        uses_averages: Whether it runs with averages of weights in their place, where
+            there are any; what it assigns is lost, then.
     """
 
     runs_on_stop = False
+    uses_averages = False
     by_chief = False
 
     def __init__(self, every: Every):

@@ -12,7 +12,7 @@ Variables are stored under their own paths, such as `encoder/conv_0/kernel`:
 `tf.train.Checkpoint` follows attributes, and silently leaves out layers in Keras lists.
 """
 
-__all__ = ["Checkpoints", "found", "variables_of", "take_over"]
+__all__ = ["Checkpoints", "found", "number", "variables_of", "take_over"]
 
 import json
 import pathlib
@@ -47,7 +47,11 @@ def found(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 class Checkpoints:
-    """The checkpoints of a run."""
+    """The checkpoints of a run.
+
+    Attributes:
+        restored: The one that was restored last; None before.
+    """
 
     def __init__(
         self,
@@ -79,6 +83,7 @@ class Checkpoints:
         self._variables = dict(variables)
         self._whole: dict[pathlib.Path, tuple] = {}
         self._refused: set[pathlib.Path] = set()
+        self.restored: pathlib.Path | None = None
         self._checkpoint = tf.train.Checkpoint(variables=self._variables)
 
     def save(self, state: Mapping, *, step: int) -> pathlib.Path:
@@ -230,6 +235,7 @@ class Checkpoints:
             raise _damaged(folder, f"variables that cannot be read: {lines[0]}") from (
                 error
             )
+        self.restored = folder
         return state
 
     def _assign(self, folder: pathlib.Path) -> None:
@@ -335,11 +341,22 @@ def take_over(
     shapes = reader.get_variable_to_shape_map()
     taken = []
     for name, variable in variables.items():
-        key = f"variables/{_escaped(name)}/.ATTRIBUTES/VARIABLE_VALUE"
+        key = _key(name)
         if key in shapes and tuple(shapes[key]) == tuple(variable.shape):
             variable.assign(reader.get_tensor(key))
             taken.append(name)
     return tuple(taken)
+
+
+def number(folder: pathlib.Path, name: str) -> float:
+    """Returns the value of a scalar in a checkpoint; 0 where it has none."""
+    reader = tf.train.load_checkpoint(str(folder / _PREFIX))
+    key = _key(name)
+    return float(reader.get_tensor(key)) if reader.has_tensor(key) else 0.0
+
+
+def _key(name: str) -> str:
+    return f"variables/{_escaped(name)}/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 def _escaped(name: str) -> str:

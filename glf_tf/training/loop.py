@@ -13,6 +13,7 @@ import tensorflow as tf
 from glf_tf import errors, seeds
 from glf_tf.data import image_set, pipeline
 from glf_tf.devices import workers as workers_lib
+from glf_tf.training import averages
 from glf_tf.training import callback as callback_lib
 from glf_tf.training import optimizers as optimizers_lib
 from glf_tf.training import options as options_lib
@@ -198,13 +199,18 @@ class Loop:
         if not all(np.isfinite(value) for value in result.last.values()):
             raise self._nonfinite(stage, result)
         moment = self._moment(stage)
+        pairs = averages.pairs(stage, self._optimizers)
+        if moment.is_stage_end:
+            averages.settle(pairs)
         for callback in self._callbacks:
             callback.observe(result, moment)
-        self._run_callbacks(moment, lambda one: self._is_due(one, moment))
+        self._run_callbacks(moment, lambda one: self._is_due(one, moment), pairs)
         is_there = bool(self._stop_at) and self._global_step >= self._stop_at
         if self._workers.any(self._should_stop() or is_there):
             self._run_callbacks(
-                moment, lambda one: one.runs_on_stop and not self._is_due(one, moment)
+                moment,
+                lambda one: one.runs_on_stop and not self._is_due(one, moment),
+                pairs,
             )
             self._workers.wait()
             raise self._stopped()
@@ -216,10 +222,12 @@ class Loop:
         self,
         moment: callback_lib.Moment,
         wanted: Callable[[callback_lib.AbstractCallback], bool],
+        pairs: averages.Pairs,
     ) -> None:
         for callback in self._callbacks:
             if wanted(callback) and (self._workers.is_chief or not callback.by_chief):
-                callback.run(moment)
+                with averages.shown(pairs if callback.uses_averages else []):
+                    callback.run(moment)
 
     def _is_due(
         self, callback: callback_lib.AbstractCallback, moment: callback_lib.Moment

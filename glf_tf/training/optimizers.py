@@ -1,7 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the optimisers of a model's groups from options that may differ by group."""
 
-__all__ = ["Optimizer", "check", "loss_factor", "make", "needs_loss_factor"]
+__all__ = [
+    "Optimizer",
+    "check",
+    "keras_name",
+    "loss_factor",
+    "make",
+    "needs_loss_factor",
+]
 
 import dataclasses
 from collections.abc import Iterable, Mapping
@@ -125,6 +132,11 @@ def make(
     }
 
 
+def keras_name(name: str) -> str:
+    """Returns the name of the Keras optimiser of a group "stage/group"."""
+    return name.replace("/", "_")
+
+
 def _groups_of(
     stages: Iterable[stages_lib.Stage],
 ) -> list[tuple[stages_lib.Stage, stages_lib.Update, stages_lib.Group]]:
@@ -161,8 +173,9 @@ def _make_one(
         **{option: float(options[option]) for option in own},
         l2=options["weight_decay"],
         scales_loss=scales_loss,
+        ema_decay=float(options["ema_decay"]),
         # Keras numbers unnamed optimisers, and the name is in the checkpoint.
-        name=name.replace("/", "_"),
+        name=keras_name(name),
     )
     # tf.distribute asks for it; and a checkpoint is restored into what exists.
     keras_optimizer.build(variables)

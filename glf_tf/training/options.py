@@ -43,6 +43,8 @@ class Optimizers:
             not), cosine, or exponential.
         schedule_epochs: Epochs from the stage's start in which it gets there.
         schedule_end: What the learning rate is multiplied by in the end.
+        ema_decay: Decay of averages of the weights, which are drawn, measured and
+            exported in their place; 0 for none.
         decay_at: Epochs at which all learning rates are multiplied by a factor, as
             EPOCH:FACTOR; beside the decays of `decay_every`.
     """
@@ -66,6 +68,7 @@ class Optimizers:
     )
     schedule_epochs: PerGroup = dataclasses.field(default_factory=lambda: {"": 0})
     schedule_end: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.01})
+    ema_decay: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.0})
     decay_at: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
@@ -281,4 +284,5 @@ _RANGES = {
     "warm_up": (0, 1e6),
     "schedule_epochs": (0, 1e6),
     "schedule_end": (1e-9, 1.0),
+    "ema_decay": (0.0, 0.999999),
 }

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where averages of weights stand in for the weights.
+
+While a stage trains, its groups have averages where `--ema_decay` says so: callbacks
+that validate, measure and draw see them in the place of the weights, training goes on
+with the weights, and a checkpoint has both. At the end of a stage they become the
+weights, so that the next stage, an export and a file have them. Moving statistics of
+batch normalisation are averages already and stay as they are.
+"""
+
+__all__ = ["Pairs", "pairs", "shown", "settle", "take_over"]
+
+import contextlib
+import pathlib
+from collections.abc import Iterator, Mapping
+
+import keras
+import tensorflow as tf
+
+from glf_tf.training import checkpoints
+from glf_tf.training import optimizers as optimizers_lib
+from glf_tf.training import stages as stages_lib
+
+Pairs = list[tuple[keras.Variable, keras.Variable]]
+"""Variables, each with its average."""
+
+
+def pairs(
+    stage: stages_lib.Stage, optimizers: Mapping[str, optimizers_lib.Optimizer]
+) -> Pairs:
+    """Returns the variables of a stage that have an average; none before a step.
+
+    Args:
+        stage: The stage.
+        optimizers: The optimisers of all groups, by "stage/group".
+    """
+    found = []
+    for update in stage.updates:
+        for group in update.groups:
+            chosen = optimizers[f"{stage.name}/{group.name}"]
+            if chosen.keras.averages and int(chosen.keras.iterations):
+                found += zip(chosen.variables, chosen.keras.averages, strict=True)
+    return found
+
+
+@contextlib.contextmanager
+def shown(found: Pairs) -> Iterator[None]:
+    """Lets variables have the values of their averages, and puts them back after."""
+    before = [tf.identity(tf.convert_to_tensor(variable)) for variable, _ in found]
+    settle(found)
+    try:
+        yield
+    finally:
+        for (variable, _), value in zip(found, before, strict=True):
+            variable.assign(value)
+
+
+def settle(found: Pairs) -> None:
+    """Lets variables have the values of their averages for good."""
+    for variable, average in found:
+        variable.assign(tf.convert_to_tensor(average))
+
+
+def take_over(stage: stages_lib.Stage, *, folder: pathlib.Path) -> tuple[str, ...]:
+    """Assigns the averages that a checkpoint holds, where it holds any.
+
+    Args:
+        stage: The stage of a model in which the checkpoint was written.
+        folder: The checkpoint.
+
+    Returns:
+        names: Of the averages that were taken.
+    """
+    wanted = {}
+    for update in stage.updates:
+        for group in update.groups:
+            name = optimizers_lib.keras_name(f"{stage.name}/{group.name}")
+            scope = f"optimizer/{name}/{name}"
+            if checkpoints.number(folder, f"{scope}/iteration"):
+                wanted |= {
+                    f"{scope}/{variable.path.replace('/', '_')}_average": variable.value
+                    for variable in group.variables
+                }
+    return checkpoints.take_over(folder, wanted) if wanted else ()

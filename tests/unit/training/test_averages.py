@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Averages of weights: who sees them, that training does not, and what is kept."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from glf_tf import errors
+from glf_tf.experiments import experiment, folder, restore
+from glf_tf.training import averages, callback, loop, optimizers, options
+from tests import descriptors
+from tests.unit.experiments import test_experiment
+
+AVERAGED = options.Optimizers(ema_decay={"": 0.9, "flow": 0.0})
+
+
+def make_plan(**settings):
+    return test_experiment.make_plan(epochs={"": 1}, optimizers=AVERAGED, **settings)
+
+
+def arrays_of(model):
+    return {v.path: np.array(v) for v in model.variables}
+
+
+class Recorder(callback.AbstractCallback):
+    """Keeps the encoder's first weight whenever it runs."""
+
+    def __init__(self, model, uses_averages):
+        super().__init__(callback.Every(steps=1))
+        self.uses_averages, self.seen = uses_averages, []
+        self._variable = model.trainable_variables[0]
+
+    @property
+    def name(self):
+        return f"Recorder-{self.uses_averages}"
+
+    def run(self, moment):
+        self.seen.append((moment.stage, np.array(self._variable)))
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    """What callbacks see in a run of two stages, with averages and without."""
+    found = {}
+    for decay in (0.9, 0.0):
+        keras.utils.set_random_seed(0)
+        model = descriptors.model("glf_two_stage")
+        made = optimizers.make(
+            model.stages(),
+            options=options.Optimizers(ema_decay={"": decay}),
+            batches_per_epoch=6,
+        )
+        pair = [Recorder(model, is_averaged) for is_averaged in (False, True)]
+        loop.Loop(
+            model,
+            descriptors.images(),
+            options=options.Training(epochs={"": 1}, batch_size=8),
+            optimizers=made,
+            callbacks=pair,
+        ).run()
+        found[decay] = [one.seen for one in pair]
+    return found
+
+
+def of_stage(seen, stage):
+    return [value for name, value in seen if name == stage]
+
+
+def test_callbacks_see_numpys_recursion_and_training_the_weights(recorded):
+    raw, averaged = (of_stage(seen, "autoencoder") for seen in recorded[0.9])
+    plain = of_stage(recorded[0.0][0], "autoencoder")
+    np.testing.assert_array_equal(raw[:-1], plain[:-1])
+    expected = plain[0]
+    for value, found in zip(plain, averaged, strict=True):
+        expected = 0.9 * expected + 0.1 * value
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_averages_become_the_weights_when_a_stage_ends(recorded):
+    raw, averaged = recorded[0.9]
+    end = of_stage(averaged, "autoencoder")[-1]
+    np.testing.assert_array_equal(of_stage(raw, "autoencoder")[-1], end)
+    assert np.abs(end - of_stage(recorded[0.0][0], "autoencoder")[-1]).max() > 1e-5
+    for value in of_stage(raw, "flow"):
+        np.testing.assert_array_equal(value, end)
+
+
+def test_variables_are_put_back_whatever_happens():
+    variable, average = tf.Variable(1.0), tf.Variable(2.0)
+    seen = []
+
+    def fail():
+        with averages.shown([(variable, average)]):
+            seen.append(float(variable))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert (seen, float(variable), float(average)) == ([2.0], 1.0, 2.0)
+
+
+def test_a_run_keeps_resumes_loads_and_exports_averages(tmp_path):
+    whole = folder.Folder(tmp_path / "whole")
+    model = experiment.train(make_plan(export=True), whole)
+    half = folder.Folder(tmp_path / "half")
+    with pytest.raises(loop.Stopped):
+        experiment.train(make_plan(), half, stop_at=5)
+
+    saved = test_experiment.variables(half.path)
+    suffix = "/.ATTRIBUTES/VARIABLE_VALUE"
+    stored = {
+        name.removesuffix(suffix).split(".S")[-1]: value
+        for name, value in saved.items()
+    }
+    loaded = arrays_of(restore.load_model(half.path))
+    encoder = [path for path in loaded if path.startswith("encoder/")]
+    assert encoder
+    for path in encoder:
+        raw = saved[f"variables/model.S{path.replace('/', '.S')}{suffix}"]
+        average = stored[f"{path.replace('/', '_')}_average"]
+        np.testing.assert_array_equal(loaded[path], average)
+        assert np.abs(raw - average).max() > 0
+
+    experiment.train(make_plan(), half, resume=True)
+    ends = [test_experiment.variables(one.path) for one in (whole, half)]
+    assert set(ends[0]) == set(ends[1])
+    for name, value in ends[0].items():
+        np.testing.assert_array_equal(value, ends[1][name])
+    for path, value in arrays_of(restore.load_model(whole.path)).items():
+        np.testing.assert_array_equal(value, arrays_of(model)[path])
+    served = tf.saved_model.load(str(whole.saved_model)).signatures["sample"](
+        num_samples=tf.constant(3),
+        seed=tf.constant([1, 0]),
+        temperature=tf.constant(1.0),
+    )
+    np.testing.assert_allclose(
+        served["image"], model.sample(3, seed=1), rtol=1e-5, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"ema_decay": {"": 0.0}}, {"optimizer": {"": "rmsprop"}}],
+)
+def test_a_checkpoint_of_another_optimiser_is_refused(changed, tmp_path):
+    where = folder.Folder(tmp_path)
+    with pytest.raises(loop.Stopped):
+        experiment.train(make_plan(), where, stop_at=1)
+    other = dataclasses.replace(
+        make_plan(), optimizers=dataclasses.replace(AVERAGED, **changed)
+    )
+    with pytest.raises(errors.InvalidValue, match="variables"):
+        experiment.train(other, where, resume=True)
