@@ -27,6 +27,7 @@ _PLACEHOLDERS = {
     "string enum": "NAME",
     "sequence": "N,N",
     "named": "N,NAME:N",
+    "names": "NAME,GROUP:NAME",
     "comma separated list of strings": "A,B",
 }
 
