@@ -36,18 +36,12 @@ __all__ = ["export", "check"]
 import errno
 import pathlib
 import re
-from collections.abc import Callable
 
+import keras
 import tensorflow as tf
 
 from glf_tf import folders
-from glf_tf.models import autoencoder, latent
-from glf_tf.models import inputs as inputs_lib
-from glf_tf.models import model as model_lib
-from glf_tf.objectives import reconstruction
-from glf_tf.priors import prior as prior_lib
 
-_SEED = (0, 0)
 _KIND = "export"
 
 # What versions before the mark left in the folder of a run.
@@ -66,7 +60,7 @@ def check(folder: pathlib.Path) -> None:
 
 
 def export(
-    model: model_lib.GenerativeModel,
+    model: keras.Model,
     folder: pathlib.Path,
     *,
     is_of_run: bool = False,
@@ -74,7 +68,7 @@ def export(
     """Writes a SavedModel, with our mark `glf_tf.json` beside it.
 
     Args:
-        model: The model.
+        model: The model, whose `signatures()` are exported.
         folder: Where to: an empty folder, or an export of ours, which it replaces when
             it is whole.
         is_of_run: Whether it is the `saved_model/` of a run: then one without a mark,
@@ -88,7 +82,11 @@ def export(
         Occupied: The folder holds something else.
         OSError: It cannot be written; an export that was there still is.
     """
-    module, signatures = _module(model)
+    signatures = model.signatures()
+    module = tf.Module(name=model.name)
+    # Keras holds its variables where `tf.Module` does not look for them.
+    module.model_variables = [variable.value for variable in model.variables]
+    module.signature_functions = signatures
     of_run = {"unmarked": _UNMARKED, "is_shared": True} if is_of_run else {}
     with folders.replacing(folder, kind=_KIND, **of_run) as aside:
         try:
@@ -96,158 +94,3 @@ def export(
         except tf.errors.OpError as error:  # such as a full disk
             raise OSError(errno.EIO, error.message) from error
     return tuple(sorted(signatures))
-
-
-def _module(
-    model: model_lib.GenerativeModel,
-) -> tuple[tf.Module, dict[str, Callable]]:
-    """Returns what is saved, and its signatures."""
-    signatures = _sample_signature(model)
-    if isinstance(model, autoencoder.AbstractAutoencoder):
-        signatures |= _autoencoder_signatures(model)
-    if isinstance(model, latent.AbstractLatentModel):
-        signatures |= _latent_signatures(model)
-    module = tf.Module(name=model.name)
-    # Keras holds its variables where `tf.Module` does not look for them.
-    module.model_variables = [variable.value for variable in model.variables]
-    module.signature_functions = signatures
-    return module, signatures
-
-
-def _sample_signature(model: model_lib.GenerativeModel) -> dict[str, Callable]:
-    def sample(num_samples, seed, temperature):
-        return {"image": model.sample(num_samples, seed=seed, temperature=temperature)}
-
-    return {
-        "sample": tf.function(sample, autograph=False).get_concrete_function(
-            num_samples=tf.TensorSpec([], tf.int32, name="num_samples"),
-            seed=tf.TensorSpec([2], tf.int32, name="seed"),
-            temperature=tf.TensorSpec([], tf.float32, name="temperature"),
-        )
-    }
-
-
-def _autoencoder_signatures(
-    model: autoencoder.AbstractAutoencoder,
-) -> dict[str, Callable]:
-    z = tf.TensorSpec([None, model.latent_dim], tf.float32, name="z")
-
-    def interpolate(start, end, num_steps):
-        (start, end), is_fit = _fit_images(start, end)
-        ends = model.encode(start), model.encode(end)
-        has_noise = isinstance(model.prior, prior_lib.AbstractNoisePrior)
-        space = "noise" if has_noise else "latent"
-        images = model.interpolate(*ends, num_steps=num_steps, space=space)
-        return _or_nan({"image": images}, is_fit)
-
-    def of_image(name, function):
-        def guarded(image):
-            (image,), is_fit = _fit_images(image)
-            return _or_nan({name: function(image)}, is_fit)
-
-        return _traced(guarded, image=_image(model))
-
-    def decode(z):
-        is_fit = tf.reduce_all(tf.math.is_finite(z), axis=1)
-        z = tf.where(is_fit[:, None], z, 0.0)
-        return _or_nan({"image": model.decode(z)}, is_fit)
-
-    return {
-        "encode": of_image("z", model.encode),
-        "decode": _traced(decode, z=z),
-        "reconstruct": of_image("image", model.reconstruct),
-        "log_prob": of_image("log_prob", lambda x: model.log_prob(model.encode(x))),
-        "interpolate": _traced(
-            interpolate,
-            start=_image(model, "start"),
-            end=_image(model, "end"),
-            num_steps=tf.TensorSpec([], tf.int32, name="num_steps"),
-        ),
-    }
-
-
-def _latent_signatures(model: latent.AbstractLatentModel) -> dict[str, Callable]:
-    has_encoder = isinstance(model, autoencoder.AbstractAutoencoder)
-    takes_masks = isinstance(model.reconstruction, reconstruction.AbstractPixelwise)
-
-    # One function for all signatures, so that the loop is in the file once.
-    @tf.function(reduce_retracing=True, autograph=False)
-    def inferred(image, mask, seed):
-        start = model.first_latents(image, mask, seed=seed) if has_encoder else None
-        seen = mask if takes_masks else None
-        return model.infer_latents(image, seen, seed=seed, start=start).z
-
-    def score(image):
-        (image,), is_fit = _fit_images(image)
-        whole = tf.ones_like(image[..., :1])
-        z = model.encode(image) if has_encoder else inferred(image, whole, _SEED)
-        log_prior, log_joint = model.log_prob(z), model.log_joint(image, z)
-        scores = {
-            "score": -log_joint,
-            "log_likelihood": log_joint - log_prior,
-            "log_prior": log_prior,
-        }
-        return _or_nan(scores, is_fit)
-
-    def infer(image, mask, seed):
-        (image,), is_fit = _fit_images(inputs_lib.masked(image, mask))
-        is_binary = tf.reduce_all((mask == 0) | (mask == 1), axis=[1, 2, 3])
-        mask = tf.where(is_binary[:, None, None, None], mask, 1.0)
-        return inferred(image, mask, seed), is_fit & is_binary
-
-    def infer_only(image, mask, seed):
-        z, is_fit = infer(image, mask, seed)
-        return _or_nan({"z": z}, is_fit)
-
-    def inpaint(image, mask, seed):
-        z, is_fit = infer(image, mask, seed)
-        return _or_nan({"image": model.decode(z)}, is_fit)
-
-    signatures = {"score": _traced(score, image=_image(model))}
-    if not takes_masks:
-        return signatures
-    inputs = {
-        "image": _image(model),
-        "mask": tf.TensorSpec([None, *model.image_shape[:2], 1], name="mask"),
-        "seed": tf.TensorSpec([2], tf.int32, name="seed"),
-    }
-    return signatures | {
-        "infer": _traced(infer_only, **inputs),
-        "inpaint": _traced(inpaint, **inputs),
-    }
-
-
-def _fit_images(*images: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
-    """Returns images, grey where one of a row is none, and which rows are, `[batch]`.
-
-    Grey, so that no row disturbs another: chains stop where one of them diverges.
-    """
-    low, high = -inputs_lib.SLACK, 1.0 + inputs_lib.SLACK
-    is_fit = tf.reduce_all(
-        [
-            # NaN compares as false.
-            tf.reduce_all((low <= one) & (one <= high), axis=[1, 2, 3])
-            for one in images
-        ],
-        axis=0,
-    )
-    return [tf.where(is_fit[:, None, None, None], x, 0.5) for x in images], is_fit
-
-
-def _or_nan(outputs: dict[str, tf.Tensor], is_fit: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Returns outputs with NaN in the rows that are not fit."""
-
-    def guarded(output):
-        rows = tf.reshape(is_fit, [-1, *[1] * (output.shape.rank - 1)])
-        nan = tf.constant(float("nan"), output.dtype)
-        return tf.where(rows, output, nan)
-
-    return {name: guarded(output) for name, output in outputs.items()}
-
-
-def _image(model: model_lib.GenerativeModel, name: str = "image") -> tf.TensorSpec:
-    return tf.TensorSpec([None, *model.image_shape], tf.float32, name=name)
-
-
-def _traced(function: Callable, **inputs: tf.TensorSpec) -> Callable:
-    return tf.function(function, autograph=False).get_concrete_function(**inputs)

@@ -12,7 +12,7 @@ import tensorflow as tf
 from glf_tf import errors, parts, seeds, types
 from glf_tf.data import image_set, pipeline
 from glf_tf.layers import adapters
-from glf_tf.models import coders, inputs, latent
+from glf_tf.models import coders, inputs, latent, signatures
 from glf_tf.training import stages
 
 _AT_ONCE = 500
@@ -138,6 +138,10 @@ class AbstractAutoencoder(latent.AbstractLatentModel):
     @tf.function(autograph=False, reduce_retracing=True)
     def _traced_encode(self, image: tf.Tensor) -> tf.Tensor:
         return self.encode(image)
+
+    def signatures(self):
+        """Returns those of the base class, and those of codes."""
+        return super().signatures() | signatures.of_codes(self)
 
     def call(self, image, training=False):
         """Returns `reconstruct(image)`, so that the model is a Keras model."""

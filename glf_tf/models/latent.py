@@ -12,7 +12,7 @@ from glf_tf import errors, parts, seeds, types
 from glf_tf.data import image_set
 from glf_tf.inference import langevin
 from glf_tf.inference import sampler as sampler_lib
-from glf_tf.models import inputs, model
+from glf_tf.models import inputs, model, signatures
 from glf_tf.priors import prior as prior_lib
 
 Start = Literal["normal", "prior"] | tf.Tensor
@@ -41,6 +41,10 @@ class AbstractLatentModel(model.GenerativeModel):
     def chain_start(self) -> Start:
         """Where `infer_latents` starts its chains if it is not told."""
         return "normal"
+
+    def signatures(self):
+        """Returns those of the base class, and those of latents."""
+        return super().signatures() | signatures.of_latents(self)
 
     def check_data(self, data: image_set.ImageSet) -> None:
         """Checks that there are as many codes as the fit of the prior needs.

@@ -10,7 +10,7 @@ __all__ = ["GenerativeModel"]
 
 import abc
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import keras
 import numpy as np
@@ -18,11 +18,11 @@ import tensorflow as tf
 
 from glf_tf import errors, parts, types
 from glf_tf.data import image_set
-from glf_tf.models import inputs
+from glf_tf.models import inputs, signatures, trainable
 from glf_tf.training import stages as stages_lib
 
 
-class GenerativeModel(parts.Part, keras.Model, abc.ABC):
+class GenerativeModel(trainable.Trainable, parts.Part, keras.Model, abc.ABC):
     """A model that draws images.
 
     Keras owns the names `losses`, `weights` and `metrics`: what this library minimises
@@ -164,6 +164,10 @@ class GenerativeModel(parts.Part, keras.Model, abc.ABC):
         """Returns the batch with what is inferred outside any tape, such as `z`."""
         del stage, seed
         return batch
+
+    def signatures(self) -> dict[str, Callable]:
+        """Returns the traced functions that an exported model is served by."""
+        return signatures.of_samples(self)
 
     @classmethod
     def arguments_of(cls, data: image_set.ImageSet) -> dict:

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads what Python users hold, arrays or `tf.data`, into a set of images."""
+
+__all__ = ["MOST_BYTES", "read"]
+
+import numpy as np
+import tensorflow as tf
+
+from glf_tf import errors
+from glf_tf.data import image_set
+
+MOST_BYTES = 8 * 2**30
+"""How much a `tf.data.Dataset` may hold: it is read into memory."""
+
+
+def read(
+    x: object, *, name: str = "arrays", split: str = "train"
+) -> image_set.ImageSet:
+    """Returns a set of images.
+
+    Pixels are kept as uint8: floats are rounded to the nearest of 256 levels.
+
+    Args:
+        x: Images `[size, height, width, channels]`, uint8 or floats in [0, 1]; or a
+            finite `tf.data.Dataset`, in batches or not, of images, of pairs (image,
+            label), or of mappings with `image` and perhaps `label`; or an `ImageSet`,
+            which is returned as it is.
+        name: What the set is called.
+        split: "train" or "test".
+
+    Raises:
+        InvalidType: It is none of them, or the pixels are neither uint8 nor floats.
+        InvalidValue: The shape is another, a float is outside of [0, 1] or NaN, or the
+            dataset is endless or holds more than `MOST_BYTES`.
+    """
+    if isinstance(x, image_set.ImageSet):
+        return x
+    labels = None
+    if isinstance(x, tf.data.Dataset):
+        x, labels = _collected(x)
+    return image_set.ImageSet(
+        name=name, split=split, images=_as_uint8(x), labels=labels, source="Python"
+    )
+
+
+def _as_uint8(x: object) -> np.ndarray:
+    """Returns pixels as uint8 `[size, height, width, channels]`."""
+    is_array = isinstance(x, np.ndarray) or tf.is_tensor(x)
+    images = np.asarray(x) if is_array else None
+    if images is None or not (images.dtype == np.uint8 or images.dtype.kind == "f"):
+        raise errors.InvalidType(
+            "Images are a uint8 or float array, a tf.data.Dataset or an ImageSet",
+            received=type(x).__name__ if images is None else images.dtype,
+            do="Convert them, for instance by numpy.asarray(x, numpy.float32)",
+        )
+    if images.ndim != 4 or not images.size:
+        raise errors.InvalidValue(
+            "Images have the shape [size, height, width, channels], at least one",
+            received=f"shape {images.shape}",
+            do="Add a last axis to grey ones: images[..., None]",
+        )
+    if images.dtype == np.uint8:
+        return images
+    low, high = float(images.min()), float(images.max())
+    # Written so that NaN, which compares as false, is refused.
+    if not 0.0 <= low <= high <= 1.0:
+        raise errors.InvalidValue(
+            "Images of floats are finite, in [0, 1]",
+            received=f"values from {low:.4g} to {high:.4g}",
+            do="Map [0, 255] by x / 255 and [-1, 1] by (x + 1) / 2; look for NaN",
+        )
+    return np.rint(images * 255.0).astype(np.uint8)
+
+
+def _collected(dataset: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray | None]:
+    """Returns a dataset's images and labels as arrays; labels are None without any."""
+    if int(dataset.cardinality()) == tf.data.INFINITE_CARDINALITY:
+        raise errors.InvalidValue(
+            "A dataset to train on ends",
+            received="an endless tf.data.Dataset",
+            do="Leave out repeat(): `epochs` says how often it is seen",
+        )
+    images, labels, size = [], [], 0
+    for element in dataset.as_numpy_iterator():
+        image, label = _split(element)
+        image = _as_uint8(image if np.ndim(image) != 3 else image[None])
+        size += image.nbytes
+        if size > MOST_BYTES:
+            raise errors.InvalidValue(
+                f"A dataset is read into memory, at most {MOST_BYTES >> 30} GiB of it",
+                received=f"more than that after {len(images)} elements",
+                do="Take fewer images, or pass an ImageSet that maps a file",
+            )
+        images.append(image)
+        labels += [] if label is None else [np.reshape(label, [-1])]
+    if not images:
+        raise errors.InvalidValue(
+            "A dataset holds at least one image", received="none", do="Look at it"
+        )
+    found = np.concatenate(labels).astype(np.int64) if labels else None
+    return np.concatenate(images), found
+
+
+def _split(element: object) -> tuple[object, object]:
+    if isinstance(element, dict) and "image" in element:
+        return element["image"], element.get("label")
+    if isinstance(element, tuple) and len(element) == 2:
+        return element
+    return element, None

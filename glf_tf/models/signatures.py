@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The traced functions that a model is served by; `glf_tf.export` lists them."""
+
+__all__ = ["of_codes", "of_latents", "of_samples"]
+
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from glf_tf.models import inputs as inputs_lib
+from glf_tf.objectives import reconstruction
+from glf_tf.priors import prior as prior_lib
+
+_SEED = (0, 0)
+
+
+def of_samples(model: keras.Model) -> dict[str, Callable]:
+    """Returns the signature that every model has."""
+
+    def sample(num_samples, seed, temperature):
+        return {"image": model.sample(num_samples, seed=seed, temperature=temperature)}
+
+    return {
+        "sample": tf.function(sample, autograph=False).get_concrete_function(
+            num_samples=tf.TensorSpec([], tf.int32, name="num_samples"),
+            seed=tf.TensorSpec([2], tf.int32, name="seed"),
+            temperature=tf.TensorSpec([], tf.float32, name="temperature"),
+        )
+    }
+
+
+def of_codes(model: keras.Model) -> dict[str, Callable]:
+    """Returns the signatures of a model with an encoder."""
+    z = tf.TensorSpec([None, model.latent_dim], tf.float32, name="z")
+
+    def interpolate(start, end, num_steps):
+        (start, end), is_fit = _fit_images(start, end)
+        ends = model.encode(start), model.encode(end)
+        has_noise = isinstance(model.prior, prior_lib.AbstractNoisePrior)
+        space = "noise" if has_noise else "latent"
+        images = model.interpolate(*ends, num_steps=num_steps, space=space)
+        return _or_nan({"image": images}, is_fit)
+
+    def of_image(name, function):
+        def guarded(image):
+            (image,), is_fit = _fit_images(image)
+            return _or_nan({name: function(image)}, is_fit)
+
+        return _traced(guarded, image=_image(model))
+
+    def decode(z):
+        is_fit = tf.reduce_all(tf.math.is_finite(z), axis=1)
+        z = tf.where(is_fit[:, None], z, 0.0)
+        return _or_nan({"image": model.decode(z)}, is_fit)
+
+    return {
+        "encode": of_image("z", model.encode),
+        "decode": _traced(decode, z=z),
+        "reconstruct": of_image("image", model.reconstruct),
+        "log_prob": of_image("log_prob", lambda x: model.log_prob(model.encode(x))),
+        "interpolate": _traced(
+            interpolate,
+            start=_image(model, "start"),
+            end=_image(model, "end"),
+            num_steps=tf.TensorSpec([], tf.int32, name="num_steps"),
+        ),
+    }
+
+
+def of_latents(model: keras.Model) -> dict[str, Callable]:
+    """Returns the signatures of a model that draws a latent and decodes it."""
+    has_encoder = hasattr(model, "encode")
+    takes_masks = isinstance(model.reconstruction, reconstruction.AbstractPixelwise)
+
+    # One function for all signatures, so that the loop is in the file once.
+    @tf.function(reduce_retracing=True, autograph=False)
+    def inferred(image, mask, seed):
+        start = model.first_latents(image, mask, seed=seed) if has_encoder else None
+        seen = mask if takes_masks else None
+        return model.infer_latents(image, seen, seed=seed, start=start).z
+
+    def score(image):
+        (image,), is_fit = _fit_images(image)
+        whole = tf.ones_like(image[..., :1])
+        z = model.encode(image) if has_encoder else inferred(image, whole, _SEED)
+        log_prior, log_joint = model.log_prob(z), model.log_joint(image, z)
+        scores = {
+            "score": -log_joint,
+            "log_likelihood": log_joint - log_prior,
+            "log_prior": log_prior,
+        }
+        return _or_nan(scores, is_fit)
+
+    def infer(image, mask, seed):
+        (image,), is_fit = _fit_images(inputs_lib.masked(image, mask))
+        is_binary = tf.reduce_all((mask == 0) | (mask == 1), axis=[1, 2, 3])
+        mask = tf.where(is_binary[:, None, None, None], mask, 1.0)
+        return inferred(image, mask, seed), is_fit & is_binary
+
+    def infer_only(image, mask, seed):
+        z, is_fit = infer(image, mask, seed)
+        return _or_nan({"z": z}, is_fit)
+
+    def inpaint(image, mask, seed):
+        z, is_fit = infer(image, mask, seed)
+        return _or_nan({"image": model.decode(z)}, is_fit)
+
+    signatures = {"score": _traced(score, image=_image(model))}
+    if not takes_masks:
+        return signatures
+    inputs = {
+        "image": _image(model),
+        "mask": tf.TensorSpec([None, *model.image_shape[:2], 1], name="mask"),
+        "seed": tf.TensorSpec([2], tf.int32, name="seed"),
+    }
+    return signatures | {
+        "infer": _traced(infer_only, **inputs),
+        "inpaint": _traced(inpaint, **inputs),
+    }
+
+
+def _fit_images(*images: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
+    """Returns images, grey where one of a row is none, and which rows are, `[batch]`.
+
+    Grey, so that no row disturbs another: chains stop where one of them diverges.
+    """
+    low, high = -inputs_lib.SLACK, 1.0 + inputs_lib.SLACK
+    is_fit = tf.reduce_all(
+        [
+            # NaN compares as false.
+            tf.reduce_all((low <= one) & (one <= high), axis=[1, 2, 3])
+            for one in images
+        ],
+        axis=0,
+    )
+    return [tf.where(is_fit[:, None, None, None], x, 0.5) for x in images], is_fit
+
+
+def _or_nan(outputs: dict[str, tf.Tensor], is_fit: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns outputs with NaN in the rows that are not fit."""
+
+    def guarded(output):
+        rows = tf.reshape(is_fit, [-1, *[1] * (output.shape.rank - 1)])
+        nan = tf.constant(float("nan"), output.dtype)
+        return tf.where(rows, output, nan)
+
+    return {name: guarded(output) for name, output in outputs.items()}
+
+
+def _image(model: keras.Model, name: str = "image") -> tf.TensorSpec:
+    return tf.TensorSpec([None, *model.image_shape], tf.float32, name=name)
+
+
+def _traced(function: Callable, **inputs: tf.TensorSpec) -> Callable:
+    return tf.function(function, autograph=False).get_concrete_function(**inputs)

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lets Keras' callbacks hear the loop.
+
+An epoch is one of the stage that runs; epochs are counted over all stages. A stage that
+is fitted without steps is none.
+"""
+
+__all__ = ["Batches", "Epochs", "check", "needs_batches"]
+
+import sys
+from collections.abc import Callable, Sequence
+
+import keras
+
+from glf_tf import errors
+from glf_tf.training import callback as callback_lib
+from glf_tf.training import measuring
+
+_OF_OPTIMIZERS = ("ReduceLROnPlateau", "LearningRateScheduler", "SwapEMAWeights")
+_BATCH_HOOKS = (
+    *("on_batch_begin", "on_batch_end"),
+    *("on_train_batch_begin", "on_train_batch_end"),
+)
+
+
+def check(callbacks: Sequence[object]) -> None:
+    """Checks that callbacks can work.
+
+    Raises:
+        InvalidType: One is no callback, neither Keras' nor ours.
+        Unsupported: One changes an optimiser or the position of Keras' own loop.
+    """
+    for callback in callbacks:
+        if isinstance(callback, callback_lib.AbstractCallback):
+            continue
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise errors.InvalidType(
+                "Callbacks are of keras.callbacks.Callback or of AbstractCallback",
+                received=type(callback).__name__,
+                do="Derive it from one of them",
+            )
+        names = {base.__name__ for base in type(callback).__mro__}
+        if names & set(_OF_OPTIMIZERS):
+            raise errors.Unsupported(
+                "Each group of variables has an optimiser, which no callback changes",
+                received=type(callback).__name__,
+                do="Use settings of `compile`, such as decay_every and decay_factor",
+            )
+        if "BackupAndRestore" in names:
+            raise errors.Unsupported(
+                "Keras' position of a training is not that of our loop",
+                received=type(callback).__name__,
+                do="Train with tools/train.py --workdir=RUN, which resumes exactly",
+            )
+
+
+def needs_batches(callback: keras.callbacks.Callback) -> bool:
+    """Returns whether a callback wants to hear of single steps."""
+    base = keras.callbacks.Callback
+    return any(
+        getattr(getattr(callback, name), "__func__", None) is not getattr(base, name)
+        for name in _BATCH_HOOKS
+    )
+
+
+class Batches(callback_lib.AbstractCallback):
+    """Tells of every step: training then pauses after each one."""
+
+    def __init__(self, callbacks: keras.callbacks.CallbackList):
+        super().__init__(callback_lib.Every(steps=1))
+        self._callbacks, self._last, self._steps = callbacks, {}, 0
+
+    def observe(self, result, moment):
+        """Keeps the step's terms."""
+        del moment
+        self._last, self._steps = dict(result.last), result.steps
+
+    def run(self, moment):
+        """Tells of the step, unless a stage was fitted without any."""
+        if self._last:
+            batch = (moment.step - 1) % moment.steps_per_epoch
+            self._callbacks.on_train_batch_begin(batch)
+            self._callbacks.on_train_batch_end(batch, self._last)
+
+
+class Epochs(callback_lib.AbstractCallback):
+    """Tells of every epoch, with the terms' averages and what they are weighed to.
+
+    Attributes:
+        should_stop: Whether a callback asked to end at the end of the epoch.
+        stages: The stage of each epoch so far.
+    """
+
+    def __init__(
+        self,
+        callbacks: keras.callbacks.CallbackList,
+        *,
+        model: keras.Model,
+        epochs: int,
+        validate: Callable[[str], dict[str, float]] | None,
+        is_silent: bool,
+    ):
+        """Initializes the callback.
+
+        Args:
+            callbacks: Keras' callbacks.
+            model: The model.
+            epochs: How many there are in all stages.
+            validate: From a stage's name to its terms on other images; None for none.
+            is_silent: Whether no line an epoch is shown.
+        """
+        super().__init__(callback_lib.Every(epochs=1))
+        self._callbacks, self._model, self._epochs = callbacks, model, epochs
+        self._validate, self._is_silent = validate, is_silent
+        self._by_name = {stage.name: stage for stage in model.stages()}
+        self._averages = callback_lib.Averages()
+        self.should_stop = False
+        self.stages: list[str] = []
+
+    def begin(self) -> None:
+        """Tells that training begins, and its first epoch."""
+        self._model.stop_training = False
+        self._callbacks.on_train_begin()
+        if self._epochs:
+            self._callbacks.on_epoch_begin(0)
+
+    def observe(self, result, moment):
+        """Adds the steps of a call."""
+        del moment
+        self._averages.add(result)
+
+    def run(self, moment):
+        """Tells that an epoch ended, and that the next one begins."""
+        means = self._averages.take()
+        if not means:
+            return
+        logs = self._with_loss(means, moment)
+        if self._validate is not None:
+            measured = self._validate(moment.stage)
+            if measured:
+                measured = self._with_loss(measured, moment)
+            logs |= {f"val_{name}": value for name, value in measured.items()}
+        epoch = len(self.stages)
+        self.stages.append(moment.stage)
+        if not self._is_silent:
+            shown = "  ".join(f"{name} {value:.4g}" for name, value in logs.items())
+            line = f"{moment.stage} epoch {epoch + 1}/{self._epochs}  {shown}"
+            print(line, file=sys.stderr)
+        self._callbacks.on_epoch_end(epoch, logs)
+        self.should_stop = bool(self._model.stop_training)
+        if epoch + 1 < self._epochs and not self.should_stop:
+            self._callbacks.on_epoch_begin(epoch + 1)
+
+    def _with_loss(self, terms, moment) -> dict[str, float]:
+        stage = self._by_name[moment.stage]
+        loss = measuring.weighted_loss(self._model, stage, terms, step=moment.step)
+        return {"loss": loss, **terms}

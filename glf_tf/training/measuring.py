@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measures a model's terms on images, with nothing learned."""
+
+__all__ = ["Measure", "weighted_loss"]
+
+import functools
+from collections.abc import Mapping
+
+import keras
+import tensorflow as tf
+
+from glf_tf import seeds
+from glf_tf.data import image_set, pipeline
+from glf_tf.devices import workers
+from glf_tf.training import stages as stages_lib
+from glf_tf.training import step as step_lib
+
+
+class Measure:
+    """The averages of a stage's terms over a set of images."""
+
+    def __init__(
+        self, model: keras.Model, data: image_set.ImageSet, *, batch_size: int = 500
+    ):
+        """Initializes the measure; call it in the strategy's scope.
+
+        Args:
+            model: The model.
+            data: The images.
+            batch_size: Images at once.
+        """
+        self._model, self._data, self._batch_size = model, data, batch_size
+        self._stages = {stage.name: stage for stage in model.stages()}
+        # What is made for one stage is dropped when the next one begins.
+        self._of_stage = functools.lru_cache(maxsize=1)(self._make)
+
+    def __call__(self, name: str) -> dict[str, float]:
+        """Returns the averages by term; none where the stage's have no values here.
+
+        Args:
+            name: Name of the stage.
+        """
+        stage = self._stages[name]
+        if not stage.updates or not stage.is_validated:
+            return {}
+        sums, batches = self._of_stage(name)
+        return {key: value / len(self._data) for key, value in sums(batches).items()}
+
+    def _make(self, name: str) -> tuple[workers.SharedSums, tf.data.Dataset]:
+        """Returns the function that sums a batch's terms, and the batches."""
+        stage = self._stages[name]
+        cached = self._model.cache(stage, self._data)
+        source = self._data if cached is None else cached
+        batches = pipeline.evaluation_batches(source, batch_size=self._batch_size)
+
+        def sums(batch, number):
+            # The same numbers at each pass, other ones in each batch.
+            seed = seeds.fold(0, number)
+            batch = self._model.infer(stage, batch, seed=seeds.fold(seed, 0))
+            values = {}
+            for place, update in enumerate(stage.updates):
+                values |= self._model.terms(
+                    update.name,
+                    batch,
+                    seed=seeds.fold(seed, place + 1),
+                    training=False,
+                )
+            count = tf.cast(tf.shape(batch["index"])[0], tf.float32)
+            return {key: tf.reduce_mean(v) * count for key, v in values.items()}
+
+        return workers.SharedSums(sums), batches
+
+
+def weighted_loss(
+    model: keras.Model,
+    stage: stages_lib.Stage,
+    terms: Mapping[str, float],
+    *,
+    step: int,
+) -> float:
+    """Returns what a stage minimises, summed over its updates, from terms' averages."""
+    means = {name: tf.constant(value, tf.float32) for name, value in terms.items()}
+    weights = {}
+    for update in stage.updates:
+        weights |= model.term_weights[update.name]
+    return float(step_lib.weighted_sum(means, weights=weights, step=tf.constant(step)))
