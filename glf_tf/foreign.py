@@ -5,29 +5,24 @@ The configuration is Keras' own. A class that is not registered with Keras is na
 module and class under `classes`, and imported from there.
 """
 
-__all__ = ["imported", "is_layer", "make", "specification"]
+__all__ = ["is_layer", "make", "specification"]
 
 import collections
-import importlib
 import re
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 
-from glf_tf import errors
+from glf_tf import catalogue, errors
 
 _NAME, _Layer = "keras", keras.layers.Layer
 _HOLDING_NAMES = ("name", "keras_history", "input_layers", "output_layers")
 
 
 def is_layer(spec: str | Mapping) -> bool:
-    """Returns whether a specification or a name is that of a Keras layer.
-
-    Of a name `module:Class`, with or without options, the class is imported.
-    """
-    name = spec if isinstance(spec, str) else spec.get("name", "")
-    return name == _NAME or (":" in name and issubclass(imported(name), _Layer))
+    """Returns whether a specification is that of a Keras layer."""
+    return not isinstance(spec, str) and spec.get("name") == _NAME
 
 
 def specification(layer: keras.layers.Layer) -> dict:
@@ -52,28 +47,20 @@ def specification(layer: keras.layers.Layer) -> dict:
     return {"name": _NAME, "config": config, **({"classes": places} if places else {})}
 
 
-def make(spec: str | Mapping) -> keras.layers.Layer:
-    """Returns a new layer as described, with new weights.
-
-    Args:
-        spec: What `specification` gives, or a class as `module:Class`, by name or with
-            options.
+def make(spec: Mapping) -> keras.layers.Layer:
+    """Returns a new layer with new weights, of what `specification` gives.
 
     Raises:
         InvalidValue: It cannot be built.
     """
-    options = {"name": spec} if isinstance(spec, str) else dict(spec)
-    name = options.pop("name")
     try:
-        if name != _NAME:
-            return imported(name)(**options)
-        places = options.get("classes", {})
+        places = spec.get("classes", {})
         known = {name: _layer_class(place) for name, place in places.items()}
         made = keras.saving.deserialize_keras_object(
-            options["config"], custom_objects=known
+            spec["config"], custom_objects=known
         )
         if not isinstance(made, _Layer):
-            raise TypeError(f"a configuration of no layer: {options['config']}")
+            raise TypeError(f"a configuration of no layer: {spec['config']}")
         return made
     except errors.UserError:
         raise
@@ -137,36 +124,9 @@ def _place(cls: type) -> str:
 
 
 def _layer_class(place: str) -> type:
-    found = imported(place)
+    found = catalogue.load("network", place)
     if not issubclass(found, _Layer):
         raise TypeError(f"{place} is no class of layers")
-    return found
-
-
-def imported(place: str) -> type:
-    """Returns the class at `module:Class`.
-
-    Raises:
-        InvalidValue: There is none.
-    """
-    module, _, name = place.partition(":")
-    try:
-        found = importlib.import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise errors.InvalidValue(
-            "A class is named by module and class, and can be imported",
-            received=f"{place}: {_first_line(error)}",
-            do="Install the package, or start where it is, or register the class with "
-            "keras.saving.register_keras_serializable and import it before",
-        ) from error
-    if not isinstance(found, type):
-        raise errors.InvalidValue(
-            "A class is named by module and class",
-            received=f"{place}, which is none",
-            do="Name a class, such as package.module:MyEncoder",
-        )
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 import keras
 
-from glf_tf import errors, foreign, parts, types
+from glf_tf import catalogue, errors, foreign, parts, types
 from glf_tf.layers import adapters
 from glf_tf.networks import network as network_lib
 
@@ -33,9 +33,9 @@ def made(value: Any) -> Coder | None:
     """Returns a layer or a network that is given as an object, specification or name.
 
     Args:
-        value: A Keras layer; what `foreign.specification` gives of one; a class of
-            layers as `module:Class`, with or without options; or a network, of which
-            the one half is taken. None stays None.
+        value: A Keras layer; what `foreign.specification` gives of one; the name of a
+            class of layers, with or without options, such as `module:Class`; or a
+            network, of which the one half is taken. None stays None.
 
     Raises:
         InvalidType: It is none of these.
@@ -45,9 +45,11 @@ def made(value: Any) -> Coder | None:
         return None
     if isinstance(value, keras.layers.Layer) and not isinstance(value, parts.Part):
         return value
-    if isinstance(value, (str, Mapping)) and foreign.is_layer(value):
+    if not isinstance(value, (str, Mapping)):
+        return parts.make("network", value)
+    if foreign.is_layer(value):
         return foreign.make(value)
-    return parts.make("network", value)
+    return catalogue.build("network", value)
 
 
 def make_encoder(

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from glf_tf import errors, export, parts
+from glf_tf import catalogue, errors, export, parts
 from glf_tf.flows import real_nvp
 from glf_tf.layers import adapters
 from glf_tf.models import abp, glf, lebm, lfbm, lfbm_vae, rae, vae, wae_mmd
@@ -27,7 +27,7 @@ STATE = {"stage": 0, "step": 0, "global_step": 0, "actions": {}}
 class Flat(layers.Layer):
     """An encoder of somebody's whose layers have the names that Keras counts to."""
 
-    def __init__(self, size, **kwargs):
+    def __init__(self, size=DIM, **kwargs):
         super().__init__(**kwargs)
         self.size = size
         self.hidden, self.last = layers.Dense(5, "relu"), layers.Dense(size)
@@ -261,3 +261,13 @@ def test_one_layer_in_two_places_is_refused():
 def test_persistent_chains_take_a_decoder():
     model = abp.ABP(SHAPE, num_images=6, latent_dim=DIM, decoder=decoder())
     assert model.sample(2, seed=0).shape == (2, *SHAPE)
+
+
+def test_a_class_of_layers_is_found_where_a_network_is():
+    spec = {"name": f"{__name__}:Flat", "size": DIM}
+    described = catalogue.completed(
+        "model", {"name": "glf", "latent_dim": DIM, "encoder": spec, "network": "mlp"}
+    )
+    assert described["encoder"] == spec
+    model = parts.make("model", described, image_shape=SHAPE)
+    assert isinstance(model.encoder.layer, Flat)
