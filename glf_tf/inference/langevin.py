@@ -61,7 +61,8 @@ class Langevin(sampler.AbstractSampler):
         min(1, p(z') q(z | z') / (p(z) q(z' | z))),  q(z' | z) = N(z + s^2 / 2 grad log
         p(z), s^2 I)
 
-    which makes p itself stationary; K steps then cost K + 1 passes.
+    which makes p itself stationary; K steps then cost K + 1 passes. A temperature T
+    is a factor on the noise: what is stationary, or near it, is then p^(1 / T^2).
 
     Args:
         steps: K, how many steps.
@@ -138,7 +139,11 @@ class Langevin(sampler.AbstractSampler):
         if self.adjusted:
             size = self._size(state.step - 1, dtype=energy.dtype)
             accept = metropolis.accepts(
-                state.point, candidate, size=size, seed=accept_seed
+                state.point,
+                candidate,
+                size=size,
+                seed=accept_seed,
+                temperature=temperature,
             )
             point = metropolis.choose(
                 accept | (state.step == 0), candidate, state.point

@@ -43,23 +43,32 @@ def evaluate(log_prob: sampler.LogProb, z: tf.Tensor) -> Point:
 
 
 def accepts(
-    point: Point, candidate: Point, *, size: tf.Tensor, seed: tf.Tensor
+    point: Point,
+    candidate: Point,
+    *,
+    size: tf.Tensor,
+    seed: tf.Tensor,
+    temperature: float | tf.Tensor = 1.0,
 ) -> tf.Tensor:
     """Returns which Langevin steps are accepted, bool `[batch]`.
 
-        log u < log p(z') + log q(z | z') - log p(z) - log q(z' | z),  u ~ U(0, 1)
+        T^2 log u < log p(z') + log q(z | z') - log p(z) - log q(z' | z),  u ~ U(0, 1)
+
+    The densities are those of temperature 1: for proposals of deviation `s T` and a
+    target p^(1 / T^2), both sides of Hastings' rule are multiplied by T^2.
 
     Args:
         point: Where the chains are, z.
         candidate: Where they would go, z'.
         size: The step size s of the proposals.
         seed: A stateless seed.
+        temperature: T, the factor on the standard deviation of the noise.
     """
     back, forth = _log_q(point, candidate, size), _log_q(candidate, point, size)
     ratio = candidate.log_prob - point.log_prob + back - forth
     draw = tf.random.stateless_uniform(tf.shape(ratio), seed, dtype=ratio.dtype)
     # False where the ratio is not a number.
-    return tf.math.log(draw) < ratio
+    return tf.square(tf.cast(temperature, ratio.dtype)) * tf.math.log(draw) < ratio
 
 
 def choose(condition: tf.Tensor, left: Point, right: Point) -> Point:

@@ -97,7 +97,8 @@ class AbstractSampler(parts.Part, abc.ABC):
                 row i of its argument alone.
             z: Where the chains start, `[batch, dim]`.
             seed: A stateless seed.
-            temperature: Factor on the standard deviation of the noise.
+            temperature: T, a factor on the standard deviation of the noise; chains then
+                move towards `log_prob / T^2`.
         """
 
 
