@@ -46,6 +46,7 @@ quick: $(STAMP)
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check . && $(BIN)/ruff check .
+	$(BIN)/python -m glf_tf.catalogue --check
 
 clean:
 	rm -rf $(VENV) build *.egg-info

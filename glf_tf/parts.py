@@ -171,6 +171,9 @@ def _options(part: Part) -> dict[str, Any]:
         if name not in _KERAS_OWN and not _is_decided(part, name)
     }
     name = catalogue.name_of_class(part.part_kind, type(part))
+    # A default that the class gives to its base class itself is none of its options.
+    known = {*catalogue.options(part.part_kind, name), *given_to(part)}
+    given = {key: value for key, value in given.items() if key in known}
     options = _plain(catalogue.completed(part.part_kind, {**given, "name": name}))
     del options["name"]
     return options

@@ -6,8 +6,8 @@ A part is named in one of three ways:
 * `real_nvp`: built in. Each file of a part folder (`kinds.py`) that holds one concrete
   public subclass of the kind's base class is a part of the file's name.
 * `my_flow`: a plug-in, which an installed package announces as an entry point
-  (`plugins.py`).
-* `my_package.my_module:MyFlow`: a class, by module and name (`plugins.py`).
+  (`plugin.py`).
+* `my_package.my_module:MyFlow`: a class, by module and name (`plugin.py`).
 
 The keywords of its constructor are its options, as `inspect` sees them
 (`inspecting.py`); what was seen of the built-in parts is kept in `index.json`, so that
@@ -52,7 +52,7 @@ from glf_tf.catalogue.finding import (
 )
 from glf_tf.catalogue.kinds import KINDS
 from glf_tf.catalogue.option import Option
-from glf_tf.catalogue.plugins import Plugin, plugins
+from glf_tf.catalogue.plugin import Plugin, plugins
 from glf_tf.catalogue.specifications import (
     build,
     completed,

@@ -12,12 +12,15 @@ __all__ = [
     "plugins_in_use",
 ]
 
+import functools
 import importlib
 from collections.abc import Mapping
 
+from absl import logging
+
 from glf_tf import errors
 from glf_tf.catalogue import index
-from glf_tf.catalogue import plugins as plugins_lib
+from glf_tf.catalogue import plugin as plugin_lib
 from glf_tf.catalogue.kinds import KINDS
 from glf_tf.catalogue.option import Option
 
@@ -29,7 +32,7 @@ def names(kind: str) -> tuple[str, ...]:
 
 def known(kind: str) -> tuple[str, ...]:
     """Returns the sorted names of a kind: built-in, and of installed packages."""
-    announced = {plugin.name for plugin in plugins_lib.plugins(kind)}
+    announced = {plugin.name for plugin in plugin_lib.plugins(kind)}
     return tuple(sorted({*names(kind), *announced}))
 
 
@@ -39,7 +42,7 @@ def is_plugin(kind: str, name: str) -> bool:
     It is not imported. `module:Class` always does; whether there is such a class shows
     when it is loaded.
     """
-    return name not in names(kind) and plugins_lib.find(kind, name) is not None
+    return name not in names(kind) and plugin_lib.find(kind, name) is not None
 
 
 _OPTIONS: dict[tuple[str, str], Mapping[str, Option]] = {}
@@ -71,12 +74,15 @@ def plugins_in_use(kind: str) -> tuple[str, ...]:
 def load(kind: str, name: str) -> type:
     """Imports and returns the class that a name stands for.
 
+    A built-in part keeps its name, whatever installed packages announce.
+
     Raises:
         InvalidValue: There is no such part, or it cannot be imported.
     """
     plugin = _found(kind, name)
     if plugin is not None:
-        return plugins_lib.load(plugin)
+        return plugin_lib.load(plugin)
+    _warn_of_namesakes(kind, name)
     module = importlib.import_module(f"glf_tf.{KINDS[kind].folder}.{name}")
     return getattr(module, index.entries(KINDS[kind])[name].class_name)
 
@@ -94,7 +100,7 @@ def name_of_class(kind: str, cls: type) -> str:
     is_ours = folder == f"glf_tf.{KINDS[kind].folder}" and name in names(kind)
     if is_ours and load(kind, name) is cls:
         return name
-    for plugin in plugins_lib.plugins(kind):
+    for plugin in plugin_lib.plugins(kind):
         if plugin.target == target and plugin.name not in names(kind):
             return plugin.name
     if "<locals>" in target:
@@ -119,25 +125,19 @@ def origin(kind: str, name: str) -> dict[str, str] | None:
         return None
     distribution, version = plugin.distribution, plugin.version
     if not distribution:
-        distribution, version = plugins_lib.distribution_of(plugin.target)
+        distribution, version = plugin_lib.distribution_of(plugin.target)
     return {"class": plugin.target, "distribution": distribution, "version": version}
 
 
-def _found(kind: str, name: str) -> plugins_lib.Plugin | None:
+def _found(kind: str, name: str) -> plugin_lib.Plugin | None:
     """Returns the plug-in that a name stands for; None for a built-in part.
 
     Raises:
-        InvalidValue: There is none of that name, or several.
+        InvalidValue: There is none of that name, or packages contend for it.
     """
-    plugin = plugins_lib.find(kind, name)
     if name in names(kind):
-        if plugin is not None:
-            raise errors.InvalidValue(
-                f"A {kind} must have a name that no built-in one has",
-                received=f"{kind}={name!r}, which is also one of {plugin.source}",
-                do=f"Use {kind}={plugin.target}, or uninstall the package",
-            )
         return None
+    plugin = plugin_lib.find(kind, name)
     if plugin is None:
         raise errors.InvalidValue(
             f"The {kind} must be built in, of an installed package, or module:Class",
@@ -145,3 +145,14 @@ def _found(kind: str, name: str) -> plugins_lib.Plugin | None:
             do=errors.suggestion(name, known(kind)),
         )
     return plugin
+
+
+@functools.cache
+def _warn_of_namesakes(kind: str, name: str) -> None:
+    """Warns, once, of installed parts that have the name of a built-in one."""
+    for plugin in plugin_lib.plugins(kind):
+        if plugin.name == name:
+            logging.warning(
+                "%s=%s is the built-in one; that of %s is %s=%s.",
+                *(kind, name, plugin.source, kind, plugin.target),
+            )

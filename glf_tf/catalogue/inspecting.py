@@ -3,11 +3,13 @@
 
 __all__ = ["options_of"]
 
+import ast
 import dataclasses
 import enum
 import inspect
 import pathlib
 import sys
+import textwrap
 import typing
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -32,24 +34,46 @@ _NEVER = ("name", "dtype", "trainable")
 def options_of(cls: type) -> dict[str, Option]:
     """Returns the options of a class: its constructor's keywords that have defaults.
 
-    A constructor that hands `**kwargs` on has the keywords of the next one as well.
+    A constructor that hands `**kwargs` on has the keywords of the next one as well,
+    but for those that it gives itself.
     """
     texts = docstrings.arguments_of(cls)
     found: dict[str, Option] = {}
+    decided: set[str] = set()
     for constructor, base in _constructors(cls):
         hints = _hints_of(constructor)
         for parameter in inspect.signature(constructor).parameters.values():
-            if _is_option(parameter) and parameter.name not in found:
-                name = parameter.name
-                default = _default_of(parameter, base)
-                annotation = hints.get(name, parameter.empty)
-                values = annotations.values_of(annotation, default=parameter.default)
-                if values["kind"] == "part" and not _names_part(default):
-                    values = {"kind": "object"}
-                found[name] = Option(
-                    name=name, default=default, help=texts.get(name, ""), **values
-                )
+            name = parameter.name
+            if _is_option(parameter) and name not in {*found, *decided}:
+                hint = hints.get(name, parameter.empty)
+                found[name] = _option(parameter, base, hint, texts.get(name, ""))
+        decided |= _given_to_next(constructor)
     return found
+
+
+def _option(parameter: inspect.Parameter, cls: type, hint: Any, text: str) -> Option:
+    """Returns the option that a parameter of a class's constructor is."""
+    default = _default_of(parameter, cls)
+    values = annotations.values_of(hint, default=parameter.default)
+    if values["kind"] == "part" and not _names_part(default):
+        values = {"kind": "object"}
+    return Option(name=parameter.name, default=default, help=text, **values)
+
+
+def _given_to_next(constructor: Any) -> set[str]:
+    """Returns the keywords that a constructor gives to the next one, by its source."""
+    try:
+        source = textwrap.dedent(inspect.getsource(constructor))
+        tree = ast.parse(source)
+    except (OSError, TypeError, SyntaxError):
+        return set()  # there is no source, as of data classes
+    return {
+        keyword.arg
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".__init__")
+        for keyword in node.keywords
+        if keyword.arg is not None
+    }
 
 
 def _constructors(cls: type) -> Iterator[tuple[Any, type]]:

@@ -154,13 +154,19 @@ def plugin_lines() -> list[str]:
     lines = []
     for kind in catalogue.KINDS:
         for plugin in catalogue.plugins(kind):
-            try:
-                catalogue.options(kind, plugin.name)
-                state = plugin.target
-            except errors.UserError as error:
-                state = f"broken: {error.received}"
+            state = _state_of(plugin)
             lines.append(f"  {kind} {plugin.name}, of {plugin.source} ({state})")
     return lines
+
+
+def _state_of(plugin: catalogue.Plugin) -> str:
+    if plugin.name in catalogue.names(plugin.kind):
+        return f"not used, as a built-in one has the name; {plugin.target} is"
+    try:
+        catalogue.options(plugin.kind, plugin.name)
+    except errors.UserError as error:
+        return f"broken: {error.received}"
+    return plugin.target
 
 
 def _walk(

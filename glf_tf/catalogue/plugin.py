@@ -21,6 +21,7 @@ import inspect
 import pathlib
 import re
 import sys
+from typing import Any
 
 from glf_tf import errors, quiet
 from glf_tf.catalogue.kinds import KINDS, Kind
@@ -108,18 +109,28 @@ def load(plugin: Plugin) -> type:
         InvalidValue: It cannot be imported, or is no concrete class of its kind.
     """
     kind = KINDS[plugin.kind]
-    match = _TARGET.fullmatch(plugin.target)
-    if match is None:
+    if _TARGET.fullmatch(plugin.target) is None:
         raise _unusable(plugin, f"{plugin.target!r} is not of the form module:Class")
-    _look_in_current_folder()
     quiet.load_tensorflow()
     try:
-        value = importlib.import_module(match[1])
-        for name in match[2].split("."):
-            value = getattr(value, name)
+        value = _imported(plugin.target)
     except Exception as error:
         raise _unusable(plugin, f"{type(error).__name__}: {error}") from error
     _check_class(plugin, value, kind)
+    return value
+
+
+def _imported(target: str) -> Any:
+    """Imports and returns what is at `module:name`.
+
+    Raises:
+        Exception: Whatever importing raises.
+    """
+    _look_in_current_folder()
+    module, _, path = target.partition(":")
+    value = importlib.import_module(module)
+    for name in path.split("."):
+        value = getattr(value, name)
     return value
 
 
