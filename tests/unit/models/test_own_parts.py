@@ -10,11 +10,13 @@ from keras import layers
 
 from glf_tf import parts
 from glf_tf.bijectors import coupling, step
+from glf_tf.experiments import experiment, plan, restore
+from glf_tf.experiments import folder as folder_lib
 from glf_tf.flows import flow as flow_lib
 from glf_tf.models import glf, lfbm, rae
 from glf_tf.priors import flow as flow_prior
 from glf_tf.priors import prior as prior_lib
-from glf_tf.training import checkpoints, optimizers, options
+from glf_tf.training import checkpoints, loop, optimizers, options
 from glf_tf.training import step as step_lib
 from tests import descriptors
 
@@ -164,3 +166,22 @@ def test_what_keras_users_put_in_networks_is_trained():
     assert any(path.endswith("moving_mean") for path in changed - learned)
     slots = {path.split("/")[0] for path in learned}
     assert slots == {"encoder", "decoder", "flow"}
+
+
+def test_a_run_of_somebodys_parts_is_resumed_and_loaded_from_its_folder(tmp_path):
+    model = glf.GLF(SHAPE, encoder=my_encoder(), decoder=my_decoder(), flow=MyFlow(DIM))
+    run = folder_lib.Folder(tmp_path / "run")
+    planned = plan.Plan(
+        dataset="digits",
+        model=parts.specification("model", model) | {"procedure": "joint"},
+        training=options.Training(epochs={"": 1}, batch_size=400),
+        reports=plan.Reports(draw_every=0, export=False),
+        recipe="",
+        flags={},
+    )
+    with pytest.raises(loop.Stopped):
+        experiment.train(planned, run, stop_at=1)
+    trained = experiment.train(planned, run, resume=True)
+    loaded = restore.load_model(run.path)
+    assert loaded.get_config() == trained.get_config()
+    np.testing.assert_array_equal(loaded.sample(3, seed=0), trained.sample(3, seed=0))
