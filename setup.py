@@ -32,6 +32,6 @@ setuptools.setup(
     package_data={
         "glf_tf": ["py.typed"],
         "glf_tf.flags": ["*/*.cfg"],
-        "*": ["*.json"],
+        "": ["*.json"],
     },
 )
