@@ -16,8 +16,9 @@ __all__ = [
     "spec_of",
 ]
 
+import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from absl import flags
@@ -94,21 +95,47 @@ def define(part: Part, text: str) -> None:
     option_flags.define(part.flag, option)
 
 
-def read(words: Sequence[str], parts: Sequence[Part]) -> recipe.Arguments:
+def read(words: Sequence[str]) -> recipe.Arguments:
     """Returns the flags of a command line and its recipes.
 
     Where it names a plug-in it is read twice: only when the plug-in is known are its
     flags that are true or false.
 
     Raises:
-        UserError: A word is no flag, a recipe cannot be read, or a part is not there.
+        UserError: A word is no flag, or a recipe cannot be read.
     """
     arguments = recipe.expand(words, is_boolean=_is_boolean)
-    if any(_may_be_plugin(argument.value) for argument in arguments):
-        for part in parts:
-            list(_walk(arguments, part))
+    if _import_plugins(arguments):
         arguments = recipe.expand(words, is_boolean=_is_boolean)
     return arguments
+
+
+def _import_plugins(arguments: Iterable[recipe.Argument]) -> bool:
+    """Imports the plug-ins that flags name, also those that are replaced later.
+
+    Returns:
+        found: Whether there are any.
+    """
+    waiting = [argument for argument in arguments if _may_be_plugin(argument.value)]
+    found = False
+    while True:
+        held = [argument for argument in waiting if _import(argument)]
+        if not held:
+            return found
+        # An option of one may hold another.
+        waiting = [argument for argument in waiting if argument not in held]
+        found = True
+
+
+def _import(argument: recipe.Argument) -> bool:
+    """Imports the plug-in that a flag names; returns whether there is one."""
+    for kind in _kinds_of(argument.name.split(".")):
+        # What is wrong with one is said where it is chosen in the end.
+        with contextlib.suppress(errors.UserError):
+            if catalogue.is_plugin(kind, argument.value):
+                catalogue.options(kind, argument.value)
+                return True
+    return False
 
 
 def define_options(arguments: recipe.Arguments, part: Part) -> None:
@@ -211,21 +238,31 @@ def _is_boolean(name: str) -> bool | None:
     *before, leaf = name.split(".")
     found = {
         known[leaf].kind == "bool" and not known[leaf].is_sequence
-        for kind in _kinds_of(before[-1] if before else "model")
+        for kind in (_kinds_of(before) if before else ["model"])
         for known in _all_options(kind)
         if leaf in known
     }
     return any(found) if found else None
 
 
-def _kinds_of(holder: str) -> set[str]:
-    """Returns the kinds of part that a flag of a name, or an option of one, holds."""
-    kinds = {holder} & set(catalogue.KINDS)
-    for kind in catalogue.KINDS:
-        for known in _all_options(kind):
-            if holder in known and known[holder].is_part:
-                kinds.add(known[holder].part)
-    return kinds
+def _kinds_of(holders: Sequence[str]) -> set[str]:
+    """Returns the kinds of part that a flag may hold: of `["prior", "inner"]`, "flow".
+
+    Args:
+        holders: The words of the flag; the first one is a kind, or an option of any
+            part, and each other one an option of what the one before it holds.
+    """
+    kinds = {holders[0]} & set(catalogue.KINDS)
+    of_kinds = set(catalogue.KINDS)
+    for holder in holders:
+        kinds |= {
+            known[holder].part
+            for kind in of_kinds
+            for known in _all_options(kind)
+            if holder in known and known[holder].is_part
+        }
+        kinds, of_kinds = set(), kinds
+    return of_kinds
 
 
 def _all_options(kind: str) -> Iterator[Mapping[str, catalogue.Option]]:

@@ -54,7 +54,7 @@ def parse(argv: list[str], *, define: Define | None = None) -> None:
         UserError: One of them is wrong.
     """
     parts = define() if define is not None else ()
-    arguments = part_flags.read(argv[1:], parts)
+    arguments = part_flags.read(argv[1:])
     for part in parts:
         with groups.group(_GROUPS.get(part.kind, part.kind)):
             part_flags.define_options(arguments, part)
