@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from glf_tf import errors
+from glf_tf.callbacks import drawing, reports, saving
 from glf_tf.experiments import experiment, folder, restore
 from glf_tf.training import averages, callback, loop, optimizers, options
 from tests import descriptors
@@ -86,6 +87,13 @@ def test_averages_become_the_weights_when_a_stage_ends(recorded):
     assert np.abs(end - of_stage(recorded[0.0][0], "autoencoder")[-1]).max() > 1e-5
     for value in of_stage(raw, "flow"):
         np.testing.assert_array_equal(value, end)
+
+
+def test_what_is_measured_and_drawn_is_of_averages_and_what_is_saved_is_not():
+    see = (reports.Validation, reports.SampleQuality)
+    see += (drawing.Pictures, drawing.Histograms)
+    assert all(one.uses_averages for one in see)
+    assert not saving.Saving.uses_averages
 
 
 def test_variables_are_put_back_whatever_happens():
