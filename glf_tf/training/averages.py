@@ -38,7 +38,8 @@ def pairs(
     for update in stage.updates:
         for group in update.groups:
             chosen = optimizers[f"{stage.name}/{group.name}"]
-            if chosen.keras.averages and int(chosen.keras.iterations):
+            steps = tf.convert_to_tensor(chosen.keras.iterations)
+            if chosen.keras.averages and int(steps):
                 found += zip(chosen.variables, chosen.keras.averages, strict=True)
     return found
 

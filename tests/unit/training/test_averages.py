@@ -10,9 +10,11 @@ import tensorflow as tf
 
 from glf_tf import errors
 from glf_tf.callbacks import drawing, reports, saving
+from glf_tf.devices import strategies
 from glf_tf.experiments import experiment, folder, restore
 from glf_tf.training import averages, callback, loop, optimizers, options
 from tests import descriptors
+from tests.conformance import test_models
 from tests.unit.experiments import test_experiment
 
 AVERAGED = options.Optimizers(ema_decay={"": 0.9, "flow": 0.0})
@@ -94,6 +96,29 @@ def test_what_is_measured_and_drawn_is_of_averages_and_what_is_saved_is_not():
     see += (drawing.Pictures, drawing.Histograms)
     assert all(one.uses_averages for one in see)
     assert not saving.Saving.uses_averages
+
+
+def test_replicas_show_averages_and_put_weights_back():
+    strategy = strategies.strategy("mirrored")
+    with strategy.scope():
+        model = descriptors.model("glf")
+        stage, made = (
+            model.stages()[0],
+            test_models.make_optimizers(model, ema_decay={"": 0.5}),
+        )
+        assert averages.pairs(stage, made) == []
+        for one in made.values():
+            one.keras.iterations.assign(1)
+        found = averages.pairs(stage, made)
+        assert len(found) == len(model.trainable_variables)
+        variable = found[0][0]
+        before = np.array(tf.convert_to_tensor(variable))
+        with averages.shown(found):
+            for local in strategy.experimental_local_results(variable.value):
+                np.testing.assert_array_equal(local, np.zeros_like(before))
+        for local in strategy.experimental_local_results(variable.value):
+            np.testing.assert_array_equal(local, before)
+    assert np.abs(before).max() > 0
 
 
 def test_variables_are_put_back_whatever_happens():
