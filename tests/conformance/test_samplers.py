@@ -30,8 +30,9 @@ def starts(count):
     return tf.random.stateless_normal([count, 2], seed=(7, 7))
 
 
-def run(name, z, *, density=log_prob, seed=0, temperature=1.0):
-    made = catalogue.build("inference", descriptors.SAMPLERS[name])
+def run(name, z, *, density=log_prob, seed=0, temperature=1.0, **options):
+    spec = {**descriptors.SAMPLERS[name], **options}
+    made = catalogue.build("inference", spec)
     return tf.function(
         lambda z: made.run(density, z, seed=seed, temperature=temperature)
     )(z)
@@ -48,11 +49,6 @@ def stationary(name):
         return COVARIANCE
     bias = np.eye(2) - 0.25 * spec["step_size"] ** 2 * PRECISION
     return np.linalg.inv(PRECISION @ bias)
-
-
-def test_every_sampler_has_a_descriptor():
-    described = {catalogue.name_of(spec) for spec in descriptors.SAMPLERS.values()}
-    assert described == set(catalogue.names("inference"))
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 1.5])
@@ -104,7 +100,8 @@ def test_one_seed_gives_the_same_chains(name):
 def test_a_chain_does_not_depend_on_the_others(name):
     z = np.array(starts(9))
     changed = np.concatenate([z[:4], 3.0 * z[4:] + 1.0])
-    chains, others = run(name, z), run(name, changed)
+    # Few steps: long chains forget where they, and the others, started.
+    chains, others = (run(name, start, steps=5) for start in (z, changed))
     for value, other in zip(chains, others, strict=True):
         if value.shape.rank:
             np.testing.assert_allclose(value[:4], other[:4], atol=1e-6)
