@@ -12,8 +12,8 @@ from absl import logging
 
 from glf_tf.data import image_set, pipeline
 from glf_tf.layers import normalization
+from glf_tf.training import averages, keras_callbacks, loop, measuring, optimizers
 from glf_tf.training import callback as callback_lib
-from glf_tf.training import keras_callbacks, loop, measuring, optimizers
 from glf_tf.training import options as options_lib
 
 
@@ -103,7 +103,9 @@ def _run(
     try:
         run.run()
     except loop.Stopped:
-        names = [stage.name for stage in model.stages()]
+        stages = {stage.name: stage for stage in model.stages()}
+        averages.settle(averages.pairs(stages[told.stages[-1]], made))
+        names = list(stages)
         left = names[names.index(told.stages[-1]) + 1 :]
         if left:
             logging.warning("A callback stopped before the stages %s.", left)

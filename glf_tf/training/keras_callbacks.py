@@ -91,6 +91,9 @@ class Epochs(callback_lib.AbstractCallback):
         stages: The stage of each epoch so far.
     """
 
+    # What Keras' callbacks save and compare is what the model is in the end.
+    uses_averages = True
+
     def __init__(
         self,
         callbacks: keras.callbacks.CallbackList,

@@ -12,7 +12,7 @@ from glf_tf import errors
 from glf_tf.callbacks import drawing, reports, saving
 from glf_tf.devices import strategies
 from glf_tf.experiments import experiment, folder, restore
-from glf_tf.training import averages, callback, loop, optimizers, options
+from glf_tf.training import averages, callback, fitting, loop, optimizers, options
 from tests import descriptors
 from tests.conformance import test_models
 from tests.unit.experiments import test_experiment
@@ -96,6 +96,28 @@ def test_what_is_measured_and_drawn_is_of_averages_and_what_is_saved_is_not():
     see += (drawing.Pictures, drawing.Histograms)
     assert all(one.uses_averages for one in see)
     assert not saving.Saving.uses_averages
+
+
+class Stopper(keras.callbacks.Callback):
+    """Stops after the first epoch, and keeps what it sees then."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seen = self.model.get_weights()
+        self.model.stop_training = True
+
+
+def test_a_fit_that_stops_leaves_the_averages_that_callbacks_saw():
+    model, stopper = descriptors.model("glf"), Stopper()
+    fitting.fit(
+        model,
+        descriptors.images(),
+        options=options.Training(epochs={"": 3}, batch_size=8),
+        settings=options.Optimizers(ema_decay={"": 0.9}),
+        callbacks=[stopper],
+        is_silent=True,
+    )
+    for value, seen in zip(model.get_weights(), stopper.seen, strict=True):
+        np.testing.assert_array_equal(value, seen)
 
 
 def test_replicas_show_averages_and_put_weights_back():
