@@ -162,7 +162,7 @@ def _make_one(
         every=int(options["decay_every"] * iterations_per_epoch),
         factor=options["decay_factor"],
         at={int(epoch) * iterations_per_epoch: f for epoch, f in decay_at.items()},
-        warm_up=int(options["warm_up"] * iterations_per_epoch),
+        warm_up=int(options["warm_up_epochs"] * iterations_per_epoch),
         curve=options["schedule"],
         curve_steps=int(options["schedule_epochs"] * iterations_per_epoch),
         end=options["schedule_end"],

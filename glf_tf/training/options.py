@@ -38,7 +38,7 @@ class Optimizers:
         clip_norm: Bound on the norm of a group's gradient; 0 for none.
         decay_every: Epochs between decays of the learning rate; 0 for none.
         decay_factor: What each decay multiplies the learning rate by.
-        warm_up: Epochs in which the learning rate rises from 0 in a straight line.
+        warm_up_epochs: Epochs in which the learning rate rises from 0, linearly.
         schedule: How the learning rate goes on to `schedule_end`: constant (it does
             not), cosine, or exponential.
         schedule_epochs: Epochs from the stage's start in which it gets there.
@@ -62,7 +62,7 @@ class Optimizers:
     clip_norm: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.0})
     decay_every: PerGroup = dataclasses.field(default_factory=lambda: {"": 0})
     decay_factor: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.5})
-    warm_up: PerGroup = dataclasses.field(default_factory=lambda: {"": 0})
+    warm_up_epochs: PerGroup = dataclasses.field(default_factory=lambda: {"": 0})
     schedule: Mapping[str, ScheduleName] = dataclasses.field(
         default_factory=lambda: {"": "constant"}
     )
@@ -281,7 +281,7 @@ _RANGES = {
     "clip_norm": (0.0, 1e9),
     "decay_every": (0, 1e6),
     "decay_factor": (0.0, 1.0),
-    "warm_up": (0, 1e6),
+    "warm_up_epochs": (0, 1e6),
     "schedule_epochs": (0, 1e6),
     "schedule_end": (1e-9, 1.0),
     "ema_decay": (0.0, 0.999999),

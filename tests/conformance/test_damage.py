@@ -16,11 +16,11 @@ import shutil
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from glf_tf import catalogue, errors, export
+from glf_tf import catalogue, errors
 from glf_tf.callbacks import drawing, reports
 from glf_tf.experiments import experiment, folder, plan, restore
+from glf_tf.models import glf
 from glf_tf.plotting import curves
 from glf_tf.training import loop, manifest, options, step, summaries
 from tests import calls
@@ -140,7 +140,7 @@ def cheap():
         patch.setattr(loop.step_lib, "StageTrainer", Trainer)
         patch.setattr(reports.Validation, "run", validate)
         patch.setattr(os, "fsync", lambda _: None)  # no power fails here
-        patch.setattr(export, "_module", lambda _: (tf.Module(), {}))
+        patch.setattr(glf.GLF, "signatures", lambda _: {})
         yield
 
 

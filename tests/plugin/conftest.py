@@ -42,6 +42,7 @@ def forget():
     for name in [name for name in sys.modules if name.startswith("glf_plugin")]:
         del sys.modules[name]
     finding._OPTIONS.clear()
-    for value in vars(finding.plugins_lib).values():
-        if hasattr(value, "cache_clear"):
-            value.cache_clear()
+    for module in (finding, finding.plugin_lib):
+        for value in vars(module).values():
+            if hasattr(value, "cache_clear"):
+                value.cache_clear()

@@ -131,7 +131,7 @@ def test_each_group_has_its_optimiser_and_schedule():
     made = test_options.make(
         optimizer={"": "adam", "flow": "sgd"},
         momentum={"": 0.0, "flow": 0.9},
-        warm_up={"": 0, "flow": 2},
+        warm_up_epochs={"": 0, "flow": 2},
         schedule={"": "constant", "flow": "cosine"},
         schedule_epochs={"": 0, "flow": 4},
     )
