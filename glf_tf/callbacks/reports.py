@@ -12,12 +12,11 @@ import tensorflow as tf
 
 from glf_tf import errors, seeds
 from glf_tf.data import image_set, pipeline
-from glf_tf.devices import workers
 from glf_tf.metrics import images, reference, suite, vectors
 from glf_tf.models import model as model_lib
 from glf_tf.tasks import sample
 from glf_tf.training import callback as callback_lib
-from glf_tf.training import optimizers, summaries
+from glf_tf.training import measuring, optimizers, summaries
 
 EVALUATION_BATCH = 500
 """Images at once where nothing is learned."""
@@ -112,46 +111,16 @@ class Validation(callback_lib.AbstractCallback):
             writer: Where to.
         """
         super().__init__(every)
-        self._model, self._data, self._writer = model, data, writer
-        self._stages = {stage.name: stage for stage in model.stages()}
-        # What is made for one stage is dropped when the next one begins.
-        self._of_stage = functools.lru_cache(maxsize=1)(self._make)
+        self._writer = writer
+        self._measure = measuring.Measure(model, data)
         self.latest: dict[str, float] = {}
 
     def run(self, moment):
         """Goes through the test set once, where the terms have values there."""
-        stage = self._stages[moment.stage]
-        self.latest = {}
-        if stage.updates and stage.is_validated:
-            sums, batches = self._of_stage(moment.stage)
-            totals = sums(batches)
-            size = len(self._data)
-            self.latest = {f"test/{k}": v / size for k, v in totals.items()}
+        averages = self._measure(moment.stage)
+        self.latest = {f"test/{name}": value for name, value in averages.items()}
+        if self.latest:
             self._writer.scalars(self.latest, step=moment.global_step)
-
-    def _make(self, name: str) -> tuple[workers.SharedSums, tf.data.Dataset]:
-        """Returns the function that sums a batch's terms, and the batches."""
-        stage = self._stages[name]
-        cached = self._model.cache(stage, self._data)
-        source = self._data if cached is None else cached
-        batches = pipeline.evaluation_batches(source, batch_size=EVALUATION_BATCH)
-
-        def sums(batch, number):
-            # The same numbers at each pass, other ones in each batch.
-            seed = seeds.fold(0, number)
-            batch = self._model.infer(stage, batch, seed=seeds.fold(seed, 0))
-            values = {}
-            for place, update in enumerate(stage.updates):
-                values |= self._model.terms(
-                    update.name,
-                    batch,
-                    seed=seeds.fold(seed, place + 1),
-                    training=False,
-                )
-            count = tf.cast(tf.shape(batch["index"])[0], tf.float32)
-            return {k: tf.reduce_mean(v) * count for k, v in values.items()}
-
-        return workers.SharedSums(sums), batches
 
     def get_state(self):
         """Returns the averages of the last time."""
