@@ -1,6 +1,6 @@
 # glf_tf: set-up, training and tests, each by one word.
 #
-#   make train                               GLF on the embedded digits, about a minute;
+#   make train                               GLF on the embedded digits, a few minutes;
 #                                            goes on where it was stopped
 #   make train RECIPE=flags/glf/mnist.cfg DATA_DIR=/path/to/idx/files
 #   make test                                the whole suite
