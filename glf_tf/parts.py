@@ -47,7 +47,7 @@ class Part:
         new = super().__new__
         made = new(cls) if new is object.__new__ else new(cls, *args, **kwargs)
         bound = signatures.bound(cls, args, kwargs)
-        _remember(made, {**signatures.defaults(cls, within=Part), **bound})
+        _remember(made, {**signatures.defaults(cls), **bound})
         object.__setattr__(made, "_part_given", frozenset(bound))
         return made
 

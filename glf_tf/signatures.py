@@ -1,11 +1,83 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the signature of a class's constructor says."""
+"""What the constructor of a class says, read as Python itself would call it."""
 
-__all__ = ["bound", "defaults", "takes"]
+__all__ = ["Keyword", "bound", "defaults", "hints_of", "keywords", "takes"]
 
+import ast
+import dataclasses
+import enum
+import functools
 import inspect
-from collections.abc import Mapping
+import pathlib
+import sys
+import textwrap
+import typing
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+
+_FOREIGN = (
+    "keras",
+    "tensorflow",
+    "tensorflow_probability",
+    "tf_keras",
+    "builtins",
+    "abc",
+)
+"""Packages whose base classes have keywords that are no options of ours."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Keyword:
+    """An argument with a default, which may be given by its name.
+
+    Attributes:
+        name: Its name.
+        raw_default: The default in the signature.
+        owner: The class whose constructor has it: the class itself or a base.
+        is_decided: Whether a constructor nearer to the class gives it by itself.
+    """
+
+    name: str
+    raw_default: Any
+    owner: type
+    is_decided: bool
+
+    @property
+    def default(self) -> Any:
+        """The default as a plain value; a data class's factory is called for it."""
+        if dataclasses.is_dataclass(self.owner):
+            for field in dataclasses.fields(self.owner):
+                has_factory = field.default_factory is not dataclasses.MISSING
+                if field.name == self.name and has_factory:
+                    return field.default_factory()
+        default = self.raw_default
+        if isinstance(default, enum.Enum):
+            return default.value
+        return str(default) if isinstance(default, pathlib.PurePath) else default
+
+
+@functools.lru_cache(maxsize=512)
+def keywords(cls: type) -> tuple[Keyword, ...]:
+    """Returns the keywords of a class's constructor, and of those that it leads to.
+
+    A constructor that takes `**kwargs` hands them to the next one. Of two keywords of
+    one name the first counts. Base classes of Keras and TensorFlow are left out.
+    """
+    found: dict[str, Keyword] = {}
+    decided: set[str] = set()
+    for constructor, owner in _constructors(cls):
+        for parameter in inspect.signature(constructor).parameters.values():
+            name = parameter.name
+            if _is_keyword(parameter) and name not in found:
+                is_decided = name in decided
+                found[name] = Keyword(name, parameter.default, owner, is_decided)
+        decided |= _given_to_next(constructor)
+    return tuple(found.values())
+
+
+def defaults(cls: type) -> dict[str, Any]:
+    """Returns `{name: default}` of the keywords of a class's constructor."""
+    return {keyword.name: keyword.default for keyword in keywords(cls)}
 
 
 def bound(cls: type, args: tuple, kwargs: Mapping) -> dict[str, Any]:
@@ -22,30 +94,67 @@ def bound(cls: type, args: tuple, kwargs: Mapping) -> dict[str, Any]:
     return arguments
 
 
-def defaults(cls: type, *, within: type) -> dict[str, Any]:
-    """Returns the defaults of a constructor, and of those that it hands keywords to.
-
-    Args:
-        cls: The class.
-        within: Whose subclasses count: keywords of Keras' own classes are left out.
-    """
-    found = {}
-    for base in cls.__mro__:
-        if "__init__" not in vars(base):
-            continue
-        if not issubclass(base, within):
-            break
-        parameters = inspect.signature(vars(base)["__init__"]).parameters.values()
-        for one in parameters:
-            if one.default is not one.empty and one.name not in found:
-                found[one.name] = one.default
-        if all(one.kind is not one.VAR_KEYWORD for one in parameters):
-            break
-    return found
-
-
 def takes(cls: type, name: str) -> bool:
     """Returns whether a constructor takes a keyword, if only to hand it on."""
-    parameters = inspect.signature(cls.__init__).parameters
-    kinds = [one.kind for one in parameters.values()]
-    return name in parameters or inspect.Parameter.VAR_KEYWORD in kinds
+    names = inspect.signature(cls.__init__).parameters
+    return name in names or _hands_on(cls.__init__)
+
+
+def hints_of(constructor: Callable) -> Mapping[str, Any]:
+    """Returns annotations, evaluated where they are text and can be."""
+    try:
+        return typing.get_type_hints(constructor, include_extras=True)
+    except Exception:  # noqa: BLE001 - a name that only a type checker imports
+        raw = getattr(constructor, "__annotations__", {})
+        return {name: _evaluated(hint, constructor) for name, hint in raw.items()}
+
+
+def _constructors(cls: type) -> Iterator[tuple[Callable, type]]:
+    """Yields a class's constructor, and those that `**kwargs` are handed on to."""
+    for base in cls.__mro__:
+        if base.__module__.partition(".")[0] in _FOREIGN:
+            return
+        constructor = vars(base).get("__init__")
+        if constructor is None:
+            continue
+        yield constructor, base
+        if not _hands_on(constructor):
+            return
+
+
+def _hands_on(constructor: Callable) -> bool:
+    parameters = inspect.signature(constructor).parameters.values()
+    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+
+
+def _is_keyword(parameter: inspect.Parameter) -> bool:
+    by_keyword = (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    has_default = parameter.default is not parameter.empty
+    return parameter.kind in by_keyword and has_default
+
+
+def _given_to_next(constructor: Callable) -> set[str]:
+    """Returns the keywords that a constructor gives to the next one, by its source."""
+    try:
+        source = textwrap.dedent(inspect.getsource(constructor))
+        tree = ast.parse(source)
+    except (OSError, TypeError, SyntaxError):
+        return set()  # there is no source, as of data classes
+    return {
+        keyword.arg
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".__init__")
+        for keyword in node.keywords
+        if keyword.arg is not None
+    }
+
+
+def _evaluated(hint: Any, constructor: Callable) -> Any:
+    if not isinstance(hint, str):
+        return hint
+    namespace = vars(sys.modules.get(constructor.__module__, sys))
+    try:
+        holder = type("Holder", (), {"__annotations__": {"hint": hint}})
+        return typing.get_type_hints(holder, namespace, include_extras=True)["hint"]
+    except Exception:  # noqa: BLE001 - as above: the default tells
+        return inspect.Parameter.empty

@@ -135,7 +135,7 @@ def _content() -> dict:
 
 def _digests() -> Iterable[tuple[str, str]]:
     """Returns pairs of a source file and its digest, in one order."""
-    files = [_PACKAGE / "types.py"]
+    files = [_PACKAGE / name for name in ("signatures.py", "types.py")]
     for folder in sorted(_SOURCES):
         files += sorted((_PACKAGE / folder).glob("*.py"))
     return [(file.relative_to(_PACKAGE).as_posix(), _digest(file)) for file in files]

@@ -52,7 +52,8 @@ def test_a_changed_source_makes_the_index_unfit(forgetful, monkeypatch, tmp_path
     package = index._PACKAGE
     for folder in index._SOURCES:
         shutil.copytree(package / folder, tmp_path / folder)
-    shutil.copy(package / "types.py", tmp_path)
+    for name in ("signatures.py", "types.py"):
+        shutil.copy(package / name, tmp_path)
     monkeypatch.setattr(index, "_PACKAGE", tmp_path)
     fits = index._content()["digests"]
     assert dict(index._digests()) == fits
