@@ -27,7 +27,7 @@ _KERAS_OWN = ("name", "dtype", "trainable")
 _KERAS_STATE = ("dtype", "trainable")
 """Those that a specification has where they are not as ever."""
 
-_DECIDED = ("event_dim", "latent_dim", "image_shape", "num_images", "places")
+_DECIDED = ("event_dim", "latent_dim", "image_shape", "num_images", "paths")
 """Arguments that are decided by what a part belongs to, where they have no default."""
 
 _SIZES = ("event_dim", "latent_dim", "image_shape")

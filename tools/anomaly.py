@@ -30,7 +30,7 @@ import pathlib
 from absl import flags
 
 from glf_tf import errors, files, folders
-from glf_tf.cli import inferring, kinds, loading, places, program, values
+from glf_tf.cli import inferring, kinds, loading, paths, program, values
 
 _RUNS = kinds.define_paths("runs", None, "Folders of runs, with commas between.")
 _AGAINST = kinds.define_path(
@@ -48,39 +48,39 @@ _OUT = kinds.define_path("out", "anomalies", "The folder for all that is written
 
 def main() -> None:
     """Reads the flags, scores, writes."""
-    paths = [pathlib.Path(run) for run in values.needed("runs")]
+    runs = [pathlib.Path(run) for run in values.needed("runs")]
     seed, weights = values.seed(_SEED.value), _numbers(_WEIGHTS.value)
     out = pathlib.Path(_OUT.value)
-    told = functools.partial(files.explained, out)
+    explained = functools.partial(files.explained, out)
 
     from glf_tf.plotting import detection_figure
 
     # Opened before anything is scored.
-    with folders.replacing(out, kind="anomalies", explained=told) as aside:
-        found, groups = _scored(paths, weights=weights, seed=seed)
-        with told():
-            _write(aside, found, groups, names=_names(paths), weights=weights)
+    with folders.replacing(out, kind="anomalies", explained=explained) as aside:
+        found, groups = _scored(runs, weights=weights, seed=seed)
+        with explained():
+            _write(aside, found, groups, names=_names(runs), weights=weights)
 
     print(f"{out / 'detection.json'}\n{detection_figure.table(groups)}")
 
 
-def _scored(paths: list[pathlib.Path], *, weights: list[float], seed):
+def _scored(runs: list[pathlib.Path], *, weights: list[float], seed):
     """Returns how well each run tells its anomalies, and groups of alike runs."""
     from glf_tf.evaluation import anomaly_sets, detection
 
-    where, found = places.chosen(), []
+    where, found = paths.chosen(), []
     chain, start = inferring.chain(), inferring.start()
-    for path in paths:
+    for run in runs:
         asked = anomaly_sets.of_run(
-            path,
-            places=where,
+            run,
+            paths=where,
             against=_AGAINST.value,
             on_broken=flags.FLAGS.on_broken,
             accept_new_data=flags.FLAGS.accept_new_data,
         )
         found.append(
             detection.detect(
-                path,
+                run,
                 asked,
                 weights=weights,
                 which=_CHECKPOINT.value,
@@ -98,20 +98,20 @@ def _write(folder: pathlib.Path, found, groups, *, names, weights) -> None:
 
     text = detection_figure.to_json(found, groups)
     files.write(folder / "detection.json", text + "\n")
-    for name, one in zip(names, found, strict=True):
-        files.write(folder / f"scores_{name}.csv", one.to_csv())
+    for name, detected in zip(names, found, strict=True):
+        files.write(folder / f"scores_{name}.csv", detected.to_csv())
     for weight in weights:
         figure = detection_figure.draw(found, weight=weight)
         with files.replacing(folder / f"curves_{weight:g}.png") as stream:
             figure.savefig(stream, format="png")
 
 
-def _names(paths: list[pathlib.Path]) -> list[str]:
+def _names(runs: list[pathlib.Path]) -> list[str]:
     """Returns the runs' names, with their parents' where that tells them apart."""
-    plain = [path.resolve().name for path in paths]
+    plain = [run.resolve().name for run in runs]
     if len(set(plain)) == len(plain):
         return plain
-    return ["_".join(path.resolve().parts[1:]) for path in paths]
+    return ["_".join(run.resolve().parts[1:]) for run in runs]
 
 
 def _numbers(texts: list[str]) -> list[float]:
@@ -129,8 +129,8 @@ def _numbers(texts: list[str]) -> list[float]:
 
 
 def _define():
-    places.define()
-    places.define_accepting()
+    paths.define()
+    paths.define_accepting()
     loading.define_skipping()
     return inferring.define_inference()
 

@@ -24,7 +24,7 @@ import sys
 from absl import flags
 
 from glf_tf import errors, resources
-from glf_tf.cli import kinds, places, planned, program, values
+from glf_tf.cli import kinds, paths, planned, program, values
 from glf_tf.metrics.extractors import names as extractors
 
 _RECIPES = kinds.define_paths(
@@ -99,11 +99,11 @@ def _compare(jobs, *, folder, children):
     from glf_tf.metrics.extractors import choice as extractor_lib
 
     comparison.leave_memory()
-    spec, where = jobs[0].plan["dataset"], places.chosen()
-    dataset = catalogue.build("dataset", spec, places=where)
+    spec, where = jobs[0].plan["dataset"], paths.chosen()
+    dataset = catalogue.build("dataset", spec, paths=where)
     data = {"train": dataset.load("train"), "test": dataset.load("test")}
     extractor = extractor_lib.make(
-        _EXTRACTOR.value, **data, places=where, inception_graph=_GRAPH.value
+        _EXTRACTOR.value, **data, paths=where, inception_graph=_GRAPH.value
     )
     options = ", ".join(f"{key}={spec[key]}" for key in spec if key != "name")
     measuring = measuring.Measuring(
@@ -153,7 +153,7 @@ def _file_of(recipe: str) -> str:
 
 def _common_flags() -> list[str]:
     """Returns the flags that all trainings share."""
-    where = places.chosen()
+    where = paths.chosen()
     found = [f"--cache_dir={where.cache_dir}", *_train_flags()]
     for flag in found:
         name = re.sub(r"^--?(no)?", "", flag).partition("=")[0]
@@ -196,7 +196,7 @@ def _seeds() -> list[int]:
 
 
 def _define():
-    places.define()
+    paths.define()
     return ()
 
 

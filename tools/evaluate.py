@@ -114,13 +114,13 @@ def _measured(source: str, metrics: list[str]):
     from glf_tf.evaluation import evaluation
     from glf_tf.metrics.extractors import choice as extractor_lib
 
-    train, test, places = loading.load_dataset()
+    train, test, paths = loading.load_dataset()
     make = functools.partial(
         extractor_lib.make,
         _EXTRACTOR.value,
         train=train,
         test=test,
-        places=places,
+        paths=paths,
         inception_graph=_GRAPH.value,
     )
     measuring = evaluation.Evaluation(
@@ -128,7 +128,7 @@ def _measured(source: str, metrics: list[str]):
         test=test,
         extractor=make,
         settings=_settings(),
-        cache_dir=places.cache_dir / "statistics",
+        cache_dir=paths.cache_dir / "statistics",
     )
     subject, model, step = _subject(source, train)
     if _METRICS.value == ["all"]:

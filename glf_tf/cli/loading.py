@@ -20,8 +20,8 @@ from collections.abc import Sequence
 from absl import flags
 
 from glf_tf import catalogue, errors
-from glf_tf.cli import groups, kinds, part_flags, places, training, values
-from glf_tf.data import places as places_lib
+from glf_tf.cli import groups, kinds, part_flags, paths, training, values
+from glf_tf.data import paths as paths_lib
 
 FLAGS = flags.FLAGS
 
@@ -47,8 +47,8 @@ def define_loading() -> list[part_flags.Part]:
             "Where the model is; mirrored: on all devices of the host, which then "
             "share the samples.",
         )
-    places.define()
-    places.define_accepting()
+    paths.define()
+    paths.define_accepting()
     return []
 
 
@@ -130,7 +130,7 @@ def _given_images():
 
     described = training.folder().read()
     dataset = catalogue.build(
-        "dataset", described["dataset"], places=places_lib.Places()
+        "dataset", described["dataset"], paths=paths_lib.DataPaths()
     )
     return user_images.read(
         pathlib.Path(FLAGS.images),
@@ -148,13 +148,13 @@ def load_split(split):
     return restore.load_data(
         values.needed("workdir"),
         split,
-        places=places.chosen(),
+        paths=paths.chosen(),
         accept_new_data=FLAGS.accept_new_data,
     )
 
 
 def load_dataset():
-    """Returns training set, test set and places: of the run, or of `--dataset`.
+    """Returns training set, test set and paths: of the run, or of `--dataset`.
 
     Raises:
         InvalidValue: There is neither, or both.
@@ -166,11 +166,11 @@ def load_dataset():
             do="Leave --dataset out",
         )
     if FLAGS.workdir:
-        return load_split("train"), load_split("test"), places.chosen()
+        return load_split("train"), load_split("test"), paths.chosen()
     values.needed("dataset")
     spec = part_flags.spec_of("dataset", FLAGS.dataset, prefix="dataset.")
-    found = catalogue.build("dataset", spec, places=places.chosen())
-    return found.load("train"), found.load("test"), places.chosen()
+    found = catalogue.build("dataset", spec, paths=paths.chosen())
+    return found.load("train"), found.load("test"), paths.chosen()
 
 
 def dataset_options() -> str:

@@ -16,8 +16,8 @@ from glf_tf.experiments import folder as folder_lib
 
 FLAGS = flags.FLAGS
 
-_PLACES = ("data_dir", "cache_dir", "download")
-_BESIDE = ("replay", "workdir", "resume", "accept_new_data", *_PLACES)
+_PATHS = ("data_dir", "cache_dir", "download")
+_BESIDE = ("replay", "workdir", "resume", "accept_new_data", *_PATHS)
 
 
 def define_replay() -> None:
@@ -34,7 +34,7 @@ def replay() -> None:
     Raises:
         UserError: There is no run, other flags are given, or its data are others.
     """
-    from glf_tf.cli import places
+    from glf_tf.cli import paths
     from glf_tf.experiments import replay as replay_lib
     from glf_tf.experiments import restore
 
@@ -47,20 +47,20 @@ def replay() -> None:
         restore.load_data(
             run.path,
             split,
-            places=places.chosen(),
+            paths=paths.chosen(),
             accept_new_data=FLAGS.accept_new_data,
         )
     data_dir = run.read()["data_dir"]
     where = {"data_dir": f"--data_dir={data_dir}"} if data_dir else {}
-    where |= {name: FLAGS[name].serialize() for name in _PLACES if name in given}
-    train = functools.partial(_train, places=where)
+    where |= {name: FLAGS[name].serialize() for name in _PATHS if name in given}
+    train = functools.partial(_train, paths=where)
     replay_lib.replay(run, training.folder(), train=train, resume=FLAGS.resume)
 
 
-def _train(part, *, resume: bool, places: dict[str, str]) -> None:
+def _train(part, *, resume: bool, paths: dict[str, str]) -> None:
     """Trains a part in a process of its own; exits with its status if it fails."""
     print(f"the run's flags from step {part.start} on", file=sys.stderr, flush=True)
-    names = ("data_dir", *places)
+    names = ("data_dir", *paths)
     recipe = [
         line
         for line in part.recipe.splitlines()
@@ -68,7 +68,7 @@ def _train(part, *, resume: bool, places: dict[str, str]) -> None:
     ]
     status = _run(
         [
-            *(sys.executable, sys.argv[0], *recipe, *places.values()),
+            *(sys.executable, sys.argv[0], *recipe, *paths.values()),
             *(f"--workdir={FLAGS.workdir}", f"--stop_at={part.stop_at}"),
             f"--resume={str(resume).lower()}",
         ]

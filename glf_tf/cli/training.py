@@ -13,7 +13,7 @@ from glf_tf.cli import (
     groups,
     kinds,
     part_flags,
-    places,
+    paths,
     program,
     values,
 )
@@ -44,7 +44,7 @@ def define_training() -> tuple[part_flags.Part, ...]:
     for part, title in zip(_PARTS, ("data", "model"), strict=True):
         with groups.group(title):
             part_flags.define(part, f"The {part.kind}.")
-    places.define()
+    paths.define()
     for title, classes in _SETTINGS.items():
         with groups.group(title):
             for settings in classes:
@@ -55,7 +55,7 @@ def define_training() -> tuple[part_flags.Part, ...]:
 def _define_run() -> None:
     kinds.define_path("workdir", None, "The run's folder.")
     flags.DEFINE_bool("resume", False, "Go on from the run's newest checkpoint.")
-    places.define_accepting()
+    paths.define_accepting()
     flags.DEFINE_integer(
         "stop_at",
         0,
@@ -80,7 +80,7 @@ def plan() -> plan_lib.Plan:
     }
     return plan_lib.Plan(
         **specs,
-        places=places.chosen(),
+        paths=paths.chosen(),
         training=definitions.settings_of(options.Training),
         optimizers=definitions.settings_of(options.Optimizers),
         reports=definitions.settings_of(plan_lib.Reports),

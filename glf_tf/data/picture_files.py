@@ -29,7 +29,7 @@ from absl import logging
 from glf_tf import errors
 from glf_tf import files as files_lib
 from glf_tf.data import cache, decoding, pictures
-from glf_tf.data import places as places_lib
+from glf_tf.data import paths as paths_lib
 
 Report = decoding.Report
 
@@ -159,7 +159,7 @@ def load(
     *,
     root: pathlib.Path,
     key: Mapping[str, Any],
-    places: places_lib.Places,
+    paths: paths_lib.DataPaths,
     on_broken: decoding.OnBroken = "refuse",
     flag: str = "",
     **options: Any,
@@ -169,7 +169,7 @@ def load(
         files,
         root=root,
         key=key,
-        places=places,
+        paths=paths,
         on_broken=on_broken,
         flag=flag,
         **options,
@@ -181,7 +181,7 @@ def load_reported(
     *,
     root: pathlib.Path,
     key: Mapping[str, Any],
-    places: places_lib.Places,
+    paths: paths_lib.DataPaths,
     on_broken: decoding.OnBroken = "refuse",
     flag: str = "",
     is_doubled: bool = False,
@@ -193,7 +193,7 @@ def load_reported(
         files: The files, in the order of the result.
         root: A folder that holds them all.
         key: `dataset` and `split`.
-        places: Where the cache is.
+        paths: Where the cache is.
         on_broken: What to do with broken files; see `decoding.chunks`.
         flag: The flag that says so, for advice.
         is_doubled: Whether each image is followed by its mirror image.
@@ -225,12 +225,12 @@ def load_reported(
 
     images = cache.images(
         key,
-        cache_dir=places.cache_dir,
+        cache_dir=paths.cache_dir,
         image_shape=(options["size"], options["size"], options.get("channels", 3)),
         chunks=lambda: map(_doubled, chunks()) if is_doubled else chunks(),
     )
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
-    kept = places.cache_dir / f"{key['dataset']}-{key['split']}-{digest[:16]}.json"
+    kept = paths.cache_dir / f"{key['dataset']}-{key['split']}-{digest[:16]}.json"
     if report.used or not _recall(kept, report):
         if not report.used:  # somebody removed the report and left the images
             for _ in chunks():

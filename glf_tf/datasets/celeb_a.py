@@ -12,7 +12,7 @@ import pathlib
 
 from glf_tf import errors
 from glf_tf.data import image_set, picture_files
-from glf_tf.data import places as places_lib
+from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset, sources, tfds_pictures
 
 _FOLDERS = ("celeb_a", "celeba", "CelebA")
@@ -29,14 +29,14 @@ class CelebA(dataset.AbstractDataset):
     cropped and resized by the same code wherever they come from.
 
     Args:
-        places: Where to look: the folder `img_align_celeba` and
+        paths: Searched for the folder `img_align_celeba` and
             `list_eval_partition.txt` in `data_dir/celeb_a` or `data_dir`, then TFDS.
         crop: Height and width of the centre that is kept, at most 178 pixels.
         size: Height and width of the images, in pixels.
     """
 
-    def __init__(self, places: places_lib.Places, *, crop: int = 160, size: int = 64):
-        super().__init__(places)
+    def __init__(self, paths: paths_lib.DataPaths, *, crop: int = 160, size: int = 64):
+        super().__init__(paths)
         if not 1 <= crop <= _WIDTH or size < 1:
             raise errors.InvalidValue(
                 f"`crop` must lie between 1 and {_WIDTH}, and `size` be at least 1",
@@ -48,25 +48,25 @@ class CelebA(dataset.AbstractDataset):
     def load(self, split: dataset.Split) -> image_set.ImageSet:
         """Returns one split: images uint8 `[size, size, size, 3]`; no labels."""
         dataset.check_split(split)
-        places = [
+        candidates = [
             sources.Source(
                 f"{folder} (img_align_celeba)",
                 functools.partial(self._from_files, split, folder),
             )
-            for folder in self.places.folders(*_FOLDERS)
+            for folder in self.paths.folders(*_FOLDERS)
         ]
-        places += tfds_pictures.sources_of(
+        candidates += tfds_pictures.sources_of(
             "celeb_a",
             builder="celeb_a",
             split=split,
             tfds_split=split,
-            places=self.places,
+            paths=self.paths,
             crop=self.crop,
             size=self.size,
         )
         return sources.first(
             "celeb_a",
-            places,
+            candidates,
             do="Put the folder img_align_celeba and list_eval_partition.txt in a "
             "folder and pass --data_dir=FOLDER, or pass --download on a connected "
             "machine",
@@ -87,7 +87,7 @@ class CelebA(dataset.AbstractDataset):
                 [root / name for name in _names(partition, split)],
                 root=root,
                 key={"dataset": "celeb_a", "split": split},
-                places=self.places,
+                paths=self.paths,
                 crop=self.crop,
                 size=self.size,
             )

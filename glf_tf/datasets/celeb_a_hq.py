@@ -12,7 +12,7 @@ import pathlib
 
 from glf_tf import errors
 from glf_tf.data import image_set, picture_files
-from glf_tf.data import places as places_lib
+from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset, sources, tfds_pictures
 
 _FOLDERS = ("celeb_a_hq", "celeba_hq", "celeba-hq", "CelebA-HQ")
@@ -27,13 +27,13 @@ class CelebAHq(dataset.AbstractDataset):
     without its suffix, holds out about a tenth, the same wherever the set comes from.
 
     Args:
-        places: Where to look: a folder `data_dir/celeb_a_hq` of pictures, then TFDS,
+        paths: Searched for a folder `data_dir/celeb_a_hq` of pictures, then TFDS,
             whose builder needs the manual download that its documentation describes.
         size: Height and width of the images, in pixels, at most 1024.
     """
 
-    def __init__(self, places: places_lib.Places, *, size: int = 256):
-        super().__init__(places)
+    def __init__(self, paths: paths_lib.DataPaths, *, size: int = 256):
+        super().__init__(paths)
         if not 1 <= size <= _LARGEST:
             raise errors.InvalidValue(
                 f"`size` must lie between 1 and {_LARGEST}",
@@ -46,26 +46,26 @@ class CelebAHq(dataset.AbstractDataset):
         """Returns one split: images uint8 `[size, size, size, 3]`; no labels."""
         dataset.check_split(split)
         # Not `data_dir` itself: any folder of pictures would pass for this set there.
-        folders = self.places.folders(*_FOLDERS)[:-1]
-        places = [
+        folders = self.paths.folders(*_FOLDERS)[:-1]
+        candidates = [
             sources.Source(
                 f"{folder} (pictures)",
                 functools.partial(self._from_files, split, folder),
             )
             for folder in folders
         ]
-        places += tfds_pictures.sources_of(
+        candidates += tfds_pictures.sources_of(
             "celeb_a_hq",
             builder=f"celeb_a_hq/{_resolution(self.size)}",
             split=split,
             tfds_split="train",
-            places=self.places,
+            paths=self.paths,
             keep=functools.partial(_is_in, split),
             size=self.size,
         )
         return sources.first(
             "celeb_a_hq",
-            places,
+            candidates,
             do="Put the pictures in FOLDER/celeb_a_hq and pass --data_dir=FOLDER, or "
             "prepare the builder celeb_a_hq of TFDS from a manual download",
         )
@@ -80,7 +80,7 @@ class CelebAHq(dataset.AbstractDataset):
             [file for file in files if _is_in(split, file.name)],
             root=folder,
             key={"dataset": "celeb_a_hq", "split": split},
-            places=self.places,
+            paths=self.paths,
             size=self.size,
         )
         return image_set.ImageSet("celeb_a_hq", split, images, None, str(folder))

@@ -14,7 +14,7 @@ import numpy as np
 
 from glf_tf import errors
 from glf_tf.data import image_set
-from glf_tf.data import places as places_lib
+from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset, sources, tfds_source
 
 _FOLDERS = (
@@ -35,26 +35,26 @@ class Cifar10(dataset.AbstractDataset):
     """CIFAR-10: 50,000 and 10,000 colour photographs of 32x32 pixels, in 10 classes.
 
     Args:
-        places: Where to look: the binary files in `data_dir/cifar-10-batches-bin`,
+        paths: Searched for the binary files in `data_dir/cifar-10-batches-bin`,
             `data_dir/cifar10` or `data_dir`, then TFDS.
     """
 
-    def __init__(self, places: places_lib.Places):
-        super().__init__(places)
+    def __init__(self, paths: paths_lib.DataPaths):
+        super().__init__(paths)
 
     def load(self, split: dataset.Split) -> image_set.ImageSet:
         """Returns one split: images uint8 `[size, 32, 32, 3]`, labels in [0, 9]."""
         dataset.check_split(split)
-        places = [
+        candidates = [
             sources.Source(
                 f"{folder} (binary files)", functools.partial(_load, split, folder)
             )
-            for folder in self.places.folders(*_FOLDERS)
+            for folder in self.paths.folders(*_FOLDERS)
         ]
-        places += tfds_source.sources_of("cifar10", split, places=self.places)
+        candidates += tfds_source.sources_of("cifar10", split, paths=self.paths)
         return sources.first(
             "cifar10",
-            places,
+            candidates,
             do="Unpack cifar-10-binary.tar.gz in a folder and pass --data_dir=FOLDER, "
             "or pass --download on a connected machine",
         )

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from glf_tf import errors, parts
 from glf_tf.data import image_set
-from glf_tf.data import places as places_lib
+from glf_tf.data import paths as paths_lib
 
 Split = Literal["train", "test"]
 
@@ -16,18 +16,18 @@ Split = Literal["train", "test"]
 class AbstractDataset(parts.Part, abc.ABC):
     """A data set of images.
 
-    A subclass takes `places` and, after it, keywords with defaults, which become flags.
+    A subclass takes `paths` and, after it, keywords with defaults, which become flags.
 
     Attributes:
-        places: Where it may be looked for.
+        paths: Folders to search.
         squaring: How a user's pictures become images like those of the set: keywords
             of `pictures.square` beside size and channels.
     """
 
     part_kind = "dataset"
 
-    def __init__(self, places: places_lib.Places):
-        self.places = places
+    def __init__(self, paths: paths_lib.DataPaths):
+        self.paths = paths
         self.squaring: dict[str, Any] = {}
 
     @abc.abstractmethod
@@ -35,7 +35,7 @@ class AbstractDataset(parts.Part, abc.ABC):
         """Returns one split.
 
         Raises:
-            NotFound: There is no copy in any of the places; the message lists them.
+            NotFound: No source has the data set; the message lists them.
         """
 
     def report(self) -> tuple[str, ...]:

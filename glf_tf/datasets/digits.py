@@ -10,7 +10,7 @@ __all__ = ["Digits"]
 import numpy as np
 
 from glf_tf.data import image_set
-from glf_tf.data import places as places_lib
+from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset
 
 _MAX_VALUE = 16
@@ -25,11 +25,11 @@ class Digits(dataset.AbstractDataset):
     all, is the test part.
 
     Args:
-        places: Not used; the set comes with scikit-learn.
+        paths: Not used; the set comes with scikit-learn.
     """
 
-    def __init__(self, places: places_lib.Places):
-        super().__init__(places)
+    def __init__(self, paths: paths_lib.DataPaths):
+        super().__init__(paths)
 
     def load(self, split: dataset.Split) -> image_set.ImageSet:
         """Returns one split: images uint8 `[size, 8, 8, 1]`, labels in [0, 9]."""

@@ -8,7 +8,7 @@ Learning Algorithms", 2017. https://arxiv.org/abs/1708.07747
 __all__ = ["FashionMnist"]
 
 from glf_tf.data import image_set
-from glf_tf.data import places as places_lib
+from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset, idx_folder, sources, tfds_source
 
 _FOLDERS = (
@@ -26,27 +26,27 @@ class FashionMnist(dataset.AbstractDataset):
     """Fashion-MNIST: 60,000 and 10,000 grey pictures of 28x28 pixels, in 10 classes.
 
     Args:
-        places: Where to look: IDX files in `data_dir/fashion_mnist` or `data_dir`,
+        paths: Searched for IDX files in `data_dir/fashion_mnist` or `data_dir`,
             then where Debian puts them, then TFDS.
     """
 
-    def __init__(self, places: places_lib.Places):
-        super().__init__(places)
+    def __init__(self, paths: paths_lib.DataPaths):
+        super().__init__(paths)
 
     def load(self, split: dataset.Split) -> image_set.ImageSet:
         """Returns one split: images uint8 `[size, 28, 28, 1]`, labels in [0, 9]."""
         dataset.check_split(split)
-        folders = [*self.places.folders(*_FOLDERS), DEBIAN_FOLDER]
-        places = [
+        folders = [*self.paths.folders(*_FOLDERS), DEBIAN_FOLDER]
+        candidates = [
             *(
                 idx_folder.source("fashion_mnist", split, folder=item)
                 for item in folders
             ),
-            *tfds_source.sources_of("fashion_mnist", split, places=self.places),
+            *tfds_source.sources_of("fashion_mnist", split, paths=self.paths),
         ]
         return sources.first(
             "fashion_mnist",
-            places,
+            candidates,
             do="Run `apt-get install dataset-fashion-mnist`; or put the four files "
             "train-images-idx3-ubyte.gz ... of Fashion-MNIST in a folder and pass "
             "--data_dir=FOLDER; or pass --download on a connected machine",

@@ -9,7 +9,7 @@ import numpy as np
 
 from glf_tf import errors
 from glf_tf.data import colours, duplicates, image_set, picture_files
-from glf_tf.data import places as places_lib
+from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset, folder_parts
 
 
@@ -22,7 +22,7 @@ class Folder(dataset.AbstractDataset):
     folders are classes; else there are no labels.
 
     Args:
-        places: Where to look: the pictures are in `data_dir`.
+        paths: The pictures are in `data_dir`.
         size: Height and width of the images, in pixels.
         channels: 1 for grey, 3 for colour.
         fit: "crop" keeps a picture's centre, "pad" all of it, with background beside.
@@ -38,7 +38,7 @@ class Folder(dataset.AbstractDataset):
 
     def __init__(
         self,
-        places: places_lib.Places,
+        paths: paths_lib.DataPaths,
         *,
         size: int = 64,
         channels: int = 3,
@@ -49,7 +49,7 @@ class Folder(dataset.AbstractDataset):
         on_broken: Literal["refuse", "skip"] = "refuse",
         test_fraction: float = 0.1,
     ):
-        super().__init__(places)
+        super().__init__(paths)
         _check("`size` must be at least 1", size >= 1, f"size={size}", "64")
         known = channels in (1, 3)
         _check("`channels` must be 1 or 3", known, f"channels={channels}", "3")
@@ -89,7 +89,7 @@ class Folder(dataset.AbstractDataset):
         (train, trained), (test, tested) = self._load("train"), self._load("test")
         originals = train.images[::2] if self.flips else train.images
         return (
-            f"pictures of {self.places.data_dir}",
+            f"pictures of {self.paths.data_dir}",
             *self._parts().told,
             f"train: {trained}" + ("; each mirrored too" if self.flips else ""),
             f"test: {tested}",
@@ -113,7 +113,7 @@ class Folder(dataset.AbstractDataset):
             root=root,
             # The classes decide no pixels; they are here to be seen in the key.
             key={"dataset": "folder", "split": split, "classes": parts.classes},
-            places=self.places,
+            paths=self.paths,
             on_broken=self.on_broken,
             flag="--dataset.on_broken",
             is_doubled=is_doubled,
@@ -128,7 +128,7 @@ class Folder(dataset.AbstractDataset):
         return made, report
 
     def _parts(self) -> folder_parts.Parts:
-        root = self.places.data_dir
+        root = self.paths.data_dir
         parts = root and folder_parts.found(root, test_fraction=self.test_fraction)
         if not parts or not any(parts.files.values()):
             raise errors.NotFound(

@@ -8,7 +8,7 @@ recognition", Proceedings of the IEEE 86(11), 1998. http://yann.lecun.com/exdb/m
 __all__ = ["Mnist"]
 
 from glf_tf.data import image_set
-from glf_tf.data import places as places_lib
+from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset, idx_folder, sources, tfds_source
 
 _FOLDERS = ("mnist", "MNIST", "MNIST/raw", "mnist/raw")
@@ -18,23 +18,23 @@ class Mnist(dataset.AbstractDataset):
     """MNIST: 60,000 and 10,000 grey digits of 28x28 pixels, in 10 classes.
 
     Args:
-        places: Where to look: IDX files in `data_dir/mnist` or `data_dir`, then TFDS.
+        paths: Searched for IDX files in `data_dir/mnist` or `data_dir`, then TFDS.
     """
 
-    def __init__(self, places: places_lib.Places):
-        super().__init__(places)
+    def __init__(self, paths: paths_lib.DataPaths):
+        super().__init__(paths)
 
     def load(self, split: dataset.Split) -> image_set.ImageSet:
         """Returns one split: images uint8 `[size, 28, 28, 1]`, labels in [0, 9]."""
         dataset.check_split(split)
-        folders = self.places.folders(*_FOLDERS)
-        places = [
+        folders = self.paths.folders(*_FOLDERS)
+        candidates = [
             *(idx_folder.source("mnist", split, folder=item) for item in folders),
-            *tfds_source.sources_of("mnist", split, places=self.places),
+            *tfds_source.sources_of("mnist", split, paths=self.paths),
         ]
         return sources.first(
             "mnist",
-            places,
+            candidates,
             do="Put the four files train-images-idx3-ubyte.gz ... of MNIST in a folder "
             "and pass --data_dir=FOLDER, or pass --download on a connected machine",
         )

@@ -12,7 +12,7 @@ import functools
 
 from glf_tf import parts, types
 from glf_tf.data import image_set
-from glf_tf.data import places as places_lib
+from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset as dataset_lib
 
 
@@ -23,7 +23,7 @@ class Occluded(dataset_lib.AbstractDataset):
     at 0; nothing that learns ever sees them. Test images are whole.
 
     Args:
-        places: Where to look for the other set.
+        paths: Folders to search for the other set.
         dataset: The other set.
         mask: What is hidden.
         seed: Of the masks.
@@ -31,14 +31,14 @@ class Occluded(dataset_lib.AbstractDataset):
 
     def __init__(
         self,
-        places: places_lib.Places,
+        paths: paths_lib.DataPaths,
         *,
         dataset: types.Dataset = "digits",
         mask: types.Mask = "salt_and_pepper",
         seed: int = 0,
     ):
-        super().__init__(places)
-        self._whole = parts.make("dataset", dataset, places=places)
+        super().__init__(paths)
+        self._whole = parts.make("dataset", dataset, paths=paths)
         self.squaring = self._whole.squaring
         self._mask, self._seed = mask, seed
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The places that may hold a copy of a data set, tried one after the other."""
+"""Possible sources of a data set, tried one after the other."""
 
 __all__ = ["MAX_BYTES", "Source", "first", "all_or_none", "missing_file"]
 
@@ -16,11 +16,11 @@ MAX_BYTES = 2**30
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """One place that may hold a copy of a data set.
+    """A possible source of a data set.
 
     Attributes:
-        where: The place in words, for the message that lists where was looked.
-        load: Returns the wanted split, or None where the place does not hold the set.
+        where: A description for the message that lists all sources tried.
+        load: Returns the wanted split, or None if the source does not have the set.
     """
 
     where: str
@@ -32,7 +32,7 @@ def first(name: str, sources: Iterable[Source], *, do: str) -> image_set.ImageSe
 
     Args:
         name: The data set's name.
-        sources: The places, in the order in which they are tried.
+        sources: In the order in which they are tried.
         do: How the user can bring the files there.
 
     Raises:
@@ -45,7 +45,7 @@ def first(name: str, sources: Iterable[Source], *, do: str) -> image_set.ImageSe
             return found
         looked.append(source.where)
     raise errors.NotFound(
-        f"The files of {name} must be in one of the places that are looked in",
+        f"The files of {name} must be in one of the folders that are searched",
         received=f"nothing in {', '.join(looked)}",
         do=do,
     )

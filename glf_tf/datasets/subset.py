@@ -7,7 +7,7 @@ import dataclasses
 
 from glf_tf import errors, parts, types
 from glf_tf.data import image_set
-from glf_tf.data import places as places_lib
+from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset as dataset_lib
 
 
@@ -15,20 +15,20 @@ class Subset(dataset_lib.AbstractDataset):
     """The first training images of another data set, with all its test images.
 
     Args:
-        places: Where to look for the other set.
+        paths: Folders to search for the other set.
         dataset: The other set.
         count: How many training images.
     """
 
     def __init__(
         self,
-        places: places_lib.Places,
+        paths: paths_lib.DataPaths,
         *,
         dataset: types.Dataset = "digits",
         count: int = 1000,
     ):
-        super().__init__(places)
-        self._whole = parts.make("dataset", dataset, places=places)
+        super().__init__(paths)
+        self._whole = parts.make("dataset", dataset, paths=paths)
         self.squaring = self._whole.squaring
         self.count = count
 

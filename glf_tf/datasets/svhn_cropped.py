@@ -17,7 +17,7 @@ import numpy as np
 
 from glf_tf import errors
 from glf_tf.data import image_set
-from glf_tf.data import places as places_lib
+from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset, sources, tfds_source
 
 _FOLDERS = ("svhn_cropped", "svhn", "SVHN")
@@ -33,26 +33,26 @@ class SvhnCropped(dataset.AbstractDataset):
     """SVHN: 73,257 and 26,032 colour photographs of 32x32 pixels, in 10 classes.
 
     Args:
-        places: Where to look: `train_32x32.mat` and `test_32x32.mat` in
+        paths: Searched for `train_32x32.mat` and `test_32x32.mat` in
             `data_dir/svhn_cropped` or `data_dir`, then TFDS.
     """
 
-    def __init__(self, places: places_lib.Places):
-        super().__init__(places)
+    def __init__(self, paths: paths_lib.DataPaths):
+        super().__init__(paths)
 
     def load(self, split: dataset.Split) -> image_set.ImageSet:
         """Returns one split: images uint8 `[size, 32, 32, 3]`, labels in [0, 9]."""
         dataset.check_split(split)
-        places = [
+        candidates = [
             sources.Source(
                 f"{folder} (.mat files)", functools.partial(_load, split, folder)
             )
-            for folder in self.places.folders(*_FOLDERS)
+            for folder in self.paths.folders(*_FOLDERS)
         ]
-        places += tfds_source.sources_of("svhn_cropped", split, places=self.places)
+        candidates += tfds_source.sources_of("svhn_cropped", split, paths=self.paths)
         return sources.first(
             "svhn_cropped",
-            places,
+            candidates,
             do="Put train_32x32.mat and test_32x32.mat in a folder and pass "
             "--data_dir=FOLDER, or pass --download on a connected machine",
         )

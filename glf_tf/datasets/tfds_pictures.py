@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from glf_tf.data import cache, decoding, image_set, pictures
-from glf_tf.data import places as places_lib
+from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset, sources, tfds_source
 
 _NAME = "image/filename"
@@ -26,7 +26,7 @@ def sources_of(
     builder: str,
     split: dataset.Split,
     tfds_split: str,
-    places: places_lib.Places,
+    paths: paths_lib.DataPaths,
     keep: Callable[[str], bool] | None = None,
     **options: Any,
 ) -> list[sources.Source]:
@@ -37,7 +37,7 @@ def sources_of(
         builder: The TFDS builder, such as "celeb_a_hq/256".
         split: "train" or "test".
         tfds_split: The split of TFDS that holds it.
-        places: Where to look, and where the cache is.
+        paths: Folders to search, and the cache.
         keep: Whether the picture of that file name belongs to `split`; all where None.
         **options: `size`, `channels` and `crop`, as `pictures.square` takes them.
     """
@@ -48,7 +48,7 @@ def sources_of(
             return None
         images = cache.images(
             {"dataset": name, "split": split, "source": _fingerprint(found), **options},
-            cache_dir=places.cache_dir,
+            cache_dir=paths.cache_dir,
             image_shape=(options["size"], options["size"], options.get("channels", 3)),
             chunks=lambda: decoding.chunks(
                 _encoded(found, tfds_split, keep=keep),
@@ -59,7 +59,7 @@ def sources_of(
         source = str(found.data_path)
         return image_set.ImageSet(name, split, images, None, source)
 
-    return tfds_source.as_sources(builder, load, places=places)
+    return tfds_source.as_sources(builder, load, paths=paths)
 
 
 def _encoded(

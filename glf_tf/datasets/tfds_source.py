@@ -2,7 +2,7 @@
 """TensorFlow Datasets as a source: prepared folders, and downloads only on request.
 
 Without a network a download is retried in silence for more than three minutes. Hence
-nothing is downloaded unless `places.download` says so, and then a connection is tried
+nothing is downloaded unless `paths.download` says so, and then a connection is tried
 first.
 """
 
@@ -23,7 +23,7 @@ from absl import logging
 
 from glf_tf import errors
 from glf_tf.data import image_set
-from glf_tf.data import places as places_lib
+from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset, sources
 
 _PROBE = ("storage.googleapis.com", 443)
@@ -31,28 +31,28 @@ _PROBE_TIMEOUT_S = 3.0
 
 
 def sources_of(
-    name: str, split: dataset.Split, *, places: places_lib.Places
+    name: str, split: dataset.Split, *, paths: paths_lib.DataPaths
 ) -> list[sources.Source]:
     """Returns the TFDS folders that may hold a labelled set, in the order to try.
 
     Args:
         name: The data set's name, which is also that of its TFDS builder.
         split: "train" or "test".
-        places: Where to look: `data_dir`, then TFDS' own folder.
+        paths: Searches `data_dir`, then TFDS' own folder.
     """
 
     def load(folder: pathlib.Path, *, download: bool) -> image_set.ImageSet | None:
         builder = prepared(name, folder=folder, download=download)
         return None if builder is None else _labelled(name, split, builder=builder)
 
-    return as_sources(name, load, places=places)
+    return as_sources(name, load, paths=paths)
 
 
 def as_sources(
     name: str,
     load: Callable[..., image_set.ImageSet | None],
     *,
-    places: places_lib.Places,
+    paths: paths_lib.DataPaths,
 ) -> list[sources.Source]:
     """Returns one source a TFDS folder; the last may download.
 
@@ -60,20 +60,20 @@ def as_sources(
         name: The TFDS builder, such as "mnist" or "celeb_a_hq/256".
         load: A function of (folder, *, download), as `prepared`, that returns the
             split or None.
-        places: Where to look.
+        paths: Folders to search.
     """
     own = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
     folders = [pathlib.Path(own).expanduser()]
-    if places.data_dir is not None:
-        folders.insert(0, places.data_dir)
+    if paths.data_dir is not None:
+        folders.insert(0, paths.data_dir)
     result = [
         sources.Source(
             f"{folder / name} (TFDS)", functools.partial(load, folder, download=False)
         )
         for folder in folders
     ]
-    if places.download:
-        # Only after every folder was looked in: a set that is there is not fetched.
+    if paths.download:
+        # Only after every folder was searched: an existing set is not downloaded.
         load = functools.partial(load, folders[0], download=True)
         result.append(sources.Source(f"a download to {folders[0]}", load))
     return result
@@ -191,6 +191,6 @@ def _check_connection(name: str) -> None:
         raise errors.NotFound(
             f"A download of {name} needs a connection to the internet",
             received=f"--download, and {_PROBE[0]} cannot be reached ({error})",
-            do="Run once without --download to see where files are looked for, and "
+            do="Run once without --download to see which folders are searched, and "
             "put them there",
         ) from error

@@ -14,7 +14,7 @@ import numpy as np
 
 from glf_tf import errors, parts, types
 from glf_tf.data import image_set
-from glf_tf.data import places as places_lib
+from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset as dataset_lib
 
 
@@ -28,7 +28,7 @@ class Without(dataset_lib.AbstractDataset):
                   the others, with all the class's images, are tested on
 
     Args:
-        places: Where to look for the other set.
+        paths: Folders to search for the other set.
         dataset: The other set, which has labels.
         label: The class that is left out.
         split: Which of the two.
@@ -38,7 +38,7 @@ class Without(dataset_lib.AbstractDataset):
 
     def __init__(
         self,
-        places: places_lib.Places,
+        paths: paths_lib.DataPaths,
         *,
         dataset: types.Dataset = "digits",
         label: int = 0,
@@ -46,14 +46,14 @@ class Without(dataset_lib.AbstractDataset):
         train_share: float = 0.8,
         seed: int = 42,
     ):
-        super().__init__(places)
+        super().__init__(paths)
         if not 0.0 < train_share < 1.0:
             raise errors.InvalidValue(
                 "The share of normal images to train on must lie between 0 and 1",
                 received=f"train_share={train_share}",
                 do="Use for instance --dataset.train_share=0.8",
             )
-        self._whole = parts.make("dataset", dataset, places=places)
+        self._whole = parts.make("dataset", dataset, paths=paths)
         self.squaring = self._whole.squaring
         self.label, self.split = label, split
         self._train_share, self._seed = train_share, seed

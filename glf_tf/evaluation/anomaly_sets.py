@@ -11,7 +11,7 @@ import numpy as np
 
 from glf_tf import catalogue, errors
 from glf_tf.data import decoding, image_set
-from glf_tf.data import places as places_lib
+from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset as dataset_lib
 from glf_tf.datasets import without
 from glf_tf.evaluation import user_images
@@ -40,7 +40,7 @@ class Suspects:
 def of_run(
     workdir: pathlib.Path,
     *,
-    places: places_lib.Places,
+    paths: paths_lib.DataPaths,
     against: str = "",
     on_broken: decoding.OnBroken = "refuse",
     accept_new_data: bool = False,
@@ -49,7 +49,7 @@ def of_run(
 
     Args:
         workdir: The run's folder.
-        places: Where data may be; the run's own folder of data where it names none.
+        paths: Paths of data; the data folder of the run if None is set.
         against: What the anomalies are, beside the run's test images: a data set's
             name, for its test images, an array NAME.npy or NAME.npz, or a folder of
             pictures; "" for the class that training left out, with its own share of
@@ -63,11 +63,11 @@ def of_run(
         NotFound: There is no run, or there are no such images.
     """
     described = folder_lib.Folder(workdir).read()
-    places = restore.places_of(described, places)
+    paths = restore.paths_of(described, paths)
     normal = restore.load_data(
-        workdir, "test", places=places, accept_new_data=accept_new_data
+        workdir, "test", paths=paths, accept_new_data=accept_new_data
     )
-    own = catalogue.build("dataset", described["dataset"], places=places)
+    own = catalogue.build("dataset", described["dataset"], paths=paths)
     if against:
         return _against(normal, against, own=own, on_broken=on_broken)
     if not isinstance(own, without.Without):
@@ -96,7 +96,7 @@ def _against(
     is_path = pathlib.Path(against).exists()
     is_plugin = not is_path and catalogue.is_plugin("dataset", against)
     if is_plugin or against in catalogue.names("dataset"):
-        found = catalogue.build("dataset", against, places=own.places).load("test")
+        found = catalogue.build("dataset", against, paths=own.paths).load("test")
         others, names = found.images, [f"{against} {i}" for i in range(len(found))]
     else:
         given = user_images.read(

@@ -69,7 +69,7 @@ def train(
         group = workers.Workers()
         if group.is_chief:
             identity.check(folder, plan, resume=resume)
-        dataset = catalogue.build("dataset", plan.dataset, places=plan.places)
+        dataset = catalogue.build("dataset", plan.dataset, paths=plan.paths)
         data, test = dataset.load("train"), dataset.load("test")
         arguments = identity.arguments_of(plan.model, data)
         if group.is_chief:
@@ -264,14 +264,14 @@ class _Session:
 
     def _reference(self) -> reference.Reference:
         """Returns the real images that samples are compared with while training."""
-        asked, cache_dir = self._plan.reports, self._plan.places.cache_dir
+        asked, cache_dir = self._plan.reports, self._plan.paths.cache_dir
         return reference.Reference(
             self._test.images[: asked.evaluate_samples],
             extractor=choice.make(
                 asked.extractor,
                 train=self._data,
                 test=self._test,
-                places=self._plan.places,
+                paths=self._plan.paths,
                 inception_graph=asked.inception_graph,
             ),
             split="test",

@@ -159,7 +159,7 @@ def describe(
             **_identity(plan),
             **({"plugins": plugins} if plugins else {}),
             "arguments": _plain(arguments),
-            "data_dir": _absolute(plan.places.data_dir),
+            "data_dir": _absolute(plan.paths.data_dir),
             "data_source": sets[0].source,
             "data": now.data,
             "history": [dataclasses.asdict(entry) for entry in entries],

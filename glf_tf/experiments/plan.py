@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from glf_tf import errors
-from glf_tf.data import places as places_lib
+from glf_tf.data import paths as paths_lib
 from glf_tf.metrics.extractors import names
 from glf_tf.training import options
 
@@ -195,7 +195,7 @@ class Plan:
     Attributes:
         dataset: The data set: a name, or a mapping with `name` and options.
         model: The model, likewise; its `image_shape` comes from the data.
-        places: Where data may be looked for.
+        paths: Paths of data and caches.
         training: How long and with what to train.
         optimizers: The settings of the optimisers.
         reports: How often to report.
@@ -208,7 +208,7 @@ class Plan:
     dataset: str | Mapping[str, object]
     model: str | Mapping[str, object]
     training: options.Training
-    places: places_lib.Places = places_lib.Places()
+    paths: paths_lib.DataPaths = paths_lib.DataPaths()
     optimizers: options.Optimizers = options.Optimizers()
     reports: Reports = Reports()
     devices: Devices = Devices()

@@ -9,7 +9,7 @@ __all__ = [
     "check_start",
     "take_over",
     "load_data",
-    "places_of",
+    "paths_of",
 ]
 
 import dataclasses
@@ -23,7 +23,7 @@ from absl import logging
 
 from glf_tf import catalogue, errors, parts
 from glf_tf.data import image_set
-from glf_tf.data import places as places_lib
+from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset as dataset_lib
 from glf_tf.experiments import folder as folder_lib
 from glf_tf.experiments import identity
@@ -194,7 +194,7 @@ def load_data(
     workdir: str | pathlib.Path,
     split: dataset_lib.Split,
     *,
-    places: places_lib.Places | None = None,
+    paths: paths_lib.DataPaths | None = None,
     accept_new_data: bool = False,
 ) -> image_set.ImageSet:
     """Returns a split of the data that a run was trained on.
@@ -202,7 +202,7 @@ def load_data(
     Args:
         workdir: The run's folder.
         split: "train" or "test".
-        places: Where to look; for data, where the run looked if it names no folder.
+        paths: Paths of data; the data folder of the run if None is set.
         accept_new_data: Whether to warn, not to refuse, where the images are others.
 
     Raises:
@@ -211,8 +211,8 @@ def load_data(
     """
     described = folder_lib.Folder(pathlib.Path(workdir)).read()
     _check_plugins(described)
-    places = places_of(described, places or places_lib.Places())
-    found = catalogue.build("dataset", described["dataset"], places=places).load(split)
+    paths = paths_of(described, paths or paths_lib.DataPaths())
+    found = catalogue.build("dataset", described["dataset"], paths=paths).load(split)
     identity.compare_data(
         described.get("data", {}),
         identity.data_of(found),
@@ -221,15 +221,15 @@ def load_data(
     return found
 
 
-def places_of(described: Mapping, places: places_lib.Places) -> places_lib.Places:
-    """Returns places, with the folder of data of a run where they name none.
+def paths_of(described: Mapping, paths: paths_lib.DataPaths) -> paths_lib.DataPaths:
+    """Returns the paths, with the data folder of a run where they have none.
 
     Raises:
         NotFound: The run's folder of data is no more.
     """
-    if places.data_dir is not None or not described["data_dir"]:
-        return places
-    return dataclasses.replace(places, data_dir=pathlib.Path(described["data_dir"]))
+    if paths.data_dir is not None or not described["data_dir"]:
+        return paths
+    return dataclasses.replace(paths, data_dir=pathlib.Path(described["data_dir"]))
 
 
 def _no_checkpoint(folder: folder_lib.Folder) -> errors.NotFound:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from glf_tf import catalogue, errors
-from glf_tf.data import places as places_lib
+from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset, fashion_mnist
 from tests import samples
 
@@ -89,15 +89,15 @@ def cache_dir(tmp_path_factory) -> pathlib.Path:
 
 
 @pytest.fixture(autouse=True)
-def _no_other_places(tmp_path, monkeypatch):
+def _no_other_sources(tmp_path, monkeypatch):
     """Keeps the files of this machine out of the tests."""
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
     monkeypatch.setattr(fashion_mnist, "DEBIAN_FOLDER", str(tmp_path / "debian"))
 
 
 def build(name: str, data_dir: pathlib.Path | None, cache_dir: pathlib.Path):
-    places = places_lib.Places(data_dir=data_dir, cache_dir=cache_dir)
-    return catalogue.build("dataset", name, places=places)
+    paths = paths_lib.DataPaths(data_dir=data_dir, cache_dir=cache_dir)
+    return catalogue.build("dataset", name, paths=paths)
 
 
 def rows(images: np.ndarray) -> list[bytes]:
@@ -170,7 +170,7 @@ def test_sources_agree(name, split, data_dirs, tfds_dir, cache_dir):
 
 
 @pytest.mark.parametrize("name", OFFICIAL)
-def test_nothing_found_lists_the_places_in_one_line(name, tmp_path):
+def test_nothing_found_lists_the_sources_in_one_line(name, tmp_path):
     with pytest.raises(errors.NotFound) as caught:
         build(name, tmp_path, tmp_path / "cache").load("train")
     message = str(caught.value)

@@ -14,7 +14,7 @@ from PIL import Image
 from glf_tf import errors
 from glf_tf.cli import loading
 from glf_tf.data import arrays, picture_files, pictures
-from glf_tf.data import places as places_lib
+from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import folder
 from glf_tf.evaluation import anomaly_sets, user_images
 from glf_tf.experiments import folder as run_folder
@@ -30,7 +30,7 @@ class Place:
 
     def __init__(self, path: pathlib.Path):
         self.pictures, self.run = path / "pictures", path / "run"
-        self.places = places_lib.Places(cache_dir=path / "cache")
+        self.paths = paths_lib.DataPaths(cache_dir=path / "cache")
         data = path / "data" / "test"
         for made in (self.pictures, self.run, data, path / "data" / "train"):
             made.mkdir(parents=True)
@@ -54,9 +54,9 @@ def place(tmp_path):
 
 
 def trained_on(place, on_broken):
-    places = places_lib.Places(place.pictures, place.places.cache_dir)
+    paths = paths_lib.DataPaths(place.pictures, place.paths.cache_dir)
     chosen = {"size": scenes.SIZE, "test_fraction": 0, "on_broken": on_broken}
-    return folder.Folder(places, **chosen).load("train").images
+    return folder.Folder(paths, **chosen).load("train").images
 
 
 def sampled(place, on_broken):
@@ -68,7 +68,7 @@ def sampled(place, on_broken):
 def set_against(place, on_broken):
     asked = anomaly_sets.of_run(
         place.run,
-        places=place.places,
+        paths=place.paths,
         against=str(place.pictures),
         on_broken=on_broken,
     )
@@ -405,7 +405,7 @@ def test_pictures_of_16_bits_are_the_array(tmp_path):
     """Real digits: what they were written as makes no difference to what is read."""
     from glf_tf.datasets import digits
 
-    images = digits.Digits(places_lib.Places()).load("test").images[:64]
+    images = digits.Digits(paths_lib.DataPaths()).load("test").images[:64]
     for index, image in enumerate(images[..., 0].astype(np.uint16) * 257):
         Image.fromarray(image).save(tmp_path / f"{index:03}.png")
     found = read_array(tmp_path, shape=images.shape[1:])

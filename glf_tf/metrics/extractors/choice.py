@@ -9,7 +9,7 @@ import numpy as np
 
 from glf_tf import errors
 from glf_tf.data import image_set
-from glf_tf.data import places as places_lib
+from glf_tf.data import paths as paths_lib
 from glf_tf.metrics.extractors import (
     classifier,
     features,
@@ -29,7 +29,7 @@ def make(
     *,
     train: image_set.ImageSet,
     test: image_set.ImageSet,
-    places: places_lib.Places,
+    paths: paths_lib.DataPaths,
     inception_graph: str = "",
 ) -> features.AbstractExtractor:
     """Returns a feature extractor.
@@ -40,7 +40,7 @@ def make(
             that the set allows; or "inception".
         train: The training images, with labels for the classifier.
         test: The test images, likewise.
-        places: Where to cache, and whether the network may be used.
+        paths: Where to cache, and whether the network may be used.
         inception_graph: Where the 2015 graph is; "" to look in the cache.
 
     Raises:
@@ -51,7 +51,7 @@ def make(
     if name == "inception":
         graph = pathlib.Path(inception_graph).expanduser() if inception_graph else None
         return inception.Inception(
-            graph or inception.find_graph(places.cache_dir, download=places.download)
+            graph or inception.find_graph(paths.cache_dir, download=paths.download)
         )
     has_labels = train.labels is not None and test.labels is not None
     is_classified = has_labels and np.isin(test.labels, train.labels).all()
@@ -70,7 +70,7 @@ def make(
             do="Use --extractor=random_convolutional or inception",
         )
     return classifier.load_or_fit(
-        places.cache_dir / "classifiers",
+        paths.cache_dir / "classifiers",
         dataset=train.name,
         train=(train.images, _numbered(train.labels, of=train)),
         test=(test.images, _numbered(test.labels, of=train)),

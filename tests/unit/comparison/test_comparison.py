@@ -19,7 +19,7 @@ from glf_tf.comparison import job as job_lib
 from glf_tf.comparison import record as record_lib
 from glf_tf.comparison import table as table_lib
 from glf_tf.comparison import training as training_lib
-from glf_tf.data import places as places_lib
+from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import digits
 from glf_tf.evaluation import evaluation
 from glf_tf.experiments import experiment, plan, restore
@@ -62,7 +62,7 @@ class Uniform(model_lib.GenerativeModel):
 
 @pytest.fixture(scope="module")
 def data():
-    loader = digits.Digits(places_lib.Places())
+    loader = digits.Digits(paths_lib.DataPaths())
     return {"train": loader.load("train"), "test": loader.load("test")}
 
 

@@ -5,12 +5,12 @@ import socket
 
 import pytest
 
-from glf_tf.data import places as places_lib
+from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import fashion_mnist
 
 
 @pytest.fixture(autouse=True)
-def _no_other_places(request, tmp_path, monkeypatch):
+def _no_other_sources(request, tmp_path, monkeypatch):
     if request.node.get_closest_marker("real_data"):
         return
 
@@ -23,7 +23,7 @@ def _no_other_places(request, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def places(tmp_path) -> places_lib.Places:
+def paths(tmp_path) -> paths_lib.DataPaths:
     """An empty `data_dir` and an empty cache."""
     (tmp_path / "data").mkdir()
-    return places_lib.Places(data_dir=tmp_path / "data", cache_dir=tmp_path / "cache")
+    return paths_lib.DataPaths(data_dir=tmp_path / "data", cache_dir=tmp_path / "cache")

@@ -68,47 +68,47 @@ def test_no_more_is_unpacked_than_the_header_states(tmp_path):
 @pytest.mark.parametrize("dotted", [False, True])
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("folder", ["", "mnist", "MNIST/raw"])
-def test_files_are_found_under_their_usual_names(places, dotted, packed, folder):
-    samples.write_idx(places.data_dir / folder, dotted=dotted, packed=packed)
-    found = mnist.Mnist(places).load("test")
+def test_files_are_found_under_their_usual_names(paths, dotted, packed, folder):
+    samples.write_idx(paths.data_dir / folder, dotted=dotted, packed=packed)
+    found = mnist.Mnist(paths).load("test")
     np.testing.assert_array_equal(
         found.images[..., 0], samples.pixels("test", (28, 28))
     )
     np.testing.assert_array_equal(found.labels, samples.labels("test"))
-    assert found.source == str(places.data_dir / folder)
+    assert found.source == str(paths.data_dir / folder)
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
 @pytest.mark.parametrize("kind", ["images-idx3-ubyte", "labels-idx1-ubyte"])
-def test_missing_file_is_named(places, split, kind):
-    samples.write_idx(places.data_dir)
+def test_missing_file_is_named(paths, split, kind):
+    samples.write_idx(paths.data_dir)
     name = f"{'train' if split == 'train' else 't10k'}-{kind}.gz"
-    (places.data_dir / name).unlink()
+    (paths.data_dir / name).unlink()
     with pytest.raises(errors.NotFound, match=f"without {name}"):
-        mnist.Mnist(places).load(split)
+        mnist.Mnist(paths).load(split)
 
 
-def test_missing_split_is_not_taken_from_elsewhere(places):
-    samples.write_idx(places.data_dir)
-    samples.write_tfds("mnist", places.data_dir)
-    for file in places.data_dir.glob("t10k-*"):
+def test_missing_split_is_not_taken_from_elsewhere(paths):
+    samples.write_idx(paths.data_dir)
+    samples.write_tfds("mnist", paths.data_dir)
+    for file in paths.data_dir.glob("t10k-*"):
         file.unlink()
     with pytest.raises(errors.NotFound, match="without t10k-images"):
-        mnist.Mnist(places).load("test")
+        mnist.Mnist(paths).load("test")
 
 
-def test_labels_of_another_size_are_refused(places):
-    samples.write_idx(places.data_dir, packed=False)
+def test_labels_of_another_size_are_refused(paths):
+    samples.write_idx(paths.data_dir, packed=False)
     labels = samples.idx_bytes(np.zeros(3, np.uint8))
-    (places.data_dir / "train-labels-idx1-ubyte").write_bytes(labels)
+    (paths.data_dir / "train-labels-idx1-ubyte").write_bytes(labels)
     with pytest.raises(errors.InvalidValue, match="one label an image"):
-        mnist.Mnist(places).load("train")
+        mnist.Mnist(paths).load("train")
 
 
-def test_files_of_fashion_mnist_are_not_taken_for_mnist(places):
-    samples.write_idx(places.data_dir, packed=False)
+def test_files_of_fashion_mnist_are_not_taken_for_mnist(paths):
+    samples.write_idx(paths.data_dir, packed=False)
     labels = np.array([9, 0, 0, 3, 0, 2, 7, 2, 5, 5, 1, 1], np.uint8)
-    file = places.data_dir / "train-labels-idx1-ubyte"
+    file = paths.data_dir / "train-labels-idx1-ubyte"
     file.write_bytes(samples.idx_bytes(labels))
     with pytest.raises(errors.InvalidValue, match="--dataset=fashion_mnist"):
-        mnist.Mnist(places).load("train")
+        mnist.Mnist(paths).load("train")

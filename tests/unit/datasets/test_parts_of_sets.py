@@ -8,21 +8,21 @@ import pytest
 import tensorflow as tf
 
 from glf_tf import catalogue, errors
+from glf_tf.data import paths as paths_lib
 from glf_tf.data import pipeline
-from glf_tf.data import places as places_lib
 from glf_tf.datasets import digits
 from glf_tf.models import abp, vae
 
-PLACES = places_lib.Places()
+PATHS = paths_lib.DataPaths()
 
 
 def build(name, **options):
-    return catalogue.build("dataset", {"name": name, **options}, places=PLACES)
+    return catalogue.build("dataset", {"name": name, **options}, paths=PATHS)
 
 
 @pytest.fixture(scope="module")
 def whole():
-    found = digits.Digits(PLACES)
+    found = digits.Digits(PATHS)
     return {split: found.load(split) for split in ("train", "test")}
 
 

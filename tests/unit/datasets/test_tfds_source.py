@@ -29,33 +29,33 @@ def connected(monkeypatch):
     monkeypatch.setattr(socket, "create_connection", lambda *args: Socket())
 
 
-def test_set_is_found_in_data_dir(places):
-    samples.write_tfds("mnist", places.data_dir)
-    found = mnist.Mnist(places).load("test")
-    assert found.source == str(places.data_dir / "mnist" / "3.0.1")
+def test_set_is_found_in_data_dir(paths):
+    samples.write_tfds("mnist", paths.data_dir)
+    found = mnist.Mnist(paths).load("test")
+    assert found.source == str(paths.data_dir / "mnist" / "3.0.1")
     assert sorted(found.labels) == sorted(samples.labels("test"))
 
 
-def test_set_is_found_in_the_folder_of_tfds(places, tmp_path):
+def test_set_is_found_in_the_folder_of_tfds(paths, tmp_path):
     samples.write_tfds("mnist", tmp_path / "tfds")
-    assert str(tmp_path / "tfds") in mnist.Mnist(places).load("test").source
+    assert str(tmp_path / "tfds") in mnist.Mnist(paths).load("test").source
 
 
-def test_files_come_before_tfds(places):
-    samples.write_tfds("mnist", places.data_dir)
-    samples.write_idx(places.data_dir)
-    assert mnist.Mnist(places).load("test").source == str(places.data_dir)
+def test_files_come_before_tfds(paths):
+    samples.write_tfds("mnist", paths.data_dir)
+    samples.write_idx(paths.data_dir)
+    assert mnist.Mnist(paths).load("test").source == str(paths.data_dir)
 
 
-def test_order_is_the_same_at_every_load(places):
+def test_order_is_the_same_at_every_load(paths):
     """Also of a set in several files, which TFDS could read in any order."""
-    samples.write_tfds("mnist", places.data_dir, shards=5)
-    assert len([*places.data_dir.glob("mnist/*/*-train.tfrecord*")]) == 5
-    digests = {mnist.Mnist(places).load("train").digest for _ in range(5)}
+    samples.write_tfds("mnist", paths.data_dir, shards=5)
+    assert len([*paths.data_dir.glob("mnist/*/*-train.tfrecord*")]) == 5
+    digests = {mnist.Mnist(paths).load("train").digest for _ in range(5)}
     assert len(digests) == 1
 
 
-def test_nothing_is_downloaded_unasked(places, monkeypatch):
+def test_nothing_is_downloaded_unasked(paths, monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("tried to download")
 
@@ -63,30 +63,30 @@ def test_nothing_is_downloaded_unasked(places, monkeypatch):
     monkeypatch.setattr(core, "download_and_prepare", refuse)
     monkeypatch.setattr(socket, "create_connection", refuse)
     with pytest.raises(errors.NotFound, match="--download on a connected machine"):
-        mnist.Mnist(places).load("train")
+        mnist.Mnist(paths).load("train")
 
 
-def test_download_without_network_fails_at_once(places):
-    places = dataclasses.replace(places, download=True)
+def test_download_without_network_fails_at_once(paths):
+    paths = dataclasses.replace(paths, download=True)
     start = time.monotonic()
     with pytest.raises(errors.NotFound, match="connection to the internet"):
-        mnist.Mnist(places).load("train")
+        mnist.Mnist(paths).load("train")
     assert time.monotonic() - start < 5
 
 
 @pytest.mark.usefixtures("connected")
-def test_download_that_fails_is_explained(places, monkeypatch):
+def test_download_that_fails_is_explained(paths, monkeypatch):
     def fail(*args, **kwargs):
         raise AssertionError("Manual download\nrequired")
 
     monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", fail)
-    places = dataclasses.replace(places, download=True)
+    paths = dataclasses.replace(paths, download=True)
     with pytest.raises(errors.NotFound, match="Manual download required"):
-        mnist.Mnist(places).load("train")
+        mnist.Mnist(paths).load("train")
 
 
 @pytest.mark.usefixtures("connected")
-def test_download_goes_to_data_dir(places, tmp_path, monkeypatch):
+def test_download_goes_to_data_dir(paths, tmp_path, monkeypatch):
     samples.write_tfds("mnist", tmp_path / "net")
 
     def prepare(builder):
@@ -94,15 +94,15 @@ def test_download_goes_to_data_dir(places, tmp_path, monkeypatch):
         builder.info.read_from_directory(builder.data_path)
 
     monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", prepare)
-    places = dataclasses.replace(places, download=True)
-    found = mnist.Mnist(places).load("test")
-    assert found.source == str(places.data_dir / "mnist" / "3.0.1")
+    paths = dataclasses.replace(paths, download=True)
+    found = mnist.Mnist(paths).load("test")
+    assert found.source == str(paths.data_dir / "mnist" / "3.0.1")
 
 
-def test_set_that_is_there_is_not_downloaded(places):
-    samples.write_tfds("mnist", places.data_dir)
-    places = dataclasses.replace(places, download=True)
-    assert len(mnist.Mnist(places).load("test")) == samples.COUNTS["test"]
+def test_set_that_is_there_is_not_downloaded(paths):
+    samples.write_tfds("mnist", paths.data_dir)
+    paths = dataclasses.replace(paths, download=True)
+    assert len(mnist.Mnist(paths).load("test")) == samples.COUNTS["test"]
 
 
 def cut(file: pathlib.Path):
@@ -118,13 +118,13 @@ def shorten(file: pathlib.Path):
 
 @pytest.mark.parametrize("name", ["mnist", "celeb_a"])
 @pytest.mark.parametrize("damage", [cut, shorten, pathlib.Path.unlink])
-def test_damaged_set_is_named(places, name, damage):
-    samples.write_tfds(name, places.data_dir)
-    (file,) = places.data_dir.glob(f"{name}/*/*-train.tfrecord*")
+def test_damaged_set_is_named(paths, name, damage):
+    samples.write_tfds(name, paths.data_dir)
+    (file,) = paths.data_dir.glob(f"{name}/*/*-train.tfrecord*")
     damage(file)
     kind = mnist.Mnist if name == "mnist" else celeb_a.CelebA
     with pytest.raises(errors.InvalidValue, match=f"{name}/.*split train") as caught:
-        kind(places).load("train")
+        kind(paths).load("train")
     assert "\n" not in str(caught.value)
 
 
@@ -147,14 +147,14 @@ def test_heavy_packages_are_imported_only_when_they_are_used(package):
             assert not line.startswith((f"import {package}", f"from {package}")), file
 
 
-def test_shapes_are_those_of_the_official_builder(places):
+def test_shapes_are_those_of_the_official_builder(paths):
     """Our tiny copies are read through TFDS' own description of the sets."""
-    features = tfds.builder("mnist", data_dir=places.data_dir).info.features
+    features = tfds.builder("mnist", data_dir=paths.data_dir).info.features
     assert features["image"].shape == (28, 28, 1)
     assert features["image"].np_dtype == np.uint8
 
 
-def test_without_tfds_other_places_are_looked_in(places, monkeypatch):
+def test_without_tfds_other_sources_are_tried(paths, monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util,
@@ -162,13 +162,13 @@ def test_without_tfds_other_places_are_looked_in(places, monkeypatch):
         lambda name: None if name == "tensorflow_datasets" else find(name),
     )
     with pytest.raises(errors.NotFound, match=r"nothing in .*mnist \(TFDS\)"):
-        mnist.Mnist(places).load("test")
+        mnist.Mnist(paths).load("test")
     told = r"extra tfds brings\. Run pip install 'glf_tf\[tfds\]'"
-    asked = dataclasses.replace(places, download=True)
+    asked = dataclasses.replace(paths, download=True)
     with pytest.raises(errors.NotFound, match=told):
         mnist.Mnist(asked).load("test")
-    (places.data_dir / "mnist").mkdir(parents=True)
+    (paths.data_dir / "mnist").mkdir(parents=True)
     with pytest.raises(errors.NotFound, match=told):
-        mnist.Mnist(places).load("test")
-    samples.write_idx(places.data_dir)
-    assert mnist.Mnist(places).load("test").source == str(places.data_dir)
+        mnist.Mnist(paths).load("test")
+    samples.write_idx(paths.data_dir)
+    assert mnist.Mnist(paths).load("test").source == str(paths.data_dir)

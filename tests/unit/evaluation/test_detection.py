@@ -13,7 +13,7 @@ import sklearn.metrics
 from PIL import Image
 
 from glf_tf import errors
-from glf_tf.data import places as places_lib
+from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import digits
 from glf_tf.evaluation import anomaly_sets, detection
 from glf_tf.experiments import experiment, folder, plan, restore
@@ -22,7 +22,7 @@ from glf_tf.tasks import anomaly
 from glf_tf.training import options
 from tests import descriptors
 
-PLACES = places_lib.Places()
+PATHS = paths_lib.DataPaths()
 
 
 def train(path, *, seed=0, data="without", **options_of_data):
@@ -47,8 +47,8 @@ def run(tmp_path_factory):
 
 
 def test_suspects_are_test_images_and_the_class_left_out(run):
-    asked = anomaly_sets.of_run(run, places=PLACES)
-    found = [digits.Digits(PLACES).load(split) for split in ("train", "test")]
+    asked = anomaly_sets.of_run(run, paths=PATHS)
+    found = [digits.Digits(PATHS).load(split) for split in ("train", "test")]
     labels = np.concatenate([part.labels for part in found])
     trained = restore.load_data(run, "train")
     assert asked.is_anomaly.sum() == (labels == 4).sum()
@@ -59,7 +59,7 @@ def test_suspects_are_test_images_and_the_class_left_out(run):
 
 
 def test_scores_are_those_of_the_runs_model(run, tmp_path):
-    asked = anomaly_sets.of_run(run, places=PLACES)
+    asked = anomaly_sets.of_run(run, paths=PATHS)
     found = detection.detect(run, asked, weights=(1.0, 0.5))
     model = restore.load_model(run)
     unit = np.float32(asked.images) / 255.0
@@ -144,15 +144,15 @@ def test_runs_that_differ_by_their_seeds_have_one_identity(run, tmp_path):
 
 
 def test_a_folder_of_pictures_is_set_against_the_test_images(run, tmp_path):
-    pictures, places = (
+    pictures, paths = (
         tmp_path / "mine",
-        places_lib.Places(cache_dir=tmp_path / "cache"),
+        paths_lib.DataPaths(cache_dir=tmp_path / "cache"),
     )
     pictures.mkdir()
     noise = np.random.default_rng(0).integers(0, 256, (3, 20, 30, 3), dtype=np.uint8)
     for index, image in enumerate(noise):
         Image.fromarray(image).save(pictures / f"{index}.png")
-    asked = anomaly_sets.of_run(run, places=places, against=str(pictures))
+    asked = anomaly_sets.of_run(run, paths=paths, against=str(pictures))
     test = restore.load_data(run, "test")
     assert list(asked.is_anomaly) == [False] * len(test) + [True] * 3
     assert list(asked.names[-3:]) == ["0.png", "1.png", "2.png"]
@@ -162,10 +162,10 @@ def test_a_folder_of_pictures_is_set_against_the_test_images(run, tmp_path):
 
 
 def test_arrays_and_data_sets_are_scored_alike(run, tmp_path):
-    other = digits.Digits(PLACES).load("test").images
+    other = digits.Digits(PATHS).load("test").images
     np.save(tmp_path / "x.npy", np.float32(other) / 255.0)
     by_name, by_file = (
-        anomaly_sets.of_run(run, places=PLACES, against=against)
+        anomaly_sets.of_run(run, paths=PATHS, against=against)
         for against in ("digits", str(tmp_path / "x.npy"))
     )
     np.testing.assert_array_equal(by_name.images, by_file.images)
@@ -179,8 +179,8 @@ def test_what_cannot_be_scored_is_refused(run, tmp_path):
         (str(tmp_path / "nowhere"), "does not exist"),
     ):
         with pytest.raises(errors.UserError, match=word):
-            anomaly_sets.of_run(run, places=PLACES, against=against)
-    asked = anomaly_sets.of_run(run, places=PLACES)
+            anomaly_sets.of_run(run, paths=PATHS, against=against)
+    asked = anomaly_sets.of_run(run, paths=PATHS)
     with pytest.raises(errors.InvalidValue, match="weight=-1"):
         detection.detect(run, asked, weights=[-1.0])
     wider = dataclasses.replace(asked, images=np.zeros((2, 8, 9, 1), np.uint8))
@@ -199,4 +199,4 @@ def test_a_run_that_left_nothing_out_must_be_told_what_anomalies_are(tmp_path):
     }
     (tmp_path / "run.json").write_text(json.dumps(described))
     with pytest.raises(errors.InvalidValue, match="--against"):
-        anomaly_sets.of_run(tmp_path, places=PLACES)
+        anomaly_sets.of_run(tmp_path, paths=PATHS)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from glf_tf import errors, export
-from glf_tf.data import places as places_lib
+from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import digits, without
 from glf_tf.evaluation import evaluation, image_sources
 from glf_tf.experiments import experiment, folder, plan
@@ -31,7 +31,7 @@ PIXELS = features.FunctionExtractor(
 
 @pytest.fixture(scope="module")
 def data():
-    loader = digits.Digits(places_lib.Places())
+    loader = digits.Digits(paths_lib.DataPaths())
     return loader.load("train"), loader.load("test")
 
 
@@ -114,13 +114,13 @@ def test_the_classifier_learns_what_is_left_where_a_class_is_left_out(monkeypatc
         "load_or_fit",
         lambda *_, train, test, **__: learned.update(train=train[1], test=test[1]),
     )
-    places = places_lib.Places()
+    paths = paths_lib.DataPaths()
     for found, expected in (
-        (without.Without(places, label=4), {5: 4, 9: 8, 3: 3}),
-        (digits.Digits(places), {5: 5, 9: 9, 3: 3}),
+        (without.Without(paths, label=4), {5: 4, 9: 8, 3: 3}),
+        (digits.Digits(paths), {5: 5, 9: 9, 3: 3}),
     ):
         parts = {split: found.load(split) for split in ("train", "test")}
-        choice.make("classifier", **parts, places=places)
+        choice.make("classifier", **parts, paths=paths)
         for split, part in parts.items():
             for label, number in expected.items():
                 assert set(learned[split][part.labels == label]) == {number}
@@ -232,7 +232,7 @@ def test_presets_set_counts_and_are_recorded(data):
 
 def test_extractor_of_a_set_without_labels_is_refused(data):
     unlabelled = descriptors.dataclasses.replace(data[0], labels=None)
-    how = {"train": unlabelled, "test": data[1], "places": places_lib.Places()}
+    how = {"train": unlabelled, "test": data[1], "paths": paths_lib.DataPaths()}
     with pytest.raises(errors.Unsupported, match="labels"):
         choice.make("classifier", **how)
     with pytest.raises(errors.InvalidValue, match="classifier"):
@@ -240,7 +240,7 @@ def test_extractor_of_a_set_without_labels_is_refused(data):
 
 
 def test_a_set_without_labels_has_an_extractor_by_itself(data):
-    how = {"test": data[1], "places": places_lib.Places()}
+    how = {"test": data[1], "paths": paths_lib.DataPaths()}
     unlabelled = descriptors.dataclasses.replace(data[0], labels=None)
     # A class of which no picture is left to learn from.
     unknown = data[0].select(data[0].labels != 3)
@@ -282,7 +282,7 @@ def test_training_measures_samples_and_keeps_the_best(tmp_path, monkeypatch):
         plan.Plan(
             dataset="digits",
             model=descriptors.MODELS["glf"],
-            places=places_lib.Places(cache_dir=tmp_path / "cache"),
+            paths=paths_lib.DataPaths(cache_dir=tmp_path / "cache"),
             training=options.Training(epochs={"": 4}, batch_size=200),
             reports=plan.Reports(
                 draw_every=0,

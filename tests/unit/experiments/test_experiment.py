@@ -276,7 +276,7 @@ def test_what_to_start_from_must_be_there(
 def test_data_of_a_run_are_found_again(tmp_path):
     experiment.train(make_plan(epochs={"": 0}), folder.Folder(tmp_path))
     data = restore.load_data(tmp_path, "test")
-    expected = catalogue.build("dataset", "digits", places=make_plan().places)
+    expected = catalogue.build("dataset", "digits", paths=make_plan().paths)
     assert data.digest == expected.load("test").digest
 
 

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from glf_tf import errors
-from glf_tf.data import places as places_lib
+from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import digits
 from glf_tf.evaluation import anomaly_sets, evaluation
 from glf_tf.experiments import experiment, folder, restore
@@ -68,7 +68,7 @@ def test_other_data_do_not_pass_for_those_of_the_run(trained, other_data):
     with pytest.raises(errors.Damaged, match="test: 100 images .* after test: 3"):
         restore.load_data(trained, "test")
     with pytest.raises(errors.Damaged, match="--accept_new_data"):
-        anomaly_sets.of_run(trained, places=places_lib.Places(), against="mnist")
+        anomaly_sets.of_run(trained, paths=paths_lib.DataPaths(), against="mnist")
     assert len(restore.load_data(trained, "test", accept_new_data=True)) == 100
 
 
@@ -78,8 +78,8 @@ def test_places_are_those_that_are_asked_for(trained, monkeypatch):
     monkeypatch.setattr(
         digits.Digits,
         "load",
-        lambda self, split: seen.append(self.places) or load(self, split),
+        lambda self, split: seen.append(self.paths) or load(self, split),
     )
-    places = places_lib.Places(cache_dir=trained / "cache", download=True)
-    restore.load_data(trained, "test", places=places)
-    assert seen == [places]
+    paths = paths_lib.DataPaths(cache_dir=trained / "cache", download=True)
+    restore.load_data(trained, "test", paths=paths)
+    assert seen == [paths]

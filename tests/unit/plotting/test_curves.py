@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from glf_tf import errors
-from glf_tf.data import places as places_lib
+from glf_tf.data import paths as paths_lib
 from glf_tf.experiments import experiment, folder, plan
 from glf_tf.plotting import curves, curves_figure
 from glf_tf.training import options
@@ -40,7 +40,7 @@ def test_epochs_are_those_that_were_trained(tmp_path):
         plan.Plan(
             dataset="digits",
             model=descriptors.MODELS["glf"],
-            places=places_lib.Places(),
+            paths=paths_lib.DataPaths(),
             training=options.Training(epochs={"": 3}, batch_size=200),
             reports=plan.Reports(log_every=5, draw_every=0, export=False),
         ),

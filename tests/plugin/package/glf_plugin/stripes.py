@@ -6,7 +6,7 @@ __all__ = ["Stripes"]
 import numpy as np
 
 from glf_tf.data import image_set
-from glf_tf.data import places as places_lib
+from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset
 
 
@@ -14,12 +14,12 @@ class Stripes(dataset.AbstractDataset):
     """Grey 8x8 images of upright (class 0) or level (class 1) stripes.
 
     Args:
-        places: Not used.
+        paths: Not used.
         size: Images of the training split; the other has a fourth of it.
     """
 
-    def __init__(self, places: places_lib.Places, *, size: int = 128):
-        super().__init__(places)
+    def __init__(self, paths: paths_lib.DataPaths, *, size: int = 128):
+        super().__init__(paths)
         self.size = size
 
     def load(self, split):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where data may be looked for."""
+"""Paths of data and caches."""
 
-__all__ = ["Places"]
+__all__ = ["DataPaths"]
 
 import dataclasses
 import pathlib
@@ -10,12 +10,12 @@ from glf_tf import errors
 
 
 @dataclasses.dataclass(frozen=True)
-class Places:
-    """Where a data set may be looked for.
+class DataPaths:
+    """Paths of data sets and caches.
 
     Attributes:
-        data_dir: The user's folder of data, or None.
-        cache_dir: A folder of ours for decoded copies of large sets.
+        data_dir: The user's data folder, or None.
+        cache_dir: Holds decoded copies of large data sets, classifiers and statistics.
         download: Whether the network may be used.
     """
 

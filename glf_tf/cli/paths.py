@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Flags that say where data may be looked for."""
+"""Flags of the folders for data and caches."""
 
 __all__ = ["define", "define_accepting", "chosen"]
 
@@ -8,7 +8,7 @@ import pathlib
 from absl import flags
 
 from glf_tf.cli import groups, kinds
-from glf_tf.data import places as places_lib
+from glf_tf.data import paths as paths_lib
 
 FLAGS = flags.FLAGS
 
@@ -23,7 +23,7 @@ def define() -> None:
         )
         kinds.define_path(
             "cache_dir",
-            str(places_lib.Places.cache_dir),
+            str(paths_lib.DataPaths.cache_dir),
             "For decoded copies of large sets, classifiers and statistics.",
         )
         flags.DEFINE_bool("download", False, "Let downloads use the network.")
@@ -37,9 +37,9 @@ def define_accepting() -> None:
         )
 
 
-def chosen() -> places_lib.Places:
+def chosen() -> paths_lib.DataPaths:
     """Returns what the flags say."""
-    return places_lib.Places(
+    return paths_lib.DataPaths(
         data_dir=FLAGS.data_dir and pathlib.Path(FLAGS.data_dir),
         cache_dir=pathlib.Path(FLAGS.cache_dir),
         download=FLAGS.download,
