@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors, seeds
-from glf_tf.data import image_set, pipeline
-from glf_tf.metrics import images, reference, suite, vectors
+from glf_tf.data import image_set, pipeline, pixels
+from glf_tf.metrics import reference, suite, vectors
 from glf_tf.models import model as model_lib
 from glf_tf.tasks import sample
 from glf_tf.training import callback as callback_lib
@@ -169,7 +169,7 @@ class SampleQuality(callback_lib.AbstractCallback):
         real = self._real()
         drawn = sample.sample(self._model, len(real), seed=0)
         samples = np.concatenate(
-            [real.extractor(images.round_to_uint8(some)) for some in drawn]
+            [real.extractor(pixels.round_to_uint8(some)) for some in drawn]
         )
         with warnings.catch_warnings():
             # Few samples are the point here.

@@ -110,7 +110,7 @@ def load_images(count: int | None = None, *, indices: Sequence[int] | None = Non
     Raises:
         InvalidValue: An index is out of range.
     """
-    from glf_tf.metrics import images as images_lib
+    from glf_tf.data import pixels
 
     images = _given_images() if FLAGS.images else load_split("test").images
     chosen = range(min(count, len(images))) if indices is None else indices
@@ -121,7 +121,7 @@ def load_images(count: int | None = None, *, indices: Sequence[int] | None = Non
                 received=f"index {index}",
                 do="Choose one of them",
             )
-    return images_lib.to_unit(images[list(chosen)])
+    return pixels.to_unit(images[list(chosen)])
 
 
 def _given_images():

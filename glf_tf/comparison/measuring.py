@@ -16,13 +16,13 @@ from glf_tf.comparison import cost as cost_lib
 from glf_tf.comparison import folder as folder_lib
 from glf_tf.comparison import job as job_lib
 from glf_tf.comparison import record as record_lib
-from glf_tf.data import image_set
+from glf_tf.data import image_set, pixels
 from glf_tf.evaluation import evaluation, image_sources
 from glf_tf.experiments import restore
 from glf_tf.metrics import protocol
 from glf_tf.metrics.extractors import choice as extractor_lib
 from glf_tf.metrics.extractors import features
-from glf_tf.tasks import pictures, sample
+from glf_tf.tasks import sample
 
 SAMPLE_METRICS = ("fd", "precision_recall")
 MODEL_METRICS = ("reconstruction_fd", "reconstruction")
@@ -118,7 +118,7 @@ class Measuring:
             found += measuring.model(model, metrics=MODEL_METRICS)
         drawn = next(sample.sample(model, PICTURED, seed=self.settings.seed))
         with files.replacing(job.folder.path / SAMPLES) as stream:
-            np.save(stream, pictures.to_uint8(drawn))
+            np.save(stream, pixels.rounded(drawn))
         return record_lib.Result(
             measurements=tuple(found),
             cost=cost_lib.of(model, job=job, images=len(self.train)),

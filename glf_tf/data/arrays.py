@@ -2,7 +2,7 @@
 """The one reader of users' arrays: NAME.npy, or NAME.npz with one array.
 
 What a header promises is held against the file before memory is taken for it, and
-nothing is unpickled. Values are checked where they are used, by `metrics.images`.
+nothing is unpickled. Values are checked where they are used, by `pixels`.
 """
 
 __all__ = ["MAX_UNPACKED_BYTES", "is_array", "read"]

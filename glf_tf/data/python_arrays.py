@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors
-from glf_tf.data import image_set
+from glf_tf.data import image_set, pixels
 
 MOST_BYTES = 8 * 2**30
 """How much a `tf.data.Dataset` may hold: it is read into memory."""
@@ -45,31 +45,13 @@ def read(
 
 def _as_uint8(x: object) -> np.ndarray:
     """Returns pixels as uint8 `[size, height, width, channels]`."""
-    is_array = isinstance(x, np.ndarray) or tf.is_tensor(x)
-    images = np.asarray(x) if is_array else None
-    if images is None or not (images.dtype == np.uint8 or images.dtype.kind == "f"):
+    if not (isinstance(x, np.ndarray) or tf.is_tensor(x)):
         raise errors.InvalidType(
             "Images are a uint8 or float array, a tf.data.Dataset or an ImageSet",
-            received=type(x).__name__ if images is None else images.dtype,
+            received=type(x).__name__,
             do="Convert them, for instance by numpy.asarray(x, numpy.float32)",
         )
-    if images.ndim != 4 or not images.size:
-        raise errors.InvalidValue(
-            "Images have the shape [size, height, width, channels], at least one",
-            received=f"shape {images.shape}",
-            do="Add a last axis to grey ones: images[..., None]",
-        )
-    if images.dtype == np.uint8:
-        return images
-    low, high = float(images.min()), float(images.max())
-    # Written so that NaN, which compares as false, is refused.
-    if not 0.0 <= low <= high <= 1.0:
-        raise errors.InvalidValue(
-            "Images of floats are finite, in [0, 1]",
-            received=f"values from {low:.4g} to {high:.4g}",
-            do="Map [0, 255] by x / 255 and [-1, 1] by (x + 1) / 2; look for NaN",
-        )
-    return np.rint(images * 255.0).astype(np.uint8)
+    return pixels.round_to_uint8(x)
 
 
 def _collected(dataset: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray | None]:

@@ -10,14 +10,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from glf_tf import catalogue, errors
+<<<<<<< HEAD
 from glf_tf.data import decoding, image_set
 from glf_tf.data import paths as paths_lib
+=======
+from glf_tf.data import decoding, image_set, pixels
+from glf_tf.data import places as places_lib
+>>>>>>> 2b3905e (Check and round pixels in one place)
 from glf_tf.datasets import dataset as dataset_lib
 from glf_tf.datasets import without
 from glf_tf.evaluation import user_images
 from glf_tf.experiments import folder as folder_lib
 from glf_tf.experiments import restore
-from glf_tf.metrics import images as images_lib
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +110,7 @@ def _against(
             resize=own.squaring,
             on_broken=on_broken,
         )
-        others, names = images_lib.round_to_uint8(given.images), given.names
+        others, names = pixels.round_to_uint8(given.images), given.names
     if others.shape[1:] != normal.image_shape:
         raise errors.InvalidValue(
             "Images that are scored must have the shape of the run's data",

@@ -14,7 +14,7 @@ import tensorflow as tf
 import tqdm
 
 from glf_tf import errors, seeds, types
-from glf_tf.data import image_set, pipeline
+from glf_tf.data import image_set, pipeline, pixels
 from glf_tf.evaluation import image_sources
 from glf_tf.experiments import folder as folder_lib
 from glf_tf.inference import sampler
@@ -28,7 +28,6 @@ from glf_tf.metrics import (
     suite,
     vectors,
 )
-from glf_tf.metrics import images as image_lib
 from glf_tf.metrics.extractors import features
 from glf_tf.models import autoencoder, latent, variational
 from glf_tf.models import model as model_lib
@@ -214,9 +213,9 @@ class Evaluation:
     ) -> Iterator[np.ndarray]:
         for images in subject.draw(count, seed=seed):
             if self._settings.rounded:
-                yield image_lib.round_to_uint8(images)
+                yield pixels.round_to_uint8(images)
             else:
-                yield image_lib.to_unit(images, name=subject.name)
+                yield pixels.to_unit(images, name=subject.name)
 
     def _copies(
         self, subject: image_sources.AbstractSubject

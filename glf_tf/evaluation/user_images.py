@@ -13,8 +13,7 @@ import numpy as np
 from absl import logging
 
 from glf_tf import errors, types
-from glf_tf.data import arrays, decoding, picture_files, pictures
-from glf_tf.metrics import images as images_lib
+from glf_tf.data import arrays, decoding, picture_files, pictures, pixels
 
 _BATCH = 256
 
@@ -147,7 +146,7 @@ def _bytes_where_exact(images: np.ndarray, *, name: str) -> np.ndarray:
     slack = 255 * float(np.finfo(images.dtype).eps)
     is_exact = True
     # All batches are looked at, as `batches` refuses values outside of [0, 1].
-    batches = images_lib.batches(images, size=_BATCH, name=name)
+    batches = pixels.batches(images, size=_BATCH, name=name)
     for start, unit in zip(range(0, len(images), _BATCH), batches, strict=True):
         scaled = unit.astype(np.float64) * 255
         found[start : start + len(unit)] = np.rint(scaled)

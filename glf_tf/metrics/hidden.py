@@ -12,7 +12,7 @@ import dataclasses
 import numpy as np
 
 from glf_tf import errors, types
-from glf_tf.metrics import images as image_lib
+from glf_tf.data import pixels
 from glf_tf.metrics import reconstruction
 
 
@@ -64,7 +64,7 @@ def hidden_error(
             received="masks that show everything",
             do="Look at the masks",
         )
-    squares = np.square(image_lib.to_unit(images) - image_lib.to_unit(made))
+    squares = np.square(pixels.to_unit(images) - pixels.to_unit(made))
     total, channels = float(np.sum(hidden * squares)), np.shape(images)[3]
     of_hidden = total / (channels * float(hidden.sum()))
     return HiddenError(

@@ -16,7 +16,7 @@ import dataclasses
 import numpy as np
 
 from glf_tf import errors, types
-from glf_tf.metrics import images as image_lib
+from glf_tf.data import pixels
 from glf_tf.metrics import neighbors, vectors
 
 
@@ -96,7 +96,7 @@ def _rows(
     samples: types.Tensor, *, train: types.Tensor, test: types.Tensor
 ) -> list[np.ndarray]:
     named = {"samples": samples, "train": train, "test": test}
-    checked = {name: image_lib.check(x, name=name) for name, x in named.items()}
+    checked = {name: pixels.check(x, name=name) for name, x in named.items()}
     shapes = {name: x.shape[1:] for name, x in checked.items()}
     if len(set(shapes.values())) > 1:
         raise errors.InvalidValue(
@@ -105,7 +105,7 @@ def _rows(
             do="Load the data as the model was trained on it",
         )
     for name, x in checked.items():
-        for _ in image_lib.batches(x, size=4096, name=name):
+        for _ in pixels.batches(x, size=4096, name=name):
             pass  # Looks at the values.
     return [x.reshape(len(x), -1) for x in checked.values()]
 

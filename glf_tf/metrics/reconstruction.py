@@ -12,7 +12,7 @@ import dataclasses
 import numpy as np
 
 from glf_tf import errors, types
-from glf_tf.metrics import images as image_lib
+from glf_tf.data import pixels
 
 _BATCH = 1024
 
@@ -52,8 +52,8 @@ def squared_error(
     Raises:
         InvalidValue: The shapes differ, or the images are not fit.
     """
-    images = image_lib.check(images)
-    made = image_lib.check(reconstructions, name="reconstructions")
+    images = pixels.check(images)
+    made = pixels.check(reconstructions, name="reconstructions")
     if images.shape != made.shape:
         raise errors.InvalidValue(
             "Images and reconstructions must have the same shape",
@@ -64,8 +64,8 @@ def squared_error(
         [
             np.sum(np.square(x - y, dtype=np.float64), axis=(1, 2, 3))
             for x, y in zip(
-                image_lib.batches(images, size=_BATCH),
-                image_lib.batches(made, size=_BATCH, name="reconstructions"),
+                pixels.batches(images, size=_BATCH),
+                pixels.batches(made, size=_BATCH, name="reconstructions"),
                 strict=True,
             )
         ]

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from glf_tf import types
+from glf_tf.data import pixels
 from glf_tf.metrics import digest, frechet, statistics_cache
-from glf_tf.metrics import images as image_lib
 from glf_tf.metrics.extractors import features
 
 
@@ -41,7 +41,7 @@ class Reference:
             split: What the images are, such as "test".
             cache_dir: Where statistics are kept and found again; None for nowhere.
         """
-        self.images = image_lib.check(images, name="reference images")
+        self.images = pixels.check(images, name="reference images")
         self.extractor, self.split = extractor, split
         self.digest = digest.of_array(self.images)
         self._cache_dir = cache_dir
@@ -86,5 +86,5 @@ class Reference:
         if "features" in vars(self):
             return frechet.statistics(self.features)
         # A Frechet distance alone does not need all features in memory.
-        pieces = image_lib.batches(self.images, size=self.extractor.batch_size)
+        pieces = pixels.batches(self.images, size=self.extractor.batch_size)
         return frechet.statistics(self.extractor.stream(pieces), dim=self.extractor.dim)

@@ -7,7 +7,6 @@ guarded by `glf_tf.export`.
 """
 
 __all__ = [
-    "SLACK",
     "binary",
     "count",
     "images",
@@ -24,9 +23,7 @@ import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors, types
-
-SLACK = 1e-5
-"""How far rounding carries a 0 or a 1 outside of [0, 1]."""
+from glf_tf.data import pixels
 
 
 def images(image: types.Tensor, *, shape: types.ImageShape) -> tf.Tensor:
@@ -48,13 +45,8 @@ def images(image: types.Tensor, *, shape: types.ImageShape) -> tf.Tensor:
             do=f"Pass images [batch, {', '.join(map(str, shape))}]",
         )
     values = _values(image)
-    # Written so that NaN, which compares as false, is refused.
-    if values.size and not -SLACK <= values.min() <= values.max() <= 1.0 + SLACK:
-        raise errors.InvalidValue(
-            "Images are finite, in [0, 1]",
-            received=f"values from {values.min():.4g} to {values.max():.4g}",
-            do="Map [0, 255] by x / 255 and [-1, 1] by (x + 1) / 2; look for NaN",
-        )
+    if values.size:
+        pixels.check_range(values, name="Images")
     return image
 
 

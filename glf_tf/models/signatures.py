@@ -8,6 +8,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from glf_tf.data import pixels
 from glf_tf.models import inputs as inputs_lib
 from glf_tf.objectives import reconstruction
 from glf_tf.priors import prior as prior_lib
@@ -125,7 +126,7 @@ def _fit_images(*images: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
 
     Grey, so that no row disturbs another: chains stop where one of them diverges.
     """
-    low, high = -inputs_lib.SLACK, 1.0 + inputs_lib.SLACK
+    low, high = -pixels.SLACK, 1.0 + pixels.SLACK
     is_fit = tf.reduce_all(
         [
             # NaN compares as false.

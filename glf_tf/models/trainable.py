@@ -19,8 +19,7 @@ import keras
 import numpy as np
 
 from glf_tf import errors, export
-from glf_tf.data import image_set, python_arrays
-from glf_tf.metrics import images as image_lib
+from glf_tf.data import image_set, pixels, python_arrays
 from glf_tf.metrics import reference, suite
 from glf_tf.metrics.extractors import random_convolutional
 from glf_tf.training import fitting, measuring
@@ -201,7 +200,7 @@ class Trainable:
         for start in range(0, len(data), batch_size):
             count = min(batch_size, len(data) - start)
             images = np.asarray(self.sample(count, seed=(seed, start)))
-            drawn.append(extractor(image_lib.round_to_uint8(images)))
+            drawn.append(extractor(pixels.round_to_uint8(images)))
         samples = np.concatenate(drawn)
         return suite.compute(metrics, samples=samples, real=real, seed=seed)
 

@@ -12,6 +12,7 @@ from typing import BinaryIO
 import numpy as np
 
 from glf_tf import errors, files, folders
+from glf_tf.data import pixels
 from glf_tf.tasks import pictures
 
 MOST_IN_GRID = 10_000
@@ -107,7 +108,7 @@ def _write_folder(
 ) -> None:
     index = 0
     for chunk in chunks:
-        for image in pictures.to_uint8(chunk):
+        for image in pixels.rounded(chunk):
             with explained():
                 pictures.save(folder / f"{index:05d}.png", image)
             index += 1

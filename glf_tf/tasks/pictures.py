@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Turns images into grids that people can look at, and into PNG files."""
 
-__all__ = ["grid", "save", "to_png", "to_uint8"]
+__all__ = ["grid", "save", "to_png"]
 
 import io
 import math
@@ -11,14 +11,10 @@ import numpy as np
 from PIL import Image
 
 from glf_tf import files
+from glf_tf.data import pixels
 
 LEAST_SIDE = 56
 """Images smaller than this are enlarged by a whole factor, in pixels."""
-
-
-def to_uint8(images: np.ndarray) -> np.ndarray:
-    """Returns images in [0, 1] rounded to uint8."""
-    return np.clip(np.round(np.asarray(images) * 255.0), 0, 255).astype(np.uint8)
 
 
 def grid(images: np.ndarray, *, columns: int | None = None, gap: int = 2) -> np.ndarray:
@@ -32,7 +28,7 @@ def grid(images: np.ndarray, *, columns: int | None = None, gap: int = 2) -> np.
     Returns:
         picture: uint8 `[height, width, channels]`.
     """
-    images = _enlarged(to_uint8(images))
+    images = _enlarged(pixels.rounded(images))
     n, height, width, channels = images.shape
     columns = columns or math.ceil(math.sqrt(n))
     rows = math.ceil(n / columns)

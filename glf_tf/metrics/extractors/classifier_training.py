@@ -12,7 +12,7 @@ import numpy as np
 import tqdm
 
 from glf_tf import errors
-from glf_tf.metrics import images as image_lib
+from glf_tf.data import pixels
 
 LabelledImages = tuple[np.ndarray, np.ndarray]
 """Images `[size, height, width, channels]` and integer labels `[size]`."""
@@ -29,7 +29,7 @@ def check(train: LabelledImages, *, test: LabelledImages) -> None:
             images differ, or there are labels outside of 0 .. classes - 1.
     """
     for name, (images, labels) in {"train": train, "test": test}.items():
-        image_lib.check(images, name=f"{name} images")
+        pixels.check(images, name=f"{name} images")
         if np.shape(labels) != (len(images),):
             raise errors.InvalidValue(
                 "There must be one label an image",
@@ -101,7 +101,7 @@ def _accuracy(network: keras.Sequential, *, test: LabelledImages) -> float:
     images, labels = test
     guesses = [
         np.argmax(network.predict_on_batch(batch), axis=1)
-        for batch in image_lib.batches(images, size=1000)
+        for batch in pixels.batches(images, size=1000)
     ]
     return float(np.mean(np.concatenate(guesses) == labels))
 
@@ -120,7 +120,7 @@ class _Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         rows = np.sort(self._order[index * _BATCH : (index + 1) * _BATCH])
-        images = image_lib.to_unit(self._images[rows], name="train images")
+        images = pixels.to_unit(self._images[rows], name="train images")
         return images, self._labels[rows]
 
     def on_epoch_end(self) -> None:

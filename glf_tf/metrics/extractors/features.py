@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from glf_tf import errors, tensor_float, types
-from glf_tf.metrics import images as image_lib
+from glf_tf.data import pixels
 
 INCEPTION = "inception-2015-12-05"
 """The one extractor whose Frechet distance is called FID."""
@@ -50,7 +50,7 @@ class AbstractExtractor(abc.ABC):
         Raises:
             InvalidValue: The images or what became of them are not fit.
         """
-        pieces = image_lib.batches(images, size=self.batch_size)
+        pieces = pixels.batches(images, size=self.batch_size)
         return np.concatenate(list(self.stream(pieces)))
 
     def stream(self, pieces: Iterable[types.Tensor]) -> Iterator[np.ndarray]:
@@ -59,7 +59,7 @@ class AbstractExtractor(abc.ABC):
         For samples that are never all in memory. A piece may be of any size.
         """
         for piece in pieces:
-            for batch in image_lib.batches(piece, size=self.batch_size):
+            for batch in pixels.batches(piece, size=self.batch_size):
                 with tensor_float.full_float32():
                     features = np.asarray(self._extract(batch))
                 yield self._check(features, size=len(batch))

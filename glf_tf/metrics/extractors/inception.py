@@ -28,7 +28,8 @@ import tensorflow as tf
 from google.protobuf import message
 
 from glf_tf import errors, files, types
-from glf_tf.metrics import digest, images
+from glf_tf.data import pixels
+from glf_tf.metrics import digest
 from glf_tf.metrics.extractors import features
 
 DIM = 2048
@@ -66,8 +67,8 @@ class Inception(features.AbstractExtractor):
         )
 
     def _extract(self, batch: np.ndarray) -> types.Tensor:
-        pixels = tf.constant(images.to_rgb(batch) * np.float32(255))
-        return tf.reshape(self._function(pixels), [-1, DIM])
+        images = tf.constant(pixels.to_rgb(batch) * np.float32(255))
+        return tf.reshape(self._function(images), [-1, DIM])
 
 
 def find_graph(
@@ -177,16 +178,16 @@ def _import(graph: tf.compat.v1.GraphDef, *, path: pathlib.Path):
     """Returns the graph as a function from RGB in [0, 255] to `pool_3`."""
     graph = _modernize(tf.compat.v1.graph_util.extract_sub_graph(graph, [_OUTPUT]))
 
-    def pool_3(pixels):
+    def pool_3(images):
         return tf.graph_util.import_graph_def(
             graph,
-            input_map={f"{_INPUT}:0": pixels},
+            input_map={f"{_INPUT}:0": images},
             return_elements=[f"{_OUTPUT}:0"],
         )[0]
 
-    pixels = tf.TensorSpec([None, None, None, 3], tf.float32)
+    images = tf.TensorSpec([None, None, None, 3], tf.float32)
     try:
-        function = tf.compat.v1.wrap_function(pool_3, [pixels])
+        function = tf.compat.v1.wrap_function(pool_3, [images])
         width = function(tf.zeros([2, 8, 8, 3])).shape.as_list()
     except (ValueError, tf.errors.OpError) as error:
         raise _not_the_graph(

@@ -1,12 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every metric takes as images, checked: uint8, or floats in [0, 1].
+"""Pixels as people hand them over, checked: uint8, or floats in [0, 1].
 
 Half of the questions that people ask about generation scores come down to a range, a
 layout or a rounding that nobody looked at. Here all three are looked at, in batches, so
 that a mapped file of any size passes through in bounded memory.
 """
 
-__all__ = ["check", "batches", "to_unit", "round_to_uint8", "to_rgb"]
+__all__ = [
+    "SLACK",
+    "batches",
+    "check",
+    "check_range",
+    "round_to_uint8",
+    "rounded",
+    "to_rgb",
+    "to_unit",
+]
 
 from collections.abc import Iterator
 
@@ -14,7 +23,8 @@ import numpy as np
 
 from glf_tf import errors, types
 
-_SLACK = 1e-5  # How far float32 arithmetic carries a 0 or a 1 outside of [0, 1].
+SLACK = 1e-5
+"""How far float32 arithmetic carries a 0 or a 1 outside of [0, 1]."""
 
 
 def check(images: types.Tensor, *, name: str = "images") -> np.ndarray:
@@ -46,6 +56,26 @@ def check(images: types.Tensor, *, name: str = "images") -> np.ndarray:
     return images
 
 
+def check_range(images: np.ndarray, *, name: str = "images") -> None:
+    """Checks the values of floats.
+
+    Args:
+        images: Floats of any shape, at least one.
+        name: What they are, for the error message.
+
+    Raises:
+        InvalidValue: One is not a number, or lies outside of [0, 1].
+    """
+    low, high = images.min(), images.max()
+    # Written so that NaN, which compares as false, is refused.
+    if not (low >= -SLACK and high <= 1 + SLACK):
+        raise errors.InvalidValue(
+            f"{name} must be finite floats in [0, 1], or uint8",
+            received=f"values from {low:.4g} to {high:.4g}",
+            do="Map [-1, 1] by (x + 1) / 2, [0, 255] by x / 255; look for NaN",
+        )
+
+
 def batches(
     images: types.Tensor, *, size: int, name: str = "images"
 ) -> Iterator[np.ndarray]:
@@ -64,26 +94,29 @@ def to_unit(images: types.Tensor, *, name: str = "images") -> np.ndarray:
     images = check(images, name=name)
     if images.dtype == np.uint8:
         return images.astype(np.float32) / np.float32(255)
-    low, high = images.min(), images.max()
-    # Written so that NaN, which compares as false, is refused.
-    if not (low >= -_SLACK and high <= 1 + _SLACK):
-        raise errors.InvalidValue(
-            f"{name} must be finite floats in [0, 1], or uint8",
-            received=f"values from {low:.4g} to {high:.4g}",
-            do="Map [-1, 1] by (x + 1) / 2, [0, 255] by x / 255; look for NaN",
-        )
+    check_range(images, name=name)
     return np.clip(images, 0, 1).astype(np.float32)
 
 
-def round_to_uint8(images: types.Tensor) -> np.ndarray:
+def round_to_uint8(images: types.Tensor, *, name: str = "images") -> np.ndarray:
     """Returns the images as they would be in a file: uint8, rounded to nearest.
 
     Rounding changes a Frechet distance; the protocol says whether it was done.
+
+    Raises:
+        InvalidType: The elements are neither uint8 nor floats.
+        InvalidValue: The shape is another, or a float lies outside of [0, 1].
     """
-    images = check(images)
+    images = check(images, name=name)
     if images.dtype == np.uint8:
         return images
-    return np.rint(to_unit(images) * 255).astype(np.uint8)
+    check_range(images, name=name)
+    return rounded(images)
+
+
+def rounded(images: types.Tensor) -> np.ndarray:
+    """Returns floats rounded to uint8; what lies outside of [0, 1] is clipped."""
+    return np.rint(np.clip(np.asarray(images), 0, 1) * np.float32(255)).astype(np.uint8)
 
 
 def to_rgb(images: np.ndarray) -> np.ndarray:
