@@ -10,13 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from glf_tf import catalogue, errors
-<<<<<<< HEAD
-from glf_tf.data import decoding, image_set
-from glf_tf.data import paths as paths_lib
-=======
 from glf_tf.data import decoding, image_set, pixels
-from glf_tf.data import places as places_lib
->>>>>>> 2b3905e (Check and round pixels in one place)
+from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset as dataset_lib
 from glf_tf.datasets import without
 from glf_tf.evaluation import user_images
