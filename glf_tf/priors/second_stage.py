@@ -44,7 +44,8 @@ class SecondStageVAE(prior.AbstractPrior):
 
     def __init__(self, latent_dim: int, *, width: int = 1024, depth: int = 3, **kwargs):
         super().__init__(latent_dim, **kwargs)
-        sizes = {"width": width, "depth": depth}
+        # Its own precision, whatever Keras' global policy says of other layers.
+        sizes = {"width": width, "depth": depth, "dtype": self.compute_dtype}
         self.encoder = _network(
             latent_dim, 2 * latent_dim, name="second_encoder", **sizes
         )
@@ -138,16 +139,16 @@ class SecondStageVAE(prior.AbstractPrior):
 
 
 def _network(
-    inputs: int, outputs: int, *, width: int, depth: int, name: str
+    inputs: int, outputs: int, *, width: int, depth: int, dtype: str, name: str
 ) -> keras.Model:
     """Returns dense layers with ReLU, and a linear one of their input and output."""
     # Functional models do not put their own name before those of their layers.
     with keras.name_scope(name):
-        start = keras.Input((inputs,), name="input")
+        start = keras.Input((inputs,), dtype=dtype, name="input")
         hidden = start
         for index in range(depth):
-            dense = layers.Dense(width, activation="relu", name=f"dense_{index}")
-            hidden = dense(hidden)
-        both = layers.Concatenate(name="both")([start, hidden])
-        end = layers.Dense(outputs, name="dense_last")(both)
+            layer = f"dense_{index}"
+            hidden = layers.Dense(width, "relu", dtype=dtype, name=layer)(hidden)
+        both = layers.Concatenate(dtype=dtype, name="both")([start, hidden])
+        end = layers.Dense(outputs, dtype=dtype, name="dense_last")(both)
     return keras.Model(start, end, name=name)
