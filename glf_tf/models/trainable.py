@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from glf_tf import errors, export
 from glf_tf.data import image_set, pixels, python_arrays
@@ -49,7 +50,8 @@ class Trainable:
     ) -> None:
         """Sets how `fit` trains; without it, `fit` has the defaults.
 
-        The settings are not saved with the model: call it again after loading.
+        A `.keras` file keeps the settings: `fit` of a loaded model trains with them. It
+        keeps no state of optimisers, with which each `fit` begins anew.
 
         Args:
             optimizer: None: each group of variables has an optimiser.
@@ -85,7 +87,26 @@ class Trainable:
                 for name, value in settings.items()
             }
         )
-        self._compiles = bool(jit_compile)
+        self._compiles, self.compiled = bool(jit_compile), True
+
+    def get_compile_config(self) -> dict | None:
+        """Returns the arguments of `compile` that are no defaults; None without it."""
+        if not self.compiled:
+            return None
+        defaults = options_lib.Optimizers()
+        given = {name: getattr(self._settings, name) for name in _SETTINGS}
+        return {
+            "jit_compile": self._compiles,
+            **{
+                name: dict(value)
+                for name, value in given.items()
+                if value != getattr(defaults, name)
+            },
+        }
+
+    def compile_from_config(self, config: Mapping) -> None:
+        """Calls `compile` with what `get_compile_config` returned."""
+        self.compile(**config)
 
     def fit(
         self,
@@ -138,7 +159,7 @@ class Trainable:
             others = self._read(others, split="test")
         if isinstance(epochs, int):
             epochs = {"": epochs}
-        with self.distribute_strategy.scope():
+        with self._strategy().scope():
             return fitting.fit(
                 self,
                 data,
@@ -183,7 +204,7 @@ class Trainable:
         """
         _refuse_keras(y=y)
         data = self._read(x, split="test", is_trained_on=False)
-        with self.distribute_strategy.scope():
+        with self._strategy().scope():
             measure = measuring.Measure(self, data, batch_size=batch_size)
             found = {}
             for stage in self.stages():
@@ -260,6 +281,21 @@ class Trainable:
         """Is refused: `evaluate` measures."""
         del args, kwargs
         raise _by_fit("test_on_batch")
+
+    def _strategy(self) -> tf.distribute.Strategy:
+        """Returns the strategy that the model was made in."""
+        own = self.distribute_strategy
+        is_made_outside = self._distribute_strategy is None
+        if tf.distribute.has_strategy() and (
+            is_made_outside or own is not tf.distribute.get_strategy()
+        ):
+            raise errors.Unsupported(
+                "A model is used in the strategy that it was made in",
+                received=f"the scope of a {type(tf.distribute.get_strategy()).__name__}"
+                f", and a model that was made outside of it",
+                do="Make or load the model within `with strategy.scope():`",
+            )
+        return own
 
     def _read(
         self, x: object, *, split: str, is_trained_on: bool = True
