@@ -319,6 +319,11 @@ def model(name: str):
     return made
 
 
+def update(model, name: str):
+    """Returns the update of a model that has this name, of whichever stage."""
+    return {one.name: one for stage in model.stages() for one in stage.updates}[name]
+
+
 def arguments(name: str) -> dict:
     """Returns what the data decide of a model's constructor."""
     kind = catalogue.load("model", catalogue.name_of(MODELS[name]))

@@ -8,18 +8,14 @@ import warnings
 from collections.abc import Callable, Mapping
 
 import numpy as np
-import tensorflow as tf
 
-from glf_tf import errors, seeds
-from glf_tf.data import image_set, pipeline, pixels
+from glf_tf import errors
+from glf_tf.data import image_set, pixels
 from glf_tf.metrics import reference, suite, vectors
 from glf_tf.models import model as model_lib
 from glf_tf.tasks import sample
 from glf_tf.training import callback as callback_lib
 from glf_tf.training import measuring, optimizers, summaries
-
-EVALUATION_BATCH = 500
-"""Images at once where nothing is learned."""
 
 
 class Scalars(callback_lib.AbstractCallback):
@@ -202,11 +198,7 @@ def check_metric(metric: str) -> None:
 
 
 def check_best_by(
-    best_by: str,
-    *,
-    metric: str,
-    model: model_lib.GenerativeModel,
-    data: image_set.ImageSet,
+    best_by: str, *, metric: str, model: model_lib.GenerativeModel
 ) -> None:
     """Checks the name of the scalar whose least value marks the best checkpoint.
 
@@ -217,7 +209,6 @@ def check_best_by(
         best_by: The name, such as "test/nll" or "evaluation/fd".
         metric: What is measured of samples.
         model: The model.
-        data: Images of the data set.
 
     Raises:
         InvalidValue: No stage would measure it, or its least value is not its best.
@@ -225,7 +216,7 @@ def check_best_by(
     known = [f"evaluation/{metric}"] if metric in _SMALLER_IS_BETTER else []
     for stage in model.stages():
         if stage.updates and stage.is_validated:
-            known += [f"test/{name}" for name in _term_names(model, stage, data)]
+            known += [f"test/{name}" for name in stage.term_names]
     if best_by not in known:
         raise errors.InvalidValue(
             "`best_by` is a scalar that is measured, and whose least value is its best",
@@ -235,23 +226,3 @@ def check_best_by(
 
 
 _SMALLER_IS_BETTER = ("fd", "fd_infinity", "kid")
-
-
-def _term_names(model, stage, data) -> list[str]:
-    """Returns the names of a stage's terms; they are traced and not computed."""
-    some = data.take(min(4, len(data)))
-    cached = model.cache(stage, some)
-    source = some if cached is None else cached
-    batches = pipeline.evaluation_batches(source, batch_size=EVALUATION_BATCH)
-
-    def terms(batch):
-        batch = model.infer(stage, batch, seed=seeds.make(0))
-        values = {}
-        for update in stage.updates:
-            values |= model.terms(
-                update.name, batch, seed=seeds.make(0), training=False
-            )
-        return values
-
-    traced = tf.function(terms, autograph=False)
-    return list(traced.get_concrete_function(batches.element_spec).structured_outputs)

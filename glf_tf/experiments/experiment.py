@@ -310,6 +310,4 @@ def _check_plan(
     if plan.start.start_from:
         restore.check_start(plan.start, model)
     if often.best_by not in ("", plan_lib.Reports.best_by):
-        reports.check_best_by(
-            often.best_by, metric=often.evaluate_metric, model=model, data=data
-        )
+        reports.check_best_by(often.best_by, metric=often.evaluate_metric, model=model)

@@ -73,7 +73,7 @@ class Langevin(sampler.AbstractSampler):
         adjusted: Whether steps are accepted or rejected as Metropolis and Hastings say.
     """
 
-    remedy = "Lower the step size of the chains, such as --inference.step_size"
+    advice = "Lower the step size of the chains, such as --inference.step_size"
 
     def __init__(
         self,

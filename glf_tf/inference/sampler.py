@@ -78,7 +78,7 @@ class AbstractSampler(parts.Part, abc.ABC):
     """
 
     part_kind = "inference"
-    remedy = "Lower the learning rate"
+    advice = "Lower the learning rate"
     """What a user can do where its chains diverge."""
 
     @abc.abstractmethod
@@ -102,12 +102,12 @@ class AbstractSampler(parts.Part, abc.ABC):
         """
 
 
-def check(chains: Chains, *, remedy: str = AbstractSampler.remedy) -> Chains:
+def check(chains: Chains, *, advice: str = AbstractSampler.advice) -> Chains:
     """Returns chains whose values are known, if none of them diverged.
 
     Args:
         chains: The chains, from outside of a traced function.
-        remedy: What a user can do.
+        advice: What a user can do.
 
     Raises:
         Diverged: A chain did; the message has the first one's step and energy.
@@ -120,6 +120,6 @@ def check(chains: Chains, *, remedy: str = AbstractSampler.remedy) -> Chains:
             received=f"energy {float(chains.energy[first]):.4g} in chain {first} after "
             f"step {int(chains.steps)} ({diverged.size} of "
             f"{len(chains.diverged)} chains diverged)",
-            do=remedy,
+            do=advice,
         )
     return chains

@@ -7,11 +7,9 @@ https://arxiv.org/abs/1606.08571
 
 __all__ = ["ABP"]
 
-from collections.abc import Mapping
 from typing import Literal
 
 import keras
-import tensorflow as tf
 
 from glf_tf import types
 from glf_tf.models import inferred
@@ -58,17 +56,12 @@ class ABP(inferred.AbstractInferred):
 
     def stages(self) -> tuple[stages.Stage, ...]:
         """Returns one stage with one optimiser."""
-        group = self.generator_group
-        return (stages.Stage.of("joint", group, is_validated=self.is_validated),)
-
-    @property
-    def term_weights(self) -> Mapping[str, Mapping[str, float]]:
-        """The weights of the loss."""
-        return {"joint": self.posterior_weights}
-
-    def terms(
-        self, update: str, batch: types.Batch, *, seed: tf.Tensor, training: bool
-    ) -> types.Terms:
-        """Returns the `posterior_terms`, `[batch]`."""
-        del update, seed  # there is one, and nothing is drawn
-        return self.posterior_terms(batch, training=training)
+        joint = stages.Stage.of(
+            "joint",
+            self.generator_group,
+            terms=self.posterior_terms,
+            weights=self.posterior_weights,
+            infer=self.infer_batch,
+            is_validated=self.is_validated,
+        )
+        return (joint,)

@@ -143,6 +143,38 @@ class AbstractAutoencoder(latent.AbstractLatentModel):
         """Returns those of the base class, and those of codes."""
         return super().signatures() | signatures.of_codes(self)
 
+    def stages_on_codes(self, group: stages.Group) -> tuple[stages.Stage, ...]:
+        """Returns the stages that learn the prior alone, on codes.
+
+        The first, named as the group, has an update of it. A prior whose noise is
+        fitted has that done before the first and once more after it, in "noise".
+        """
+        learned = stages.Stage.of(
+            group.name,
+            group,
+            terms=self._code_terms,
+            weights={"nll": 1.0},
+            prepare=self._fit_noise,
+            cache=self._codes,
+        )
+        if not self.prior.fits_noise:
+            return (learned,)
+        return learned, stages.Stage("noise", prepare=self._fit_noise)
+
+    def _fit_noise(self, data: image_set.ImageSet) -> None:
+        if self.prior.fits_noise:
+            self.prior.fit_noise(self.encode_all(data))
+
+    def _codes(self, data: image_set.ImageSet) -> dict[str, np.ndarray]:
+        return {"z": self.encode_all(data)}
+
+    def _code_terms(
+        self, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    ) -> types.Terms:
+        """Returns "nll", -log p(z) of codes in nats, `[batch]`."""
+        del seed  # nothing is drawn
+        return {"nll": -self.prior.log_prob(batch["z"], training=training)}
+
     def call(self, image, training=False):
         """Returns `reconstruct(image)`, so that the model is a Keras model."""
         z = self.encode(image, training=training)

@@ -7,7 +7,6 @@ Neighbors, 2019. https://arxiv.org/abs/1812.08985
 
 __all__ = ["GLANN"]
 
-from collections.abc import Mapping
 from typing import Literal
 
 import keras
@@ -99,57 +98,81 @@ class GLANN(model.GenerativeModel):
         self.matched = _Table(num_images, noise_dim, trainable=False, name="matched")
         self.built = True
 
+    def check_data(self, data: image_set.ImageSet) -> None:
+        """Checks that there are as many images as codes.
+
+        Raises:
+            InvalidValue: There are not.
+        """
+        if len(data) != self.num_images:
+            raise errors.InvalidValue(
+                "GLANN has a code for each image that it is trained on",
+                received=f"{len(data)} images for {self.num_images} codes",
+                do="Train on the same images, or make the model with their number",
+            )
+
     def stages(self) -> tuple[stages_lib.Stage, ...]:
         """Returns the two stages; neither has terms on images that have no code."""
         generator = stages_lib.Group("generator", (self.decoder, self.reconstruction))
         codes = stages_lib.Group("codes", (self.table,))
-        mapper = stages_lib.Group("mapper", (self.mapper,))
-        glo = stages_lib.Update("glo", (generator, codes))
-        return (
-            stages_lib.Stage("glo", (glo,), is_validated=False),
-            stages_lib.Stage(
-                "imle", (stages_lib.Update("imle", (mapper,)),), is_validated=False
-            ),
+        glo = stages_lib.Stage.of(
+            "glo",
+            generator,
+            codes,
+            terms=self._generator_terms,
+            weights={"reconstruction": 1.0},
+            begin_epoch=self._normalize_codes,
+            is_validated=False,
         )
+        imle = stages_lib.Stage.of(
+            "imle",
+            stages_lib.Group("mapper", (self.mapper,)),
+            terms=self._mapper_terms,
+            weights={"match": 1.0},
+            cache=self._cached_codes,
+            begin_epoch=self._match_noise,
+            is_validated=False,
+        )
+        return glo, imle
 
-    @property
-    def term_weights(self) -> Mapping[str, Mapping[str, float]]:
-        """One term a stage."""
-        return {"glo": {"reconstruction": 1.0}, "imle": {"match": 1.0}}
+    def _normalize_codes(self, data: image_set.ImageSet, *, seed: types.Seed) -> None:
+        """Puts the codes back on the sphere."""
+        del seed  # nothing is drawn
+        self.check_data(data)
+        self.table.rows.assign(self.codes())
 
-    def begin_epoch(
-        self, stage: stages_lib.Stage, data: image_set.ImageSet, *, seed: types.Seed
-    ) -> None:
-        """Puts codes back on the sphere, or finds the noise that each code pulls."""
-        self._check_size(data)
-        if stage.name == "glo":
-            self.table.rows.assign(self.codes())
-            return
+    def _generator_terms(
+        self, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    ) -> types.Terms:
+        """Returns "reconstruction" of the images' codes, `[batch]`."""
+        del seed  # nothing is drawn
+        z = _on_sphere(self.table(batch["index"]))
+        logits = self.decoder(z, training=training)
+        return {"reconstruction": self.reconstruction(batch["image"], logits)}
+
+    def _cached_codes(self, data: image_set.ImageSet) -> dict[str, np.ndarray]:
+        """Returns the codes "z", all that the mapper learns from."""
+        self.check_data(data)
+        return {"z": self.codes().numpy()}
+
+    def _match_noise(self, data: image_set.ImageSet, *, seed: types.Seed) -> None:
+        """Finds the noise that each code pulls, among fresh draws."""
+        self.check_data(data)
         count = CANDIDATES_PER_IMAGE * self.num_images
         noise = tf.random.stateless_normal([count, self.noise_dim], seeds.make(seed))
-        parts = range(0, count, _AT_ONCE)
+        starts = range(0, count, _AT_ONCE)
         candidates = tf.concat(
-            [self.map_noise(noise[start : start + _AT_ONCE]) for start in parts], axis=0
+            [self.map_noise(noise[start : start + _AT_ONCE]) for start in starts],
+            axis=0,
         )
         index = nearest.nearest(self.codes(), candidates)
         self.matched.rows.assign(tf.gather(noise, index))
 
-    def cache(
-        self, stage: stages_lib.Stage, data: image_set.ImageSet
-    ) -> Mapping[str, np.ndarray] | None:
-        """Returns images for the generator, and their codes alone for the mapper."""
-        self._check_size(data)
-        return None if stage.name == "glo" else {"z": self.codes().numpy()}
-
-    def terms(
-        self, update: str, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    def _mapper_terms(
+        self, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:
-        """Returns "reconstruction", or "match", a mean over coordinates; `[batch]`."""
+        """Returns "match", a mean over coordinates, `[batch]`."""
         del seed  # nothing is drawn
-        if update == "glo":
-            z = _on_sphere(self.table(batch["index"]))
-            logits = self.decoder(z, training=training)
-            return {"reconstruction": self.reconstruction(batch["image"], logits)}
         z = self.map_noise(self.matched(batch["index"]), training=training)
         error = tf.math.squared_difference(z, batch["z"])
         return {"match": tf.reduce_mean(error, axis=1)}
@@ -218,14 +241,6 @@ class GLANN(model.GenerativeModel):
         flat = tf.reshape(line, [-1, start.shape[1]])
         images = self._decode(self.map_noise(flat) if space == "noise" else flat)
         return tf.reshape(images, [tf.shape(start)[0], num_steps, *self.image_shape])
-
-    def _check_size(self, data: image_set.ImageSet) -> None:
-        if len(data) != self.num_images:
-            raise errors.InvalidValue(
-                "GLANN has a code for each image that it is trained on",
-                received=f"{len(data)} images for {self.num_images} codes",
-                do="Train on the same images, or make the model with their number",
-            )
 
 
 class _Table(layers.Layer):

@@ -6,7 +6,6 @@ Xiao, Yan, Amit: Generative Latent Flow, 2019. https://arxiv.org/abs/1905.10485
 
 __all__ = ["GLF"]
 
-from collections.abc import Mapping
 from typing import Literal
 
 import keras
@@ -95,47 +94,47 @@ class GLF(autoencoder.AbstractAutoencoder):
         """Returns what the procedure says; "joint" has two optimisers, "noise" none."""
         ae = self.autoencoder_group
         flow = stages.Group("flow", layers=(self.prior,))
-        joint = stages.Stage.of("joint", ae, flow)
-        first = stages.Stage.of("autoencoder", ae)
-        last = (stages.Stage.of("flow", flow),)
-        if self.prior.fits_noise:
-            last += (stages.Stage("noise"),)
-        return {
-            "joint": (joint,),
-            "two_stage": (first, *last),
-            "closing": (joint, *last),
-        }[self.procedure]
+        joint = stages.Stage.of(
+            "joint",
+            ae,
+            flow,
+            terms=self._joint_terms,
+            weights={"reconstruction": self.beta, "nll": 1.0},
+        )
+        if self.procedure == "joint":
+            return (joint,)
+        if self.procedure == "closing":
+            return joint, *self.stages_on_codes(flow)
+        first = stages.Stage.of(
+            "autoencoder",
+            ae,
+            terms=self._autoencoder_terms,
+            weights={"reconstruction": self.beta},
+        )
+        return first, *self.stages_on_codes(flow)
 
-    @property
-    def term_weights(self) -> Mapping[str, Mapping[str, float]]:
-        """The weights of eq. 2."""
-        return {
-            "joint": {"reconstruction": self.beta, "nll": 1.0},
-            "autoencoder": {"reconstruction": self.beta},
-            "flow": {"nll": 1.0},
-        }
-
-    def prepare(self, stage, data):
-        """Fits the density of noise before the flow's own stage, and after it."""
-        if stage.name in ("flow", "noise") and self.prior.fits_noise:
-            self.prior.fit_noise(self.encode_all(data))
-
-    def cache(self, stage, data):
-        """Returns the codes for the stage that learns the flow alone."""
-        return {"z": self.encode_all(data)} if stage.name == "flow" else None
-
-    def terms(
-        self, update: str, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    def _joint_terms(
+        self, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:
-        """Returns "reconstruction" and "nll" (nats), or one of them; each `[batch]`."""
+        """Returns "reconstruction" and "nll" (nats) of eq. 2, each `[batch]`."""
         del seed  # nothing is drawn
-        if update == "flow":
-            return {"nll": -self.prior.log_prob(batch["z"], training=training)}
         z = self._encode(batch["image"], training=training)
-        logits = self.decoder(z, training=training)
-        terms = {"reconstruction": self.reconstruction(batch["image"], logits)}
-        if update == "joint":
-            # Protects the encoder: the flow would shrink its latents towards zero.
-            z = tf.stop_gradient(z) if self.stop_gradient else z
-            terms["nll"] = -self.prior.log_prob_of_normal(z, training=training)
+        terms = self._reconstruction_term(batch, z, training=training)
+        # Protects the encoder: the flow would shrink its latents towards zero.
+        z = tf.stop_gradient(z) if self.stop_gradient else z
+        terms["nll"] = -self.prior.log_prob_of_normal(z, training=training)
         return terms
+
+    def _autoencoder_terms(
+        self, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    ) -> types.Terms:
+        """Returns "reconstruction", `[batch]`."""
+        del seed  # nothing is drawn
+        z = self._encode(batch["image"], training=training)
+        return self._reconstruction_term(batch, z, training=training)
+
+    def _reconstruction_term(
+        self, batch: types.Batch, z: tf.Tensor, *, training: bool
+    ) -> types.Terms:
+        logits = self.decoder(z, training=training)
+        return {"reconstruction": self.reconstruction(batch["image"], logits)}

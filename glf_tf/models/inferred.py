@@ -113,16 +113,13 @@ class AbstractInferred(latent.AbstractLatentModel):
         return {"reconstruction": 1.0, **dict.fromkeys(["mse", *names], 0.0)}
 
     @property
-    def remedies(self) -> Mapping[str, str]:
+    def advice(self) -> Mapping[str, str]:
         """What to do where a chain diverged."""
-        remedy = self.sampler.remedy
-        return {"posterior_divergence": remedy, "posterior_energy": remedy}
+        advice = self.sampler.advice
+        return {"posterior_divergence": advice, "posterior_energy": advice}
 
-    def infer(
-        self, stage: stages.Stage, batch: types.Batch, *, seed: tf.Tensor
-    ) -> types.Batch:
+    def infer_batch(self, batch: types.Batch, *, seed: tf.Tensor) -> types.Batch:
         """Returns the batch with latents "z" and how their chains ran, "posterior_"."""
-        del stage  # all learn from the same latents
         kept = None if self.store is None else self.store.read(batch["index"])
         chains = self.infer_latents(
             batch["image"], batch.get("mask"), seed=seeds.make(seed), start=kept
@@ -131,13 +128,16 @@ class AbstractInferred(latent.AbstractLatentModel):
             self.store.write(batch["index"], chains.z)
         return {**batch, "z": chains.z, **chains.diagnostics("posterior")}
 
-    def posterior_terms(self, batch: types.Batch, *, training: bool) -> types.Terms:
+    def posterior_terms(
+        self, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    ) -> types.Terms:
         """Returns the generator's terms on inferred latents.
 
         Returns:
             `reconstruction`, -log p(x | z) in nats, `[batch]`; `mse`, of pixels in [-1,
-            1]; and what `infer` says of the chains.
+            1]; and what `infer_batch` says of the chains.
         """
+        del seed  # nothing is drawn
         mask = self.checked_mask(batch.get("mask"))
         logits = self.decoder(batch["z"], training=training)
         logits = tf.cast(logits, tf.float32)

@@ -69,53 +69,38 @@ class LEBM(inferred.AbstractInferred):
 
     def stages(self) -> tuple[stages_lib.Stage, ...]:
         """Returns one stage of two updates, each with an optimiser of its own."""
-        prior = stages_lib.Group("prior", (self.prior,))
-        generator = stages_lib.Update("generator", (self.generator_group,))
-        return (
-            stages_lib.Stage(
-                "joint", (generator, stages_lib.Update("prior", (prior,)))
-            ),
+        generator = stages_lib.Update(
+            "generator",
+            (self.generator_group,),
+            terms=self.posterior_terms,
+            weights=self.posterior_weights,
         )
+        chains = [f"prior_{name}" for name in sampler.DIAGNOSTICS]
+        measured = ["energy_of_posterior", "energy_of_prior", *chains]
+        prior = stages_lib.Update(
+            "prior",
+            (stages_lib.Group("prior", (self.prior,)),),
+            terms=self._prior_terms,
+            weights={"contrast": 1.0, **dict.fromkeys(measured, 0.0)},
+        )
+        joint = stages_lib.Stage("joint", (generator, prior), infer=self.infer_batch)
+        return (joint,)
 
-    @property
-    def term_weights(self) -> Mapping[str, Mapping[str, float]]:
-        """The weights of both losses; energies and chains are measured."""
-        names = [f"prior_{name}" for name in sampler.DIAGNOSTICS]
-        measured = ["energy_of_posterior", "energy_of_prior", *names]
-        return {
-            "generator": self.posterior_weights,
-            "prior": {"contrast": 1.0, **dict.fromkeys(measured, 0.0)},
-        }
-
-    @property
-    def remedies(self) -> Mapping[str, str]:
-        """What to do where a chain of either kind diverged."""
-        remedy = "Lower --prior_step_size or the learning rate of the prior"
-        return {
-            **super().remedies,
-            "prior_divergence": remedy,
-            "prior_energy": remedy,
-        }
-
-    def infer(
-        self, stage: stages_lib.Stage, batch: types.Batch, *, seed: tf.Tensor
-    ) -> types.Batch:
+    def infer_batch(self, batch: types.Batch, *, seed: tf.Tensor) -> types.Batch:
         """Returns the batch with latents of the posterior, "z", and of the prior.
 
         Those are "z_prior"; how the chains ran is in "posterior_" and "prior_".
         """
         posterior_seed, prior_seed = seeds.split(seed, 2)
-        batch = super().infer(stage, batch, seed=posterior_seed)
+        batch = super().infer_batch(batch, seed=posterior_seed)
         chains = self.prior.run(tf.shape(batch["z"])[0], seed=prior_seed)
         return {**batch, "z_prior": chains.z, **chains.diagnostics("prior")}
 
-    def terms(
-        self, update: str, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    def _prior_terms(
+        self, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:
-        """Returns the `posterior_terms`, or "contrast" and its parts; `[batch]`."""
+        """Returns "contrast" and its parts, `[batch]`."""
         del seed  # nothing is drawn
-        if update == "generator":
-            return self.posterior_terms(batch, training=training)
         above = self.prior.energy(batch["z"], training=training)
         below = self.prior.energy(batch["z_prior"], training=training)
         chains = {name: batch[name] for name in batch if name.startswith("prior_")}
@@ -124,4 +109,14 @@ class LEBM(inferred.AbstractInferred):
             "contrast": above - below,
             "energy_of_posterior": above,
             "energy_of_prior": below,
+        }
+
+    @property
+    def advice(self) -> Mapping[str, str]:
+        """What to do where a chain of either kind diverged."""
+        advice = "Lower --prior_step_size or the learning rate of the prior"
+        return {
+            **super().advice,
+            "prior_divergence": advice,
+            "prior_energy": advice,
         }

@@ -8,7 +8,6 @@ https://arxiv.org/abs/2301.09300
 
 __all__ = ["LFBM"]
 
-from collections.abc import Mapping
 from typing import Literal
 
 import keras
@@ -64,18 +63,20 @@ class LFBM(inferred.AbstractInferred):
         groups = [self.generator_group]
         if self.prior.trainable_variables:
             groups.append(stages.Group("prior", (self.prior,)))
-        return (stages.Stage.of("joint", *groups, is_validated=self.is_validated),)
+        joint = stages.Stage.of(
+            "joint",
+            *groups,
+            terms=self._joint_terms,
+            weights={**self.posterior_weights, "nll": 1.0},
+            infer=self.infer_batch,
+            is_validated=self.is_validated,
+        )
+        return (joint,)
 
-    @property
-    def term_weights(self) -> Mapping[str, Mapping[str, float]]:
-        """The weights of the loss."""
-        return {"joint": {**self.posterior_weights, "nll": 1.0}}
-
-    def terms(
-        self, update: str, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    def _joint_terms(
+        self, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:
         """Returns the `posterior_terms`, and "nll", -log p(z) in nats; `[batch]`."""
-        del update, seed  # there is one, and nothing is drawn
-        terms = self.posterior_terms(batch, training=training)
+        terms = self.posterior_terms(batch, seed=seed, training=training)
         terms["nll"] = -self.prior.log_prob(batch["z"], training=training)
         return terms

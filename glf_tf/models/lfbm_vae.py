@@ -8,8 +8,6 @@ https://arxiv.org/abs/2301.09300
 
 __all__ = ["LFBMVAE"]
 
-from collections.abc import Mapping
-
 import keras
 import tensorflow as tf
 
@@ -70,25 +68,21 @@ class LFBMVAE(variational.AbstractVariational):
         return self._prior
 
     def stages(self) -> tuple[stages.Stage, ...]:
-        """Returns one stage with an optimiser for encoder and generator, one more."""
+        """Returns one stage with an optimiser for encoder and generator, one more.
+
+        The loss is the ELBO; what has weight 0 is measured, not minimised.
+        """
         groups = [self.autoencoder_group]
         if self.prior.trainable_variables:
             groups.append(stages.Group("prior", (self.prior,)))
-        return (stages.Stage.of("joint", *groups),)
-
-    @property
-    def term_weights(self) -> Mapping[str, Mapping[str, float]]:
-        """The weights of the ELBO; what has weight 0 is measured, not minimised."""
         minimised = ("reconstruction", "nll", "negative_entropy")
-        weights = dict.fromkeys(minimised, 1.0)
-        return {"joint": {**weights, "kl": 0.0, "negative_elbo": 0.0}}
-
-    def terms(
-        self, update: str, batch: types.Batch, *, seed: tf.Tensor, training: bool
-    ) -> types.Terms:
-        """Returns the `learned_prior_terms`, `[batch]`, in nats."""
-        del update  # there is one
-        return self.learned_prior_terms(batch, seed=seed, training=training)
+        joint = stages.Stage.of(
+            "joint",
+            *groups,
+            terms=self.learned_prior_terms,
+            weights={**dict.fromkeys(minimised, 1.0), "kl": 0.0, "negative_elbo": 0.0},
+        )
+        return (joint,)
 
     def sample_posterior(
         self, image: tf.Tensor, *, seed: types.Seed

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The contract between models and everything else.
 
-A model is a Keras model that owns layers, declares data (its stages, and the weights of
-its loss terms) and gives three functions: `infer`, `terms` and `sample`. It knows no
-optimiser, strategy, path or flag; the loop knows no model.
+A model is a Keras model that owns layers, says in `stages` how it is trained, with what
+functions and weights, and draws images in `_sample`. It knows no optimiser, strategy,
+path or flag; the loop knows no model.
 """
 
 __all__ = ["GenerativeModel"]
@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import errors, parts, types
+from glf_tf import errors, parts, seeds, types
 from glf_tf.data import image_set
 from glf_tf.models import inputs, signatures, trainable
 from glf_tf.training import stages as stages_lib
@@ -47,30 +47,7 @@ class GenerativeModel(trainable.Trainable, parts.Part, keras.Model, abc.ABC):
 
     @abc.abstractmethod
     def stages(self) -> tuple[stages_lib.Stage, ...]:
-        """Returns the training stages, in order."""
-
-    @property
-    @abc.abstractmethod
-    def term_weights(self) -> Mapping[str, Mapping[str, stages_lib.Weight]]:
-        """The weight of each term of each update: `{update: {term: weight}}`."""
-
-    @abc.abstractmethod
-    def terms(
-        self, update: str, batch: types.Batch, *, seed: tf.Tensor, training: bool
-    ) -> types.Terms:
-        """Returns the loss terms of one update.
-
-        Args:
-            update: Name of the update.
-            batch: Images, or what `cache` gave, their indices, and whatever `infer`
-                added.
-            seed: A stateless seed, fresh at every step and replica.
-            training: Whether batch normalisation uses the batch's statistics.
-
-        Returns:
-            `{term: value}`, of shapes [batch] or [], with the keys of `term_weights`;
-            smaller is better.
-        """
+        """Returns the training stages, in order, with the model's methods in them."""
 
     def sample(
         self, n: int | tf.Tensor, *, seed: types.Seed, temperature: float = 1.0
@@ -89,7 +66,7 @@ class GenerativeModel(trainable.Trainable, parts.Part, keras.Model, abc.ABC):
             InvalidValue: A value is out of range.
         """
         n, temperature = inputs.count(n), inputs.temperature(temperature)
-        images = self._sample(n, seed=seed, temperature=temperature)
+        images = self._sample(n, seed=seeds.make(seed), temperature=temperature)
         if tf.executing_eagerly() or not tf.is_tensor(temperature):
             return images
         is_fit = tf.math.is_finite(temperature) & (temperature >= 0)
@@ -110,7 +87,7 @@ class GenerativeModel(trainable.Trainable, parts.Part, keras.Model, abc.ABC):
         return self.sample(n, seed=seed, temperature=temperature)
 
     @property
-    def remedies(self) -> Mapping[str, str]:
+    def advice(self) -> Mapping[str, str]:
         """What to do about a term that is not finite: `{term: advice}`.
 
         For terms that a lower learning rate does not mend.
@@ -124,46 +101,6 @@ class GenerativeModel(trainable.Trainable, parts.Part, keras.Model, abc.ABC):
             InvalidValue: It is not.
         """
         del data
-
-    def prepare(self, stage: stages_lib.Stage, data: image_set.ImageSet) -> None:
-        """Runs once before a stage: fits to codes, starts that depend on data."""
-        del stage, data
-
-    def begin_epoch(
-        self, stage: stages_lib.Stage, data: image_set.ImageSet, *, seed: types.Seed
-    ) -> None:
-        """Runs before each epoch of a stage: what all the data decide anew.
-
-        What it finds must be kept in variables, so that a run that is resumed in the
-        midst of the epoch has it.
-
-        Args:
-            stage: The stage.
-            data: The training set.
-            seed: A stateless seed, another one each epoch.
-        """
-        del stage, data, seed
-
-    def cache(
-        self, stage: stages_lib.Stage, data: image_set.ImageSet
-    ) -> Mapping[str, np.ndarray] | None:
-        """Returns what a stage learns from instead of images; None for images.
-
-        For instance the codes of an encoder that the stage leaves alone. It must depend
-        on nothing that the stage changes: a run that is resumed asks again.
-
-        Returns:
-            arrays: By name, `[size, ...]`: row i belongs to image i.
-        """
-        del stage, data
-        return None
-
-    def infer(
-        self, stage: stages_lib.Stage, batch: types.Batch, *, seed: tf.Tensor
-    ) -> types.Batch:
-        """Returns the batch with what is inferred outside any tape, such as `z`."""
-        del stage, seed
-        return batch
 
     def signatures(self) -> dict[str, Callable]:
         """Returns the traced functions that an exported model is served by."""

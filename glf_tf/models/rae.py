@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Literal
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors, parts, types
@@ -92,54 +91,38 @@ class RAE(autoencoder.AbstractAutoencoder):
     def stages(self) -> tuple[stages_lib.Stage, ...]:
         """Returns the autoencoder's stage, and the prior's if it has anything to learn.
 
-        A prior that needs no gradients has a stage without updates, and so has the
-        noise of a flow, which is fitted before the flow is learned and once more
-        after it.
+        A prior that needs no gradients has a stage without updates; see also
+        `stages_on_codes`.
         """
-        first = stages_lib.Stage.of("autoencoder", self.autoencoder_group)
+        first = stages_lib.Stage.of(
+            "autoencoder",
+            self.autoencoder_group,
+            terms=self._autoencoder_terms,
+            weights=self._autoencoder_weights(),
+        )
         if isinstance(self.prior, prior_lib.Fitted):
-            return first, stages_lib.Stage("prior")
+            return first, stages_lib.Stage("prior", prepare=self._fit_prior)
         if not self.prior.trainable_variables:
             return (first,)
-        group = stages_lib.Group("prior", layers=(self.prior,))
-        last = (stages_lib.Stage.of("prior", group),)
-        if self.prior.fits_noise:
-            last += (stages_lib.Stage("noise"),)
-        return first, *last
+        return first, *self.stages_on_codes(
+            stages_lib.Group("prior", layers=(self.prior,))
+        )
 
-    @property
-    def term_weights(self) -> Mapping[str, Mapping[str, float]]:
-        """The weights of the loss; "latent" of weight 0 is measured, not minimised."""
+    def _autoencoder_weights(self) -> Mapping[str, float]:
+        """Returns the loss's weights; "latent" of weight 0 is measured alone."""
         weights = {"reconstruction": 1.0, "latent": self.latent_weight}
         if self.regularization in _WITH_WEIGHT:
             weights[self.regularization] = self.regularization_weight
-        return {"autoencoder": weights, "prior": {"nll": 1.0}}
+        return weights
 
-    def prepare(self, stage: stages_lib.Stage, data: image_set.ImageSet) -> None:
-        """Fits what needs no gradients to the codes of the training set."""
-        if stage.name == "autoencoder":
-            return
-        if isinstance(self.prior, prior_lib.Fitted):
-            self.prior.fit(self.encode_all(data))
-        elif self.prior.fits_noise:
-            self.prior.fit_noise(self.encode_all(data))
+    def _fit_prior(self, data: image_set.ImageSet) -> None:
+        self.prior.fit(self.encode_all(data))
 
-    def cache(
-        self, stage: stages_lib.Stage, data: image_set.ImageSet
-    ) -> Mapping[str, np.ndarray] | None:
-        """Returns the codes "z" for the prior's stage, which leaves the encoder."""
-        return {"z": self.encode_all(data)} if stage.name == "prior" else None
-
-    def terms(
-        self, update: str, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    def _autoencoder_terms(
+        self, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:
-        """Returns the autoencoder's terms, or the prior's "nll" (nats).
-
-        "reconstruction", "latent" and "gradient_penalty" are `[batch]`, "l2" is [].
-        """
+        """Returns the terms of the loss: "l2" is [], the others are `[batch]`."""
         del seed  # nothing is drawn
-        if update == "prior":
-            return {"nll": -self.prior.log_prob(batch["z"], training=training)}
         z = self._encode(batch["image"], training=training)
         terms = {"latent": tf.reduce_sum(tf.square(tf.cast(z, tf.float32)), axis=-1)}
         if self.regularization == "gradient_penalty":

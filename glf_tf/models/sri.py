@@ -8,10 +8,7 @@ https://arxiv.org/abs/1912.01909
 
 __all__ = ["SRI"]
 
-from collections.abc import Mapping
-
 import keras
-import tensorflow as tf
 
 from glf_tf import types
 from glf_tf.models import inferred
@@ -58,16 +55,11 @@ class SRI(inferred.AbstractInferred):
 
     def stages(self) -> tuple[stages.Stage, ...]:
         """Returns one stage with one optimiser."""
-        return (stages.Stage.of("joint", self.generator_group),)
-
-    @property
-    def term_weights(self) -> Mapping[str, Mapping[str, float]]:
-        """The weights of the loss."""
-        return {"joint": self.posterior_weights}
-
-    def terms(
-        self, update: str, batch: types.Batch, *, seed: tf.Tensor, training: bool
-    ) -> types.Terms:
-        """Returns the `posterior_terms`, `[batch]`."""
-        del update, seed  # there is one, and nothing is drawn
-        return self.posterior_terms(batch, training=training)
+        joint = stages.Stage.of(
+            "joint",
+            self.generator_group,
+            terms=self.posterior_terms,
+            weights=self.posterior_weights,
+            infer=self.infer_batch,
+        )
+        return (joint,)

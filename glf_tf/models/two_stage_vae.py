@@ -6,8 +6,6 @@ Dai, Wipf: Diagnosing and Enhancing VAE Models, 2019. https://arxiv.org/abs/1903
 
 __all__ = ["TwoStageVAE"]
 
-from collections.abc import Mapping
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -75,30 +73,40 @@ class TwoStageVAE(variational.AbstractVariational):
         return self._prior
 
     def stages(self) -> tuple[stages_lib.Stage, ...]:
-        """Returns the two stages, "autoencoder" and "prior"."""
-        group = stages_lib.Group("prior", layers=(self.prior,))
-        return (
-            stages_lib.Stage.of("autoencoder", self.autoencoder_group),
-            stages_lib.Stage.of("prior", group),
+        """Returns the two stages, each with a negative ELBO of its own."""
+        first = stages_lib.Stage.of(
+            "autoencoder",
+            self.autoencoder_group,
+            terms=self._autoencoder_terms,
+            weights={"reconstruction": 1.0, "kl": 1.0},
         )
+        second = stages_lib.Stage.of(
+            "prior",
+            stages_lib.Group("prior", layers=(self.prior,)),
+            terms=self._prior_terms,
+            weights={"latent_reconstruction": 1.0, "latent_kl": 1.0},
+            cache=self._codes,
+        )
+        return first, second
 
-    @property
-    def term_weights(self) -> Mapping[str, Mapping[str, float]]:
-        """The weights of both negative ELBOs."""
+    def _autoencoder_terms(
+        self, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    ) -> types.Terms:
+        """Returns "reconstruction" and "kl" in nats, `[batch]`."""
+        of_z, _ = seeds.split(seed, 2)
+        code = self.code(batch["image"], training=training)
+        z, posterior = self._drawn(code, seed=of_z)
+        logits = self.decoder(z, training=training)
         return {
-            "autoencoder": {"reconstruction": 1.0, "kl": 1.0},
-            "prior": {"latent_reconstruction": 1.0, "latent_kl": 1.0},
+            "reconstruction": self.reconstruction(batch["image"], logits),
+            "kl": posterior.kl_to_standard_normal(),
         }
 
-    def cache(
-        self, stage: stages_lib.Stage, data: image_set.ImageSet
-    ) -> Mapping[str, np.ndarray] | None:
+    def _codes(self, data: image_set.ImageSet) -> dict[str, np.ndarray]:
         """Returns "code", means and log-scales of the posteriors, for the second stage.
 
         The latents themselves are drawn from them anew at each step.
         """
-        if stage.name != "prior":
-            return None
         batches = pipeline.evaluation_batches(data, batch_size=_AT_ONCE)
         codes = [self._traced_code(batch["image"]) for batch in batches]
         return {"code": np.concatenate(codes)}
@@ -107,25 +115,13 @@ class TwoStageVAE(variational.AbstractVariational):
     def _traced_code(self, image: tf.Tensor) -> tf.Tensor:
         return self.code(image)
 
-    def terms(
-        self, update: str, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    def _prior_terms(
+        self, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:
-        """Returns the terms of one negative ELBO in nats, `[batch]`.
-
-        "reconstruction" and "kl", or "latent_reconstruction" and "latent_kl".
-        """
+        """Returns "latent_reconstruction" and "latent_kl" in nats, `[batch]`."""
         of_z, of_u = seeds.split(seed, 2)
-        if update == "prior":
-            z, _ = self._drawn(batch["code"], seed=of_z)
-            return self.prior.terms(z, seed=of_u, training=training)
-        z, posterior = self._drawn(
-            self.code(batch["image"], training=training), seed=of_z
-        )
-        logits = self.decoder(z, training=training)
-        return {
-            "reconstruction": self.reconstruction(batch["image"], logits),
-            "kl": posterior.kl_to_standard_normal(),
-        }
+        z, _ = self._drawn(batch["code"], seed=of_z)
+        return self.prior.terms(z, seed=of_u, training=training)
 
     def sample_posterior(
         self, image: tf.Tensor, *, seed: types.Seed

@@ -6,8 +6,6 @@ Kingma, Welling: Auto-Encoding Variational Bayes, 2014. https://arxiv.org/abs/13
 
 __all__ = ["VAE"]
 
-from collections.abc import Mapping
-
 import keras
 import tensorflow as tf
 
@@ -54,20 +52,23 @@ class VAE(variational.AbstractVariational):
         return self._prior
 
     def stages(self) -> tuple[stages.Stage, ...]:
-        """Returns one stage with one optimiser."""
-        return (stages.Stage.of("joint", self.autoencoder_group),)
+        """Returns one stage; the negative ELBO is measured in it, not minimised."""
+        joint = stages.Stage.of(
+            "joint",
+            self.autoencoder_group,
+            terms=self._joint_terms,
+            weights={
+                "reconstruction": 1.0,
+                "kl": self.kl_weight,
+                "negative_elbo": 0.0,
+            },
+        )
+        return (joint,)
 
-    @property
-    def term_weights(self) -> Mapping[str, Mapping[str, float]]:
-        """The weights of the loss; the negative ELBO is measured, not minimised."""
-        weights = {"reconstruction": 1.0, "kl": self.kl_weight, "negative_elbo": 0.0}
-        return {"joint": weights}
-
-    def terms(
-        self, update: str, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    def _joint_terms(
+        self, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:
         """Returns "reconstruction", "kl" and their sum "negative_elbo", `[batch]`."""
-        del update  # there is one
         posterior = self.base_posterior(batch["image"], training=training)
         z = posterior.sample(self.noise_like(posterior, seed=seed))
         logits = self.decoder(z, training=training)

@@ -86,11 +86,17 @@ class VAEFlowPosterior(variational.AbstractVariational):
     def stages(self) -> tuple[stages_lib.Stage, ...]:
         """Returns one stage with two optimisers."""
         flow = stages_lib.Group("flow", layers=tuple(self.flows))
-        return (stages_lib.Stage.of("joint", self.autoencoder_group, flow),)
+        joint = stages_lib.Stage.of(
+            "joint",
+            self.autoencoder_group,
+            flow,
+            terms=self._joint_terms,
+            weights=self._joint_weights(),
+        )
+        return (joint,)
 
-    @property
-    def term_weights(self) -> Mapping[str, Mapping[str, stages_lib.Weight]]:
-        """The weights of the loss; what has weight 0 is measured, not minimised."""
+    def _joint_weights(self) -> Mapping[str, stages_lib.Weight]:
+        """Returns the weights; what has weight 0 is measured, not minimised."""
         rising = {
             "none": (),
             "joint": ("reconstruction", "cross_entropy"),
@@ -98,17 +104,16 @@ class VAEFlowPosterior(variational.AbstractVariational):
         }[self._warm_up]
         minimised = ("reconstruction", "cross_entropy", "negative_entropy")
         weights = {name: self._ramp if name in rising else 1.0 for name in minimised}
-        return {"joint": {**weights, "kl": 0.0, "negative_elbo": 0.0}}
+        return {**weights, "kl": 0.0, "negative_elbo": 0.0}
 
-    def terms(
-        self, update: str, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    def _joint_terms(
+        self, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:
         """Returns the terms of the ELBO in nats, `[batch]`.
 
         "cross_entropy" is -E[log p(z)] and "negative_entropy" is E[log q(z | x)]; "kl"
         is their sum, which is an estimate and can be negative for one image.
         """
-        del update  # there is one
         code = self.code(batch["image"], training=training)
         normal = self.normal_of(code)
         z, log_det = self._carry(

@@ -7,8 +7,6 @@ becomes as `beta` grows. https://arxiv.org/abs/1905.10485
 
 __all__ = ["VAEFlowPrior"]
 
-from collections.abc import Mapping
-
 import keras
 import tensorflow as tf
 
@@ -60,25 +58,20 @@ class VAEFlowPrior(variational.AbstractVariational):
         return self._prior
 
     def stages(self) -> tuple[stages.Stage, ...]:
-        """Returns one stage with two optimisers."""
-        flow = stages.Group("flow", layers=(self.prior,))
-        return (stages.Stage.of("joint", self.autoencoder_group, flow),)
+        """Returns one stage with two optimisers.
 
-    @property
-    def term_weights(self) -> Mapping[str, Mapping[str, float]]:
-        """The weights of eq. 4; what has weight 0 is measured, not minimised."""
-        minimised = {"reconstruction": self.beta, "nll": 1.0, "negative_entropy": 1.0}
-        return {"joint": {**minimised, "kl": 0.0, "negative_elbo": 0.0}}
-
-    def terms(
-        self, update: str, batch: types.Batch, *, seed: tf.Tensor, training: bool
-    ) -> types.Terms:
-        """Returns the `learned_prior_terms`, `[batch]`, in nats.
-
-        Figure 3 of the paper has "negative_entropy" without its constant.
+        Its loss is eq. 4; what has weight 0 is measured, not minimised. Figure 3 of the
+        paper has "negative_entropy" without its constant.
         """
-        del update  # there is one
-        return self.learned_prior_terms(batch, seed=seed, training=training)
+        minimised = {"reconstruction": self.beta, "nll": 1.0, "negative_entropy": 1.0}
+        joint = stages.Stage.of(
+            "joint",
+            self.autoencoder_group,
+            stages.Group("flow", layers=(self.prior,)),
+            terms=self.learned_prior_terms,
+            weights={**minimised, "kl": 0.0, "negative_elbo": 0.0},
+        )
+        return (joint,)
 
     def sample_posterior(
         self, image: tf.Tensor, *, seed: types.Seed

@@ -11,7 +11,7 @@ import math
 
 import tensorflow as tf
 
-from glf_tf import errors, types
+from glf_tf import errors, seeds, types
 from glf_tf.models import autoencoder, checks
 from glf_tf.objectives import divergences
 from glf_tf.priors import scaled_normal
@@ -79,8 +79,14 @@ class AbstractWAE(autoencoder.AbstractAutoencoder):
         """The stage "pretrain", or nothing."""
         if not self._is_pretrained:
             return ()
-        encoder = stages.Group("encoder", layers=(self.encoder,))
-        return (stages.Stage.of("pretrain", encoder, max_steps=_PRETRAINING_STEPS),)
+        pretrain = stages.Stage.of(
+            "pretrain",
+            stages.Group("encoder", layers=(self.encoder,)),
+            terms=self._moment_terms,
+            weights={"moments": 1.0},
+            max_steps=_PRETRAINING_STEPS,
+        )
+        return (pretrain,)
 
     def code(self, image: tf.Tensor, *, seed: types.Seed, training: bool) -> tf.Tensor:
         """Returns the codes of images, to which noise is added while training."""
@@ -90,8 +96,12 @@ class AbstractWAE(autoencoder.AbstractAutoencoder):
             )
         return tf.cast(self._encode(image, training=training), self.prior.compute_dtype)
 
-    def moment_terms(self, z: tf.Tensor) -> types.Terms:
+    def _moment_terms(
+        self, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    ) -> types.Terms:
         """Returns the term of the pretraining, "moments", of shape []."""
+        noise_seed, _ = seeds.split(seed, 2)
+        z = self.code(batch["image"], seed=noise_seed, training=training)
         scale = self.prior.scale
         return {"moments": divergences.moment_mismatch(z, prior_scale=scale)}
 

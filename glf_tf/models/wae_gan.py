@@ -9,8 +9,6 @@ https://arxiv.org/abs/1905.10485
 
 __all__ = ["WAEGAN"]
 
-from collections.abc import Mapping
-
 import keras
 import tensorflow as tf
 
@@ -77,41 +75,46 @@ class WAEGAN(wae.AbstractWAE):
 
     def stages(self) -> tuple[stages.Stage, ...]:
         """Returns the pretraining, if there is one, and a stage of two players."""
-        players = (
-            stages.Update("critic", (stages.Group("critic", layers=(self.critic,)),)),
-            stages.Update("autoencoder", (self.autoencoder_group,)),
-        )
-        return (*self.pretraining, stages.Stage("joint", players))
-
-    @property
-    def term_weights(self) -> Mapping[str, Mapping[str, float]]:
-        """The weights of both players' losses."""
         weight = self.penalty_weight
-        return {
-            "pretrain": {"moments": 1.0},
-            "critic": {"critic_prior": weight, "critic_code": weight},
-            "autoencoder": {
+        critic_update = stages.Update(
+            "critic",
+            (stages.Group("critic", layers=(self.critic,)),),
+            terms=self._critic_terms,
+            weights={"critic_prior": weight, "critic_code": weight},
+        )
+        autoencoder = stages.Update(
+            "autoencoder",
+            (self.autoencoder_group,),
+            terms=self._autoencoder_terms,
+            weights={
                 "reconstruction": self.reconstruction_weight,
                 "adversarial": weight,
             },
+        )
+        joint = stages.Stage("joint", (critic_update, autoencoder))
+        return (*self.pretraining, joint)
+
+    # Both players see codes normalised by their batch, as the decoder does; batch
+    # normalisation's moving averages therefore take in each batch twice.
+
+    def _critic_terms(
+        self, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    ) -> types.Terms:
+        """Returns "critic_prior" and "critic_code", each `[batch]`."""
+        noise_seed, prior_seed = seeds.split(seed, 2)
+        z = self.code(batch["image"], seed=noise_seed, training=training)
+        drawn = self.prior.sample(tf.shape(z)[0], seed=prior_seed)
+        return {
+            "critic_prior": tf.nn.softplus(-self.logit(drawn)),
+            "critic_code": tf.nn.softplus(self.logit(z)),
         }
 
-    def terms(
-        self, update: str, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    def _autoencoder_terms(
+        self, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:
-        """Returns the terms of one player, each `[batch]`; "moments" is of shape []."""
-        noise_seed, prior_seed = seeds.split(seed, 2)
-        # Both players see codes normalised by their batch, as the decoder does; batch
-        # normalisation's moving averages therefore take in each batch twice.
+        """Returns "reconstruction" and "adversarial", each `[batch]`."""
+        noise_seed, _ = seeds.split(seed, 2)
         z = self.code(batch["image"], seed=noise_seed, training=training)
-        if update == "pretrain":
-            return self.moment_terms(z)
-        if update == "critic":
-            drawn = self.prior.sample(tf.shape(z)[0], seed=prior_seed)
-            return {
-                "critic_prior": tf.nn.softplus(-self.logit(drawn)),
-                "critic_code": tf.nn.softplus(self.logit(z)),
-            }
         return {
             "reconstruction": self.reconstruction_term(batch, z, training=training),
             "adversarial": tf.nn.softplus(-self.logit(z)),

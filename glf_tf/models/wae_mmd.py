@@ -7,8 +7,6 @@ https://arxiv.org/abs/1711.01558
 
 __all__ = ["WAEMMD"]
 
-from collections.abc import Mapping
-
 import keras
 import tensorflow as tf
 
@@ -56,27 +54,23 @@ class WAEMMD(wae.AbstractWAE):
 
     def stages(self) -> tuple[stages.Stage, ...]:
         """Returns the pretraining, if there is one, and one stage for all else."""
-        return (*self.pretraining, stages.Stage.of("joint", self.autoencoder_group))
-
-    @property
-    def term_weights(self) -> Mapping[str, Mapping[str, float]]:
-        """The weights of the loss."""
-        return {
-            "pretrain": {"moments": 1.0},
-            "joint": {
+        joint = stages.Stage.of(
+            "joint",
+            self.autoencoder_group,
+            terms=self._joint_terms,
+            weights={
                 "reconstruction": self.reconstruction_weight,
                 "mmd": self.penalty_weight,
             },
-        }
+        )
+        return (*self.pretraining, joint)
 
-    def terms(
-        self, update: str, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    def _joint_terms(
+        self, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:
-        """Returns "moments" []; or "reconstruction" `[batch]` and "mmd" []."""
+        """Returns "reconstruction" `[batch]` and "mmd" []."""
         noise_seed, prior_seed = seeds.split(seed, 2)
         z = self.code(batch["image"], seed=noise_seed, training=training)
-        if update == "pretrain":
-            return self.moment_terms(z)
         drawn = self.prior.sample(tf.shape(z)[0], seed=prior_seed)
         return {
             "reconstruction": self.reconstruction_term(batch, z, training=training),

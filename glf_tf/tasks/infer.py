@@ -168,7 +168,7 @@ class Inference:
 
     def _checked(self, asked: Mapping[str, np.ndarray]) -> tf.Tensor:
         chains = self.call(self._chains, asked)
-        return sampler.check(chains, remedy=self._chain.remedy).z
+        return sampler.check(chains, advice=self._chain.advice).z
 
     def _codes(self, asked: types.Batch) -> tf.Tensor:
         return self._encoder.encode(asked["image"])

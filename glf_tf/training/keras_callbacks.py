@@ -156,5 +156,5 @@ class Epochs(callback_lib.AbstractCallback):
 
     def _with_loss(self, terms, moment) -> dict[str, float]:
         stage = self._by_name[moment.stage]
-        loss = measuring.weighted_loss(self._model, stage, terms, step=moment.step)
+        loss = measuring.weighted_loss(stage, terms, step=moment.step)
         return {"loss": loss, **terms}

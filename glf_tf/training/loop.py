@@ -41,16 +41,16 @@ class NonFinite(errors.Diverged):
         step: int,
         terms: Mapping[str, float],
         batch: Mapping[str, np.ndarray],
-        remedies: Mapping[str, str],
+        advice: Mapping[str, str],
     ):
         bad = {name: v for name, v in terms.items() if not np.isfinite(v)}
         good = {name: v for name, v in terms.items() if name not in bad}
         beside = f", beside {_listed(good)}" if good else ""
-        advice = [remedies[name] for name in bad if name in remedies]
+        known = [advice[name] for name in bad if name in advice]
         super().__init__(
             "Every loss term must stay finite",
             received=f"{_listed(bad)} at step {step} (stage {stage}){beside}",
-            do=advice[0] if advice else "Lower the learning rate or set --clip_norm",
+            do=known[0] if known else "Lower the learning rate or set --clip_norm",
         )
         self.step, self.terms, self.batch = step, dict(terms), dict(batch)
 
@@ -160,7 +160,7 @@ class Loop:
             for callback in self._callbacks:
                 callback.begin_fit(stage.name)
         if self._step == 0:
-            self._model.prepare(stage, self._data)
+            stage.prepare(self._data)
         if stage.updates:
             self._take_steps(stage)
         else:
@@ -175,9 +175,7 @@ class Loop:
             seed=self._options.seed,
             jit_compile=self._options.jit_compile,
         )
-        cached = self._model.cache(stage, self._data)
-        source = self._data if cached is None else cached
-        iterator = self._iterator(stage, source)
+        iterator = self._iterator(stage, stage.source(self._data))
         pace = _Pace()
         while self._step < self._total(stage):
             started = time.perf_counter()
@@ -266,7 +264,7 @@ class Loop:
         if self._step % per_epoch == 0:
             epoch = self._step // per_epoch
             seed = seeds.fold(self._options.seed, self._stage_index, epoch)
-            self._model.begin_epoch(stage, self._data, seed=seed)
+            stage.begin_epoch(self._data, seed=seed)
 
     def _batches(
         self, stage: stages_lib.Stage, source: pipeline.Source, *, step: int, **share
@@ -296,7 +294,7 @@ class Loop:
             step=self._global_step,
             terms=result.last,
             batch=batch,
-            remedies=self._model.remedies,
+            advice=self._model.advice,
         )
 
 

@@ -29,7 +29,7 @@ class Measure:
             data: The images.
             batch_size: Images at once.
         """
-        self._model, self._data, self._batch_size = model, data, batch_size
+        self._data, self._batch_size = data, batch_size
         self._stages = {stage.name: stage for stage in model.stages()}
         # What is made for one stage is dropped when the next one begins.
         self._of_stage = functools.lru_cache(maxsize=1)(self._make)
@@ -49,22 +49,13 @@ class Measure:
     def _make(self, name: str) -> tuple[workers.SharedSums, tf.data.Dataset]:
         """Returns the function that sums a batch's terms, and the batches."""
         stage = self._stages[name]
-        cached = self._model.cache(stage, self._data)
-        source = self._data if cached is None else cached
-        batches = pipeline.evaluation_batches(source, batch_size=self._batch_size)
+        batches = pipeline.evaluation_batches(
+            stage.source(self._data), batch_size=self._batch_size
+        )
 
         def sums(batch, number):
             # The same numbers at each pass, other ones in each batch.
-            seed = seeds.fold(0, number)
-            batch = self._model.infer(stage, batch, seed=seeds.fold(seed, 0))
-            values = {}
-            for place, update in enumerate(stage.updates):
-                values |= self._model.terms(
-                    update.name,
-                    batch,
-                    seed=seeds.fold(seed, place + 1),
-                    training=False,
-                )
+            values = stages_lib.evaluate(stage, batch, seed=seeds.fold(0, number))
             count = tf.cast(tf.shape(batch["index"])[0], tf.float32)
             return {key: tf.reduce_mean(v) * count for key, v in values.items()}
 
@@ -72,15 +63,11 @@ class Measure:
 
 
 def weighted_loss(
-    model: keras.Model,
-    stage: stages_lib.Stage,
-    terms: Mapping[str, float],
-    *,
-    step: int,
+    stage: stages_lib.Stage, terms: Mapping[str, float], *, step: int
 ) -> float:
     """Returns what a stage minimises, summed over its updates, from terms' averages."""
     means = {name: tf.constant(value, tf.float32) for name, value in terms.items()}
     weights = {}
     for update in stage.updates:
-        weights |= model.term_weights[update.name]
+        weights |= update.weights
     return float(step_lib.weighted_sum(means, weights=weights, step=tf.constant(step)))

@@ -9,7 +9,6 @@ with respect to the update's groups, and each group's optimiser.
 __all__ = ["StageTrainer", "Result", "weighted_sum"]
 
 import dataclasses
-import functools
 from collections.abc import Mapping
 
 import keras
@@ -63,23 +62,26 @@ class StageTrainer:
                 optimisers stay outside: under a strategy they cannot be compiled.
         """
         _check_disjoint(stage)
-        self._model, self._stage = model, stage
+        _check_own_names(stage)
+        self._stage = stage
         # Stages draw numbers of their own, though each counts its steps from 0.
-        self._index = [one.name for one in model.stages()].index(stage.name)
-        self._optimizers = optimizers
-        self._seed = seed
+        index = [other.name for other in model.stages()].index(stage.name)
+        self._seed = seeds.fold(seed, index)
         self._strategy = tf.distribute.get_strategy()
-        self._terms = _term_names(model, stage)
-        self._differentiate = {
-            update.name: functools.partial(self._gradients, update)
+        self._terms = stage.term_names
+        self._optimizers = {
+            update: {
+                group.name: optimizers[f"{stage.name}/{group.name}"]
+                for group in update.groups
+            }
             for update in stage.updates
         }
+        self._gradients = self._differentiate
         if jit_compile:
             _check_compiled(model, strategy=self._strategy)
-            self._differentiate = {
-                name: tf.function(function, jit_compile=True, autograph=False)
-                for name, function in self._differentiate.items()
-            }
+            self._gradients = tf.function(
+                self._differentiate, jit_compile=True, autograph=False
+            )
         # Without AutoGraph, errors of models and of users arrive as they were raised.
         self._run = tf.function(self._run_steps, autograph=False)
 
@@ -132,41 +134,30 @@ class StageTrainer:
         context = tf.distribute.get_replica_context()
         # Every replica draws numbers of its own.
         replica = context.replica_id_in_sync_group
-        seed = seeds.fold(self._seed, self._index, step, replica)
-        batches = [
-            self._model.infer(self._stage, batch, seed=seeds.fold(seed, 0, index))
-            for index, batch in enumerate(batches)
-        ]
-        values = {}
-        for index, update in enumerate(self._stage.updates):
-            for turn in range(update.repeats):
-                values |= self._update(
-                    update,
-                    batches[turn],
-                    seed=seeds.fold(seed, index + 1, turn),
-                    step=step,
-                )
-        return values
+        seed = seeds.fold(self._seed, step, replica)
+        numbered = {(turn,): batch for turn, batch in enumerate(batches)}
+        terms = {}  # of an update that repeats, as its last turn left them
+        for update, batch, own_seed in stages_lib.turns(
+            self._stage, numbered, seed=seed
+        ):
+            terms |= self._update(update, batch, own_seed, step)
+        return terms
 
     def _update(
         self,
         update: stages_lib.Update,
         batch: types.Batch,
-        *,
         seed: tf.Tensor,
         step: tf.Tensor,
     ) -> types.Terms:
-        optimizers = {
-            group.name: self._optimizers[f"{self._stage.name}/{group.name}"]
-            for group in update.groups
-        }
+        optimizers = self._optimizers[update]
         factor = optimizers_lib.loss_factor(optimizers.values())
-        values, gradients = self._differentiate[update.name](batch, seed, step, factor)
+        means, gradients = self._gradients(update, batch, seed, step, factor)
         for name, optimizer in optimizers.items():
             optimizer.apply(gradients[name], loss_factor=factor)
-        return values
+        return means
 
-    def _gradients(
+    def _differentiate(
         self,
         update: stages_lib.Update,
         batch: types.Batch,
@@ -175,14 +166,13 @@ class StageTrainer:
         loss_factor: tf.Tensor | None,
     ) -> tuple[types.Terms, dict[str, list[tf.Tensor]]]:
         """Returns the terms' means, and each group's gradients, times the factor."""
-        weights = self._model.term_weights[update.name]
         variables = {group.name: group.variables for group in update.groups}
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([v.value for group in variables.values() for v in group])
-            terms = self._model.terms(update.name, batch, seed=seed, training=True)
-            _check_names(terms, weights=weights, update=update.name)
+            terms = update.terms(batch, seed=seed, training=True)
+            _check_names(terms, update=update)
             means = {name: tf.reduce_mean(value) for name, value in terms.items()}
-            loss = weighted_sum(means, weights=weights, step=step)
+            loss = weighted_sum(means, weights=update.weights, step=step)
             loss /= self._strategy.num_replicas_in_sync
             if loss_factor is not None:
                 loss *= loss_factor
@@ -211,15 +201,14 @@ def weighted_sum(
     return tf.add_n([factor * terms[name] for name, factor in factors.items()])
 
 
-def _term_names(model: keras.Model, stage: stages_lib.Stage) -> tuple[str, ...]:
-    names = [name for one in stage.updates for name in model.term_weights[one.name]]
+def _check_own_names(stage: stages_lib.Stage) -> None:
+    names = stage.term_names
     if len(set(names)) < len(names):
         raise errors.InvalidValue(
             "The terms of a stage must have names of their own",
-            received=f"{names} in the stage {stage.name} of {type(model).__name__}",
+            received=f"{', '.join(names)} in the stage {stage.name}",
             do="Rename one of them in the model",
         )
-    return tuple(names)
 
 
 def _check_compiled(model: keras.Model, *, strategy: tf.distribute.Strategy) -> None:
@@ -248,12 +237,12 @@ def _check_disjoint(stage: stages_lib.Stage) -> None:
                 )
 
 
-def _check_names(terms: types.Terms, *, weights: Mapping, update: str) -> None:
-    if set(terms) != set(weights):
+def _check_names(terms: types.Terms, *, update: stages_lib.Update) -> None:
+    if set(terms) != set(update.weights):
         raise errors.InvalidValue(
-            "`terms` must give exactly the terms that `term_weights` weighs",
-            received=f"{sorted(terms)} for {sorted(weights)} in the update {update}",
-            do="Make the two agree in the model",
+            "The `terms` of an update must give exactly those that its `weights` weigh",
+            received=f"{sorted(terms)} for {sorted(update.weights)} in {update.name}",
+            do="Make the two agree in the model's `stages`",
         )
 
 

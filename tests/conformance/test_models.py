@@ -81,13 +81,12 @@ def staged(model):
     """
     data = descriptors.images()
     for stage in model.stages():
-        model.prepare(stage, data)
+        stage.prepare(data)
         if not stage.updates:
             continue
-        model.begin_epoch(stage, data, seed=seeds.make(0))
-        cached = model.cache(stage, data)
+        stage.begin_epoch(data, seed=seeds.make(0))
         batches = pipeline.batches(
-            data if cached is None else cached, batch_size=6, seed=0, shuffle=False
+            stage.source(data), batch_size=6, seed=0, shuffle=False
         )
         yield stage, next(iter(batches))
 
@@ -148,12 +147,10 @@ def test_terms_have_the_names_of_their_weights(fresh):
     model = fresh
     for stage, drawn in staged(model):
         for update in stage.updates:
-            batch = model.infer(stage, drawn, seed=seeds.make(0))
+            batch = stage.infer(drawn, seed=seeds.make(0))
             for training in (False, True):
-                terms = model.terms(
-                    update.name, batch, seed=seeds.make(0), training=training
-                )
-                assert set(terms) == set(model.term_weights[update.name])
+                terms = update.terms(batch, seed=seeds.make(0), training=training)
+                assert set(terms) == set(update.weights)
                 assert all(value.shape in ([], [6]) for value in terms.values())
 
 
@@ -167,9 +164,9 @@ def test_hidden_pixels_are_left_out_where_it_is_said(name):
         model = descriptors.model(name)  # anew: chains may be kept from call to call
         batch = {**drawn, "image": image, "mask": mask}
         (stage,) = model.stages()
-        batch = model.infer(stage, batch, seed=seeds.make(0))
+        batch = stage.infer(batch, seed=seeds.make(0))
         found += [
-            model.terms(update.name, batch, seed=seeds.make(1), training=False)
+            update.terms(batch, seed=seeds.make(1), training=False)
             for update in stage.updates
         ]
     half = len(found) // 2
@@ -251,7 +248,7 @@ def test_a_stage_learns_with_its_own_variables_and_no_others(fresh):
         check_changes(fresh, stage, before=before)
         if len(stage.updates) > 1:
             continue  # the players of a game need not all win
-        weights = fresh.term_weights[stage.updates[0].name]
+        weights = stage.updates[0].weights
         total = [
             # At the same step, so that a weight that rises does not count.
             step.weighted_sum(one.last, weights=weights, step=tf.constant(60))
@@ -292,14 +289,14 @@ def test_batches_of_one_are_refused_where_their_statistics_count(name, model):
     fresh = descriptors.model(name)
     for stage, batch in staged(fresh):
         first = {key: one[:1] for key, one in batch.items()}
-        first = fresh.infer(stage, first, seed=seeds.make(0))
+        first = stage.infer(first, seed=seeds.make(0))
         for update in stage.updates:
-            fresh.terms(update.name, first, seed=seeds.make(0), training=True)
+            update.terms(first, seed=seeds.make(0), training=True)
 
 
 def test_too_few_images_for_the_prior_are_refused_before_training(model):
     least = getattr(getattr(model, "prior", None), "least_codes", 0)
-    model.check_data(descriptors.images(max(least, 1)))
+    model.check_data(descriptors.images(max(least, getattr(model, "num_images", 1))))
     if least < 2:
         return
     with pytest.raises(errors.InvalidValue, match=rf"at least {least} codes.*--"):

@@ -118,4 +118,4 @@ def test_a_chain_that_diverges_is_known(name):
     assert int(chains.steps) < descriptors.SAMPLERS[name]["steps"]
     kind = catalogue.load("inference", descriptors.SAMPLERS[name]["name"])
     with pytest.raises(errors.Diverged, match="chain 1"):
-        sampler.check(chains, remedy=kind.remedy)
+        sampler.check(chains, advice=kind.advice)

@@ -83,7 +83,7 @@ def test_options_are_known_by_their_former_names():
     assert catalogue.completed("model", old)["kl_weight"] == 0.5
     assert "beta" not in catalogue.completed("model", old)
     model = catalogue.build("model", {**old, "network": "mlp"}, image_shape=(4, 4, 1))
-    assert model.term_weights["joint"]["kl"] == 0.5
+    assert model.stages()[0].updates[0].weights["kl"] == 0.5
 
 
 def test_beta_weighs_the_reconstruction_in_every_model_that_has_it():

@@ -49,13 +49,6 @@ class Uniform(model_lib.GenerativeModel):
     def stages(self):
         return ()
 
-    @property
-    def term_weights(self):
-        return {}
-
-    def terms(self, update, batch, *, seed, training):
-        return {}
-
     def _sample(self, n, *, seed, temperature):
         return tf.random.stateless_uniform([n, *self.image_shape], seed=seed)
 

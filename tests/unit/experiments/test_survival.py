@@ -132,12 +132,17 @@ def test_a_disk_that_is_really_full(tmp_path):
 def test_memory_that_does_not_suffice(tmp_path, monkeypatch):
     """TensorFlow's own report, for a tensor that no machine holds."""
 
-    def infer(self, stage, batch, *, seed):
+    def infer(batch, *, seed):
         size = tf.cast(tf.shape(batch["image"])[0], tf.int64) * 2**42
         noise = tf.random.stateless_normal([size], seed)
         return {**batch, "image": batch["image"] + tf.reduce_sum(noise)}
 
-    monkeypatch.setattr(glf.GLF, "infer", infer)
+    stages = glf.GLF.stages
+
+    def hungry(self):
+        return tuple(dataclasses.replace(one, infer=infer) for one in stages(self))
+
+    monkeypatch.setattr(glf.GLF, "stages", hungry)
     with pytest.raises(errors.Exhausted, match="--batch_size") as caught:
         experiment.train(make_plan(), folder.Folder(tmp_path))
     assert "batch_size=200" in str(caught.value)

@@ -185,7 +185,7 @@ def test_a_step_size_that_diverges_is_stopped_early():
     assert np.any(chains.diverged)
     assert np.all(np.isfinite(chains.energy))
     with pytest.raises(errors.Diverged, match=r"energy \d.*step_size") as caught:
-        sampler.check(chains, remedy=langevin.Langevin.remedy)
+        sampler.check(chains, advice=langevin.Langevin.advice)
     assert f"after step {int(chains.steps)}" in caught.value.received
     diagnostics = chains.diagnostics("posterior")
     assert np.any(np.isinf(diagnostics["posterior_divergence"]))

@@ -27,7 +27,7 @@ def begun(name="glann", *, seed=3):
     for variable in model.mapper.non_trainable_variables:
         variable.assign(generator.uniform(0.5, 2.0, variable.shape))
     imle = stage(model, "imle")
-    model.begin_epoch(imle, descriptors.images(), seed=seeds.make(seed))
+    imle.begin_epoch(descriptors.images(), seed=seeds.make(seed))
     return model
 
 
@@ -57,7 +57,7 @@ def test_codes_are_on_the_sphere_and_epochs_put_the_table_there():
     expected = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     np.testing.assert_allclose(model.codes(), expected, atol=1e-6)
     assert np.abs(rows - expected).max() > 0.1
-    model.begin_epoch(stage(model, "glo"), descriptors.images(), seed=seeds.make(0))
+    stage(model, "glo").begin_epoch(descriptors.images(), seed=seeds.make(0))
     np.testing.assert_allclose(model.table.rows, expected, atol=1e-6)
 
 
@@ -66,7 +66,9 @@ def test_gradient_of_a_code_is_that_of_its_scale_with_the_norm_held():
     batch["index"] = tf.constant([7, 3, 40, 0, 9], tf.int64)
     rows = model.table.rows
     with tf.GradientTape() as tape:
-        terms = model.terms("glo", batch, seed=seeds.make(0), training=True)
+        terms = descriptors.update(model, "glo").terms(
+            batch, seed=seeds.make(0), training=True
+        )
         loss = tf.reduce_sum(terms["reconstruction"])
     found = tf.convert_to_tensor(tape.gradient(loss, rows.value)).numpy()
 
@@ -128,7 +130,9 @@ def test_match_is_the_mean_squared_error_to_the_code():
     model = begun()
     index = np.array([2, 30, 11])
     batch = {"z": model.codes().numpy()[index], "index": tf.constant(index)}
-    found = model.terms("imle", batch, seed=seeds.make(0), training=False)["match"]
+    found = descriptors.update(model, "imle").terms(
+        batch, seed=seeds.make(0), training=False
+    )["match"]
     noise = np.array(model.matched.rows)[index]
     expected = np.mean((mapped(model, noise) - batch["z"]) ** 2, axis=1)
     np.testing.assert_allclose(found, expected, rtol=1e-4)
@@ -136,17 +140,17 @@ def test_match_is_the_mean_squared_error_to_the_code():
 
 def test_the_mapper_learns_from_codes_and_reads_no_image():
     model = begun()
-    cached = model.cache(stage(model, "imle"), descriptors.images())
+    cached = stage(model, "imle").cache(descriptors.images())
     assert set(cached) == {"z"}
     np.testing.assert_array_equal(cached["z"], model.codes())
-    assert model.cache(stage(model, "glo"), descriptors.images()) is None
+    assert stage(model, "glo").cache(descriptors.images()) is None
 
 
 def test_the_mapper_leaves_statistics_of_the_generator_alone():
     model = begun("glann_convolutional")
     before = [np.array(v) for v in model.decoder.variables]
     batch = {"z": model.codes()[:6], "index": tf.range(6)}
-    model.terms("imle", batch, seed=seeds.make(0), training=True)
+    descriptors.update(model, "imle").terms(batch, seed=seeds.make(0), training=True)
     for variable, value in zip(model.decoder.variables, before, strict=True):
         np.testing.assert_array_equal(variable, value)
 
@@ -250,9 +254,9 @@ def test_other_images_than_the_table_has_are_refused(stage_name):
     model = descriptors.model("glann")
     chosen, data = stage(model, stage_name), descriptors.images(20)
     with pytest.raises(errors.InvalidValue, match="20 images for 48 codes"):
-        model.begin_epoch(chosen, data, seed=seeds.make(0))
+        chosen.begin_epoch(data, seed=seeds.make(0))
     with pytest.raises(errors.InvalidValue, match="20 images for 48 codes"):
-        model.cache(chosen, data)
+        model.check_data(data)
 
 
 @pytest.mark.parametrize("option", ["num_images", "latent_dim", "noise_dim", "hidden"])

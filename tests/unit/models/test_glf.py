@@ -16,8 +16,8 @@ def encoder_gradients(model, term):
     """Gradients of one term of the joint update with respect to the encoder."""
     variables = [v.value for v in model.encoder.trainable_variables]
     with tf.GradientTape() as tape:
-        terms = model.terms(
-            "joint", descriptors.batch(), seed=seeds.make(0), training=True
+        terms = descriptors.update(model, "joint").terms(
+            descriptors.batch(), seed=seeds.make(0), training=True
         )
         value = tf.reduce_mean(terms[term])
     return tape.gradient(value, variables)
@@ -145,13 +145,15 @@ def test_flow_stage_learns_from_the_codes_of_the_finished_encoder(procedure):
     first, last, *_ = model.stages()
     data = descriptors.images()
     before = [np.array(v) for v in model.encoder.variables]
-    codes = model.cache(last, data)["z"]
-    model.terms("flow", {"z": codes}, seed=seeds.make(0), training=True)
+    codes = last.cache(data)["z"]
+    descriptors.update(model, "flow").terms(
+        {"z": codes}, seed=seeds.make(0), training=True
+    )
     for variable, value in zip(model.encoder.variables, before, strict=True):
         np.testing.assert_array_equal(variable, value)
     image = np.float32(data.images) / 255.0
     np.testing.assert_allclose(codes, model.encode(image), atol=1e-5)
-    assert model.cache(first, data) is None
+    assert first.cache(data) is None
 
 
 def test_parameter_count_is_that_of_the_paper_network():

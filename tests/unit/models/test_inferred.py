@@ -30,7 +30,7 @@ def latents(count=6, dim=4):
 
 def inferred_batch(model, *, seed=0, **more):
     batch = {**descriptors.batch(), **more}
-    return model.infer(model.stages()[0], batch, seed=seeds.make(seed))
+    return model.stages()[0].infer(batch, seed=seeds.make(seed))
 
 
 def train(model, *, epochs=2, **settings):
@@ -89,8 +89,8 @@ def test_training_leaves_hidden_pixels_out(name):
     model, found = descriptors.model(name), []
     for image in (IMAGE, tf.where(MASK > 0.5, IMAGE, 0.9)):
         batch = inferred_batch(model, image=image, mask=tf.constant(MASK))
-        update = model.stages()[0].updates[0].name
-        found.append(model.terms(update, batch, seed=seeds.make(1), training=False))
+        update = model.stages()[0].updates[0]
+        found.append(update.terms(batch, seed=seeds.make(1), training=False))
     for key in found[0]:
         np.testing.assert_allclose(found[0][key], found[1][key], rtol=1e-4)
 
@@ -149,11 +149,10 @@ def test_mse_is_of_pixels_in_minus_one_to_one():
 def test_terms_tell_how_the_chains_ran(name):
     model = descriptors.model(name)
     batch = inferred_batch(model)
-    update = model.stages()[0].updates[0].name
-    terms = model.terms(update, batch, seed=seeds.make(1), training=True)
-    weights = model.term_weights[update]
+    update = model.stages()[0].updates[0]
+    terms = update.terms(batch, seed=seeds.make(1), training=True)
     for diagnostic in sampler.DIAGNOSTICS:
-        assert weights[f"posterior_{diagnostic}"] == 0.0
+        assert update.weights[f"posterior_{diagnostic}"] == 0.0
         assert np.all(np.isfinite(terms[f"posterior_{diagnostic}"]))
     assert np.all(terms["posterior_steps"] == 3.0)
 
@@ -162,7 +161,9 @@ def test_what_is_minimised_is_the_joint_density():
     """But for the constants of the likelihood, which `log_joint` has as well."""
     model = descriptors.model("lfbm")
     batch = inferred_batch(model)
-    terms = model.terms("joint", batch, seed=seeds.make(1), training=False)
+    terms = descriptors.update(model, "joint").terms(
+        batch, seed=seeds.make(1), training=False
+    )
     np.testing.assert_allclose(
         terms["reconstruction"] + terms["nll"],
         -model.log_joint(IMAGE, batch["z"]),
@@ -240,10 +241,12 @@ def test_contrast_has_the_gradient_of_the_likelihood():
     """E(z) - E(y): of latents and of samples, each in its place."""
     model = descriptors.model("lebm")
     batch = inferred_batch(model)
-    terms = model.terms("prior", batch, seed=seeds.make(0), training=True)
+    terms = descriptors.update(model, "prior").terms(
+        batch, seed=seeds.make(0), training=True
+    )
     above, below = (model.prior.energy(batch[key]) for key in ("z", "z_prior"))
     np.testing.assert_allclose(terms["contrast"], above - below, rtol=1e-5)
-    assert model.term_weights["prior"]["contrast"] == 1.0
+    assert descriptors.update(model, "prior").weights["contrast"] == 1.0
 
 
 def test_the_energy_learns_where_latents_are():
@@ -262,7 +265,9 @@ def test_the_energy_learns_where_latents_are():
             "z_prior": model.prior.sample(64, seed=seed),
         }
         with tf.GradientTape() as tape:
-            terms = model.terms("prior", batch, seed=seed, training=True)
+            terms = descriptors.update(model, "prior").terms(
+                batch, seed=seed, training=True
+            )
             loss = tf.reduce_mean(terms["contrast"])
         values = [v.value for v in chosen.variables]
         chosen.apply(tape.gradient(loss, values))

@@ -22,8 +22,8 @@ def moved(**options):
 
 
 def terms_of(model):
-    return model.terms(
-        "autoencoder", descriptors.batch(), seed=tf.constant((0, 0)), training=True
+    return descriptors.update(model, "autoencoder").terms(
+        descriptors.batch(), seed=tf.constant((0, 0)), training=True
     )
 
 
@@ -93,7 +93,7 @@ def test_gradient_penalty_reaches_the_decoder():
 )
 def test_loss_has_the_terms_of_its_penalty(options, weights):
     model = made(**options)
-    assert dict(model.term_weights["autoencoder"]) == weights
+    assert dict(descriptors.update(model, "autoencoder").weights) == weights
     assert set(terms_of(model)) == set(weights)
 
 
@@ -128,9 +128,9 @@ def test_the_prior_is_fitted_to_the_codes_of_the_training_set(prior):
     autoencoder, last = model.stages()
     codes = model.encode_all(data)
     before = model.prior.log_prob(codes).numpy().mean()
-    model.prepare(autoencoder, data)
+    autoencoder.prepare(data)
     assert model.prior.log_prob(codes).numpy().mean() == before
-    model.prepare(last, data)
+    last.prepare(data)
     drawn = model.prior.sample(20_000, seed=1).numpy()
     scale = codes.std(axis=0)
     gap = np.abs(drawn.mean(axis=0) - codes.mean(axis=0)) / scale
@@ -140,14 +140,14 @@ def test_the_prior_is_fitted_to_the_codes_of_the_training_set(prior):
 
 def test_samples_are_decoded_draws_of_the_prior():
     model = moved(prior="normal")
-    model.prepare(model.stages()[-1], descriptors.images())
+    model.stages()[-1].prepare(descriptors.images())
     z = model.prior.sample(5, seed=3)
     np.testing.assert_allclose(model.sample(5, seed=3), model.decode(z), atol=1e-6)
 
 
 def test_a_fitted_prior_is_in_the_file_of_the_model(tmp_path):
     model = moved()
-    model.prepare(model.stages()[-1], descriptors.images())
+    model.stages()[-1].prepare(descriptors.images())
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert np.abs(model.prior.loc).max() > 1e-2
@@ -157,7 +157,7 @@ def test_a_fitted_prior_is_in_the_file_of_the_model(tmp_path):
 def test_more_components_than_images_are_refused():
     model = made(prior={"name": "mixture", "components": 100})
     with pytest.raises(errors.InvalidValue, match="at least 100 codes"):
-        model.prepare(model.stages()[-1], descriptors.images(48))
+        model.stages()[-1].prepare(descriptors.images(48))
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ def second(latent_dim=1, *, scale=0.3):
 
 
 def first_terms(model, seed=(0, 1)):
-    return model.terms(
-        "autoencoder", descriptors.batch(), seed=tf.constant(seed), training=True
+    return descriptors.update(model, "autoencoder").terms(
+        descriptors.batch(), seed=tf.constant(seed), training=True
     )
 
 
@@ -105,10 +105,12 @@ def test_first_terms_are_a_negative_elbo():
 def test_second_stage_draws_latents_anew():
     model = made()
     _, prior_stage = model.stages()
-    cached = model.cache(prior_stage, descriptors.images(6))
+    cached = prior_stage.cache(descriptors.images(6))
     batch = {"code": tf.constant(cached["code"])}
     one, two = (
-        model.terms("prior", batch, seed=tf.constant((seed, 0)), training=True)
+        descriptors.update(model, "prior").terms(
+            batch, seed=tf.constant((seed, 0)), training=True
+        )
         for seed in (0, 1)
     )
     # At the start the second encoder is nearly a constant; its reconstruction is not.

@@ -21,8 +21,8 @@ NAMES = ("vae", "vae_flow_prior", *FLOWS)
 
 
 def terms_of(model, *, training=False, seed=(0, 1)):
-    return model.terms(
-        "joint", descriptors.batch(), seed=tf.constant(seed), training=training
+    return descriptors.update(model, "joint").terms(
+        descriptors.batch(), seed=tf.constant(seed), training=training
     )
 
 
@@ -52,7 +52,9 @@ def test_elbo_is_the_bound_of_one_sample(name):
 
     @tf.function
     def both(seed):
-        terms = model.terms("joint", {"image": image}, seed=seed, training=False)
+        terms = descriptors.update(model, "joint").terms(
+            {"image": image}, seed=seed, training=False
+        )
         bound = model.log_likelihood_bound(image, seed=seed, num_samples=1)
         return terms["negative_elbo"], -bound
 
@@ -130,7 +132,7 @@ def test_warm_up_tempers_what_it_says(warm_up, rising):
         "warm_up_steps": 100,
     }
     model = catalogue.build("model", spec, image_shape=(8, 8, 1))
-    weights = model.term_weights["joint"]
+    weights = descriptors.update(model, "joint").weights
     ramps = {name for name, one in weights.items() if isinstance(one, stages.Ramp)}
     assert ramps == rising
     assert all(float(weights[name](0)) == pytest.approx(0.01) for name in rising)
@@ -144,7 +146,7 @@ def test_elbo_is_measured_without_weights():
     terms = terms_of(model)
     total = terms["reconstruction"] + terms["nll"] + terms["negative_entropy"]
     np.testing.assert_allclose(terms["negative_elbo"], total, rtol=1e-6)
-    assert model.term_weights["joint"]["reconstruction"] == 10.0
+    assert descriptors.update(model, "joint").weights["reconstruction"] == 10.0
 
 
 def test_likelihood_reaches_the_encoder_of_a_flow_prior():

@@ -22,7 +22,9 @@ def make(**changes):
 
 
 def terms_of(model, update):
-    return model.terms(update, descriptors.batch(), seed=seeds.make(0), training=True)
+    return descriptors.update(model, update).terms(
+        descriptors.batch(), seed=seeds.make(0), training=True
+    )
 
 
 def log_loss(logits, label):
@@ -54,9 +56,13 @@ def test_terms_are_cross_entropies(prior_trick):
 
 
 def test_weights_are_those_of_the_authors_unless_told():
-    weights = wae_gan.WAEGAN((8, 8, 1), latent_dim=4).term_weights
-    assert weights["critic"] == {"critic_prior": 10.0, "critic_code": 10.0}
-    assert weights["autoencoder"] == {"reconstruction": 0.05, "adversarial": 10.0}
+    model = wae_gan.WAEGAN((8, 8, 1), latent_dim=4)
+    assert descriptors.update(model, "critic").weights == {
+        "critic_prior": 10.0,
+        "critic_code": 10.0,
+    }
+    autoencoder = descriptors.update(model, "autoencoder")
+    assert autoencoder.weights == {"reconstruction": 0.05, "adversarial": 10.0}
 
 
 def test_critic_moves_first_and_each_player_moves_alone():

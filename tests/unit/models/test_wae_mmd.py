@@ -20,8 +20,8 @@ def make(**changes):
 
 
 def terms_of(model, update="joint", *, training=True, seed=0):
-    return model.terms(
-        update, descriptors.batch(), seed=seeds.make(seed), training=training
+    return descriptors.update(model, update).terms(
+        descriptors.batch(), seed=seeds.make(seed), training=training
     )
 
 
@@ -39,8 +39,14 @@ def test_terms_agree_with_numpy():
 
 def test_weights_are_those_of_the_authors_unless_told():
     model = wae_mmd.WAEMMD((8, 8, 1), latent_dim=4)
-    assert model.term_weights["joint"] == {"reconstruction": 0.05, "mmd": 10.0}
-    assert make().term_weights["joint"] == {"reconstruction": 1.0, "mmd": 2.0}
+    assert descriptors.update(model, "joint").weights == {
+        "reconstruction": 0.05,
+        "mmd": 10.0,
+    }
+    assert descriptors.update(make(), "joint").weights == {
+        "reconstruction": 1.0,
+        "mmd": 2.0,
+    }
 
 
 def test_penalty_reaches_the_encoder_and_not_the_decoder():
@@ -151,4 +157,6 @@ def test_a_batch_of_one_is_refused():
     model = make()
     for update in ("pretrain", "joint"):
         with pytest.raises(errors.InvalidValue, match="batch of 1"):
-            model.terms(update, descriptors.batch(1), seed=seeds.make(0), training=True)
+            descriptors.update(model, update).terms(
+                descriptors.batch(1), seed=seeds.make(0), training=True
+            )

@@ -314,7 +314,9 @@ def glf(weights):
 def test_the_network_is_in_no_checkpoint_and_no_file(tmp_path):
     model = glf("random")
     batch = descriptors.batch()
-    model.terms("joint", batch, seed=tf.constant([0, 0]), training=True)
+    descriptors.update(model, "joint").terms(
+        batch, seed=tf.constant([0, 0]), training=True
+    )
     assert not model.reconstruction.variables
     model.save(tmp_path / "model.keras")
     tf.train.Checkpoint(model=model).write(str(tmp_path / "checkpoint"))

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from scipy import special, stats
 
-from glf_tf import catalogue, errors
+from glf_tf import catalogue, errors, seeds
 from glf_tf.priors import flow
 from tests import descriptors
 
@@ -103,7 +103,7 @@ def test_models_fit_noise_before_and_after_the_flow_learns(name):
     assert (last.name, last.updates) == ("noise", ())
     fitted = []
     for stage in (first, second, last):
-        model.prepare(stage, data)
+        stage.prepare(data)
         fitted.append(np.array(model.prior.noise.loc))
         descriptors.perturb(model.prior.flow, scale=0.1)
     assert not fitted[0].any()
@@ -114,14 +114,10 @@ def test_models_fit_noise_before_and_after_the_flow_learns(name):
 def test_training_on_the_joint_stage_has_normal_noise():
     """Eq. 2 of the paper, whatever mixture comes later."""
     model, data = descriptors.model("glf_closing"), descriptors.images()
-    batch = descriptors.batch()
-    terms = [
-        model.terms("joint", batch, seed=tf.constant((0, 0)), training=False)["nll"]
-    ]
+    batch, joint = descriptors.batch(), descriptors.update(model, "joint")
+    terms = [joint.terms(batch, seed=seeds.make(0), training=False)["nll"]]
     model.prior.fit_noise(model.encode_all(data))
-    terms.append(
-        model.terms("joint", batch, seed=tf.constant((0, 0)), training=False)["nll"]
-    )
+    terms.append(joint.terms(batch, seed=seeds.make(0), training=False)["nll"])
     np.testing.assert_allclose(terms[0], terms[1], rtol=1e-5)
 
 

@@ -115,7 +115,7 @@ def test_images_of_another_shape_are_refused():
         infer.Inference(descriptors.model("sri")).latents(np.zeros((2, 8, 9, 1)))
 
 
-def test_chains_that_diverge_are_an_error_with_their_remedy():
+def test_chains_that_diverge_are_an_error_with_advice():
     wild = langevin.Langevin(steps=30, step_size=300.0)
     with pytest.raises(errors.Diverged, match="inference.step_size"):
         infer.Inference(descriptors.model("lfbm"), chain=wild).latents(IMAGES)
