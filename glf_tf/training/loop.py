@@ -17,12 +17,9 @@ from glf_tf.training import averages
 from glf_tf.training import callback as callback_lib
 from glf_tf.training import optimizers as optimizers_lib
 from glf_tf.training import options as options_lib
+from glf_tf.training import pace as pace_lib
 from glf_tf.training import stages as stages_lib
 from glf_tf.training import step as step_lib
-
-SECONDS_PER_CALL = 0.5
-"""How long a call of the training function aims to take: long enough that Python costs
-nothing, short enough that a signal is heard and the progress bar moves."""
 
 
 class NonFinite(errors.Diverged):
@@ -176,7 +173,7 @@ class Loop:
             jit_compile=self._options.jit_compile,
         )
         iterator = self._iterator(stage, stage.source(self._data))
-        pace = _Pace()
+        pace = pace_lib.Pace()
         while self._step < self._total(stage):
             started = time.perf_counter()
             self._begin_epoch(stage)
@@ -296,21 +293,6 @@ class Loop:
             batch=batch,
             advice=self._model.advice,
         )
-
-
-class _Pace:
-    """Chooses how many steps a call takes, so that it takes about half a second."""
-
-    def __init__(self):
-        self.steps = 1
-        self._calls = 0
-
-    def observe(self, steps: int, *, seconds: float) -> None:
-        """Learns from a call; the first one, which traces, is not counted."""
-        self._calls += 1
-        if self._calls > 1:
-            wanted = int(SECONDS_PER_CALL * steps / max(seconds, 1e-6))
-            self.steps = max(1, min(wanted, 4 * self.steps))
 
 
 def _listed(terms: Mapping[str, float]) -> str:
