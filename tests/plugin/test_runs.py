@@ -29,7 +29,10 @@ BY_CLASS = (
 )
 RUNS = {
     "prior by name": ("--model=rae", "--prior=laplace", *BY_NAME),
-    "prior by class": ("--model=rae", "--prior=glf_plugin.laplace:Laplace", *BY_CLASS),
+    "model by class": (
+        *("--model=glf_plugin.denoising:Denoising", "--noise=0.2"),
+        *("--inner_flow=glf_plugin.halves:Halves", "--inner_flow.hidden=5", *BY_CLASS),
+    ),
     "model by name": (
         *("--model=bounded", "--limit=2", "--procedure=joint"),
         *("--flow=halves", "--flow.hidden=5", *BY_NAME),
