@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from glf_tf import tensor_float
+from glf_tf import errors, tensor_float
 
 BLOCK_ELEMENTS = 2**23
 """Distances in memory at a time: 32 MB in float32."""
@@ -91,7 +91,7 @@ def _radii(
 
 
 def nearest(
-    points: np.ndarray, *, others: np.ndarray, rows: int = 8192
+    points: np.ndarray, *, others: np.ndarray, rows: int = 2048
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns, for every point, the index of the nearest of the others, and how far.
 
@@ -105,8 +105,13 @@ def nearest(
     Returns:
         index: int64 `[size]`.
         distance: float64 `[size]`, Euclidean, computed anew from the pair found, so
-            that an exact copy is at distance 0.
+            that an exact copy is at distance 0. Of equally near ones the first is
+            found.
+
+    Raises:
+        InvalidValue: There is no point or no other, or the vectors are of two sizes.
     """
+    _check(points, others)
     index = np.zeros(len(points), np.int64)
     found = np.full(len(points), np.inf)
     for start in range(0, len(others), rows):
@@ -129,21 +134,68 @@ def _nearest_of(
     """
     index = np.empty(len(points), np.int64)
     center = others.mean(axis=0, dtype=np.float64).astype(np.float32)
-    longest = _squared_lengths(others - center).max()
-    for part, squared in blocks(points, others=others):
-        best = squared.argmin(axis=1)
-        lengths = longest + _squared_lengths(points[part] - center)
-        limit = squared[np.arange(len(best)), best]
-        limit += _RESOLUTION[squared.dtype] * lengths
-        near = squared <= limit[:, np.newaxis]
-        rows = np.flatnonzero(np.count_nonzero(near, axis=1) > 1)
-        if rows.size:
-            columns = np.flatnonzero(near[rows].any(axis=0))
-            chosen = {"others": others[columns], "dtype": np.float64}
-            for some, exact in blocks(points[part][rows], **chosen):
-                best[rows[some]] = columns[exact.argmin(axis=1)]
-        index[part] = best
+    fixed = tf.constant(others - center)
+    lengths = tf.reduce_sum(fixed**2, axis=1)
+    rows = max(1, BLOCK_ELEMENTS // len(others))
+    for start in range(0, len(points), rows):
+        some = points[start : start + rows]
+        with tensor_float.full_float32():
+            best, near = _near(
+                tf.constant(some - center), others=fixed, lengths=lengths
+            )
+        best = best.numpy()
+        _decide(best, near.numpy(), points=some, others=others)
+        index[start : start + rows] = best
     return index, _squared_lengths(points.astype(np.float64) - others[index])
+
+
+@tf.function(reduce_retracing=True)
+def _near(
+    points: tf.Tensor, *, others: tf.Tensor, lengths: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the nearest of the others, and all that may be it for float32's digits.
+
+        argmin_j |x - y_j|^2 = argmin_j |y_j|^2 / 2 - x y_j
+
+    Args:
+        points: `[size, dim]`, float32.
+        others: `[other_size, dim]`.
+        lengths: `[other_size]`, their squared lengths.
+
+    Returns:
+        best: int64 `[size]`.
+        near: int64 `[pairs, 2]`, points and others that are about as near, the best
+            among them.
+    """
+    halves = lengths / 2 - tf.matmul(points, others, transpose_b=True)
+    longest = tf.reduce_sum(points**2, axis=1) + tf.reduce_max(lengths)
+    slack = _RESOLUTION[np.dtype(np.float32)] * longest
+    limit = tf.reduce_min(halves, axis=1) + slack
+    return tf.argmin(halves, axis=1), tf.where(halves <= limit[:, tf.newaxis])
+
+
+def _decide(
+    best: np.ndarray, near: np.ndarray, *, points: np.ndarray, others: np.ndarray
+) -> None:
+    """Puts in what float64 finds, where float32 found several about as near."""
+    counts = np.bincount(near[:, 0], minlength=len(best))
+    rows = np.flatnonzero(counts > 1)
+    if not rows.size:
+        return
+    columns = np.unique(near[counts[near[:, 0]] > 1, 1])
+    chosen = {"others": others[columns], "dtype": np.float64}
+    for some, exact in blocks(points[rows], **chosen):
+        best[rows[some]] = columns[exact.argmin(axis=1)]
+
+
+def _check(points: np.ndarray, others: np.ndarray) -> None:
+    shapes = np.shape(points), np.shape(others)
+    if shapes[0][1:] != shapes[1][1:] or 0 in (*shapes[0], *shapes[1]):
+        raise errors.InvalidValue(
+            "Neighbours are looked for among vectors of the same size, at least one",
+            received=f"{shapes[0]} among {shapes[1]}",
+            do="Pass [size, dim] and [other_size, dim]",
+        )
 
 
 def _squared_lengths(rows: np.ndarray) -> np.ndarray:

@@ -16,9 +16,9 @@ from keras import layers
 
 from glf_tf import errors, parts, seeds, types
 from glf_tf.data import image_set
+from glf_tf.metrics import neighbors
 from glf_tf.models import checks, coders, inputs, model
 from glf_tf.networks import network as network_lib
-from glf_tf.objectives import nearest
 from glf_tf.training import stages as stages_lib
 
 CANDIDATES_PER_IMAGE = 2
@@ -165,7 +165,7 @@ class GLANN(model.GenerativeModel):
             [self.map_noise(noise[start : start + _AT_ONCE]) for start in starts],
             axis=0,
         )
-        index = nearest.nearest(self.codes(), candidates)
+        index, _ = neighbors.nearest(self.codes().numpy(), others=candidates.numpy())
         self.matched.rows.assign(tf.gather(noise, index))
 
     def _mapper_terms(

@@ -2,7 +2,9 @@
 """Tests of glf_tf.metrics.neighbors: exact and in bounded memory."""
 
 import numpy as np
+import pytest
 
+from glf_tf import errors
 from glf_tf.metrics import neighbors
 
 
@@ -65,3 +67,44 @@ def test_nearest_prefers_a_copy_to_what_is_almost_one():
         copy, others=np.concatenate([almost, copy, 30 * copy])
     )
     assert (index[0], distance[0]) == (1, 0.0)
+
+
+@pytest.mark.parametrize("sizes", [(50, 90), (90, 50), (1, 7), (7, 1), (64, 64)])
+@pytest.mark.parametrize("rows", [1, 16, 2048])
+def test_nearest_agrees_with_brute_force(sizes, rows):
+    rng = np.random.default_rng(9)
+    points, others = (rng.normal(size=(size, 6)) for size in sizes)
+    index, _ = neighbors.nearest(points, others=others, rows=rows)
+    np.testing.assert_array_equal(index, distances(points, others).argmin(axis=1))
+
+
+def test_what_is_far_from_the_origin_is_told_apart():
+    rng = np.random.default_rng(10)
+    points = rng.normal(300.0, size=(200, 4)).astype(np.float32)
+    others = rng.normal(300.0, size=(400, 4)).astype(np.float32)
+    index, _ = neighbors.nearest(points, others=others, rows=64)
+    expected = distances(points.astype(float), others.astype(float)).argmin(axis=1)
+    np.testing.assert_array_equal(index, expected)
+
+
+def test_of_copies_the_first_is_found():
+    rng = np.random.default_rng(11)
+    copies = np.tile(rng.normal(size=(1, 3)), [9, 1])
+    index, _ = neighbors.nearest(rng.normal(size=(5, 3)), others=copies, rows=2)
+    assert set(index) == {0}
+
+
+def test_points_that_are_not_numbers_have_some_neighbour():
+    others = np.ones([3, 2], np.float32)
+    index, distance = neighbors.nearest(others * np.nan, others=others)
+    assert set(index) <= {0, 1, 2}
+    assert np.isnan(distance).all()
+
+
+@pytest.mark.parametrize(
+    "shapes", [((3, 4), (5, 3)), ((3, 4), (0, 4)), ((0, 4), (5, 4))]
+)
+def test_unfit_vectors_are_refused(shapes):
+    points, others = (np.zeros(shape, np.float32) for shape in shapes)
+    with pytest.raises(errors.InvalidValue, match="same size, at least one"):
+        neighbors.nearest(points, others=others)
