@@ -6,7 +6,6 @@ pytest tests/conformance/test_kills.py --kills=30     ten kills a model
 """
 
 import json
-import multiprocessing
 import os
 import pathlib
 import random
@@ -18,14 +17,10 @@ import tensorflow as tf
 
 from glf_tf.experiments import folder, plan
 from glf_tf.training import options
-from tests import descriptors
+from tests import descriptors, processes
 
 MODELS = ("glf_closing", "glann", "wae_gan")
 """Two stages and a cache; codes for images and a matching an epoch; two players."""
-
-CONTEXT = multiprocessing.get_context("forkserver")
-# Each process would take seconds to import TensorFlow.
-CONTEXT.set_forkserver_preload(["glf_tf.experiments.experiment"])
 
 
 def make_plan(model, *, epochs):
@@ -46,7 +41,7 @@ def train(what, where):
 
 
 def start(what, where):
-    process = CONTEXT.Process(target=train, args=(what, where))
+    process = processes.CONTEXT.Process(target=train, args=(what, where))
     process.start()
     return process
 

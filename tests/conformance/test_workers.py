@@ -3,20 +3,17 @@
 
 import json
 import os
-import pathlib
 import signal
 import socket
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from glf_tf.devices import strategies
+from tests import calls, processes
 from tests.conformance import test_models
 from tests.unit.experiments import test_experiment
 
-ROOT = pathlib.Path(__file__).parents[2]
 EQUAL = ("abp", "glann", "glf_convolutional", "glf_two_stage", "rae", "rae_flow")
 
 
@@ -31,36 +28,25 @@ def addresses():
     return found
 
 
-def start(command, *, indices=(0, 1), **options):
-    """Starts two workers of a command."""
+def start(run, *arguments, indices=(0, 1)):
+    """Starts two workers of a tool or module."""
     workers = addresses()
     for index in indices:
         task = {"type": "worker", "index": index}
         config = json.dumps({"cluster": {"worker": workers}, "task": task})
-        yield subprocess.Popen(
-            [sys.executable, *command],
-            env={**os.environ, "TF_CONFIG": config},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            **options,
-        )
+        yield processes.Started(run, *arguments, env={"TF_CONFIG": config})
 
 
-def ended(processes):
-    """Status, output and errors of each."""
-    told = [one.communicate(timeout=300) for one in processes]
-    return [
-        (one.returncode, *texts) for one, texts in zip(processes, told, strict=True)
-    ]
+def ended(started):
+    """What came of each."""
+    return [worker.ended() for worker in started]
 
 
 def losses(names):
     """What each of two workers says of each model."""
-    for status, output, told in ended(list(start(["-m", "tests.worker", *names]))):
-        assert status == 0, told
-        lines = [json.loads(line) for line in output.splitlines()]
+    for done in ended(list(start("tests.worker", *names))):
+        assert done.status == 0, done.told
+        lines = [json.loads(line) for line in done.output.splitlines()]
         yield {name: found for line in lines for name, found in line.items()}
 
 
@@ -76,7 +62,7 @@ def test_two_workers_equal_one_device():
 
 
 TRAIN = (
-    *("tools/train.py", "--dataset=digits", "--network=mlp", "--network.hidden=16"),
+    *("--dataset=digits", "--network=mlp", "--network.hidden=16"),
     *(
         "--latent_dim=4",
         "--flow.hidden=8",
@@ -94,16 +80,15 @@ TRAIN = (
 def test_one_worker_writes_and_all_measure(tmp_path):
     """Files, lines and scalars are those of one device."""
     both = tmp_path / "both"
-    command = [*TRAIN, f"--workdir={both}", "--epochs=2"]
-    (first, told, _), (second, silent, errors) = ended(list(start(command)))
-    assert (first, second) == (0, 0), errors
-    assert str(both) in told
-    assert silent == ""
-    assert "epoch" not in errors
-    command = [*TRAIN, f"--workdir={tmp_path}/one", "--epochs=2"]
-    subprocess.run(
-        [sys.executable, *command, "--strategy=one_device"], cwd=ROOT, check=True
+    first, second = ended(
+        list(start("train", *TRAIN, f"--workdir={both}", "--epochs=2"))
     )
+    assert (first.status, second.status) == (0, 0), second.told
+    assert str(both) in first.output
+    assert second.output == ""
+    assert "epoch" not in second.told
+    alone = (f"--workdir={tmp_path}/one", "--epochs=2", "--strategy=one_device")
+    assert calls.call("train", *TRAIN, *alone).status == 0
     for one, two in zip(
         test_experiment.lines(tmp_path / "one"),
         test_experiment.lines(both),
@@ -118,42 +103,42 @@ def test_one_worker_writes_and_all_measure(tmp_path):
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_worker_that_dies_ends_the_other_and_a_restart_goes_on(tmp_path, victim):
     command = [*TRAIN, f"--workdir={tmp_path}/x", "--draw_every=0", "--resume"]
-    running = list(start([*command, "--epochs=1000000"]))
-    for line in running[0].stderr:
+    running = list(start("train", *command, "--epochs=1000000"))
+    for line in running[0].lines():
         if "epoch 3/" in line:
             running[victim].send_signal(signal.SIGKILL)
             break
-    status, _, told = ended(running)[1 - victim]
-    assert status == os.EX_TEMPFAIL, told
-    (said,) = [line for line in told.splitlines() if line.startswith("error: ")]
+    done = ended(running)[1 - victim]
+    assert done.status == os.EX_TEMPFAIL, done.told
+    (said,) = [line for line in done.told.splitlines() if line.startswith("error: ")]
     assert "All workers must live" in said
     assert "--resume" in said
 
     if victim == 0:
-        for status, _, told in ended(list(start([*command, "--epochs=1"]))):
-            assert status == 0, told
+        for done in ended(list(start("train", *command, "--epochs=1"))):
+            assert done.status == 0, done.told
 
 
 @pytest.mark.slow
 def test_a_signal_to_one_stops_all(tmp_path):
     command = [*TRAIN, f"--workdir={tmp_path}/x", "--draw_every=0"]
-    running = list(start([*command, "--epochs=1000000"]))
-    for line in running[0].stderr:
+    running = list(start("train", *command, "--epochs=1000000"))
+    for line in running[0].lines():
         if "epoch 3/" in line:
             running[1].send_signal(signal.SIGTERM)
             break
-    for status, _, told in ended(running):
-        assert status == os.EX_TEMPFAIL, told
-        assert "the state is saved" in told
+    for done in ended(running):
+        assert done.status == os.EX_TEMPFAIL, done.told
+        assert "the state is saved" in done.told
 
 
 @pytest.mark.slow
 def test_workers_that_do_not_meet_all_end(tmp_path):
     """Two of one index: one has no place, the other one waits for whom never comes."""
     command = [*TRAIN, f"--workdir={tmp_path}/x", "--epochs=1", "--meet_within=2"]
-    pairs = [list(start(command, indices=both)) for both in ((0, 0), (1, 1))]
-    for status, _, told in ended([one for pair in pairs for one in pair]):
-        assert status == os.EX_TEMPFAIL, told
-        (said,) = [line for line in told.splitlines() if line.startswith("error: ")]
+    pairs = [list(start("train", *command, indices=both)) for both in ((0, 0), (1, 1))]
+    for done in ended([worker for pair in pairs for worker in pair]):
+        assert done.status == os.EX_TEMPFAIL, done.told
+        (said,) = [x for x in done.told.splitlines() if x.startswith("error: ")]
         assert "an index of its own" in said
     assert not (tmp_path / "x").exists()
