@@ -198,16 +198,16 @@ def test_data_of_another_size_leave_the_run_as_it_was(tmp_path, monkeypatch):
 
 
 def test_a_diverged_run_says_where_and_keeps_the_batch(tmp_path, monkeypatch):
-    terms = glf.GLF.terms
+    terms = glf.GLF._joint_terms
 
-    def diverging(self, update, batch, *, seed, training):
-        values = terms(self, update, batch, seed=seed, training=training)
+    def diverging(self, batch, *, seed, training):
+        values = terms(self, batch, seed=seed, training=training)
         # The first epoch of 7 steps is well, image 7 of the second is not.
         late = self.flow.trainable_variables[-1].value[0] != 0.0
         bad = late & tf.reduce_any(batch["index"] == 7)
         return {**values, "nll": tf.where(bad, np.nan, values["nll"])}
 
-    monkeypatch.setattr(glf.GLF, "terms", diverging)
+    monkeypatch.setattr(glf.GLF, "_joint_terms", diverging)
     with pytest.raises(errors.Diverged, match="nll=nan at step") as caught:
         experiment.train(make_plan(epochs={"": 9}), folder.Folder(tmp_path))
     (file,) = tmp_path.glob("nonfinite_step_*.npz")
