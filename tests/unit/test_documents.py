@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the documents name exists: files, headings, tools, flags and their values."""
 
-import ast
 import functools
 import json
 import pathlib
@@ -201,24 +200,3 @@ def test_every_picture_is_shown():
     shown = " ".join(path.read_text() for path in DOCUMENTS)
     pictures = [path.name for path in ROOT.glob("docs/images/*")]
     assert [name for name in pictures if name not in shown] == []
-
-
-def test_the_way_of_a_batch_names_what_there_is():
-    text = (ROOT / "BUILD.md").read_text().partition("**The way of a batch**")[2]
-    stops = re.findall(r"^(\d+)\. `([\w/.]+)` `([\w.]+)`", text, flags=re.MULTILINE)
-    assert [int(number) for number, *_ in stops] == list(range(1, len(stops) + 1))
-    assert 10 < len(stops) <= 20
-    missing = [stop for stop in stops if stop[2] not in defined(ROOT / stop[1])]
-    assert missing == []
-
-
-def defined(path):
-    """The functions of a file, and the methods of its classes as `Class.method`."""
-    found = set()
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.FunctionDef):
-            found.add(node.name)
-        if isinstance(node, ast.ClassDef):
-            inner = [one for one in node.body if isinstance(one, ast.FunctionDef)]
-            found |= {f"{node.name}.{one.name}" for one in inner}
-    return found
