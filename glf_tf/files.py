@@ -262,8 +262,18 @@ def sync_folder(path: pathlib.Path) -> None:
 
 
 @contextlib.contextmanager
-def explained(path: pathlib.Path) -> Iterator[None]:
-    """Turns a failure to write an output into one line.
+def explained(
+    path: pathlib.Path,
+    *,
+    rule: str = "An output needs a place that can be written to and has room",
+    do: str = "Free some space, or pass another name",
+) -> Iterator[None]:
+    """Turns a failure to write into one line.
+
+    Args:
+        path: What is written.
+        rule: What it needs.
+        do: What helps.
 
     Raises:
         Exhausted: The place cannot be written to, or is full.
@@ -274,9 +284,7 @@ def explained(path: pathlib.Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise errors.Exhausted(
-            "An output needs a place that can be written to and has room",
-            received=f"{path}: {error.strerror or error}",
-            do="Free some space, or pass another name",
+            rule, received=f"{path}: {error.strerror or error}", do=do
         ) from error
 
 

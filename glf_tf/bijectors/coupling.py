@@ -7,7 +7,7 @@ Xiao, Yan, Amit: Generative Latent Flow, 2019, section 3.1.
 https://arxiv.org/abs/1905.10485
 """
 
-__all__ = ["Coupling", "CouplingBijector", "log_sigmoid_scale"]
+__all__ = ["Coupling", "CouplingBijector", "halves", "log_sigmoid_scale"]
 
 from collections.abc import Callable
 from typing import Literal
@@ -170,15 +170,8 @@ class Coupling(step.AbstractFlowStep):
             InvalidValue: `event_dim` is smaller than 2.
         """
         super().__init__(event_dim, **kwargs)
-        if event_dim < 2:
-            raise errors.InvalidValue(
-                "A coupling needs a vector that can be cut into two halves",
-                received=f"event_dim={event_dim}",
-                do="Use at least 2 dimensions",
-            )
         self.transforms, self.scale = transforms, scale
-        first = event_dim // 2
-        sizes = (first, event_dim - first)
+        sizes = halves(event_dim)
         output_dim, input_dim = sizes if transforms == "first" else sizes[::-1]
 
         def network(name: str, factor: int = 1) -> conditioner.Conditioner:
@@ -214,6 +207,21 @@ class Coupling(step.AbstractFlowStep):
             raw = self.scale_net(half, training=training)
             shift = self.shift_net(half, training=training)
         return shift, _LOG_SCALES[self.scale](raw)
+
+
+def halves(event_dim: int) -> tuple[int, int]:
+    """Returns the sizes of a vector's first and second half.
+
+    Raises:
+        InvalidValue: `event_dim` is smaller than 2.
+    """
+    if event_dim < 2:
+        raise errors.InvalidValue(
+            "A coupling needs a vector that can be cut into two halves",
+            received=f"event_dim={event_dim}",
+            do="Use at least 2 dimensions",
+        )
+    return event_dim // 2, event_dim - event_dim // 2
 
 
 def log_sigmoid_scale(raw: tf.Tensor) -> tf.Tensor:

@@ -11,7 +11,6 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from glf_tf import errors
 from glf_tf.bijectors import actnorm, coupling, step
 
 tfb = tfp.bijectors
@@ -46,17 +45,11 @@ class GlowCoupling(step.AbstractFlowStep):
             InvalidValue: `event_dim` is smaller than 2.
         """
         super().__init__(event_dim, **kwargs)
-        if event_dim < 2:
-            raise errors.InvalidValue(
-                "A coupling needs a vector that can be cut into two halves",
-                received=f"event_dim={event_dim}",
-                do="Use at least 2 dimensions",
-            )
-        first = event_dim // 2
+        first, second = coupling.halves(event_dim)
         with keras.name_scope(self.name):
             self.hidden_0 = _Hidden(first, hidden, dtype=self.dtype, name="hidden_0")
             self.hidden_1 = _Hidden(hidden, hidden, dtype=self.dtype, name="hidden_1")
-        outputs = 2 * (event_dim - first)
+        outputs = 2 * second
         self.kernel = self._zeros("kernel", (hidden, outputs))
         self.bias = self._zeros("bias", (outputs,))
         self.log_factor = self._zeros("log_factor", (outputs,))

@@ -93,14 +93,7 @@ class Linear(step.AbstractFlowStep):
             shape=(event_dim, event_dim),
             initializer=lambda shape, dtype: tf.constant(factors, dtype, shape),
         )
-        self.order = self.add_weight(
-            name="order",
-            shape=(event_dim,),
-            dtype="int32",
-            trainable=False,
-            autocast=False,
-            initializer=lambda shape, dtype=None: tf.constant(order, tf.int32),
-        )
+        self.order = self.add_order("order", order)
         self.built = True
 
     def bijector(self, *, training: bool = False) -> tfb.Bijector:

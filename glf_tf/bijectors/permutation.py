@@ -33,14 +33,7 @@ class Permutation(step.AbstractFlowStep):
         """
         super().__init__(event_dim, **kwargs)
         drawn = np.random.RandomState(seed).permutation(event_dim)
-        self.permutation = self.add_weight(
-            name="permutation",
-            shape=(event_dim,),
-            dtype="int32",
-            trainable=False,
-            autocast=False,
-            initializer=lambda shape, dtype=None: tf.constant(drawn, tf.int32),
-        )
+        self.permutation = self.add_order("permutation", drawn)
         self.built = True
 
     def bijector(self, *, training: bool = False) -> tfb.Bijector:

@@ -13,6 +13,8 @@ __all__ = ["AbstractFlowStep"]
 import abc
 
 import keras
+import numpy as np
+import tensorflow as tf
 import tensorflow_probability as tfp
 
 tfb = tfp.bijectors
@@ -32,6 +34,22 @@ class AbstractFlowStep(keras.layers.Layer, abc.ABC):
         kwargs["dtype"] = kwargs.get("dtype") or keras.config.floatx()
         super().__init__(**kwargs)
         self.event_dim = event_dim
+
+    def add_order(self, name: str, order: np.ndarray) -> keras.Variable:
+        """Adds a permutation of the coordinates as a weight that does not train.
+
+        Args:
+            name: The weight's name.
+            order: `[event_dim]`.
+        """
+        return self.add_weight(
+            name=name,
+            shape=(self.event_dim,),
+            dtype="int32",
+            trainable=False,
+            autocast=False,
+            initializer=lambda shape, dtype=None: tf.constant(order, tf.int32),
+        )
 
     @abc.abstractmethod
     def bijector(self, *, training: bool = False) -> tfb.Bijector:

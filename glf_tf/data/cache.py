@@ -28,6 +28,13 @@ IN_MEMORY_LIMIT_BYTES = 2**30
 _FORMAT_VERSION = 2
 """Part of every key: raise it when the same pictures would be decoded differently."""
 
+_explained = functools.partial(
+    files.explained,
+    rule="The cache needs a folder that is writable and has room",
+    do="Free some space, or pass another --cache_dir",
+)
+"""Turns a failure to write into advice."""
+
 
 def images(
     key: Mapping[str, Any],
@@ -212,18 +219,3 @@ def _locked(file: pathlib.Path, *, wait: bool = True) -> Iterator[None]:
             lock = stack.enter_context(files.lockable(file.with_suffix(".lock")))
         fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield
-
-
-@contextlib.contextmanager
-def _explained(place: pathlib.Path | str) -> Iterator[None]:
-    """Turns a failure to write into advice."""
-    try:
-        yield
-    except errors.UserError:
-        raise
-    except OSError as error:
-        raise errors.Exhausted(
-            "The cache needs a folder that is writable and has room",
-            received=f"{place}: {error.strerror}",
-            do="Free some space, or pass another --cache_dir",
-        ) from error

@@ -8,7 +8,7 @@ __all__ = [
     "is_held_out",
     "listed",
     "load",
-    "load_reported",
+    "load",
     "survey",
 ]
 
@@ -20,7 +20,7 @@ import hashlib
 import json
 import os
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -162,28 +162,6 @@ def load(
     paths: paths_lib.DataPaths,
     on_broken: decoding.OnBroken = "refuse",
     flag: str = "",
-    **options: Any,
-) -> np.ndarray:
-    """Returns the pixels of picture files; see `load_reported`."""
-    return load_reported(
-        files,
-        root=root,
-        key=key,
-        paths=paths,
-        on_broken=on_broken,
-        flag=flag,
-        **options,
-    )[0]
-
-
-def load_reported(
-    files: Sequence[pathlib.Path],
-    *,
-    root: pathlib.Path,
-    key: Mapping[str, Any],
-    paths: paths_lib.DataPaths,
-    on_broken: decoding.OnBroken = "refuse",
-    flag: str = "",
     is_doubled: bool = False,
     **options: Any,
 ) -> tuple[np.ndarray, Report]:
@@ -231,14 +209,22 @@ def load_reported(
     )
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
     kept = paths.cache_dir / f"{key['dataset']}-{key['split']}-{digest[:16]}.json"
-    if report.used or not _recall(kept, report):
-        if not report.used:  # somebody removed the report and left the images
-            for _ in chunks():
-                pass
-        # Where the cache has become read-only, the report is made anew each time.
-        with contextlib.suppress(OSError):
-            files_lib.write(kept, json.dumps(vars(report)))
+    _complete(report, kept=kept, decode=chunks)
     return images, report
+
+
+def _complete(
+    report: Report, *, kept: pathlib.Path, decode: Callable[[], Iterator[np.ndarray]]
+) -> None:
+    """Keeps the report of what was decoded, or recalls it where nothing had to be."""
+    if not report.used and _recall(kept, report):
+        return
+    if not report.used:  # somebody removed the report and left the images
+        for _ in decode():
+            pass
+    # Where the cache has become read-only, the report is made anew each time.
+    with contextlib.suppress(OSError):
+        files_lib.write(kept, json.dumps(vars(report)))
 
 
 def _doubled(images: np.ndarray) -> np.ndarray:

@@ -83,7 +83,7 @@ class CelebA(dataset.AbstractDataset):
             absent = _IMAGES[0] if root is None else _PARTITIONS[0]
             raise sources.missing_file("celeb_a", folder / absent)
         try:
-            images = picture_files.load(
+            images, _ = picture_files.load(
                 [root / name for name in _names(partition, split)],
                 root=root,
                 key={"dataset": "celeb_a", "split": split},

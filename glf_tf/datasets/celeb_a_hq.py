@@ -76,7 +76,7 @@ class CelebAHq(dataset.AbstractDataset):
         files = picture_files.listed(folder)
         if not files:
             return None
-        images = picture_files.load(
+        images, _ = picture_files.load(
             [file for file in files if _is_in(split, file.name)],
             root=folder,
             key={"dataset": "celeb_a_hq", "split": split},

@@ -14,14 +14,8 @@ import numpy as np
 
 from glf_tf import errors
 from glf_tf.data import image_set
-from glf_tf.data import paths as paths_lib
-from glf_tf.datasets import dataset, sources, tfds_source
+from glf_tf.datasets import dataset, published, sources
 
-_FOLDERS = (
-    "cifar10/cifar-10-batches-bin",
-    "cifar-10-batches-bin",
-    "cifar10",
-)
 _FILES = {
     "train": tuple(f"data_batch_{index}.bin" for index in range(1, 6)),
     "test": ("test_batch.bin",),
@@ -31,7 +25,7 @@ _RECORD_BYTES = 1 + 3 * 32 * 32
 _CLASSES = 10
 
 
-class Cifar10(dataset.AbstractDataset):
+class Cifar10(published.AbstractPublished):
     """CIFAR-10: 50,000 and 10,000 colour photographs of 32x32 pixels, in 10 classes.
 
     Args:
@@ -39,25 +33,21 @@ class Cifar10(dataset.AbstractDataset):
             `data_dir/cifar10` or `data_dir`, then TFDS.
     """
 
-    def __init__(self, paths: paths_lib.DataPaths):
-        super().__init__(paths)
+    set_name = "cifar10"
+    below_data_dir = (
+        "cifar10/cifar-10-batches-bin",
+        "cifar-10-batches-bin",
+        "cifar10",
+    )
+    advice = (
+        "Unpack cifar-10-binary.tar.gz in a folder and pass --data_dir=FOLDER, or pass "
+        "--download on a connected machine"
+    )
 
-    def load(self, split: dataset.Split) -> image_set.ImageSet:
-        """Returns one split: images uint8 `[size, 32, 32, 3]`, labels in [0, 9]."""
-        dataset.check_split(split)
-        candidates = [
-            sources.Source(
-                f"{folder} (binary files)", functools.partial(_load, split, folder)
-            )
-            for folder in self.paths.folders(*_FOLDERS)
-        ]
-        candidates += tfds_source.sources_of("cifar10", split, paths=self.paths)
-        return sources.first(
-            "cifar10",
-            candidates,
-            do="Unpack cifar-10-binary.tar.gz in a folder and pass --data_dir=FOLDER, "
-            "or pass --download on a connected machine",
-        )
+    def source(self, split: dataset.Split, *, folder: pathlib.Path) -> sources.Source:
+        """Returns a folder that may hold the binary files; labels are in [0, 9]."""
+        load = functools.partial(_load, split, folder)
+        return sources.Source(f"{folder} (binary files)", load)
 
 
 def _load(split: dataset.Split, folder: pathlib.Path) -> image_set.ImageSet | None:

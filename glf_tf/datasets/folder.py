@@ -108,7 +108,7 @@ class Folder(dataset.AbstractDataset):
                 do="Make folders train and test, or change --dataset.test_fraction",
             )
         is_doubled = self.flips and split == "train"
-        images, report = picture_files.load_reported(
+        images, report = picture_files.load(
             found,
             root=root,
             # The classes decide no pixels; they are here to be seen in the key.

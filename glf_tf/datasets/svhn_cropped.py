@@ -17,10 +17,8 @@ import numpy as np
 
 from glf_tf import errors
 from glf_tf.data import image_set
-from glf_tf.data import paths as paths_lib
-from glf_tf.datasets import dataset, sources, tfds_source
+from glf_tf.datasets import dataset, published, sources
 
-_FOLDERS = ("svhn_cropped", "svhn", "SVHN")
 _FILES = {"train": "train_32x32.mat", "test": "test_32x32.mat"}
 _IMAGE_SHAPE = (32, 32, 3)
 _LABEL_OF_ZERO = 10
@@ -29,7 +27,7 @@ _MAT_COMPRESSED = 15
 _STEP_BYTES = 2**20
 
 
-class SvhnCropped(dataset.AbstractDataset):
+class SvhnCropped(published.AbstractPublished):
     """SVHN: 73,257 and 26,032 colour photographs of 32x32 pixels, in 10 classes.
 
     Args:
@@ -37,25 +35,17 @@ class SvhnCropped(dataset.AbstractDataset):
             `data_dir/svhn_cropped` or `data_dir`, then TFDS.
     """
 
-    def __init__(self, paths: paths_lib.DataPaths):
-        super().__init__(paths)
+    set_name = "svhn_cropped"
+    below_data_dir = ("svhn_cropped", "svhn", "SVHN")
+    advice = (
+        "Put train_32x32.mat and test_32x32.mat in a folder and pass "
+        "--data_dir=FOLDER, or pass --download on a connected machine"
+    )
 
-    def load(self, split: dataset.Split) -> image_set.ImageSet:
-        """Returns one split: images uint8 `[size, 32, 32, 3]`, labels in [0, 9]."""
-        dataset.check_split(split)
-        candidates = [
-            sources.Source(
-                f"{folder} (.mat files)", functools.partial(_load, split, folder)
-            )
-            for folder in self.paths.folders(*_FOLDERS)
-        ]
-        candidates += tfds_source.sources_of("svhn_cropped", split, paths=self.paths)
-        return sources.first(
-            "svhn_cropped",
-            candidates,
-            do="Put train_32x32.mat and test_32x32.mat in a folder and pass "
-            "--data_dir=FOLDER, or pass --download on a connected machine",
-        )
+    def source(self, split: dataset.Split, *, folder: pathlib.Path) -> sources.Source:
+        """Returns a folder that may hold MATLAB's files; labels are in [0, 9]."""
+        load = functools.partial(_load, split, folder)
+        return sources.Source(f"{folder} (.mat files)", load)
 
 
 def _load(split: dataset.Split, folder: pathlib.Path) -> image_set.ImageSet | None:

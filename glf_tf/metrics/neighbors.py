@@ -138,14 +138,12 @@ def _nearest_of(
     lengths = tf.reduce_sum(fixed**2, axis=1)
     rows = max(1, BLOCK_ELEMENTS // len(others))
     for start in range(0, len(points), rows):
-        some = points[start : start + rows]
+        part = slice(start, start + rows)
+        moved = tf.constant(points[part] - center)
         with tensor_float.full_float32():
-            best, near = _near(
-                tf.constant(some - center), others=fixed, lengths=lengths
-            )
-        best = best.numpy()
-        _decide(best, near.numpy(), points=some, others=others)
-        index[start : start + rows] = best
+            best, near = _near(moved, others=fixed, lengths=lengths)
+        index[part] = best
+        _decide(index[part], near.numpy(), points=points[part], others=others)
     return index, _squared_lengths(points.astype(np.float64) - others[index])
 
 

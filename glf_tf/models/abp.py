@@ -56,12 +56,4 @@ class ABP(inferred.AbstractInferred):
 
     def stages(self) -> tuple[stages.Stage, ...]:
         """Returns one stage with one optimiser."""
-        joint = stages.Stage.of(
-            "joint",
-            self.generator_group,
-            terms=self.posterior_terms,
-            weights=self.posterior_weights,
-            infer=self.infer_batch,
-            is_validated=self.is_validated,
-        )
-        return (joint,)
+        return (self.posterior_stage(),)

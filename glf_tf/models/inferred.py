@@ -112,6 +112,17 @@ class AbstractInferred(latent.AbstractLatentModel):
         names = [f"posterior_{name}" for name in sampler_lib.DIAGNOSTICS]
         return {"reconstruction": 1.0, **dict.fromkeys(["mse", *names], 0.0)}
 
+    def posterior_stage(self) -> stages.Stage:
+        """Returns the stage in which the generator alone learns, from chains' ends."""
+        return stages.Stage.of(
+            "joint",
+            self.generator_group,
+            terms=self.posterior_terms,
+            weights=self.posterior_weights,
+            infer=self.infer_batch,
+            is_validated=self.is_validated,
+        )
+
     @property
     def advice(self) -> Mapping[str, str]:
         """What to do where a chain diverged."""

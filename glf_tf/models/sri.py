@@ -55,11 +55,4 @@ class SRI(inferred.AbstractInferred):
 
     def stages(self) -> tuple[stages.Stage, ...]:
         """Returns one stage with one optimiser."""
-        joint = stages.Stage.of(
-            "joint",
-            self.generator_group,
-            terms=self.posterior_terms,
-            weights=self.posterior_weights,
-            infer=self.infer_batch,
-        )
-        return (joint,)
+        return (self.posterior_stage(),)

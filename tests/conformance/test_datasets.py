@@ -92,7 +92,8 @@ def cache_dir(tmp_path_factory) -> pathlib.Path:
 def _no_other_sources(tmp_path, monkeypatch):
     """Keeps the files of this machine out of the tests."""
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
-    monkeypatch.setattr(fashion_mnist, "DEBIAN_FOLDER", str(tmp_path / "debian"))
+    debian = (str(tmp_path / "debian"),)
+    monkeypatch.setattr(fashion_mnist.FashionMnist, "other_folders", debian)
 
 
 def build(name: str, data_dir: pathlib.Path | None, cache_dir: pathlib.Path):

@@ -19,7 +19,8 @@ def _no_other_sources(request, tmp_path, monkeypatch):
 
     monkeypatch.setattr(socket, "create_connection", refuse)
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
-    monkeypatch.setattr(fashion_mnist, "DEBIAN_FOLDER", str(tmp_path / "debian"))
+    debian = (str(tmp_path / "debian"),)
+    monkeypatch.setattr(fashion_mnist.FashionMnist, "other_folders", debian)
 
 
 @pytest.fixture

@@ -35,9 +35,10 @@ def test_own_folders_come_before_data_dir(tmp_path):
 
 
 def test_debian_package_is_a_source_of_fashion_mnist(tmp_path):
-    samples.write_idx(pathlib.Path(fashion_mnist.DEBIAN_FOLDER))
+    (debian,) = fashion_mnist.FashionMnist.other_folders
+    samples.write_idx(pathlib.Path(debian))
     found = fashion_mnist.FashionMnist(paths_lib.DataPaths()).load("test")
-    assert found.source == fashion_mnist.DEBIAN_FOLDER
+    assert found.source == debian
 
 
 def test_message_names_debian_package():
