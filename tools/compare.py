@@ -95,7 +95,7 @@ def _compare(jobs, *, folder, children):
     """Makes the protocol, and compares under it."""
     from glf_tf import catalogue
     from glf_tf.comparison import comparison, measuring
-    from glf_tf.evaluation import evaluation
+    from glf_tf.evaluation import settings as settings_lib
     from glf_tf.metrics.extractors import choice as extractor_lib
 
     comparison.leave_memory()
@@ -109,7 +109,7 @@ def _compare(jobs, *, folder, children):
     measuring = measuring.Measuring(
         **data,
         extractor=extractor,
-        settings=evaluation.Settings(
+        settings=settings_lib.Settings(
             samples=_COUNT.value, trials=_TRIALS.value, crop=options
         ),
         cache_dir=where.cache_dir / "statistics",

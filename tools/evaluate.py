@@ -71,19 +71,20 @@ def main() -> None:
     """Reads the flags, measures, writes."""
     source = values.one_of("workdir", "saved_model", "samples")
 
-    from glf_tf.evaluation import evaluation
+    from glf_tf.evaluation import reporting
+    from glf_tf.evaluation import settings as settings_lib
     from glf_tf.metrics import protocol
     from glf_tf.metrics.extractors import choice as extractor_lib
 
-    metrics = values.choices("metrics", known=evaluation.METRICS)
+    metrics = values.choices("metrics", known=settings_lib.METRICS)
     _refuse_unused(source, metrics)
     with _opened() as stream:
         found, extractor, step = _measured(source, metrics)
         if extractor is not None:
             print(extractor_lib.described(extractor), file=sys.stderr)
-        print(evaluation.table(found), file=sys.stderr)
+        print(reporting.table(found), file=sys.stderr)
         if source == "workdir":
-            evaluation.log(training.folder(), found, step=step)
+            reporting.log(training.folder(), found, step=step)
         stream.write(f"{protocol.to_json(found)}\n".encode())
     if _OUT.value:
         print(_OUT.value)
@@ -112,6 +113,7 @@ def _opened():
 def _measured(source: str, metrics: list[str]):
     """Returns measurements, extractor, and the run's step; None where none is."""
     from glf_tf.evaluation import evaluation
+    from glf_tf.evaluation import settings as settings_lib
     from glf_tf.metrics.extractors import choice as extractor_lib
 
     train, test, paths = loading.load_dataset()
@@ -132,7 +134,7 @@ def _measured(source: str, metrics: list[str]):
     )
     subject, model, step = _subject(source, train)
     if _METRICS.value == ["all"]:
-        metrics = evaluation.supported(model)
+        metrics = settings_lib.supported(model)
     found = measuring.samples(subject, metrics=metrics)
     if "floor" in metrics:
         found += measuring.floor(metrics=metrics)
@@ -143,7 +145,7 @@ def _measured(source: str, metrics: list[str]):
 
 def _settings():
     """Returns the preset, or the flags that were given."""
-    from glf_tf.evaluation import evaluation
+    from glf_tf.evaluation import settings as settings_lib
 
     given = {
         "num_samples": _COUNT.value,
@@ -161,10 +163,10 @@ def _settings():
     }
     if _PRESET.value:
         values.refuse_beside("preset", given)
-        return evaluation.Settings.of_preset(_PRESET.value, **common)
+        return settings_lib.Settings.of_preset(_PRESET.value, **common)
     if "num_samples" in given:
         given["samples"] = given.pop("num_samples")
-    return evaluation.Settings(**given, **common)
+    return settings_lib.Settings(**given, **common)
 
 
 def _subject(source: str, train):

@@ -18,6 +18,7 @@ from glf_tf.comparison import job as job_lib
 from glf_tf.comparison import record as record_lib
 from glf_tf.data import image_set, pixels
 from glf_tf.evaluation import evaluation, image_sources
+from glf_tf.evaluation import settings as settings_lib
 from glf_tf.experiments import restore
 from glf_tf.metrics import protocol
 from glf_tf.metrics.extractors import choice as extractor_lib
@@ -45,7 +46,7 @@ class Measuring:
         train: image_set.ImageSet,
         test: image_set.ImageSet,
         extractor: features.AbstractExtractor,
-        settings: evaluation.Settings,
+        settings: settings_lib.Settings,
         cache_dir=None,
     ):
         """Initializes the protocol.

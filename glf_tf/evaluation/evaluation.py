@@ -1,26 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures samples, reconstructions and real images under one protocol."""
 
-__all__ = ["METRICS", "Settings", "Evaluation", "supported", "log", "table"]
+__all__ = ["Evaluation"]
 
 import dataclasses
 import functools
-import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-import tensorflow as tf
 import tqdm
 
-from glf_tf import errors, seeds, types
-from glf_tf.data import image_set, pipeline, pixels
-from glf_tf.evaluation import image_sources
-from glf_tf.experiments import folder as folder_lib
-from glf_tf.inference import sampler
+from glf_tf import errors, types
+from glf_tf.data import image_set, pixels
+from glf_tf.evaluation import image_sources, likelihoods
+from glf_tf.evaluation import settings as settings_lib
 from glf_tf.metrics import (
     digest,
-    likelihood,
     memorization,
     protocol,
     reconstruction,
@@ -29,71 +25,8 @@ from glf_tf.metrics import (
     vectors,
 )
 from glf_tf.metrics.extractors import features
-from glf_tf.models import autoencoder, latent, variational
 from glf_tf.models import model as model_lib
 from glf_tf.tasks import infer, reconstruct
-from glf_tf.training import summaries
-
-METRICS = (
-    *suite.METRICS,
-    "floor",
-    "reconstruction_fd",
-    "reconstruction",
-    "nll",
-    "bound",
-    "copies",
-)
-"""What can be asked for: the suite's measures of samples, and
-
-floor              the same measures, of real images of the other split
-reconstruction_fd  the same measures, of reconstructions: what no prior can beat
-reconstruction     squared error of test images
-nll                of the test images' latents, in nats
-bound              on -log p(image) of the test images, in nats: importance-weighted,
-                   for variational models whose decoder is a density
-copies             how near samples come to training images
-"""
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """The protocol that is asked for.
-
-    Attributes:
-        samples: Images a trial.
-        reference_split: "train" or "test".
-        references: How many real images; None for all.
-        trials: Independent draws.
-        rounded: Whether samples are rounded to uint8.
-        seed: Of samples, subsets and clusterings.
-        crop: How the real images were cropped and resized, for the record.
-        preset: Name of the preset that these are, for the record.
-        bound_samples: Samples of the posterior an image, for "bound".
-        chain: How latents of reconstructions are found; None for the model's own way.
-        start: Where such chains start; one of `infer.STARTS`.
-    """
-
-    samples: int = 10_000
-    reference_split: str = "test"
-    references: int | None = None
-    trials: int = 1
-    rounded: bool = True
-    seed: int = 0
-    crop: str = ""
-    preset: str = ""
-    bound_samples: int = 50
-    chain: sampler.AbstractSampler | None = None
-    start: str = "auto"
-
-    @classmethod
-    def of_preset(cls, name: str, **others) -> "Settings":
-        """Returns the settings of a named preset.
-
-        Raises:
-            InvalidValue: There is none of that name.
-        """
-        chosen = dataclasses.asdict(protocol.preset(name))
-        return cls(**chosen, preset=name, **others)
 
 
 class Evaluation:
@@ -105,7 +38,7 @@ class Evaluation:
         train: image_set.ImageSet,
         test: image_set.ImageSet,
         extractor: Callable[[], features.AbstractExtractor],
-        settings: Settings,
+        settings: settings_lib.Settings,
         cache_dir=None,
     ):
         """Initializes the evaluation.
@@ -250,41 +183,16 @@ class Evaluation:
 
     def _nll(self, model) -> list[protocol.Measurement]:
         model = reconstruct.as_autoencoder(model)
+        found = likelihoods.latents(model, self._test)
         subject = self._reconstructions(model)
-        log_prob = self._of_test_images(
-            lambda image, index: model.log_prob(model.encode(image))
-        )
-        found = likelihood.negative_log_likelihood(log_prob, dim=model.latent_dim)
         return self._plain({"nll": found.nats}, subject=subject, space="latents")
 
     def _bound(self, model) -> list[protocol.Measurement]:
-        if not isinstance(model, variational.AbstractVariational):
-            raise errors.Unsupported(
-                "A bound of log p(x) is that of a variational model",
-                received=type(model).__name__,
-                do="Leave bound out of --metrics",
-            )
         count, seed = self._settings.bound_samples, self._settings.seed
-        log_prob = self._of_test_images(
-            lambda image, index: model.log_likelihood_bound(
-                image, seed=seeds.fold(seed, index), num_samples=count
-            )
-        )
-        dim = math.prod(self._test.image_shape)
-        found = likelihood.negative_log_likelihood(log_prob, dim=dim)
+        found = likelihoods.bound(model, self._test, num_samples=count, seed=seed)
         numbers = {f"bound_{count}": found.nats}
         subject = self._reconstructions(model)
         return self._plain(numbers, subject=subject, space="pixels")
-
-    def _of_test_images(self, function: Callable) -> np.ndarray:
-        """Returns a number an image, from a function of images and their batch."""
-        traced = tf.function(function, autograph=False, reduce_retracing=True)
-        batches = pipeline.evaluation_batches(
-            self._test, batch_size=image_sources.CHUNK
-        )
-        return np.concatenate(
-            [traced(one["image"], tf.constant(i)) for i, one in enumerate(batches)]
-        )
 
     def _reconstructions(self, model) -> image_sources.Reconstructions:
         inference = infer.Inference(
@@ -306,21 +214,17 @@ class Evaluation:
 
         Those of reconstructions are of all test images, whatever was asked for.
         """
-        settings = dataclasses.replace(
-            self._protocol(
-                subject,
-                count=count or len(self._test),
-                identity={
-                    "extractor": space,
-                    "extractor_checksum": "",
-                    "reference_split": self._settings.reference_split,
-                    "reference_digest": digest.of_array(self._real_images),
-                    "references": len(self._real_images),
-                },
-            ),
-            trials=1,
-            rounded=rounded,
+        identity = {
+            "extractor": space,
+            "extractor_checksum": "",
+            "reference_split": self._settings.reference_split,
+            "reference_digest": digest.of_array(self._real_images),
+            "references": len(self._real_images),
+        }
+        asked = self._protocol(
+            subject, count=count or len(self._test), identity=identity
         )
+        settings = dataclasses.replace(asked, trials=1, rounded=rounded)
         return [
             protocol.Measurement(
                 metric=key,
@@ -372,53 +276,5 @@ class Evaluation:
             )
 
 
-def supported(model: model_lib.GenerativeModel | None) -> tuple[str, ...]:
-    """Returns the metrics that a model has; those of samples alone where it is None."""
-    missing = set()
-    if not isinstance(model, latent.AbstractLatentModel):
-        missing |= {"reconstruction_fd", "reconstruction"}
-    if not isinstance(model, autoencoder.AbstractAutoencoder):
-        missing.add("nll")
-    is_variational = isinstance(model, variational.AbstractVariational)
-    if not is_variational or not model.reconstruction.is_likelihood:
-        missing.add("bound")
-    return tuple(metric for metric in METRICS if metric not in missing)
-
-
 def _in_suite(metrics: Sequence[str]) -> list[str]:
     return [metric for metric in metrics if metric in suite.METRICS]
-
-
-def log(
-    folder: folder_lib.Folder,
-    measurements: Sequence[protocol.Measurement],
-    *,
-    step: int,
-) -> None:
-    """Writes means to a run's TensorBoard, at the step of the model they are of."""
-    values = {
-        f"evaluation/{one.title}/{one.protocol.subject}": one.mean
-        for one in measurements
-    }
-    summaries.Summaries(folder.path).scalars(values, step=step)
-
-
-def table(measurements: Sequence[protocol.Measurement]) -> str:
-    """Returns measurements as a table for people."""
-    rows = [
-        (
-            one.title,
-            f"{one.mean:.4g}" + ("" if one.std is None else f" ± {one.std:.2g}"),
-            one.protocol.subject + ("" if one.protocol.sampling == "plain" else "*"),
-            f"{one.protocol.samples:,} against {one.protocol.references:,} "
-            f"{one.protocol.reference_split}",
-        )
-        for one in measurements
-    ]
-    head = ("measure", "value", "of", "images")
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in [head, *rows]]
-    notes = sorted({note for one in measurements for note in one.notes})
-    if any(one.protocol.sampling == "authors" for one in measurements):
-        notes.append("* sampled as the GLF authors' script does")
-    return "\n".join(lines + notes)

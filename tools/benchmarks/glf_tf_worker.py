@@ -17,6 +17,7 @@ from glf_tf import quiet
 from glf_tf.data import pipeline
 from glf_tf.devices import processors
 from glf_tf.evaluation import evaluation, image_sources
+from glf_tf.evaluation import settings as settings_lib
 from glf_tf.metrics.extractors import classifier
 from glf_tf.priors import flow as flow_prior
 
@@ -117,7 +118,7 @@ def _evaluate():
         extractor=lambda: classifier.Classifier(
             network, dataset="random", accuracy=0.1
         ),
-        settings=evaluation.Settings(samples=10_000, references=10_000),
+        settings=settings_lib.Settings(samples=10_000, references=10_000),
     )
     metrics = ("fd", "kid", "prd", "precision_recall")
 

@@ -21,7 +21,7 @@ from glf_tf.comparison import table as table_lib
 from glf_tf.comparison import training as training_lib
 from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import digits
-from glf_tf.evaluation import evaluation
+from glf_tf.evaluation import settings as settings_lib
 from glf_tf.experiments import experiment, plan, restore
 from glf_tf.metrics.extractors import features
 from glf_tf.models import model as model_lib
@@ -88,7 +88,7 @@ def children():
 
 
 def make_measuring(data, **settings):
-    settings = evaluation.Settings(**{"samples": 100, "trials": 2, **settings})
+    settings = settings_lib.Settings(**{"samples": 100, "trials": 2, **settings})
     return measuring.Measuring(**data, extractor=PIXELS, settings=settings)
 
 

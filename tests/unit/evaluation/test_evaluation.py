@@ -10,7 +10,8 @@ import pytest
 from glf_tf import errors, export
 from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import digits, without
-from glf_tf.evaluation import evaluation, image_sources
+from glf_tf.evaluation import evaluation, image_sources, reporting
+from glf_tf.evaluation import settings as settings_lib
 from glf_tf.experiments import experiment, folder, plan
 from glf_tf.inference import langevin
 from glf_tf.metrics import protocol
@@ -41,7 +42,7 @@ def make(data, **settings):
         train=data[0],
         test=data[1],
         extractor=lambda: PIXELS,
-        settings=evaluation.Settings(**settings),
+        settings=settings_lib.Settings(**settings),
     )
 
 
@@ -58,12 +59,12 @@ def test_real_images_are_nearer_than_samples_of_an_untrained_model(data):
 def test_every_metric_is_measured_and_survives_json(data):
     measuring, model = make(data, trials=1), descriptors.model("glf")
     found = measuring.samples(
-        image_sources.ModelSamples(model), metrics=evaluation.METRICS
-    ) + measuring.model(model, metrics=evaluation.supported(model))
+        image_sources.ModelSamples(model), metrics=settings_lib.METRICS
+    ) + measuring.model(model, metrics=settings_lib.supported(model))
     keys = {one.metric for one in found}
     assert {"fd", "kid", "coverage", "prd_f_8", "nll", "copying"} <= keys
     assert protocol.from_json(protocol.to_json(found)) == found
-    text = evaluation.table(found)
+    text = reporting.table(found)
     assert all(one.title in text for one in found)
 
 
@@ -100,9 +101,9 @@ def test_bound_is_that_of_the_model(data):
 
 
 def test_metrics_are_those_that_the_model_has(data):
-    assert "bound" in evaluation.supported(descriptors.model("vae"))
-    assert "bound" not in evaluation.supported(descriptors.model("glf"))
-    assert "nll" not in evaluation.supported(None)
+    assert "bound" in settings_lib.supported(descriptors.model("vae"))
+    assert "bound" not in settings_lib.supported(descriptors.model("glf"))
+    assert "nll" not in settings_lib.supported(None)
     with pytest.raises(errors.Unsupported, match="variational"):
         make(data).model(descriptors.model("glf"), metrics=["bound"])
 
@@ -130,7 +131,7 @@ def test_the_classifier_learns_what_is_left_where_a_class_is_left_out(monkeypatc
 def test_models_without_an_encoder_reconstruct_through_chains(data):
     model = descriptors.model("sri")
     few = [part.take(20) for part in data]
-    known = evaluation.supported(model)
+    known = settings_lib.supported(model)
     assert "reconstruction" in known
     assert "nll" not in known
     with pytest.raises(errors.Unsupported, match="encodes"):
@@ -143,7 +144,7 @@ def test_models_without_an_encoder_reconstruct_through_chains(data):
         errors_of[steps] = by_key["reconstruction_per_pixel"]
         symmetric = by_key["reconstruction_per_pixel_symmetric"]
         np.testing.assert_allclose(symmetric, 4 * errors_of[steps], rtol=1e-6)
-        assert f"steps={steps}," in evaluation.table(found)
+        assert f"steps={steps}," in reporting.table(found)
     assert errors_of[60] < errors_of[1]
 
 
@@ -225,7 +226,7 @@ def test_a_folder_without_saved_model_is_refused(tmp_path):
 
 
 def test_presets_set_counts_and_are_recorded(data):
-    paper = evaluation.Settings.of_preset("glf_paper")
+    paper = settings_lib.Settings.of_preset("glf_paper")
     assert (paper.samples, paper.references, paper.trials) == (10_000, 10_000, 10)
     assert paper.preset == "glf_paper"
 
@@ -267,7 +268,7 @@ def test_metrics_without_features_make_no_extractor(data):
         train=data[0],
         test=data[1].take(20),
         extractor=refuse,
-        settings=evaluation.Settings(samples=20),
+        settings=settings_lib.Settings(samples=20),
     )
     model = descriptors.model("glf")
     found = measuring.model(model, metrics=["reconstruction", "nll"])

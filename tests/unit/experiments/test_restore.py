@@ -8,7 +8,7 @@ import pytest
 from glf_tf import errors
 from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import digits
-from glf_tf.evaluation import anomaly_sets, evaluation
+from glf_tf.evaluation import anomaly_sets, reporting
 from glf_tf.experiments import experiment, folder, restore
 from tests.unit.experiments import test_experiment, test_history
 
@@ -38,7 +38,7 @@ def test_the_step_is_that_of_the_checkpoint_that_was_loaded(run):
 
 def test_an_evaluation_is_logged_at_the_step_of_its_model(run):
     (run / "checkpoints/step_00000014/state.json").write_text("{}")
-    evaluation.log(folder.Folder(run), [], step=restore.load(run).step)
+    reporting.log(folder.Folder(run), [], step=restore.load(run).step)
     assert test_experiment.lines(run)[-1]["step"] == 7
 
 
