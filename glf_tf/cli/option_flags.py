@@ -9,7 +9,7 @@ from typing import Any
 from absl import flags
 
 from glf_tf import catalogue
-from glf_tf.cli import kinds
+from glf_tf.cli import kinds, parsers
 
 
 def define(name: str, option: catalogue.Option) -> None:
@@ -61,5 +61,5 @@ _ITEMS = {
 def _item_of(option: catalogue.Option) -> Callable[[str], Any]:
     """Returns what makes an item of a sequence of its text."""
     if option.kind == "choice":
-        return kinds.Choice(option.choices).parse
+        return parsers.ChoiceParser(option.choices).parse
     return _ITEMS[option.kind]
