@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from glf_tf import catalogue, errors
+from glf_tf import catalogue, errors, types
 from glf_tf.data import decoding, image_set, pixels
 from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset as dataset_lib
@@ -92,20 +92,9 @@ def _against(
     on_broken: decoding.OnBroken,
 ) -> Suspects:
     """Returns a run's test images, and then others as anomalies."""
-    is_path = pathlib.Path(against).exists()
-    is_plugin = not is_path and catalogue.is_plugin("dataset", against)
-    if is_plugin or against in catalogue.names("dataset"):
-        found = catalogue.build("dataset", against, paths=own.paths).load("test")
-        others, names = found.images, [f"{against} {i}" for i in range(len(found))]
-    else:
-        given = user_images.read(
-            pathlib.Path(against),
-            image_shape=normal.image_shape,
-            flag="--against",
-            resize=own.squaring,
-            on_broken=on_broken,
-        )
-        others, names = pixels.round_to_uint8(given.images), given.names
+    others, names = _others(
+        against, image_shape=normal.image_shape, own=own, on_broken=on_broken
+    )
     if others.shape[1:] != normal.image_shape:
         raise errors.InvalidValue(
             "Images that are scored must have the shape of the run's data",
@@ -119,3 +108,26 @@ def _against(
         is_anomaly=np.repeat([False, True], sizes),
         names=[*(f"{normal.name} {i}" for i in range(len(normal))), *names],
     )
+
+
+def _others(
+    against: str,
+    *,
+    image_shape: types.ImageShape,
+    own: dataset_lib.AbstractDataset,
+    on_broken: decoding.OnBroken,
+) -> tuple[np.ndarray, list[str]]:
+    """Returns the images of a data set or of a path, uint8, and their names."""
+    is_path = pathlib.Path(against).exists()
+    is_plugin = not is_path and catalogue.is_plugin("dataset", against)
+    if is_plugin or against in catalogue.names("dataset"):
+        found = catalogue.build("dataset", against, paths=own.paths).load("test")
+        return found.images, [f"{against} {i}" for i in range(len(found))]
+    given = user_images.read(
+        pathlib.Path(against),
+        image_shape=image_shape,
+        flag="--against",
+        resize=own.squaring,
+        on_broken=on_broken,
+    )
+    return pixels.round_to_uint8(given.images), given.names

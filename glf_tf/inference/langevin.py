@@ -136,20 +136,9 @@ class Langevin(sampler.AbstractSampler):
         energy = -candidate.log_prob
         limit = DIVERGENCE * (1.0 + tf.abs(energy))
         limit = tf.where(state.step == 0, limit, state.limit)
-        if self.adjusted:
-            size = self._size(state.step - 1, dtype=energy.dtype)
-            accept = metropolis.accepts(
-                state.point,
-                candidate,
-                size=size,
-                seed=accept_seed,
-                temperature=temperature,
-            )
-            point = metropolis.choose(
-                accept | (state.step == 0), candidate, state.point
-            )
-        else:
-            accept, point = tf.ones_like(state.diverged), candidate
+        accept, point = self._accepted(
+            state, candidate, seed=accept_seed, temperature=temperature
+        )
         size = self._size(state.step, dtype=energy.dtype)
         drift = 0.5 * tf.square(size) * point.gradient
         noise = self._noise(noise_seed, like=point.z, factor=size * temperature)
@@ -161,6 +150,27 @@ class Langevin(sampler.AbstractSampler):
             accepted=state.accepted + tf.cast(accept & (state.step > 0), energy.dtype),
             diverged=~point.is_finite() | (-point.log_prob > limit),
         )
+
+    def _accepted(
+        self,
+        state: _State,
+        candidate: metropolis.Point,
+        *,
+        seed: tf.Tensor,
+        temperature: tf.Tensor,
+    ) -> tuple[tf.Tensor, metropolis.Point]:
+        """Returns which chains go on, `[batch]`, and where each of them is then."""
+        if not self.adjusted:
+            return tf.ones_like(state.diverged), candidate
+        accept = metropolis.accepts(
+            state.point,
+            candidate,
+            size=self._size(state.step - 1, dtype=candidate.log_prob.dtype),
+            seed=seed,
+            temperature=temperature,
+        )
+        is_first = state.step == 0
+        return accept, metropolis.choose(accept | is_first, candidate, state.point)
 
     def _size(self, step: tf.Tensor, *, dtype: tf.DType) -> tf.Tensor:
         """Returns the step size s of a step, counted from 0."""

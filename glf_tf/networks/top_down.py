@@ -7,6 +7,7 @@ appendix and released code. https://arxiv.org/abs/2006.08205
 
 __all__ = ["TopDown"]
 
+import itertools
 import math
 from typing import Literal
 
@@ -110,15 +111,13 @@ class TopDown(network.AbstractNetwork):
             ),
         ]
         filters = [*self.widths, image_shape[2]]
-        for index, stride in enumerate(self._strides(), start=1):
-            kernel = _KERNELS[stride]
+        pairs = zip(itertools.pairwise(filters), self._strides(), strict=True)
+        for index, ((before, after), stride) in enumerate(pairs, start=1):
             deconv = _LAYERS[stride](
-                filters[index],
-                kernel_size=kernel,
+                after,
+                kernel_size=_KERNELS[stride],
                 padding="same",
-                kernel_initializer=_start(
-                    kernel**2, filters[index - 1] + filters[index]
-                ),
+                kernel_initializer=_start(_KERNELS[stride] ** 2, before + after),
                 name=f"deconv_{index}",
             )
             stack += [_relu(index - 1), deconv]

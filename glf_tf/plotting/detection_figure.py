@@ -68,37 +68,34 @@ def to_json(
     detections: Sequence[detection.Detection], groups: Sequence[detection.Group]
 ) -> str:
     """Returns all numbers: of each group, with each run's, and how each was found."""
-    return json.dumps(
-        {
-            "groups": [
-                {
-                    "title": group.title,
-                    "weight": group.weight,
-                    "seeds": list(group.seeds),
-                    **{
-                        name: {
-                            "mean": group.mean(name),
-                            "deviation": group.deviation(name),
-                            "values": list(group.values[name]),
-                        }
-                        for name in detection.NUMBERS
-                    },
-                }
-                for group in groups
-            ],
-            "runs": [
-                {
-                    "run": str(one.run),
-                    "title": one.title,
-                    "seed": one.seed,
-                    "latents": one.inferred_by,
-                    "images": len(one.suspects.names),
-                }
-                for one in detections
-            ],
-        },
-        indent=2,
-    )
+    described = {
+        "groups": [_group_of(group) for group in groups],
+        "runs": [_run_of(found) for found in detections],
+    }
+    return json.dumps(described, indent=2)
+
+
+def _group_of(group: detection.Group) -> dict:
+    numbers = {
+        name: {
+            "mean": group.mean(name),
+            "deviation": group.deviation(name),
+            "values": list(group.values[name]),
+        }
+        for name in detection.NUMBERS
+    }
+    head = {"title": group.title, "weight": group.weight, "seeds": list(group.seeds)}
+    return {**head, **numbers}
+
+
+def _run_of(found: detection.Detection) -> dict:
+    return {
+        "run": str(found.run),
+        "title": found.title,
+        "seed": found.seed,
+        "latents": found.inferred_by,
+        "images": len(found.suspects.names),
+    }
 
 
 def _draw_run(

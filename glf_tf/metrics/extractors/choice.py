@@ -57,6 +57,16 @@ def make(
     is_classified = has_labels and np.isin(test.labels, train.labels).all()
     if name == "random_convolutional" or (name == "auto" and not is_classified):
         return random_convolutional.RandomConvolutional(train.image_shape[-1])
+    _check(name, train=train, has_labels=has_labels)
+    return classifier.load_or_fit(
+        paths.cache_dir / "classifiers",
+        dataset=train.name,
+        train=(train.images, _numbered(train.labels, of=train)),
+        test=(test.images, _numbered(test.labels, of=train)),
+    )
+
+
+def _check(name: str, *, train: image_set.ImageSet, has_labels: bool) -> None:
     if name not in NAMES:
         raise errors.InvalidValue(
             "The extractor must be one that the library has",
@@ -69,12 +79,6 @@ def make(
             received=f"{train.name}, which has none",
             do="Use --extractor=random_convolutional or inception",
         )
-    return classifier.load_or_fit(
-        paths.cache_dir / "classifiers",
-        dataset=train.name,
-        train=(train.images, _numbered(train.labels, of=train)),
-        test=(test.images, _numbered(test.labels, of=train)),
-    )
 
 
 def _numbered(labels: np.ndarray, *, of: image_set.ImageSet) -> np.ndarray:
