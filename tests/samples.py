@@ -136,6 +136,13 @@ def write_pictures(folder: pathlib.Path, count: int = 40):
         picture.save(place / f"picture_{index:02d}.{suffix}")
 
 
+def write_arrays(folder: pathlib.Path, count: int = 20):
+    """Writes grey images as NumPy does: floats for training, bytes for the test."""
+    images = np.random.default_rng(0).integers(0, 256, [count, 8, 8], np.uint8)
+    np.save(folder / "train.npy", images[5:] / np.float32(255))
+    np.savez_compressed(folder / "test.npz", images[:5, ..., np.newaxis])
+
+
 def write_tfds(
     name: str,
     data_dir: pathlib.Path,

@@ -52,6 +52,7 @@ CASES = {
         (256, 256, 3), below("celeb_a_hq", samples.write_celeb_a_hq), None
     ),
     "folder": Case((64, 64, 3), samples.write_pictures, None, has_tfds=False),
+    "arrays": Case((8, 8, 1), samples.write_arrays, None, has_tfds=False),
     "without": Case((8, 8, 1), None, has_tfds=False, title="digits without 0"),
     "subset": Case((8, 8, 1), None, has_tfds=False, title="1000 digits"),
     "occluded": Case((8, 8, 1), None, has_tfds=False, title="occluded digits"),
