@@ -6,7 +6,6 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import gc
-import sys
 
 import keras
 import pytest
@@ -24,11 +23,9 @@ tf.config.set_logical_device_configuration(
 )
 
 
-# What was imported stays: collections leave it out.
+# What was imported stays: collections, of which there is one a test, leave it out.
 gc.collect()
 gc.freeze()
-_GROWTH = 200_000  # blocks of memory, that of two thousand operations of graphs
-_after_collection = sys.getallocatedblocks()
 
 
 @pytest.fixture(autouse=True)
@@ -45,11 +42,7 @@ def graphs_end_with_their_test():
 
 
 def free_graphs():
-    """Frees graphs that nobody needs: bijectors' caches keep what they saw for ever.
-
-    A collection takes longer than most tests: only much that was left is worth one.
-    """
-    global _after_collection
+    """Frees graphs that nobody needs: bijectors' caches keep what they saw for ever."""
     classes = [tfp.bijectors.Bijector]
     while classes:
         found = classes.pop()
@@ -58,9 +51,7 @@ def free_graphs():
             found.__dict__["_cache"].clear()
     for name in [n for n in _GRADIENTS if n.startswith(("Custom", "InternalGrad"))]:
         del _GRADIENTS[name]
-    if sys.getallocatedblocks() > _after_collection + _GROWTH:
-        gc.collect()
-        _after_collection = sys.getallocatedblocks()
+    gc.collect()
 
 
 # TensorFlow keeps the gradients of custom functions, and of those it loads, likewise.

@@ -2,5 +2,5 @@
 """What runs around training steps: scalars, pictures, validation, saving.
 
 Each is an `AbstractCallback` of `glf_tf.training.callback`, called at intervals. To add
-one, write a subclass here and a line in `glf_tf/experiments/experiment.py`.
+one, write a subclass here and a line in `glf_tf/experiments/session.py`.
 """

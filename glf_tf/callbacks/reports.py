@@ -110,10 +110,17 @@ class Validation(callback_lib.AbstractCallback):
         self._writer = writer
         self._measure = measuring.Measure(model, data)
         self.latest: dict[str, float] = {}
+        self._found: tuple[int | None, dict[str, float]] = (None, {})
+
+    def found_at(self, moment: callback_lib.Moment) -> dict[str, float]:
+        """Returns the averages by term, if they were measured at that moment."""
+        step, averages = self._found
+        return dict(averages) if step == moment.global_step else {}
 
     def run(self, moment):
         """Goes through the test set once, where the terms have values there."""
         averages = self._measure(moment.stage)
+        self._found = moment.global_step, averages
         self.latest = {f"test/{name}": value for name, value in averages.items()}
         if self.latest:
             self._writer.scalars(self.latest, step=moment.global_step)

@@ -14,7 +14,11 @@ from glf_tf.training import checkpoints
 
 
 class Saving(callback_lib.AbstractCallback):
-    """Saves checkpoints, and the best one by a scalar of the validation."""
+    """Saves checkpoints, and the best one by a scalar of the validation.
+
+    Attributes:
+        state: What was saved last beside the variables; None before.
+    """
 
     runs_on_stop = True
     by_chief = True
@@ -39,6 +43,7 @@ class Saving(callback_lib.AbstractCallback):
         self._store, self._measures, self._best_by = store, tuple(measures), best_by
         self._best, self._stage = float("inf"), ""
         self.get_loop_state: Callable[[], dict] = dict
+        self.state: dict | None = None
 
     def run(self, moment):
         """Saves."""
@@ -56,6 +61,7 @@ class Saving(callback_lib.AbstractCallback):
             # comes to save both again.
             self._store.save_best(state)
         self._store.save(state, step=moment.global_step)
+        self.state = state
 
     def get_state(self):
         """Returns the best score so far."""

@@ -26,7 +26,8 @@ _WRITTEN = (
 class Folder:
     """The folder of a run.
 
-    flags.cfg      begins the run anew: `tools/train.py --flagfile=flags.cfg`
+    flags.cfg      begins the run anew: `tools/train.py --flagfile=flags.cfg`; or tells
+                   what `fit` was given in Python
     flags.2.cfg    the flags that it went on with, where they were others; and so on
     run.json       data set, model and history, for those who load it
     run.copy.json  the same once more: one damaged file is not the end of a run

@@ -9,7 +9,7 @@ earlier step stands in its place (`in_effect`). To train with each entry up to t
 of the next is to train the run again.
 """
 
-__all__ = ["Entry", "read", "extended", "in_effect", "flags_name"]
+__all__ = ["OF_PYTHON", "Entry", "read", "extended", "in_effect", "flags_name"]
 
 import dataclasses
 import functools
@@ -19,6 +19,9 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 import glf_tf
+
+OF_PYTHON = "# Trained by `fit` in Python: run.json has the model."
+"""The first line of a recipe that no tool was given."""
 
 _LIBRARIES = ("tensorflow", "keras", "tensorflow-probability")
 
@@ -47,7 +50,7 @@ class Entry:
         step: The global step from which on it holds.
         changed: What differs from the entry before, as `{name: [before, after]}`:
             flags, "data train images" and the like, "replicas", versions.
-        recipe: All flags, one a line.
+        recipe: All flags, one a line; or, after `OF_PYTHON`, what `fit` was given.
         data: `ImageSet.identity` of "train" and "test"; empty where nobody noted it.
         replicas: Devices that shared a batch; 0 where nobody noted it.
         versions: Of the libraries; empty where nobody noted them.

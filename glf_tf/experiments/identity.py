@@ -136,7 +136,7 @@ def describe(
         folder: The run's folder.
         plan: What is carried out from now on.
         arguments: What the data decide of the model.
-        sets: The training and the test images.
+        sets: The training images, and the test images if there are any.
         step: The global step of now.
     """
     now = history.Entry(

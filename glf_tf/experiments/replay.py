@@ -36,7 +36,7 @@ def parts(run: folder_lib.Folder) -> list[Part]:
 
     Raises:
         NotFound: There is no run, or nobody noted how it began.
-        Unsupported: Its data changed on the way.
+        Unsupported: Its data changed on the way, or Python made its model.
     """
     entries = history.in_effect(history.read(run.read()))
     if not entries or entries[0].step:
@@ -45,6 +45,7 @@ def parts(run: folder_lib.Folder) -> list[Part]:
             received=f"{run.path}, which has none of its beginning",
             do=f"Train with --flagfile={run.flags}",
         )
+    _check_flags(run, entries)
     _check_data(run, entries)
     _warn(entries)
     begins = entries[:1] + [
@@ -83,6 +84,16 @@ def replay(
     begun = len(parts(into)) if resume and into.holds_run else 0
     for part in todo[max(begun - 1, 0) :]:
         train(part, resume=resume or part.start > 0)
+
+
+def _check_flags(run: folder_lib.Folder, entries: list[history.Entry]) -> None:
+    for entry in entries:
+        if entry.recipe.startswith(history.OF_PYTHON):
+            raise errors.Unsupported(
+                "A run is trained again by the flags that it was trained with",
+                received=f"{run.path}, which `fit` trained in Python",
+                do="Run the script again, with another workdir",
+            )
 
 
 def _check_data(run: folder_lib.Folder, entries: list[history.Entry]) -> None:

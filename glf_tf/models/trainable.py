@@ -11,7 +11,6 @@ What Keras' own loop would do, one loss and one optimiser for all, is refused.
 
 __all__ = ["Trainable"]
 
-import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence
 
@@ -20,13 +19,14 @@ import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors, export
-from glf_tf.data import image_set, pixels, python_arrays
+from glf_tf.data import pixels
+from glf_tf.datasets import given as given_lib
 from glf_tf.metrics import reference, suite
 from glf_tf.metrics.extractors import random_convolutional
+from glf_tf.models import compiling
 from glf_tf.training import fitting, measuring
 from glf_tf.training import options as options_lib
 
-_SETTINGS = tuple(field.name for field in dataclasses.fields(options_lib.Optimizers))
 _AT_ONCE = 500
 
 
@@ -66,43 +66,21 @@ class Trainable:
             Unsupported: Something is given of what Keras' own loop does.
             InvalidValue: There is no such setting, or it is out of range.
         """
-        _refuse_keras(optimizer=optimizer, loss=loss, metrics=metrics)
+        compiling.refuse(optimizer=optimizer, loss=loss, metrics=metrics)
         if run_eagerly:
             raise errors.Unsupported(
                 "The loop runs traced functions",
                 received="run_eagerly=True",
                 do="Call tf.config.run_functions_eagerly(True) to look inside",
             )
-        for name in settings:
-            if name not in _SETTINGS:
-                raise errors.InvalidValue(
-                    "`compile` takes the settings of optimisers",
-                    received=f"{name}={settings[name]!r}",
-                    do=errors.suggestion(name, (*_SETTINGS, "jit_compile")),
-                )
-        defaults = options_lib.Optimizers()
-        self._settings = options_lib.Optimizers(
-            **{
-                name: _by_group(value, getattr(defaults, name))
-                for name, value in settings.items()
-            }
-        )
+        self._settings = compiling.settings_of(settings)
         self._compiles, self.compiled = bool(jit_compile), True
 
     def get_compile_config(self) -> dict | None:
         """Returns the arguments of `compile` that are no defaults; None without it."""
         if not self.compiled:
             return None
-        defaults = options_lib.Optimizers()
-        given = {name: getattr(self._settings, name) for name in _SETTINGS}
-        return {
-            "jit_compile": self._compiles,
-            **{
-                name: dict(value)
-                for name, value in given.items()
-                if value != getattr(defaults, name)
-            },
-        }
+        return {"jit_compile": self._compiles, **compiling.given_of(self._settings)}
 
     def compile_from_config(self, config: Mapping) -> None:
         """Calls `compile` with what `get_compile_config` returned."""
@@ -119,22 +97,35 @@ class Trainable:
         callbacks: Sequence[object] = (),
         seed: int = 0,
         verbose: int | str = "auto",
+        workdir: str | pathlib.Path | None = None,
+        resume: bool = False,
+        reports: Mapping[str, object] | None = None,
     ) -> keras.callbacks.History:
         """Trains the model through all its stages.
 
-        A second call goes on with the weights; optimisers and stages begin anew.
+        A second call goes on with the weights; optimisers and stages begin anew. With
+        a folder, a training that was broken off goes on exactly by `resume`.
 
         Args:
-            x: Images `[size, height, width, channels]`, uint8 or floats in [0, 1]; or a
-                finite `tf.data.Dataset` or an `ImageSet`; see `data.python_arrays`.
+            x: Images `[size, height, width, channels]`, uint8 or floats in [0, 1]; a
+                finite `tf.data.Dataset` or an `ImageSet`, see `data.python_arrays`; or
+                a data set, as an object, a specification or a name.
             y: None: images are their own target.
             epochs: Epochs of every stage, or by stage, such as `{"": 10, "flow": 5}`.
             batch_size: Images a step; 64, or all where there are fewer.
-            validation_data: Images, as `x`, to measure the terms on after each epoch.
+            validation_data: Images, as `x`, to measure the terms on after each epoch;
+                of a data set, its test split.
             callbacks: Keras' or ours; `stop_training` is heard at an epoch's end, and
                 ends all stages.
             seed: Decides the order of the images and every random number.
             verbose: 0 for silence; a line an epoch otherwise.
+            workdir: A folder for all that tools/train.py leaves: run.json, checkpoints,
+                TensorBoard's events, pictures, a SavedModel; see
+                `experiments.fitting.fit`. The tools then take it. None for none.
+            resume: Whether to go on with the run in the folder, if there is one, from
+                its newest checkpoint; callbacks of Keras begin anew.
+            reports: How often the folder's run reports, such as `{"save_every": 5}`:
+                fields of `experiments.plan.Reports`.
 
         Returns:
             history: `history.history` has each term an epoch, `loss`, what they are
@@ -145,35 +136,37 @@ class Trainable:
             InvalidValue: Images or options do not fit the model.
             InvalidType: They are of another kind.
             Unsupported: A target is given, or a callback that cannot work.
+            Busy, Damaged, Occupied, Stopped: See `experiments.fitting.fit`.
             Diverged: A term left the finite numbers.
         """
-        if y is not None:
-            raise errors.Unsupported(
-                "A generative model is fitted to images, which are their own target",
-                received="a target `y`",
-                do="Call fit(images, epochs=...)",
-            )
-        data = self._read(x, split="train")
-        others = validation_data
-        if others is not None:
-            others = self._read(others, split="test")
-        if isinstance(epochs, int):
-            epochs = {"": epochs}
+        _refuse_target(y)
+        _refuse_without_folder(workdir, resume=resume, reports=reports)
+        given = self._read(x, split="train")
+        if validation_data is not None:
+            validation_data = self._read(validation_data, split="test").images
+        how = {
+            "options": options_lib.Training(
+                epochs={"": epochs} if isinstance(epochs, int) else dict(epochs),
+                batch_size=min(64, len(given.images))
+                if batch_size is None
+                else batch_size,
+                seed=seed,
+                jit_compile=self._compiles,
+            ),
+            "settings": self._settings,
+            "validation_data": validation_data,
+            "callbacks": _as_list(callbacks),
+            "is_silent": verbose == 0,
+        }
         with self._strategy().scope():
-            return fitting.fit(
-                self,
-                data,
-                options=options_lib.Training(
-                    epochs=dict(epochs),
-                    batch_size=min(64, len(data)) if batch_size is None else batch_size,
-                    seed=seed,
-                    jit_compile=self._compiles,
-                ),
-                settings=self._settings,
-                validation_data=others,
-                callbacks=_as_list(callbacks),
-                is_silent=verbose == 0,
-            )
+            if workdir is None:
+                return fitting.fit(self, given.images, **how)
+            # The one import that points up: a method of a model, as users of Keras
+            # expect it, does what only experiments can.
+            from glf_tf.experiments import fitting as in_folder
+
+            how |= {"workdir": workdir, "resume": resume, "reports": reports}
+            return in_folder.fit(self, given.images, dataset=given.dataset, **how)
 
     def evaluate(
         self,
@@ -202,8 +195,8 @@ class Trainable:
             InvalidValue: Images do not fit the model, or a metric is unknown.
             Unsupported: A target is given.
         """
-        _refuse_keras(y=y)
-        data = self._read(x, split="test", is_trained_on=False)
+        _refuse_target(y)
+        data = self._read(x, split="test").images
         with self._strategy().scope():
             measure = measuring.Measure(self, data, batch_size=batch_size)
             found = {}
@@ -297,14 +290,12 @@ class Trainable:
             )
         return own
 
-    def _read(
-        self, x: object, *, split: str, is_trained_on: bool = True
-    ) -> image_set.ImageSet:
+    def _read(self, x: object, *, split: str) -> given_lib.Given:
         """Returns a set of images that fits the model."""
-        data = python_arrays.read(x, split=split)
-        wanted = {"image_shape": data.image_shape}
-        if is_trained_on and split == "train":
-            wanted = type(self).arguments_of(data)
+        given = given_lib.read(x, split=split)
+        wanted = {"image_shape": given.images.image_shape}
+        if split == "train":
+            wanted = type(self).arguments_of(given.images)
         for name, value in wanted.items():
             own = getattr(self, name, value)
             if own != value:
@@ -313,17 +304,25 @@ class Trainable:
                     received=f"images of {name}={value}",
                     do=f"Make it with {name}={value}, or pass other images",
                 )
-        return data
+        return given
 
 
-def _refuse_keras(**given: object) -> None:
-    for name, value in given.items():
-        if value is not None:
-            raise errors.Unsupported(
-                "A model has terms, and an optimiser for each group, of its own",
-                received=f"{name}={value!r}"[:80],
-                do='Leave it out; set for instance learning_rate={"": 1e-3}',
-            )
+def _refuse_target(y: object) -> None:
+    if y is not None:
+        raise errors.Unsupported(
+            "A generative model is fitted to images, which are their own target",
+            received="a target `y`",
+            do="Call fit(images, epochs=...) and evaluate(images)",
+        )
+
+
+def _refuse_without_folder(workdir: object, *, resume: bool, reports: object) -> None:
+    if workdir is None and (resume or reports is not None):
+        raise errors.InvalidValue(
+            "What goes on, and what reports, is a run in a folder",
+            received=f"resume={resume}, reports={reports} without workdir",
+            do="Pass workdir=FOLDER as well, or neither",
+        )
 
 
 def _by_fit(name: str) -> errors.Unsupported:
@@ -332,15 +331,6 @@ def _by_fit(name: str) -> errors.Unsupported:
         received=name,
         do="Call fit(images, epochs=...), and evaluate(images) to measure",
     )
-
-
-def _by_group(value: object, default: object) -> object:
-    """Returns a setting as a mapping: of a plain value, that of all groups."""
-    if isinstance(default, Mapping):
-        if not isinstance(value, Mapping):
-            return {"": value}
-        return {**default, **value}
-    return value
 
 
 def _as_list(callbacks: object) -> list:

@@ -8,7 +8,7 @@ weights, so that the next stage, an export and a file have them. Moving statisti
 batch normalisation are averages already and stay as they are.
 """
 
-__all__ = ["Pairs", "pairs", "shown", "settle", "take_over"]
+__all__ = ["Pairs", "pairs", "shown", "settle", "follow", "take_over"]
 
 import contextlib
 import pathlib
@@ -60,6 +60,12 @@ def settle(found: Pairs) -> None:
     """Lets variables have the values of their averages for good."""
     for variable, average in found:
         variable.assign(tf.convert_to_tensor(average))
+
+
+def follow(found: Pairs) -> None:
+    """Lets averages have the values of their variables."""
+    for variable, average in found:
+        average.assign(tf.convert_to_tensor(variable))
 
 
 def take_over(stage: stages_lib.Stage, *, folder: pathlib.Path) -> tuple[str, ...]:

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fits a model in Python: the one loop, all stages, without flags or folders."""
 
-__all__ = ["fit"]
+__all__ = ["check", "fit", "make_optimizers"]
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import tensorflow as tf
-from absl import logging
 
 from glf_tf.data import image_set, pipeline
 from glf_tf.layers import normalization
-from glf_tf.training import averages, keras_callbacks, loop, measuring, optimizers
 from glf_tf.training import callback as callback_lib
+from glf_tf.training import listeners as listeners_lib
+from glf_tf.training import loop, measuring
+from glf_tf.training import optimizers as optimizers_lib
 from glf_tf.training import options as options_lib
 
 
@@ -48,73 +48,59 @@ def fit(
         InvalidValue: The images or the settings do not fit the model.
         Diverged: A loss term left the finite numbers.
     """
-    _check(model, data, options)
-    keras_callbacks.check(callbacks)
-    heard = [one for one in callbacks if isinstance(one, keras.callbacks.Callback)]
-    ours = [one for one in callbacks if one not in heard]
-    epochs = _epochs(model, data, options)
-    listed = keras.callbacks.CallbackList(
-        heard,
-        add_history=True,
-        model=model,
-        verbose=0,
-        epochs=epochs,
-        steps=len(data) // options.batch_size,
-    )
-    validate = None
-    if validation_data is not None:
-        validate = measuring.Measure(model, validation_data)
-    told = keras_callbacks.Epochs(
-        listed, model=model, epochs=epochs, validate=validate, is_silent=is_silent
-    )
-    if any(keras_callbacks.needs_batches(one) for one in heard):
-        ours.append(keras_callbacks.Batches(listed))
-    _run(model, data, options, settings, told, [*ours, told])
-    listed.on_train_end()
-    history = model.history
-    history.stages = told.stages
-    return history
-
-
-def _run(
-    model: keras.Model,
-    data: image_set.ImageSet,
-    options: options_lib.Training,
-    settings: options_lib.Optimizers,
-    told: keras_callbacks.Epochs,
-    callbacks: Sequence[callback_lib.AbstractCallback],
-) -> None:
-    """Runs the loop to its end, or until a callback asks to stop."""
-    made = optimizers.make(
-        model.stages(),
-        options=settings,
-        batches_per_epoch=len(data) // options.batch_size,
-        scales_loss=optimizers.needs_loss_factor(model),
+    check(model, data, options)
+    optimizers = make_optimizers(model, data, options=options, settings=settings)
+    listeners = listeners_lib.Listeners(
+        model,
+        data,
+        options=options,
+        optimizers=optimizers,
+        callbacks=callbacks,
+        validate=_validate(model, validation_data),
+        is_silent=is_silent,
     )
     run = loop.Loop(
         model,
         data,
         options=options,
-        optimizers=made,
-        callbacks=callbacks,
-        should_stop=lambda: told.should_stop,
+        optimizers=optimizers,
+        callbacks=listeners.callbacks,
+        should_stop=listeners.ask_to_stop,
     )
-    told.begin()
-    try:
+    with listeners:
         run.run()
-    except loop.Stopped:
-        stages = {stage.name: stage for stage in model.stages()}
-        averages.settle(averages.pairs(stages[told.stages[-1]], made))
-        names = list(stages)
-        left = names[names.index(told.stages[-1]) + 1 :]
-        if left:
-            logging.warning("A callback stopped before the stages %s.", left)
+    return listeners.history
 
 
-def _check(
+def make_optimizers(
+    model: keras.Model,
+    data: image_set.ImageSet,
+    *,
+    options: options_lib.Training,
+    settings: options_lib.Optimizers,
+) -> Mapping[str, optimizers_lib.Optimizer]:
+    """Returns an optimiser for each group of a model's variables, by "stage/group".
+
+    Raises:
+        InvalidValue: A setting names a group that there is not, or is out of range.
+    """
+    return optimizers_lib.make(
+        model.stages(),
+        options=settings,
+        batches_per_epoch=len(data) // options.batch_size,
+        scales_loss=optimizers_lib.needs_loss_factor(model),
+    )
+
+
+def check(
     model: keras.Model, data: image_set.ImageSet, options: options_lib.Training
 ) -> None:
-    """Checks what takes model and data to know, before anything is changed."""
+    """Checks what takes model and data to know, before anything is changed.
+
+    Raises:
+        InvalidValue: A batch is larger than the training set or cannot be shared, the
+            data are not fit, or a stage is named that there is not.
+    """
     pipeline.steps_per_epoch(len(data), batch_size=options.batch_size)
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     pipeline.share(options.batch_size, replicas=replicas)
@@ -123,16 +109,15 @@ def _check(
     options.check(stage.name for stage in model.stages() if stage.updates)
 
 
-def _epochs(
-    model: keras.Model, data: image_set.ImageSet, options: options_lib.Training
-) -> int:
-    """Returns how many epochs all stages have; a started one counts."""
-    batches = len(data) // options.batch_size
-    return sum(
-        math.ceil(
-            stage.total_steps(batches, epochs=options.epochs_of(stage.name))
-            / stage.steps_per_epoch(batches)
-        )
-        for stage in model.stages()
-        if stage.updates
-    )
+def _validate(
+    model: keras.Model, data: image_set.ImageSet | None
+) -> Callable[[callback_lib.Moment], dict[str, float]] | None:
+    """Returns what measures the terms on images at a moment; None without images."""
+    if data is None:
+        return None
+    measure = measuring.Measure(model, data)
+
+    def validate(moment: callback_lib.Moment) -> dict[str, float]:
+        return measure(moment.stage)
+
+    return validate

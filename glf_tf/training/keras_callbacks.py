@@ -50,7 +50,7 @@ def check(callbacks: Sequence[object]) -> None:
             raise errors.Unsupported(
                 "Keras' position of a training is not that of our loop",
                 received=type(callback).__name__,
-                do="Train with tools/train.py --workdir=RUN, which resumes exactly",
+                do="Call fit(..., workdir=FOLDER), and go on with resume=True",
             )
 
 
@@ -88,7 +88,7 @@ class Epochs(callback_lib.AbstractCallback):
 
     Attributes:
         should_stop: Whether a callback asked to end at the end of the epoch.
-        stages: The stage of each epoch so far.
+        stages: The stage of each epoch that this process has run.
     """
 
     # What Keras' callbacks save and compare is what the model is in the end.
@@ -100,7 +100,7 @@ class Epochs(callback_lib.AbstractCallback):
         *,
         model: keras.Model,
         epochs: int,
-        validate: Callable[[str], dict[str, float]] | None,
+        validate: Callable[[callback_lib.Moment], dict[str, float]] | None,
         is_silent: bool,
     ):
         """Initializes the callback.
@@ -109,7 +109,7 @@ class Epochs(callback_lib.AbstractCallback):
             callbacks: Keras' callbacks.
             model: The model.
             epochs: How many there are in all stages.
-            validate: From a stage's name to its terms on other images; None for none.
+            validate: From a moment to the terms on other images; None for none.
             is_silent: Whether no line an epoch is shown.
         """
         super().__init__(callback_lib.Every(epochs=1))
@@ -119,13 +119,14 @@ class Epochs(callback_lib.AbstractCallback):
         self._averages = callback_lib.Averages()
         self.should_stop = False
         self.stages: list[str] = []
+        self._number = 0
 
     def begin(self) -> None:
         """Tells that training begins, and its first epoch."""
         self._model.stop_training = False
         self._callbacks.on_train_begin()
-        if self._epochs:
-            self._callbacks.on_epoch_begin(0)
+        if self._number < self._epochs:
+            self._callbacks.on_epoch_begin(self._number)
 
     def observe(self, result, moment):
         """Adds the steps of a call."""
@@ -139,11 +140,12 @@ class Epochs(callback_lib.AbstractCallback):
             return
         logs = self._with_loss(means, moment)
         if self._validate is not None:
-            measured = self._validate(moment.stage)
+            measured = self._validate(moment)
             if measured:
                 measured = self._with_loss(measured, moment)
             logs |= {f"val_{name}": value for name, value in measured.items()}
-        epoch = len(self.stages)
+        epoch = self._number
+        self._number += 1
         self.stages.append(moment.stage)
         if not self._is_silent:
             shown = "  ".join(f"{name} {value:.4g}" for name, value in logs.items())
@@ -153,6 +155,15 @@ class Epochs(callback_lib.AbstractCallback):
         self.should_stop = bool(self._model.stop_training)
         if epoch + 1 < self._epochs and not self.should_stop:
             self._callbacks.on_epoch_begin(epoch + 1)
+
+    def get_state(self):
+        """Returns how many epochs are done, and the sums of the one that runs."""
+        return {"epochs": self._number, "averages": self._averages.get_state()}
+
+    def set_state(self, state):
+        """Takes them over."""
+        self._number = state["epochs"]
+        self._averages.set_state(state["averages"])
 
     def _with_loss(self, terms, moment) -> dict[str, float]:
         stage = self._by_name[moment.stage]

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`fit` in a folder: what it leaves, how it goes on, and that the tools take it."""
+
+import contextlib
+import json
+import math
+import pathlib
+import signal
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from glf_tf import errors
+from glf_tf.data import paths as paths_lib
+from glf_tf.datasets import digits, occluded, subset
+from glf_tf.experiments import folder as folder_lib
+from glf_tf.experiments import replay, restore
+from glf_tf.flows import real_nvp
+from glf_tf.models import glf, vae
+from glf_tf.training import loop
+from tests import calls, descriptors
+
+PIXELS = descriptors.images(32).images
+SHAPE = descriptors.IMAGE_SHAPE
+QUIET = {"draw_every": 0, "export": False}
+
+
+@pytest.fixture(autouse=True)
+def eagerly():
+    """Traces nothing: what is tested is what lies in the folder."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config.experim")
+
+
+def small(**options):
+    return vae.VAE(
+        SHAPE, latent_dim=2, network={"name": "mlp", "hidden": [4]}, **options
+    )
+
+
+def fit(model, where, **options):
+    options = {"batch_size": 8, "verbose": 0, "reports": QUIET, **options}
+    return model.fit(PIXELS, workdir=where, **options)
+
+
+def variables(where):
+    """All variables of the newest checkpoint."""
+    newest = sorted((where / "checkpoints").glob("step_*"))[-1]
+    reader = tf.train.load_checkpoint(str(newest / "variables"))
+    names = [n for n in reader.get_variable_to_shape_map() if "OBJECT_GRAPH" not in n]
+    assert len(names) > 10
+    return {name: reader.get_tensor(name) for name in names}
+
+
+def assert_same(one, other):
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        np.testing.assert_array_equal(value, other[name], err_msg=name)
+
+
+class Killed(Exception):
+    """Ends a training as a kill does: nothing is saved any more."""
+
+
+def kill_in(epoch):
+    def kill(batch, logs):
+        if kill.epoch == epoch and batch == 2:
+            raise Killed
+
+    def note(epoch, logs):
+        kill.epoch = epoch
+
+    return keras.callbacks.LambdaCallback(on_epoch_begin=note, on_train_batch_end=kill)
+
+
+def test_a_folder_has_all_that_tools_leave(tmp_path):
+    history = fit(
+        small(),
+        tmp_path,
+        epochs=2,
+        validation_data=PIXELS[:8],
+        reports={"draw_every": 1},
+    )
+    assert history.epoch == [0, 1]
+    assert len(history.history["val_loss"]) == 2
+    where = folder_lib.Folder(tmp_path)
+    for path in (
+        where.flags,
+        where.description,
+        where.pictures / "samples.png",
+        where.pictures / "reconstructions.png",
+        where.saved_model / "saved_model.pb",
+        tmp_path / "metrics.jsonl",
+        where.checkpoints / "best",
+        where.checkpoints / "step_00000008",
+    ):
+        assert path.exists(), path
+    assert list(where.tensorboard.rglob("*tfevents*"))
+    described = where.read()
+    assert described["dataset"] == {"name": "arrays"}
+    assert described["data"]["train"]["images"] == 32
+    assert described["data"]["test"]["images"] == 8
+
+
+@pytest.mark.parametrize("epoch", [0, 2])
+def test_a_fit_that_was_killed_ends_with_the_same_bits(tmp_path, epoch):
+    """The model of the process that goes on begins with other weights."""
+    keras.utils.set_random_seed(1)
+    how = {"epochs": 4, "validation_data": PIXELS[:8]}
+    whole, resumed = small(), small()
+    resumed.set_weights(whole.get_weights())
+    for model in (whole, resumed):
+        model.compile(optimizer=None, ema_decay=0.9, learning_rate=1e-2)
+    history = fit(whole, tmp_path / "whole", **how).history
+    with pytest.raises(Killed):
+        fit(resumed, tmp_path / "killed", callbacks=[kill_in(epoch)], **how)
+    other = small()
+    other.compile(optimizer=None, ema_decay=0.9, learning_rate=1e-2)
+    found = fit(other, tmp_path / "killed", resume=True, **how)
+    assert found.epoch == list(range(epoch, 4))
+    for name, values in found.history.items():
+        assert values == history[name][epoch:], name
+    assert_same(variables(tmp_path / "whole"), variables(tmp_path / "killed"))
+    for one, same in zip(whole.variables, other.variables, strict=True):
+        np.testing.assert_array_equal(one, same)
+
+
+def test_a_signal_saves_and_the_same_call_goes_on(tmp_path):
+    stop = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: signal.raise_signal(signal.SIGINT)
+    )
+    model = small()
+    with pytest.raises(loop.Stopped, match="state is saved"):
+        fit(model, tmp_path, epochs=3, callbacks=[stop])
+    assert fit(model, tmp_path, epochs=3, resume=True).epoch == [1, 2]
+    assert fit(model, tmp_path, epochs=3, resume=True).epoch == []
+    assert fit(model, tmp_path, epochs=5, resume=True).epoch == [3, 4]
+    with pytest.raises(errors.InvalidValue, match="folder of its own"):
+        fit(model, tmp_path)
+    with pytest.raises(errors.InvalidValue, match="batch_size=4 after 8"):
+        fit(model, tmp_path, batch_size=4, resume=True)
+    with pytest.raises(errors.Damaged, match="those that it began with"):
+        model.fit(PIXELS[::-1], workdir=tmp_path, batch_size=8, resume=True)
+
+
+def test_the_best_weights_of_early_stopping_are_those_in_the_folder(tmp_path):
+    model = small()
+    model.compile(optimizer=None, learning_rate=0.5, ema_decay=0.5)
+    best = keras.callbacks.EarlyStopping("loss", patience=2, restore_best_weights=True)
+    history = fit(model, tmp_path, epochs=30, callbacks=[best])
+    assert 2 < len(history.epoch) < 30
+    loaded = restore.load_model(tmp_path)
+    for one, same in zip(model.variables, loaded.variables, strict=True):
+        np.testing.assert_array_equal(one, same)
+
+
+def my_coders():
+    encoder = keras.Sequential([layers.Flatten(), layers.Dense(4)])
+    stack = [layers.Dense(math.prod(SHAPE), "sigmoid"), layers.Reshape(SHAPE)]
+    return {"encoder": encoder, "decoder": keras.Sequential(stack)}
+
+
+def test_a_model_of_objects_is_loaded_and_drawn_from_by_tools(tmp_path):
+    flow = real_nvp.RealNVP(4, hidden=6, blocks=2)
+    model = glf.GLF(SHAPE, **my_coders(), flow=flow, procedure="joint", name="mine")
+    fit(model, tmp_path / "run", seed=3)
+    loaded = restore.load_model(tmp_path / "run")
+    for one, same in zip(model.variables, loaded.variables, strict=True):
+        np.testing.assert_array_equal(one, same)
+    drawn = calls.call(
+        "sample",
+        f"--workdir={tmp_path / 'run'}",
+        "--num_samples=3",
+        f"--output={tmp_path / 'drawn.npy'}",
+    )
+    assert drawn.status == 0, drawn.told
+    np.testing.assert_allclose(
+        np.load(tmp_path / "drawn.npy"), model.sample(3, seed=0), atol=1e-6
+    )
+
+
+def evaluate(*arguments):
+    """Returns tools/evaluate.py as it ended."""
+    metrics = ("--metrics=reconstruction", "--extractor=random_convolutional")
+    return calls.call("evaluate", *arguments, *metrics)
+
+
+def test_tools_measure_on_arrays_that_are_given_again(tmp_path):
+    fit(small(), tmp_path / "run", validation_data=PIXELS[:8])
+    run = f"--workdir={tmp_path / 'run'}"
+    refused = evaluate(run)
+    assert refused.status == 1
+    assert "numpy.save" in refused.told
+    assert "--data_dir" in refused.told
+    assert len(refused.told.strip().splitlines()) == 1
+    np.save(tmp_path / "train.npy", PIXELS)
+    np.save(tmp_path / "test.npy", PIXELS[:8])
+    measured = evaluate(run, f"--data_dir={tmp_path}")
+    assert measured.status == 0, measured.told
+    assert "reconstruction" in measured.output
+    np.save(tmp_path / "test.npy", PIXELS[1:9])
+    refused = evaluate(run, f"--data_dir={tmp_path}")
+    assert refused.status == 1
+    assert "those that it began with" in refused.told
+
+
+def test_a_data_set_is_found_again_by_its_name(tmp_path):
+    few = subset.Subset(paths_lib.DataPaths(), dataset="digits", count=64)
+    model = small()
+    model.fit(few, batch_size=32, workdir=tmp_path, verbose=0, reports=QUIET)
+    assert folder_lib.Folder(tmp_path).read()["dataset"] == {
+        "name": "subset",
+        "dataset": {"name": "digits"},
+        "count": 64,
+    }
+    measured = evaluate(f"--workdir={tmp_path}")
+    assert measured.status == 0, measured.told
+    assert "reconstruction" in measured.output
+
+
+def test_fit_takes_a_data_set_by_name_without_a_folder():
+    model, images = small(), digits.Digits(paths_lib.DataPaths()).load("test")
+    history = model.fit("digits", batch_size=512, validation_data="digits", verbose=0)
+    measured = model.evaluate(images)
+    assert measured == model.evaluate({"name": "digits"})
+    assert history.history["val_kl"][-1] == pytest.approx(measured["kl"], rel=1e-5)
+
+
+def test_flags_cannot_train_it_again(tmp_path):
+    fit(small(), tmp_path)
+    with pytest.raises(errors.Unsupported, match="in Python"):
+        replay.parts(folder_lib.Folder(tmp_path))
+    refused = calls.call(
+        "train", f"--flagfile={tmp_path / 'flags.cfg'}", f"--workdir={tmp_path / '2'}"
+    )
+    assert refused.status == 2
+    assert len(refused.told.strip().splitlines()) == 1
+    (entry,) = folder_lib.Folder(tmp_path).read()["history"]
+    model = small()
+    model.compile(optimizer=None, learning_rate=1e-4)
+    fit(model, tmp_path, epochs=2, resume=True)
+    entries = json.loads((tmp_path / "run.json").read_text())["history"]
+    assert entries[0] == entry
+    assert entries[1]["changed"] == {
+        "epochs": ["1", "2"],
+        "learning_rate": ["0.001", "0.0001"],
+    }
+
+
+def hidden():
+    return occluded.Occluded(paths_lib.DataPaths()).load("train").take(8)
+
+
+REFUSED = {
+    "resume alone": lambda m, where: m.fit(PIXELS, resume=True),
+    "reports alone": lambda m, where: m.fit(PIXELS, reports={}),
+    "no report": lambda m, where: fit(m, where, reports={"save_evry": 1}),
+    "no test": lambda m, where: fit(m, where, reports={"evaluate_every": 1}),
+    "callback": lambda m, where: fit(m, where, callbacks=[print]),
+    "foreign": lambda m, where: fit(m, pathlib.Path(__file__).parent),
+    "other test": lambda m, where: m.fit(
+        "digits", validation_data=PIXELS, workdir=where
+    ),
+    "a function's class": lambda m, where: fit(of_function(), where),
+}
+
+
+def of_function():
+    class Inner(vae.VAE):
+        pass
+
+    return Inner(SHAPE, latent_dim=2, network={"name": "mlp", "hidden": [4]})
+
+
+@pytest.mark.parametrize("habit", REFUSED)
+def test_what_cannot_work_is_refused_and_writes_nothing(habit, tmp_path):
+    with pytest.raises(errors.UserError) as caught:
+        REFUSED[habit](small(), tmp_path / "run")
+    assert "\n" not in str(caught.value)
+    with contextlib.suppress(FileNotFoundError):
+        assert not [one for one in (tmp_path / "run").iterdir() if one.name != "lock"]
