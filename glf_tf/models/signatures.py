@@ -71,6 +71,21 @@ def of_codes(model: keras.Model) -> dict[str, Callable]:
 
 def of_latents(model: keras.Model) -> dict[str, Callable]:
     """Returns the signatures of a model that draws a latent and decodes it."""
+    inferred = _inference(model)
+    scores = {"score": _traced(_score(model, inferred), image=_image(model))}
+    if not isinstance(model.reconstruction, reconstruction.AbstractPixelwise):
+        return scores
+    inputs = {
+        "image": _image(model),
+        "mask": tf.TensorSpec([None, *model.image_shape[:2], 1], name="mask"),
+        "seed": tf.TensorSpec([2], tf.int32, name="seed"),
+    }
+    masked = _with_masks(model, inferred)
+    return scores | {name: _traced(masked[name], **inputs) for name in masked}
+
+
+def _inference(model: keras.Model) -> Callable:
+    """Returns the function from images, masks and a seed to latents, of chains."""
     has_encoder = hasattr(model, "encode")
     takes_masks = isinstance(model.reconstruction, reconstruction.AbstractPixelwise)
 
@@ -80,6 +95,13 @@ def of_latents(model: keras.Model) -> dict[str, Callable]:
         start = model.first_latents(image, mask, seed=seed) if has_encoder else None
         seen = mask if takes_masks else None
         return model.infer_latents(image, seen, seed=seed, start=start).z
+
+    return inferred
+
+
+def _score(model: keras.Model, inferred: Callable) -> Callable:
+    """Returns the function from images to their densities beside their latents."""
+    has_encoder = hasattr(model, "encode")
 
     def score(image):
         (image,), is_fit = _fit_images(image)
@@ -93,32 +115,27 @@ def of_latents(model: keras.Model) -> dict[str, Callable]:
         }
         return _or_nan(scores, is_fit)
 
-    def infer(image, mask, seed):
+    return score
+
+
+def _with_masks(model: keras.Model, inferred: Callable) -> dict[str, Callable]:
+    """Returns the functions of images of which pixels are hidden, by signature."""
+
+    def fit_latents(image, mask, seed):
         (image,), is_fit = _fit_images(inputs_lib.masked(image, mask))
         is_binary = tf.reduce_all((mask == 0) | (mask == 1), axis=[1, 2, 3])
         mask = tf.where(is_binary[:, None, None, None], mask, 1.0)
         return inferred(image, mask, seed), is_fit & is_binary
 
-    def infer_only(image, mask, seed):
-        z, is_fit = infer(image, mask, seed)
+    def infer(image, mask, seed):
+        z, is_fit = fit_latents(image, mask, seed)
         return _or_nan({"z": z}, is_fit)
 
     def inpaint(image, mask, seed):
-        z, is_fit = infer(image, mask, seed)
+        z, is_fit = fit_latents(image, mask, seed)
         return _or_nan({"image": model.decode(z)}, is_fit)
 
-    signatures = {"score": _traced(score, image=_image(model))}
-    if not takes_masks:
-        return signatures
-    inputs = {
-        "image": _image(model),
-        "mask": tf.TensorSpec([None, *model.image_shape[:2], 1], name="mask"),
-        "seed": tf.TensorSpec([2], tf.int32, name="seed"),
-    }
-    return signatures | {
-        "infer": _traced(infer_only, **inputs),
-        "inpaint": _traced(inpaint, **inputs),
-    }
+    return {"infer": infer, "inpaint": inpaint}
 
 
 def _fit_images(*images: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
