@@ -58,7 +58,8 @@ def options(kind: str, name: str) -> Mapping[str, Option]:
     plugin = _found(kind, name)
     if plugin is None:
         return index.entries(KINDS[kind])[name].options
-    if (kind, name) not in _OPTIONS:
+    # A cell of a notebook may have been run again, with other options.
+    if (kind, name) not in _OPTIONS or name.startswith("__main__:"):
         cls = load(kind, name)
         from glf_tf.catalogue import inspecting  # needs what is loaded by now
 

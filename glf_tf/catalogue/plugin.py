@@ -115,7 +115,9 @@ def load(plugin: Plugin) -> type:
     try:
         value = _imported(plugin.target)
     except Exception as error:
-        raise _unusable(plugin, f"{type(error).__name__}: {error}") from error
+        value = _registered(plugin.target)
+        if value is None:
+            raise _unusable(plugin, f"{type(error).__name__}: {error}") from error
     _check_class(plugin, value, kind)
     return value
 
@@ -132,6 +134,21 @@ def _imported(target: str) -> Any:
     for name in path.split("."):
         value = getattr(value, name)
     return value
+
+
+def _registered(target: str) -> Any:
+    """Returns the class that Keras knows by a target's last name; None for none.
+
+    So that a class of a script or notebook, whose `__main__` is another one now, is
+    found as Keras finds classes: registered, or in a `custom_object_scope`.
+    """
+    saving = importlib.import_module("keras.saving")
+    name = re.split(r"[.:]", target)[-1]
+    known = [key for key in saving.get_custom_objects() if key.endswith(f">{name}")]
+    for key in (name, *known):
+        if (found := saving.get_registered_object(key)) is not None:
+            return found
+    return None
 
 
 def _look_in_current_folder() -> None:
@@ -159,6 +176,9 @@ def _unusable(
         names = (f"{base.__module__}.{base.__name__}" for base in kind.bases)
         rule = f"A {plugin.kind} must be a concrete subclass of {' or '.join(names)}"
         do = "Name a class that is one"
+    elif plugin.target.startswith("__main__:"):
+        rule = f"A {plugin.kind} of a script or notebook is found there alone"
+        do = "Move its class to a module, or load it in Python with custom_objects"
     elif plugin.name == plugin.target:
         rule = f"A {plugin.kind} that is named by module:Class must be importable"
         do = "Check both names, install the package, or work in the module's folder"

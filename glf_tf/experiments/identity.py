@@ -40,7 +40,8 @@ def check(folder: folder_lib.Folder, plan: plan_lib.Plan, *, resume: bool) -> No
         raise errors.InvalidValue(
             "A run needs a folder of its own",
             received=f"--workdir={folder.path}, which holds a run",
-            do="Pass --resume to go on with it, or another --workdir",
+            do="Go on with it by --resume, in Python resume=True, or use another "
+            "--workdir",
         )
     before = _plain(folder.read())
     # Runs that are older than an option have its default.

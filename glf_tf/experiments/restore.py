@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Literal, NamedTuple
 
+import keras
 import tensorflow as tf
 from absl import logging
 
@@ -112,10 +113,20 @@ def load(
 
 
 def load_model(
-    workdir: str | pathlib.Path, *, which: Literal["latest", "best"] = "latest"
+    workdir: str | pathlib.Path,
+    *,
+    which: Literal["latest", "best"] = "latest",
+    custom_objects: Mapping[str, type] | None = None,
 ) -> model_lib.GenerativeModel:
-    """Returns the trained model of a run; see `load`."""
-    return load(workdir, which=which).model
+    """Returns the trained model of a run; see `load`.
+
+    Args:
+        workdir: The run's folder.
+        which: The newest checkpoint, or the best.
+        custom_objects: Classes by name that no module has, such as those of a notebook.
+    """
+    with keras.saving.custom_object_scope(dict(custom_objects or {})):
+        return load(workdir, which=which).model
 
 
 def _check_plugins(described: Mapping) -> None:

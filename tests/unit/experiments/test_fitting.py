@@ -6,6 +6,7 @@ import json
 import math
 import pathlib
 import signal
+import sys
 
 import keras
 import numpy as np
@@ -184,6 +185,43 @@ def test_a_model_of_objects_is_loaded_and_drawn_from_by_tools(tmp_path):
     np.testing.assert_allclose(
         np.load(tmp_path / "drawn.npy"), model.sample(3, seed=0), atol=1e-6
     )
+
+
+class OfNotebook(vae.VAE):
+    """A model as somebody writes it in a notebook, whose module is `__main__`."""
+
+
+def test_a_model_of_a_notebook_is_loaded_in_python_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(OfNotebook, "__module__", "__main__")
+    monkeypatch.setattr(
+        sys.modules["__main__"], "OfNotebook", OfNotebook, raising=False
+    )
+    model = OfNotebook(SHAPE, latent_dim=2, network={"name": "mlp", "hidden": [4]})
+    fit(model, tmp_path / "run")
+    np.testing.assert_array_equal(
+        restore.load_model(tmp_path / "run")(PIXELS / 255.0), model(PIXELS / 255.0)
+    )
+    monkeypatch.delattr(sys.modules["__main__"], "OfNotebook")
+    drawn = calls.call("sample", f"--workdir={tmp_path / 'run'}", "--output=no.png")
+    assert drawn.status == 2
+    (line,) = drawn.told.strip().splitlines()
+    assert "script or notebook" in line
+    with pytest.raises(errors.InvalidValue, match="custom_objects"):
+        restore.load_model(tmp_path / "run")
+    known = {"OfNotebook": OfNotebook}
+    loaded = restore.load_model(tmp_path / "run", custom_objects=known)
+    assert type(loaded) is OfNotebook
+    np.testing.assert_array_equal(loaded(PIXELS / 255.0), model(PIXELS / 255.0))
+
+
+def test_a_model_of_a_module_is_drawn_from_by_tools(tmp_path):
+    model = OfNotebook(SHAPE, latent_dim=2, network={"name": "mlp", "hidden": [4]})
+    fit(model, tmp_path / "run")
+    place = f"{__name__}:OfNotebook"
+    assert folder_lib.Folder(tmp_path / "run").read()["model"]["name"] == place
+    output = tmp_path / "drawn.png"
+    drawn = calls.call("sample", f"--workdir={tmp_path / 'run'}", f"--output={output}")
+    assert drawn.status == 0, drawn.told
 
 
 def evaluate(*arguments):
