@@ -7,11 +7,10 @@ https://arxiv.org/abs/1711.01558
 
 __all__ = ["AbstractWAE"]
 
-import math
 
 import tensorflow as tf
 
-from glf_tf import errors, seeds, types
+from glf_tf import seeds, types
 from glf_tf.models import autoencoder, checks
 from glf_tf.objectives import divergences
 from glf_tf.priors import scaled_normal
@@ -59,14 +58,14 @@ class AbstractWAE(autoencoder.AbstractAutoencoder):
             **kwargs: As in `AbstractAutoencoder`.
         """
         super().__init__(image_shape, **kwargs)
-        self.reconstruction_weight = _positive(
+        self.reconstruction_weight = checks.positive(
             "reconstruction_weight", reconstruction_weight
         )
         self.penalty_weight = checks.not_negative("weight", weight)
         self.input_noise = checks.not_negative("input_noise", input_noise)
         self._is_pretrained = pretrain
         self._prior = scaled_normal.ScaledNormalPrior(
-            self.latent_dim, scale=_positive("prior_scale", prior_scale)
+            self.latent_dim, scale=checks.positive("prior_scale", prior_scale)
         )
 
     @property
@@ -111,13 +110,3 @@ class AbstractWAE(autoencoder.AbstractAutoencoder):
         """Returns the reconstruction term of codes, `[batch]`."""
         logits = self.decoder(z, training=training)
         return self.reconstruction(batch["image"], logits)
-
-
-def _positive(name: str, value: float) -> float:
-    if not 0.0 < value < math.inf:
-        raise errors.InvalidValue(
-            f"`{name}` must be positive",
-            received=f"{name}={value}",
-            do=f"Use for instance --{name}=1.0",
-        )
-    return value

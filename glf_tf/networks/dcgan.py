@@ -14,8 +14,7 @@ import keras
 from keras import layers
 
 from glf_tf import errors, types
-from glf_tf.layers import biased
-from glf_tf.networks import network, transposed
+from glf_tf.networks import halving, network
 
 INNER = 4
 """Side of the innermost feature map, in pixels."""
@@ -51,16 +50,12 @@ class DCGAN(network.AbstractNetwork):
         """Returns a new encoder; see `AbstractNetwork`."""
         stack = [keras.Input(image_shape, name="image")]
         for index, filters in enumerate(self._widths(image_shape)):
-            stack.append(
-                _conv(biased.BiasedConv, filters, f"conv_{index}", bias=not index)
-            )
+            stack.append(halving.conv(filters, f"conv_{index}", use_bias=not index))
             if index:
                 stack.append(network.batch_norm(f"norm_{index}"))
             stack.append(layers.LeakyReLU(negative_slope=0.2, name=f"relu_{index}"))
         stack.append(layers.Flatten(name="flatten"))
-        stack.append(
-            layers.Dense(output_dim, kernel_initializer=_start(), name="dense_last")
-        )
+        stack.append(halving.dense(output_dim, "dense_last", use_bias=True))
         return self._chained(stack, name=name)
 
     def decoder(
@@ -71,21 +66,14 @@ class DCGAN(network.AbstractNetwork):
         inner = (INNER, INNER, widths[0])
         stack = [
             keras.Input((latent_dim,), name="z"),
-            layers.Dense(
-                math.prod(inner),
-                use_bias=False,
-                kernel_initializer=_start(),
-                name="dense_first",
-            ),
+            halving.dense(math.prod(inner), "dense_first", use_bias=False),
             layers.Reshape(inner, name="reshape"),
         ]
         for index, filters in enumerate([*widths[1:], image_shape[2]]):
             stack.append(network.batch_norm(f"norm_{index}"))
             stack.append(layers.ReLU(name=f"relu_{index}"))
             is_last = index == len(widths) - 1
-            stack.append(
-                _conv(transposed.Upsampling, filters, f"deconv_{index}", bias=is_last)
-            )
+            stack.append(halving.deconv(filters, f"deconv_{index}", use_bias=is_last))
         return self._chained(stack, name=name)
 
     def _widths(self, image_shape: types.ImageShape) -> list[int]:
@@ -99,19 +87,3 @@ class DCGAN(network.AbstractNetwork):
                 do="Resize the images, or use --network=infogan",
             )
         return [min(self.filters * 2**n, self.max_filters) for n in range(halvings)]
-
-
-def _start() -> keras.initializers.Initializer:
-    return keras.initializers.RandomNormal(stddev=0.02)
-
-
-def _conv(kind: type, filters: int, name: str, *, bias: bool) -> layers.Layer:
-    return kind(
-        filters,
-        kernel_size=4,
-        strides=2,
-        padding="same",
-        use_bias=bias,
-        kernel_initializer=_start(),
-        name=name,
-    )

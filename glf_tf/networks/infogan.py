@@ -12,8 +12,7 @@ import keras
 from keras import layers
 
 from glf_tf import errors, types
-from glf_tf.layers import biased
-from glf_tf.networks import network, transposed
+from glf_tf.networks import halving, network
 
 
 class InfoGAN(network.AbstractNetwork):
@@ -54,16 +53,16 @@ class InfoGAN(network.AbstractNetwork):
         return self._chained(
             [
                 keras.Input(image_shape, name="image"),
-                _conv(self.filters, "conv_0", use_bias=True),
+                halving.conv(self.filters, "conv_0", use_bias=True),
                 layers.ReLU(name="relu_0"),
-                _conv(2 * self.filters, "conv_1", use_bias=False),
+                halving.conv(2 * self.filters, "conv_1", use_bias=False),
                 network.batch_norm("norm_1"),
                 layers.ReLU(name="relu_1"),
                 layers.Flatten(name="flatten"),
-                _dense(self.hidden, "dense_2", use_bias=False),
+                halving.dense(self.hidden, "dense_2", use_bias=False),
                 network.batch_norm("norm_2"),
                 layers.ReLU(name="relu_2"),
-                _dense(output_dim, "dense_3", use_bias=True),
+                halving.dense(output_dim, "dense_3", use_bias=True),
             ],
             name=name,
         )
@@ -78,48 +77,22 @@ class InfoGAN(network.AbstractNetwork):
         return self._chained(
             [
                 keras.Input((latent_dim,), name="z"),
-                _dense(self.hidden, "dense_0", use_bias=False),
+                halving.dense(self.hidden, "dense_0", use_bias=False),
                 network.batch_norm("norm_0"),
                 layers.ReLU(name="relu_0"),
-                _dense(inner[0] * inner[1] * inner[2], "dense_1", use_bias=False),
+                halving.dense(
+                    inner[0] * inner[1] * inner[2], "dense_1", use_bias=False
+                ),
                 network.batch_norm("norm_1"),
                 layers.ReLU(name="relu_1"),
                 layers.Reshape(inner, name="reshape"),
-                _deconv(self.filters, "deconv_2", use_bias=False),
+                halving.deconv(self.filters, "deconv_2", use_bias=False),
                 network.batch_norm("norm_2"),
                 layers.ReLU(name="relu_2"),
-                _deconv(channels, "deconv_3", use_bias=True),
+                halving.deconv(channels, "deconv_3", use_bias=True),
             ],
             name=name,
         )
-
-
-def _start() -> keras.initializers.Initializer:
-    return keras.initializers.RandomNormal(stddev=0.02)
-
-
-def _conv(filters: int, name: str, *, use_bias: bool) -> layers.Layer:
-    return biased.BiasedConv(
-        filters,
-        kernel_size=4,
-        strides=2,
-        padding="same",
-        use_bias=use_bias,
-        kernel_initializer=_start(),
-        name=name,
-    )
-
-
-def _deconv(filters: int, name: str, *, use_bias: bool) -> layers.Layer:
-    return transposed.Upsampling(
-        filters, use_bias=use_bias, kernel_initializer=_start(), name=name
-    )
-
-
-def _dense(units: int, name: str, *, use_bias: bool) -> layers.Layer:
-    return layers.Dense(
-        units, use_bias=use_bias, kernel_initializer=_start(), name=name
-    )
 
 
 def _check(image_shape: types.ImageShape):
