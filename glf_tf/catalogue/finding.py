@@ -58,13 +58,16 @@ def options(kind: str, name: str) -> Mapping[str, Option]:
     plugin = _found(kind, name)
     if plugin is None:
         return index.entries(KINDS[kind])[name].options
-    # A cell of a notebook may have been run again, with other options.
-    if (kind, name) not in _OPTIONS or name.startswith("__main__:"):
-        cls = load(kind, name)
-        from glf_tf.catalogue import inspecting  # needs what is loaded by now
+    if (kind, name) in _OPTIONS:
+        return _OPTIONS[kind, name]
+    cls = load(kind, name)
+    from glf_tf.catalogue import inspecting  # needs what is loaded by now
 
-        _OPTIONS[kind, name] = inspecting.options_of(cls)
-    return _OPTIONS[kind, name]
+    found = inspecting.options_of(cls)
+    # A cell of a notebook may be run again, with other options.
+    if not name.startswith("__main__:"):
+        _OPTIONS[kind, name] = found
+    return found
 
 
 def plugins_in_use(kind: str) -> tuple[str, ...]:

@@ -154,3 +154,21 @@ def test_modules_are_found_in_the_current_folder_unless_it_is_a_run(
         assert catalogue.load("flow", "here_parts:MyFlow").__name__ == "MyFlow"
         assert sys.path[-1] == str(folder)
     sys.modules.pop("here_parts", None)
+
+
+class FirstCell(real_nvp.RealNVP):
+    def __init__(self, event_dim, *, depth: int = 1, **kwargs):
+        super().__init__(event_dim, **kwargs)
+
+
+class SecondCell(real_nvp.RealNVP):
+    def __init__(self, event_dim, *, width: int = 1, **kwargs):
+        super().__init__(event_dim, **kwargs)
+
+
+def test_a_class_of_a_notebook_has_the_options_of_its_newest_cell(monkeypatch):
+    for cell, name in ((FirstCell, "depth"), (SecondCell, "width")):
+        monkeypatch.setattr(sys.modules["__main__"], "Cell", cell, raising=False)
+        options = set(catalogue.options("flow", "__main__:Cell"))
+        assert options & {"depth", "width"} == {name}
+    assert "__main__:Cell" not in catalogue.plugins_in_use("flow")
