@@ -10,10 +10,10 @@ The rule, what was received, and what to do:
     )
 
 reads "`latent_dim` must be even for half masks. Received: latent_dim=63. Use an even
-number." The tools print such an error as one line and exit with its `status`: 2 where
-the command is wrong, 1 where the world is (a file, a disk, a number that overflows), 75
-where the same command may work later. Every other exception is a bug of ours and keeps
-its stack trace.
+number." The tools print such an error as one line and exit with its `status`: 2 if the
+command is wrong, 1 if something else is (a file, a disk, a number that overflows), 75
+if the same command may work later. Every other exception is a bug of the library and
+keeps its stack trace.
 """
 
 __all__ = [
@@ -40,13 +40,13 @@ import os
 from collections.abc import Iterable
 
 BAD_COMMAND = 2
-"""Exit status where what was asked for is wrong."""
+"""Exit status if the command is wrong."""
 
 BAD_WORLD = 1
-"""Exit status where files, disks, memory or numbers are not as they must be."""
+"""Exit status for problems with files, disks, memory or numbers."""
 
 _NEAR = 3
-"""How many near names advice has."""
+"""Maximum number of suggested names."""
 
 
 class UserError(Exception):
@@ -61,7 +61,7 @@ class UserError(Exception):
 
     status = BAD_COMMAND
 
-    # Keras would make another error, of many lines, of one that passes through a layer.
+    # Keras would replace an error that passes through a layer by one of many lines.
     _keras_call_info_injected = True
 
     def __init__(self, rule: str, *, received: object, do: str):
@@ -70,11 +70,11 @@ class UserError(Exception):
 
 
 class InvalidValue(UserError, ValueError):
-    """A value of the right kind that breaks a rule."""
+    """An invalid value of the right type."""
 
 
 class InvalidType(UserError, TypeError):
-    """A value of the wrong kind."""
+    """A value of the wrong type."""
 
 
 class Unsupported(UserError, NotImplementedError):
@@ -82,7 +82,7 @@ class Unsupported(UserError, NotImplementedError):
 
 
 class NotFound(UserError, FileNotFoundError):
-    """Files that were looked for and are not there."""
+    """Files that do not exist."""
 
     status = BAD_WORLD
 
@@ -92,13 +92,13 @@ class NotFound(UserError, FileNotFoundError):
 
 
 class Damaged(UserError, ValueError):
-    """A file or folder whose content is cut off, changed, or of another kind."""
+    """A file or folder whose content is truncated, changed, or of another format."""
 
     status = BAD_WORLD
 
 
 class Occupied(UserError, FileExistsError):
-    """A file, folder or link that the library did not write, and leaves alone."""
+    """A file, folder or link that the library did not write, and must not replace."""
 
     status = BAD_WORLD
 
@@ -108,44 +108,46 @@ class Occupied(UserError, FileExistsError):
 
 
 class Diverged(UserError, ArithmeticError):
-    """A computation that left the finite numbers."""
+    """A computation with NaN or infinite results."""
 
     status = BAD_WORLD
 
 
 class Exhausted(UserError, RuntimeError):
-    """A machine that ran out of memory, or of room on a disk."""
+    """A machine out of memory or disk space."""
 
     status = BAD_WORLD
 
 
 class Lost(UserError, RuntimeError):
-    """Other workers that are gone, or never came."""
+    """Other workers that are gone, or never started."""
 
     status = os.EX_TEMPFAIL
 
 
 def printable(text: object) -> str:
-    """Returns text that is one line on any terminal, whatever files are called.
+    """Returns text as one line for a terminal.
 
-    Line breaks, other control characters, and bytes that are no UTF-8 are escaped.
+    Line breaks, other control characters, and invalid UTF-8 are escaped.
     """
     return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode()
-        for one in str(text)
+        character
+        if character.isprintable()
+        else character.encode("unicode_escape").decode()
+        for character in str(text)
     )
 
 
 class Busy(UserError, RuntimeError):
-    """A folder that another process works in meanwhile."""
+    """A folder in use by another process."""
 
     status = os.EX_TEMPFAIL
 
 
 def near(name: str, known: Iterable[str]) -> list[str]:
-    """Returns the known names that are like an unknown one: at most three.
+    """Returns at most three known names that are similar to an unknown one.
 
-    Names in folders, and options of parts, are also looked for by their last word:
+    Names in folders, and options of parts, are also compared by their last word:
     "digit" is near "glf/digits", and "hiden" near "network.hidden".
     """
     known = list(known)

@@ -15,20 +15,19 @@
     score        image [b, h, w, c]                            score, log_likelihood,
                                                                log_prior [b], nats
 
-Images are float32 in [0, 1], masks 1 where a pixel is visible; the batch is free. What
-a model cannot do has no signature: `encode`, `reconstruct`, `log_prob` and
-`interpolate` take an encoder, `infer` and `inpaint` a reconstruction term that is a sum
-over pixels, and all but `sample` a density of latents. The same seed gives the same
+Images are float32 in [0, 1], masks 1 where a pixel is visible; the batch size is free.
+A model only has the signatures that it supports: `encode`, `reconstruct`, `log_prob`
+and `interpolate` need an encoder, `infer` and `inpaint` a reconstruction term that is a
+sum over pixels, and all but `sample` a density of latents. The same seed gives the same
 images as the Python model.
 
-What is no image gets none: where a visible pixel is NaN or outside of [0, 1], a mask
-neither 0 nor 1, or a latent not finite, that row of the outputs is NaN, and no other is
-touched. So are samples of a temperature that is negative or not finite. Hidden pixels
-do not count, whatever they are.
+Invalid rows of inputs give NaN in these rows of the outputs alone: visible pixels that
+are NaN or outside of [0, 1], masks other than 0 and 1, latents that are not finite. So
+do negative or non-finite temperatures. Hidden pixels may have any value.
 
-`infer` runs the model's own chains towards p(z | visible pixels), from the encoder's
-latents where there is an encoder. `score` is `-(log_likelihood + log_prior)` at the
-encoder's latents, or where chains of seed 0 end; larger for what is less expected.
+`infer` runs the model's own chains towards p(z | visible pixels), starting at the
+encoder's latents if there is an encoder. `score` is `-(log_likelihood + log_prior)` at
+the encoder's latents, or at the ends of chains of seed 0; larger for anomalies.
 """
 
 __all__ = ["export", "check"]
@@ -44,7 +43,7 @@ from glf_tf import folders
 
 _KIND = "export"
 
-# What versions before the mark left in the folder of a run.
+# Files in the folder of a run from versions without a mark.
 _UNMARKED = re.compile(
     r"saved_model\.pb|fingerprint\.pb|variables/variables\.(index|data-\d{5}-of-\d{5})"
 )
@@ -54,7 +53,7 @@ def check(folder: pathlib.Path) -> None:
     """Checks that a model may be exported to a folder.
 
     Raises:
-        Occupied: It holds what is no export of ours.
+        Occupied: It has other content than an export of this library.
     """
     folders.check(folder, kind=_KIND)
 
@@ -65,26 +64,25 @@ def export(
     *,
     is_of_run: bool = False,
 ) -> tuple[str, ...]:
-    """Writes a SavedModel, with our mark `glf_tf.json` beside it.
+    """Writes a SavedModel, and the mark `glf_tf.json` in its folder.
 
     Args:
         model: The model, whose `signatures()` are exported.
-        folder: Where to: an empty folder, or an export of ours, which it replaces when
-            it is whole.
+        folder: An empty folder, or an earlier export, which is replaced when the new
+            one is complete.
         is_of_run: Whether it is the `saved_model/` of a run: then one without a mark,
-            which versions before the mark wrote, is replaced as well, and what somebody
-            put beside it stays.
+            from older versions, is replaced as well, and foreign files in it are kept.
 
     Returns:
-        signatures: The names of the signatures that the model has.
+        signatures: The names of the model's signatures.
 
     Raises:
-        Occupied: The folder holds something else.
-        OSError: It cannot be written; an export that was there still is.
+        Occupied: The folder has other content.
+        OSError: It cannot be written; an existing export is kept.
     """
     signatures = model.signatures()
     module = tf.Module(name=model.name)
-    # Keras holds its variables where `tf.Module` does not look for them.
+    # `tf.Module` does not find the variables of Keras layers.
     module.model_variables = [variable.value for variable in model.variables]
     module.signature_functions = signatures
     of_run = {"unmarked": _UNMARKED, "is_shared": True} if is_of_run else {}

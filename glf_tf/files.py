@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one door for writes of files: nothing that is not ours is touched.
+"""Writes and removes files safely; all code of the library uses it.
 
-What is written is written aside, under a name that nobody else has and beside its
-target, synced, and then renamed: a kill or a full disk leaves the old or the new, never
-half of either. A link is never followed: where one stands in the place of a file of
-ours, the write is refused. `folders.py` is the same for folders.
+A file is written under a unique temporary name next to its target, synced, and then
+renamed: a kill or a full disk leaves the old file or the new one, never a partial one.
+Links are not followed: if the target is a link, the write is refused. `folders.py` does
+the same for folders.
 
-    with files.replacing(path) as stream:                   # a file of our own folder
+    with files.replacing(path) as stream:                   # a file of the library
         stream.write(data)
 
-    with files.output(path, overwrite=False) as stream:     # a file that a user named;
+    with files.output(path, overwrite=False) as stream:     # a file named by the user;
         stream.write(measure())                             # opened before measuring
 """
 
@@ -52,7 +52,7 @@ _IS_ASIDE = re.compile(r"\.glf_tf-(.*)-[0-9a-f]{16}(\.old)?", re.DOTALL)
 
 
 def write(path: pathlib.Path, content: str | bytes) -> None:
-    """Writes a file of a folder of ours, whole or not at all.
+    """Writes a file in a folder of the library, completely or not at all.
 
     Raises:
         Occupied: There is a link or a folder of that name.
@@ -69,21 +69,21 @@ def replacing(
     *,
     explained: Callable[[], contextlib.AbstractContextManager] = contextlib.nullcontext,
 ) -> Iterator[BinaryIO]:
-    """Opens a file that takes the name of another one when all is written.
+    """Opens a file that replaces its target when it is completely written.
 
-    The caller answers for it that a file of that name, if there is one, is ours.
+    The caller ensures that an existing file is one of the library.
 
     Args:
-        path: The file; its folder is made where it is not there.
-        explained: Makes contexts that turn an OSError of the file into another error;
-            what the caller's own work raises passes.
+        path: The file; its folder is created if necessary.
+        explained: Returns a context that turns an OSError of the file into another
+            error; errors of the caller's own code pass.
 
     Yields:
-        stream: To write bytes to.
+        stream: A binary stream.
 
     Raises:
         Occupied: There is a link or a folder of that name.
-        OSError: It cannot be written; what was there still is.
+        OSError: It cannot be written; an existing file is kept.
     """
     with explained():
         aside = _AsideFile(path, explained=explained)
@@ -98,29 +98,29 @@ def replacing(
 
 @contextlib.contextmanager
 def output(path: pathlib.Path, *, overwrite: bool) -> Iterator[BinaryIO]:
-    """Opens a file that a user named; enter it before what is written is computed.
+    """Opens a file named by a user; enter the context before computing its content.
 
     Args:
         path: The file.
-        overwrite: Whether it may take the place of one that is there.
+        overwrite: Whether it may replace an existing file.
 
     Yields:
-        stream: To write bytes to.
+        stream: A binary stream.
 
     Raises:
-        Occupied: There is one and `overwrite` is false, or a link or folder.
-        Exhausted: The place cannot be written to, or is full.
+        Occupied: The file exists and `overwrite` is false, or it is a link or folder.
+        Exhausted: The folder cannot be written to, or the disk is full.
     """
-    told = functools.partial(explained, path)
-    with told():
+    explain = functools.partial(explained, path)
+    with explain():
         _check_absent(path, overwrite=overwrite)
-    with replacing(path, explained=told) as stream:
+    with replacing(path, explained=explain) as stream:
         yield stream
-        _check_absent(path, overwrite=overwrite)  # it may have come meanwhile
+        _check_absent(path, overwrite=overwrite)  # it may exist by now
 
 
 class _AsideFile:
-    """A file that is written beside its target, and takes its name at the end."""
+    """A temporary file next to its target, which it replaces at the end."""
 
     def __init__(self, path: pathlib.Path, *, explained: Callable):
         _check_plain(path)
@@ -139,7 +139,7 @@ class _AsideFile:
         sync_folder(self._path.parent)
 
     def discard(self) -> None:
-        # Closing writes what is buffered, for which there may be no room.
+        # Closing writes the buffer, for which the disk may be full.
         with contextlib.suppress(OSError, errors.UserError):
             self.stream.close()
         with contextlib.suppress(OSError):
@@ -147,7 +147,7 @@ class _AsideFile:
 
 
 class _Raw(io.FileIO):
-    """A file whose failing writes are told from other errors of who writes."""
+    """A file whose write errors are distinguished from errors of the caller."""
 
     def __init__(self, descriptor: int, mode: str, *, explained):
         super().__init__(descriptor, mode)
@@ -160,10 +160,10 @@ class _Raw(io.FileIO):
 
 @contextlib.contextmanager
 def appending(path: pathlib.Path) -> Iterator[BinaryIO]:
-    """Opens a file of ours to add to its end.
+    """Opens a file of the library for appending.
 
     Raises:
-        Occupied: There is a link, or no plain file, of that name.
+        Occupied: A link, or something else than a regular file, has that name.
         OSError: It cannot be written.
     """
     make_folder(path.parent)
@@ -174,10 +174,10 @@ def appending(path: pathlib.Path) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def lockable(path: pathlib.Path) -> Iterator[BinaryIO]:
-    """Opens a file of ours to hold its lock; what is in it stays.
+    """Opens a file of the library to hold its lock; its content is kept.
 
     Raises:
-        Occupied: There is a link, or no plain file, of that name.
+        Occupied: A link, or something else than a regular file, has that name.
         OSError: It cannot be opened.
     """
     make_folder(path.parent)
@@ -186,77 +186,77 @@ def lockable(path: pathlib.Path) -> Iterator[BinaryIO]:
 
 
 def open_regular(path: pathlib.Path) -> BinaryIO:
-    """Opens a plain file to be read: no link, and nothing that could block or not end.
+    """Opens a regular file for reading, which is not a link, a pipe or a device.
 
     Raises:
-        OSError: It is not there, cannot be read, or is something else.
+        OSError: It does not exist, cannot be read, or is something else.
     """
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
     descriptor = os.open(path, flags)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise OSError(errno.EINVAL, "is no plain file", str(path))
+        raise OSError(errno.EINVAL, "is not a regular file", str(path))
     return os.fdopen(descriptor, "rb")
 
 
 def remove(path: pathlib.Path) -> None:
-    """Removes a file of ours, or a link in its place; what is gone is no error."""
+    """Removes a file of the library, or a link in its place, if it exists."""
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
 
 
 def make_folder(path: pathlib.Path) -> None:
-    """Makes a folder and those above it.
+    """Creates a folder and its parents.
 
     Raises:
-        Occupied: Something else has its name, or the name of one above.
-        OSError: It cannot be made.
+        Occupied: Something else has its name, or the name of a parent.
+        OSError: It cannot be created.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
-        raise occupied(path, "is, or lies below, what is no folder") from error
+        raise occupied(path, "is not a folder, or a parent is not") from error
 
 
 def check_no_link(path: pathlib.Path) -> None:
-    """Refuses a link where we write; links above it are the user's own affair.
+    """Refuses a link as the target of a write; parents may be links.
 
     Raises:
-        Occupied: It is one.
+        Occupied: It is a link.
     """
     if path.is_symlink():
         raise occupied(path, f"is a link to {os.readlink(path)}")
 
 
 def is_aside(name: str) -> bool:
-    """Returns whether a name is one that `replacing` and its like write aside under."""
+    """Returns whether a name is a temporary one of this module."""
     return _IS_ASIDE.fullmatch(name) is not None
 
 
 def target_of(path: pathlib.Path) -> pathlib.Path | None:
-    """Returns whose place something written aside is to take; None for other names."""
+    """Returns the target of a temporary name; None for other names."""
     match = _IS_ASIDE.fullmatch(path.name)
     return path.with_name(match[1]) if match else None
 
 
 def aside_of(path: pathlib.Path) -> pathlib.Path:
-    """Returns a name beside a file or folder that nobody else has."""
-    # File systems take 255 bytes; what is cut off only makes the name less telling.
+    """Returns a unique temporary name next to a file or folder."""
+    # File systems allow 255 bytes; a truncated name still works.
     name = path.name.encode("utf-8", "surrogateescape")[:200]
     name = name.decode("utf-8", "ignore")
     return path.with_name(_ASIDE.format(name=name, token=secrets.token_hex(8)))
 
 
 def sync(folder: pathlib.Path) -> None:
-    """Puts all files directly in a folder, and the folder, on the disk."""
+    """Syncs a folder, and all files directly in it, to the disk."""
     for path in folder.iterdir():
         sync_file(path)
     sync_folder(folder)
 
 
 def sync_folder(path: pathlib.Path) -> None:
-    """Puts the names in a folder on the disk, where its file system can."""
-    # Some file systems cannot, and nothing is lost while the power stays.
+    """Syncs the names in a folder to the disk, if its file system supports it."""
+    # Some file systems do not; then only a power failure can lose data.
     with contextlib.suppress(OSError):
         sync_file(path)
 
@@ -265,7 +265,7 @@ def sync_folder(path: pathlib.Path) -> None:
 def explained(
     path: pathlib.Path,
     *,
-    rule: str = "An output needs a place that can be written to and has room",
+    rule: str = "An output needs a writable folder with free space",
     do: str = "Free some space, or pass another name",
 ) -> Iterator[None]:
     """Turns a failure to write into one line.
@@ -276,7 +276,7 @@ def explained(
         do: What helps.
 
     Raises:
-        Exhausted: The place cannot be written to, or is full.
+        Exhausted: The folder cannot be written to, or the disk is full.
     """
     try:
         yield
@@ -289,19 +289,19 @@ def explained(
 
 
 def occupied(path: pathlib.Path, found: str) -> errors.Occupied:
-    """Returns the error for what is not replaced, and what was found there."""
+    """Returns the error for a path that must not be replaced."""
     return errors.Occupied(
-        "Only what the library wrote itself is replaced",
+        "The library replaces only what it wrote itself",
         received=f"{path}, which {found}",
         do="Move it away, or pass another name",
     )
 
 
 def _check_plain(path: pathlib.Path) -> None:
-    """Refuses what a file may not take the place of."""
+    """Refuses targets that a file must not replace."""
     check_no_link(path)
     if path.exists() and not path.is_file():
-        raise occupied(path, "is no plain file")
+        raise occupied(path, "is not a regular file")
 
 
 def _check_absent(path: pathlib.Path, *, overwrite: bool) -> None:
@@ -309,14 +309,14 @@ def _check_absent(path: pathlib.Path, *, overwrite: bool) -> None:
     _check_plain(path)
     if path.exists() and not overwrite:
         raise errors.Occupied(
-            "A file that exists is replaced only when asked for",
+            "An existing file is replaced only on request",
             received=f"{path}, which exists",
             do="Pass --overwrite, or another name",
         )
 
 
 def _open_plain(path: pathlib.Path, flags: int) -> int:
-    """Opens a file of ours, made where it is not there, without following a link."""
+    """Opens a file of the library, or creates it, without following links."""
     _check_plain(path)
     flags |= os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
@@ -328,7 +328,7 @@ def _open_plain(path: pathlib.Path, flags: int) -> int:
 
 
 def sync_file(path: pathlib.Path) -> None:
-    """Puts a file on the disk."""
+    """Syncs a file to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

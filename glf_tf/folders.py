@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one door for folders: one is replaced, or emptied, only where it is ours.
+"""Replaces and removes folders safely: only those that the library wrote.
 
-A folder of ours bears a mark, `glf_tf.json`, which lists what we wrote; with anything
-else in it, it is refused, and named. It is written aside and renamed, as files are.
+A folder of the library has a mark, `glf_tf.json`, which lists the files written; a
+folder with other content is refused with an error that names it. Folders are written
+under a temporary name and renamed, like files.
 
     with folders.replacing(path, kind="export") as aside:
         tf.saved_model.save(module, str(aside))
 
-Checkpoints have a manifest for a mark, and somebody's files may lie beside ours: `swap`
-and `remove_listed` take what is ours from the caller, and keep the rest.
+Checkpoints have a manifest as mark, and may contain foreign files: for `swap` and
+`remove_listed` the caller lists the library's files, and all others are kept.
 """
 
 __all__ = [
@@ -38,12 +39,12 @@ from collections.abc import Callable, Iterable, Iterator
 from glf_tf import files
 
 MARK = "glf_tf.json"
-"""The file that makes a folder ours: what kind it is, and which files we wrote."""
+"""The file that marks a folder: its kind, and the files written."""
 
 _NAMED = 3
 _MOST_MARK_BYTES = 2**26
 
-# What systems and tools put into folders by themselves; to them a folder is empty.
+# Files that systems create by themselves; a folder with these alone counts as empty.
 _SYSTEM = {".DS_Store", "Thumbs.db", "desktop.ini", ".directory", ".gitkeep"}
 
 
@@ -56,23 +57,23 @@ def replacing(
     is_shared: bool = False,
     explained: Callable[[], contextlib.AbstractContextManager] = contextlib.nullcontext,
 ) -> Iterator[pathlib.Path]:
-    """Makes a folder of ours, which takes the place of one of the same kind.
+    """Creates a marked folder, which replaces one of the same kind.
 
     Args:
-        path: The folder; it may be there if it is empty or our own.
-        kind: What it is, such as "export"; part of the mark.
-        unmarked: Paths that are ours in a folder without a mark as well: those that
-            versions before the mark wrote, where nobody else writes.
-        is_shared: Whether what somebody put beside our files stays there, where it
-            would otherwise be refused: in a folder of a name that we give.
+        path: The folder; an existing one must be empty or marked.
+        kind: Its kind, such as "export"; part of the mark.
+        unmarked: Paths that are the library's even without a mark, as older versions
+            wrote them.
+        is_shared: Whether foreign files are kept; otherwise they are refused. For
+            folders that the library names.
         explained: As for `replacing`.
 
     Yields:
-        aside: An empty folder to write to; it is marked and renamed at the end.
+        aside: An empty temporary folder; it is marked and renamed at the end.
 
     Raises:
-        Occupied: There is a link, a file, or a folder that is not ours alone.
-        OSError: It cannot be written; what was there still is.
+        Occupied: The path is a link, a file, or a folder with foreign content.
+        OSError: It cannot be written; an existing folder is kept.
     """
     with contextlib.ExitStack() as stack:
         with explained():
@@ -87,10 +88,10 @@ def replacing(
 
 @contextlib.contextmanager
 def written_aside(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Makes an empty folder beside another one, for `swap`; none is left at the end.
+    """Creates a temporary folder next to another one, for `swap`.
 
     Raises:
-        OSError: It cannot be made.
+        OSError: It cannot be created.
     """
     files.make_folder(path.parent)
     aside = files.aside_of(path)
@@ -111,10 +112,9 @@ def check(
     """Refuses a folder that may not be replaced.
 
     Raises:
-        Occupied: It is a link or a file, holds what we did not write, or cannot be
-            looked into.
+        Occupied: It is a link or a file, has foreign content, or cannot be read.
     """
-    if path.name in ("", ".."):  # nothing can be renamed to it
+    if path.name in ("", ".."):  # cannot be the target of a rename
         raise files.occupied(path, "has no name of its own")
     files.check_no_link(path)
     if path.exists() and not path.is_dir():
@@ -125,18 +125,18 @@ def check(
 
 
 def check_new(path: pathlib.Path, *, ours: Iterable[str]) -> None:
-    """Refuses a folder for something new that is not empty.
+    """Refuses a folder for new output that is not empty.
 
     Args:
-        path: The folder; it need not be there.
-        ours: Names that an earlier start may have left.
+        path: The folder; it need not exist.
+        ours: Names that an earlier attempt may have left.
 
     Raises:
-        Occupied: It is a file, or something else is in it.
+        Occupied: It is a file, or has other content.
     """
     if path.is_symlink() and not path.exists():
         raise files.occupied(
-            path, f"is a link to {os.readlink(path)}, which is not there"
+            path, f"is a link to {os.readlink(path)}, which does not exist"
         )
     if not path.exists():
         return
@@ -144,9 +144,11 @@ def check_new(path: pathlib.Path, *, ours: Iterable[str]) -> None:
         raise files.occupied(path, "is a file")
     known = set(ours)
     found = [
-        one.name + ("/" if one.is_dir(follow_symlinks=False) else "")
-        for one in os.scandir(path)
-        if not (one.name in known or is_system(one.name) or files.is_aside(one.name))
+        entry.name + ("/" if entry.is_dir(follow_symlinks=False) else "")
+        for entry in os.scandir(path)
+        if not (
+            entry.name in known or is_system(entry.name) or files.is_aside(entry.name)
+        )
     ]
     if found:
         raise files.occupied(path, f"holds {_listed(sorted(found))}")
@@ -155,13 +157,13 @@ def check_new(path: pathlib.Path, *, ours: Iterable[str]) -> None:
 def foreign(
     path: pathlib.Path, *, kind: str, unmarked: re.Pattern | None = None
 ) -> list[str]:
-    """Returns the paths below a folder that we did not write; [] where it is not there.
+    """Returns the foreign paths below a folder; [] if it does not exist.
 
-    Files that systems leave, such as `.DS_Store`, do not count, nor do folders without
-    files in them, nor what an interrupted write of ours left.
+    Files of the system such as `.DS_Store`, folders without files, and temporary files
+    of interrupted writes do not count.
 
     Raises:
-        Occupied: A folder in it cannot be looked into.
+        Occupied: A folder in it cannot be read.
     """
     listed = set(marked(path, kind=kind))
     found = []
@@ -174,12 +176,12 @@ def foreign(
 
 
 def is_system(name: str) -> bool:
-    """Returns whether systems put a file of that name into folders by themselves."""
+    """Returns whether systems create files of that name by themselves."""
     return name in _SYSTEM or name.startswith("._")
 
 
 def marked(path: pathlib.Path, *, kind: str) -> list[str]:
-    """Returns the mark and the files that it lists; [] where a folder bears none."""
+    """Returns the mark and the files that it lists; [] without a mark."""
     try:
         with files.open_regular(path / MARK) as stream:
             mark = json.loads(stream.read(_MOST_MARK_BYTES))
@@ -192,14 +194,14 @@ def marked(path: pathlib.Path, *, kind: str) -> list[str]:
 
 
 def remove_listed(folder: pathlib.Path, names: Iterable[str]) -> bool:
-    """Removes files of ours from a folder, and the folder if nothing else is in it.
+    """Removes listed files from a folder, and the folder if it is then empty.
 
     Args:
         folder: The folder; a link is left alone.
         names: Paths below it, with slashes.
 
     Returns:
-        is_gone: Whether nothing else was in it.
+        is_gone: Whether the folder was removed.
     """
     if folder.is_symlink():
         return False
@@ -213,15 +215,15 @@ def remove_listed(folder: pathlib.Path, names: Iterable[str]) -> bool:
         if file.is_symlink() or file.is_file():
             files.remove(file)
     for place in sorted(places, key=lambda place: len(place.parts), reverse=True):
-        with contextlib.suppress(OSError):  # somebody's file is in it
+        with contextlib.suppress(OSError):  # it has foreign files
             place.rmdir()
     return not folder.exists()
 
 
 def sweep(folder: pathlib.Path) -> None:
-    """Removes what interrupted writes of ours left in a folder, or puts it back.
+    """Removes, or restores, what interrupted writes left in a folder.
 
-    Call it only while nobody else can be writing there: the folder's lock is held.
+    Call it only while holding the folder's lock, so that no other process writes there.
     """
     for path in list(folder.iterdir()) if folder.is_dir() else ():
         target = files.target_of(path)
@@ -237,20 +239,20 @@ def sweep(folder: pathlib.Path) -> None:
 
 
 def swap(aside: pathlib.Path, target: pathlib.Path, *, ours: Iterable[str]) -> None:
-    """Gives a folder written aside its name; one that is there makes room.
+    """Renames a temporary folder to its target, replacing an existing one.
 
-    What is in that one and not ours is in the new one as well, before the two change
-    places: no kill loses it. A kill leaves the old folder, or the new. (Where a file
-    system cannot exchange two names, one may come when neither stands there: the old
-    one is then beside.)
+    Foreign files of the old folder are linked into the new one before the two are
+    exchanged, so that no kill loses them. A kill leaves the old folder or the new one.
+    (If the file system cannot exchange two names, a kill may leave neither; the old
+    folder then has a temporary name.)
 
     Args:
         aside: The new folder.
-        target: Its place.
-        ours: Which files of the old folder are given up; paths with slashes.
+        target: The target.
+        ours: The files of the old folder that are dropped; paths with slashes.
 
     Raises:
-        OSError: It cannot be renamed; the old one is where it was.
+        OSError: It cannot be renamed; the old folder is kept.
     """
     if not target.exists():
         aside.rename(target)
@@ -263,32 +265,32 @@ def swap(aside: pathlib.Path, target: pathlib.Path, *, ours: Iterable[str]) -> N
 
 
 def _carry_over(old: pathlib.Path, new: pathlib.Path, *, ours: set[str]) -> None:
-    """Puts what is not ours into the new folder as well, as a second name of it."""
+    """Links foreign files into the new folder."""
     for relative in _walk(old):
         if relative in ours:
             continue
         place = new / relative
-        while os.path.lexists(place):  # of a name that we have taken meanwhile
+        while os.path.lexists(place):  # the name is in use in the new folder
             place = place.with_name(f"{place.name}.before")
         place.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(old / relative, place, follow_symlinks=False)
-        except OSError:  # a file system without second names
+        except OSError:  # a file system without hard links
             shutil.copy2(old / relative, place, follow_symlinks=False)
 
 
-def _exchange(one: pathlib.Path, other: pathlib.Path) -> bool:
-    """Exchanges two names at once; returns whether the system can."""
+def _exchange(first: pathlib.Path, other: pathlib.Path) -> bool:
+    """Exchanges two names atomically; returns whether the system supports it."""
     function = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if function is None:
         return False
     here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
-    names = os.fsencode(one), os.fsencode(other)
+    names = os.fsencode(first), os.fsencode(other)
     return function(here, names[0], here, names[1], ctypes.c_uint(exchange)) == 0
 
 
 def _rename_twice(aside: pathlib.Path, target: pathlib.Path) -> pathlib.Path:
-    """Renames a folder in place of another one; returns where that one is then."""
+    """Renames a folder in place of another; returns the new path of the other."""
     before = files.aside_of(target)
     before = before.with_name(f"{before.name}.old")
     target.rename(before)
@@ -301,7 +303,7 @@ def _rename_twice(aside: pathlib.Path, target: pathlib.Path) -> pathlib.Path:
 
 
 def _mark(folder: pathlib.Path, *, kind: str) -> None:
-    """Writes the mark, and syncs all that it lists."""
+    """Writes the mark, and syncs all files that it lists."""
     found = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     names = [path.relative_to(folder).as_posix() for path in found]
     text = json.dumps({"kind": kind, "files": names}, indent=1) + "\n"
@@ -324,14 +326,12 @@ def _walk(path: pathlib.Path) -> Iterator[str]:
     """Yields the files and links below a folder, as paths with slashes.
 
     Raises:
-        Occupied: A folder cannot be looked into.
+        Occupied: A folder cannot be read.
     """
 
     def refuse(error: OSError):
         if not isinstance(error, FileNotFoundError):
-            raise files.occupied(
-                path, f"cannot be looked into: {error.strerror}"
-            ) from error
+            raise files.occupied(path, f"cannot be read: {error.strerror}") from error
 
     for place, folders, names in os.walk(path, onerror=refuse):
         here = pathlib.Path(place)
@@ -342,13 +342,13 @@ def _walk(path: pathlib.Path) -> Iterator[str]:
 
 
 def _is_inside(name: str) -> bool:
-    """Returns whether a listed path stays below its folder."""
+    """Returns whether a listed path is below its folder."""
     path = pathlib.PurePosixPath(name)
     return bool(name) and not path.is_absolute() and ".." not in path.parts
 
 
 def _parents(name: str) -> Iterator[tuple[str, ...]]:
-    """Yields the folders that a listed path lies in, below its own."""
+    """Yields the parents of a listed path below its folder."""
     parts = pathlib.PurePosixPath(name).parts[:-1]
     for count in range(1, len(parts) + 1):
         yield parts[:count]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keras layers of somebody's as specifications: `{"name": "keras", "config": {...}}`.
+"""Specifications of users' Keras layers: `{"name": "keras", "config": {...}}`.
 
-The configuration is Keras' own. A class that is not registered with Keras is named by
-module and class under `classes`, and imported from there.
+The configuration is that of Keras. Classes that are not registered with Keras are
+listed under `classes` by module and name, and imported from there.
 """
 
 __all__ = ["is_layer", "make", "specification"]
@@ -26,13 +26,13 @@ def is_layer(spec: str | Mapping) -> bool:
 
 
 def specification(layer: keras.layers.Layer) -> dict:
-    """Returns what describes a layer, in values of JSON.
+    """Returns the specification of a layer, in JSON values.
 
     Raises:
-        InvalidValue: It has no configuration, or a class that cannot be imported.
+        InvalidValue: It has no configuration, or its class cannot be imported.
     """
     inner = layer._flatten_layers()
-    unknown = {type(one) for one in inner if not _is_known(type(one))}
+    unknown = {type(layer) for layer in inner if not _is_known(type(layer))}
     try:
         config = keras.saving.serialize_keras_object(layer)
     except (NotImplementedError, TypeError, ValueError) as error:
@@ -41,14 +41,14 @@ def specification(layer: keras.layers.Layer) -> dict:
             received=f"{type(layer).__name__}: {_first_line(error)}",
             do="Give its class a get_config that returns the constructor's arguments",
         ) from error
-    config.pop("compile_config", None)  # a loss and an optimiser that nobody uses here
-    places = {one.__name__: _place(one) for one in sorted(unknown, key=str)}
+    config.pop("compile_config", None)  # loss and optimiser are not used here
+    places = {kind.__name__: _place(kind) for kind in sorted(unknown, key=str)}
     config = _renamed(config, _counted_anew(inner))
     return {"name": _NAME, "config": config, **({"classes": places} if places else {})}
 
 
 def make(spec: Mapping) -> keras.layers.Layer:
-    """Returns a new layer with new weights, of what `specification` gives.
+    """Returns a new layer with new weights from its specification.
 
     Raises:
         InvalidValue: It cannot be built.
@@ -66,7 +66,7 @@ def make(spec: Mapping) -> keras.layers.Layer:
         raise
     except (KeyError, TypeError, ValueError) as error:
         raise errors.InvalidValue(
-            "A layer of somebody's is built from its configuration and classes",
+            "A user's layer is built from its configuration and classes",
             received=_first_line(error),
             do="Import the module that registers its classes with "
             "keras.saving.register_keras_serializable",
@@ -74,10 +74,10 @@ def make(spec: Mapping) -> keras.layers.Layer:
 
 
 def _counted_anew(layers: list[keras.layers.Layer]) -> dict[str, str]:
-    """Returns `{name: name}`: those that Keras counted up to, counted from the start.
+    """Returns `{name: name}` to renumber names that Keras numbered automatically.
 
-    Keras goes on counting through a process, so that one encoder made twice would have
-    two configurations.
+    Keras numbers layers through a whole process, so that the same encoder built twice
+    would have two configurations.
     """
     counts, names = collections.Counter(), {}
     for layer in layers:
@@ -95,7 +95,7 @@ def _counted_name(cls: type) -> str:
 
 
 def _renamed(config: Any, names: Mapping[str, str], *, is_name: bool = False) -> Any:
-    """Returns a configuration in which layers have other names."""
+    """Returns a configuration with renamed layers."""
     if isinstance(config, Mapping):
         return {
             key: _renamed(value, names, is_name=key in _HOLDING_NAMES)
@@ -116,8 +116,8 @@ def _place(cls: type) -> str:
     if "<locals>" in cls.__qualname__:
         raise errors.InvalidValue(
             "A layer is saved by the name of its class, which must be importable",
-            received=f"{cls.__name__}, a class that a function made",
-            do="Define it at the top of a module, or register it with "
+            received=f"{cls.__name__}, a class that was defined in a function",
+            do="Define it at the top level of a module, or register it with "
             "keras.saving.register_keras_serializable",
         )
     return f"{cls.__module__}:{cls.__qualname__}"
@@ -126,7 +126,7 @@ def _place(cls: type) -> str:
 def _layer_class(place: str) -> type:
     found = catalogue.load("network", place)
     if not issubclass(found, _Layer):
-        raise TypeError(f"{place} is no class of layers")
+        raise TypeError(f"{place} is not a class of layers")
     return found
 
 

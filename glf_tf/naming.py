@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names of variables, by the place that a part has and not by the way it came.
+"""Names of variables, by a part's role and not by the way it was given.
 
 A built-in part names its variables itself, such as `flow/block_0_first/shift/kernel`.
-One that was made outside of the model, or by somebody else's class, bears whatever name
-Keras counted up to (`real_nvp_1/...`, `dense_7/kernel`): other numbers in each process,
-where a checkpoint needs the same. So a part's variables are named anew when a model
-takes it: a built-in part's by its role instead of its own name, a foreign one's by role
-and position, `encoder/3/kernel`. Optimisers and checkpoints then read `variable.path`.
+A part that was built outside of the model, or a user-defined one, has names that Keras
+numbered (`real_nvp_1/...`, `dense_7/kernel`), which differ between processes, while a
+checkpoint needs fixed names. So a model renames the variables of its parts: those of a
+built-in part by its role instead of its own name, those of a foreign one by role and
+position, `encoder/3/kernel`. Optimisers and checkpoints then read `variable.path`.
 """
 
 __all__ = ["adopt", "is_ours"]
@@ -26,14 +26,14 @@ def is_ours(cls: type) -> bool:
 def adopt(part: keras.layers.Layer, *, role: str) -> None:
     """Names the variables of a part by its role, such as "flow" or "encoder".
 
-    Those of a part within it that has a role of its own keep that one's.
+    Variables of inner parts with a role of their own keep their names.
 
     Args:
         part: The part, whose variables exist.
         role: Its name in the model.
 
     Raises:
-        InvalidValue: It has another role already, or shares weights with what has.
+        InvalidValue: It already has another role, or shares weights with such a part.
     """
     before = getattr(part, "_role", None)
     if before not in (None, role):
@@ -45,7 +45,7 @@ def adopt(part: keras.layers.Layer, *, role: str) -> None:
 
 
 def _by_own_names(part: keras.layers.Layer, *, role: str) -> None:
-    """Puts a role in the place of the part's own name, where a path has that."""
+    """Replaces the part's own name by its role in a variable's path."""
     for variable in part.variables:
         _, found, tail = f"/{variable.path}".partition(f"/{part.name}/")
         if found and not hasattr(variable, "_role"):
@@ -62,13 +62,13 @@ def _by_position(part: keras.layers.Layer, *, role: str) -> None:
 
 
 def _rename(variable: keras.Variable, name: str, *, role: str) -> None:
-    # Keras has no public way; the path is what optimisers name their slots after.
+    # Keras has no public API for it; optimisers name their slots after the path.
     variable._path, variable._role = name, role
 
 
 def _taken(part: keras.layers.Layer, *, role: str, before: str) -> errors.InvalidValue:
     return errors.InvalidValue(
-        "An object has one place, in all models that share it",
+        "An object has the same role in all models that share it",
         received=f"{type(part).__name__} {part.name} as {role}, of which weights are "
         f"{before} already",
         do="Make another object, such as keras.models.clone_model(it)",

@@ -153,7 +153,7 @@ class Arguments:
         ]
         if gone:
             self.forgotten.append((choice, gone))
-        return [one for one in before if one[0] not in gone]
+        return [argument for argument in before if argument[0] not in gone]
 
 
 def expand(words: Sequence[str], *, is_boolean: Kind) -> Arguments:
@@ -195,7 +195,7 @@ class _Reader:
     def _recipe(
         self, file: pathlib.Path, *, including: tuple[pathlib.Path, ...]
     ) -> Iterator[Argument]:
-        known = [one.resolve() for one in including]
+        known = [file.resolve() for file in including]
         if file.resolve() in known or len(known) > 50:
             raise errors.InvalidValue(
                 "A recipe must not include itself",

@@ -27,8 +27,8 @@ def make(seed: types.Seed) -> tf.Tensor:
     """
     if not tf.is_tensor(seed) or hasattr(seed, "numpy"):
         seed = np.asarray(seed)
-        for one in seed.ravel().tolist():
-            checked(one)
+        for value in seed.ravel().tolist():
+            checked(value)
     seed = tf.cast(tf.convert_to_tensor(seed), tf.int32)
     if seed.shape.rank == 0:
         return tf.stack([seed, 0])

@@ -22,27 +22,27 @@ class Ended:
     Attributes:
         status: Its exit status; -1 where it would have ended in a stack trace.
         output: What it printed.
-        told: What it printed on standard error.
+        stderr: What it printed on standard error.
     """
 
     status: int
     output: str
-    told: str
+    stderr: str
 
 
 def call(tool: str, *arguments: str) -> Ended:
     """Calls `tools/TOOL.py` with arguments."""
     path = ROOT / "tools" / f"{tool}.py"
-    output, told = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2))
+    output, errors = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2))
     with (
         flags_of_its_own(),
         _replaced(sys, argv=[str(path), *arguments]),
         _replaced(sys, path=[str(path.parent), *sys.path]),
         contextlib.redirect_stdout(output),
-        contextlib.redirect_stderr(told),
+        contextlib.redirect_stderr(errors),
     ):
         status = _run(path)
-    return Ended(status, _text_of(output), _text_of(told))
+    return Ended(status, _text_of(output), _text_of(errors))
 
 
 def _run(path: pathlib.Path) -> int:

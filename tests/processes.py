@@ -32,11 +32,11 @@ class Started:
             *arguments: Its command line.
             env: Variables of its environment, beside those of this process.
         """
-        self._output, self._told = (
+        self._output, self._errors = (
             tempfile.NamedTemporaryFile("r")  # noqa: SIM115 - as long as this
             for _ in range(2)
         )
-        names = self._output.name, self._told.name
+        names = self._output.name, self._errors.name
         self._process = CONTEXT.Process(
             target=_main, args=(run, arguments, names, dict(env or {})), daemon=True
         )
@@ -46,7 +46,7 @@ class Started:
         """Yields lines of its standard error as they come, until it ends."""
         text = ""
         while text or self._process.is_alive():
-            text += self._told.readline()
+            text += self._errors.readline()
             if text.endswith("\n"):
                 yield text
                 text = ""
@@ -64,9 +64,9 @@ class Started:
         self._process.join(timeout)
         if self._process.exitcode is None:
             self._process.kill()
-            raise TimeoutError(self._told.read())
+            raise TimeoutError(self._errors.read())
         texts = []
-        for stream in (self._output, self._told):
+        for stream in (self._output, self._errors):
             stream.seek(0)
             texts.append(stream.read())
             stream.close()

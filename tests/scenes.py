@@ -217,8 +217,8 @@ def wrong() -> dict[str, tuple[bytes, str]]:
         "trunc.png": (whole[: len(whole) * 2 // 3], ""),
         "trunc_iend.png": (whole[:-12], ""),
         "badcrc.png": (bytes(flipped), ""),
-        "text.png": (b"hello\n", "no picture"),
-        "html.jpg": (b"<!DOCTYPE html><html>404</html>", "no picture"),
+        "text.png": (b"hello\n", "not a picture"),
+        "html.jpg": (b"<!DOCTYPE html><html>404</html>", "not a picture"),
         "heic.jpg": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99), "HEIC"),
         "huge.png": (huge, "60000x60000 pixels|decompression bomb"),
     }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Scores images by how little a model expects them, and measures what that tells.
+"""Scores images as anomalies by a model's densities, and evaluates the scores.
 
     python tools/train.py --flagfile=flags/lfbm/digits.cfg --dataset=without \
         --dataset.label=4 --workdir=runs/lfbm/without_4
@@ -8,19 +8,20 @@
     python tools/anomaly.py --runs=runs/lfbm/without_4 --against=FOLDER_OF_PICTURES
 
 A run is the `--workdir` of tools/train.py. The score is -(weight * log p(x | z) + log
-p(z)) at a latent z that an encoder or a chain inferred; `--inference` says how chains
-run, if not as in training. The weight of a Gaussian decoder's plain squared error is
-2 sigma^2 of the model's own.
+p(z)) at the latent z inferred by an encoder or a chain; `--inference` sets the sampler
+of chains, by default that of training. With a Gaussian decoder, the weight 2 sigma^2
+gives the plain squared error.
 
-Anomalies are the images of the class that was left out of training, among the test
-images of the run's split; or with `--against` those of another data set, of an array
-NAME.npy or of a folder, against the run's test images.
+Anomalies are the images of the class that was left out of training, in the test images
+of the run's split; or with `--against` those of another data set, an array NAME.npy or
+a folder, in addition to the run's test images.
 
-The folder `--out` gets scores_RUN.csv with each image's score and its rank, the share
-of normal images that score lower; curves_WEIGHT.png with ROC and precision-recall
-curves; and detection.json with average precision, the trapezoid's area, AUROC, chance
-level and floor, and their means and deviations over runs that differ by seeds alone.
-A folder that exists is replaced only if this tool wrote all that is in it.
+The folder `--out` gets scores_RUN.csv with each image's score and its rank, the
+fraction of normal images that score lower; curves_WEIGHT.png with ROC and
+precision-recall curves; and detection.json with average precision, the trapezoid's
+area, AUROC, chance level and floor, and their means and deviations over runs that
+differ in seeds alone. A folder that exists is replaced only if this tool wrote all that
+is in it.
 """
 
 import functools
@@ -32,22 +33,22 @@ from absl import flags
 from glf_tf import errors, files, folders
 from glf_tf.cli import inferring, kinds, loading, paths, program, values
 
-_RUNS = kinds.define_paths("runs", None, "Folders of runs, with commas between.")
+_RUNS = kinds.define_paths("runs", None, "Folders of runs, comma-separated.")
 _AGAINST = kinds.define_path(
-    "against", "", "A data set's name, NAME.npy or a folder: what the anomalies are."
+    "against", "", "The anomalies: a data set's name, NAME.npy or a folder."
 )
 _WEIGHTS = flags.DEFINE_list(
-    "weights", ["1"], "Of the likelihood in the score, with commas between."
+    "weights", ["1"], "Weights of the likelihood in the score, comma-separated."
 )
 _CHECKPOINT = flags.DEFINE_enum(
-    "checkpoint", "latest", ["latest", "best"], "Which of the runs' checkpoints."
+    "checkpoint", "latest", ["latest", "best"], "The checkpoint of the runs."
 )
-_SEED = flags.DEFINE_string("seed", "0", "Of chains: a whole number, or two.")
-_OUT = kinds.define_path("out", "anomalies", "The folder for all that is written.")
+_SEED = flags.DEFINE_string("seed", "0", "Seed of chains: a whole number, or two.")
+_OUT = kinds.define_path("out", "anomalies", "The folder for all results.")
 
 
 def main() -> None:
-    """Reads the flags, scores, writes."""
+    """Reads the flags, scores images and writes the results."""
     runs = [pathlib.Path(run) for run in values.needed("runs")]
     seed, weights = values.seed(_SEED.value), _numbers(_WEIGHTS.value)
     out = pathlib.Path(_OUT.value)
@@ -65,7 +66,7 @@ def main() -> None:
 
 
 def _scored(runs: list[pathlib.Path], *, weights: list[float], seed):
-    """Returns how well each run tells its anomalies, and groups of alike runs."""
+    """Returns the detections of all runs, and the groups of runs."""
     from glf_tf.evaluation import anomaly_sets, detection
 
     where, found = paths.chosen(), []
@@ -93,7 +94,7 @@ def _scored(runs: list[pathlib.Path], *, weights: list[float], seed):
 
 
 def _write(folder: pathlib.Path, found, groups, *, names, weights) -> None:
-    """Writes numbers, scores and curves."""
+    """Writes results, scores and curves."""
     from glf_tf.plotting import detection_figure
 
     text = detection_figure.to_json(found, groups)
@@ -107,7 +108,7 @@ def _write(folder: pathlib.Path, found, groups, *, names, weights) -> None:
 
 
 def _names(runs: list[pathlib.Path]) -> list[str]:
-    """Returns the runs' names, with their parents' where that tells them apart."""
+    """Returns the names of the runs, with their parents if necessary."""
     plain = [run.resolve().name for run in runs]
     if len(set(plain)) == len(plain):
         return plain
@@ -121,7 +122,7 @@ def _numbers(texts: list[str]) -> list[float]:
         numbers = [math.nan]
     if not all(map(math.isfinite, numbers)):
         raise errors.InvalidValue(
-            "--weights takes numbers with commas between",
+            "--weights takes comma-separated numbers",
             received=",".join(texts),
             do="Use for instance --weights=1,0.18",
         )

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures this library against others on the same work, in one run, by turns.
+"""Benchmarks this library and others on the same work, in one run, by turns.
 
     pip install -r requirements-bench.txt
     python tools/bench.py --out=bench
 
-Every library works in a process of its own; they take turns, so that a machine that
-drifts drifts for all of them, and a table holds medians, spreads and ratios. Let
-nothing else run meanwhile. Peers that are not installed are named, and left out.
+Every library works in its own process; they take turns, so that a change of the
+machine's speed affects all of them, and a table has medians, spreads and ratios. Run
+nothing else at the same time. Peers that are not installed are reported and left out.
 
-Writes table.md and table.json, into a folder that is empty or that this tool wrote.
+Writes table.md and table.json to a folder that is empty or was written by this tool.
 """
 
 import datetime
@@ -32,21 +32,21 @@ _CASES = flags.DEFINE_list("cases", [], "Which; all without.")
 _ROUNDS = flags.DEFINE_integer("rounds", 7, "Turns of each.", lower_bound=1)
 _SECONDS = flags.DEFINE_float("seconds", 2.0, "Length of a turn.", lower_bound=0.01)
 _PEERS = kinds.define_path(
-    "peers_python", sys.executable, "The Python that has the peers installed."
+    "peers_python", sys.executable, "The Python in which the peers are installed."
 )
 
 TABLE, NUMBERS = "table.md", "table.json"
 
 
 def main() -> None:
-    """Measures, prints, writes."""
+    """Measures, prints and writes the results."""
     folder = pathlib.Path(values.needed("out"))
     chosen = _chosen()
-    told = functools.partial(files.explained, folder)
+    explained = functools.partial(files.explained, folder)
     # Opened before anything is measured.
-    with folders.replacing(folder, kind="bench", explained=told) as aside:
+    with folders.replacing(folder, kind="bench", explained=explained) as aside:
         measured = _measured(chosen)
-        with told():
+        with explained():
             _write(aside, *measured)
     print(f"table    {folder / TABLE}\nnumbers  {folder / NUMBERS}")
 
@@ -78,7 +78,7 @@ def _chosen() -> list[str]:
     for name in names:
         if name not in cases_lib.CASES:
             raise errors.InvalidValue(
-                "--cases are those that there are",
+                "--cases must be known",
                 received=name,
                 do=errors.suggestion(name, cases_lib.CASES),
             )
@@ -86,7 +86,7 @@ def _chosen() -> list[str]:
 
 
 def _measure(name: str) -> results_lib.Result:
-    """Measures a case, with all who can do it."""
+    """Measures a case with all of its peers."""
     case = cases_lib.CASES[name]
     entries, workers = {}, []
     for peer in case.all:

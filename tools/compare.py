@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trains recipes under one budget, measures them by one protocol, writes one table.
+"""Trains recipes with one budget, and evaluates them under one protocol in a table.
 
     python tools/compare.py --recipes=flags/vae/digits.cfg,flags/glf/digits.cfg \
         --out=runs/compare/digits --epochs=10 --num_samples=300 --trials=3
 
-Each recipe is trained by a tools/train.py of its own, whose --workdir lies in `--out`.
-What is trained and measured already is not repeated: after a kill, SIGTERM or Ctrl-C
-(which save the state and end with status 75) the same command goes on, and with more
-`--epochs` or `--seeds` only what is new is done. A recipe whose training fails leaves a
-row that says so, and status 1.
+Each recipe is trained by its own process of tools/train.py, with a --workdir in
+`--out`. Finished work is not repeated: after a kill, SIGTERM or Ctrl-C (which save the
+state and exit with status 75) the same command continues, and with more `--epochs` or
+`--seeds` only new work is done. A recipe whose training fails has a row with the error,
+and the exit status is 1.
 
 Writes table.md, table.json (every number, by seed and trial), samples.png and hparams/
 for TensorBoard. The extractor `classifier` is trained on the data's labels: its
-distances compare recipes with each other, and not with published ones.
+distances compare recipes with each other, not with published figures.
 """
 
 import os
@@ -30,29 +30,29 @@ from glf_tf.metrics.extractors import names as extractors
 _RECIPES = kinds.define_paths(
     "recipes",
     None,
-    "Files of flags, or names of the library's, with commas between.",
+    "Files of flags, or names of the library's recipes, comma-separated.",
 )
 _OUT = kinds.define_path("out", None, "The folder of the comparison.")
 _EPOCHS = flags.DEFINE_string(
-    "epochs", "", "The budget, as tools/train.py takes it; each recipe's own without."
+    "epochs", "", "The budget, as for tools/train.py; by default each recipe's own."
 )
-_SEEDS = flags.DEFINE_list("seeds", ["0"], "One training a recipe and seed.")
+_SEEDS = flags.DEFINE_list("seeds", ["0"], "Seeds: one training per recipe and seed.")
 _TRAIN_FLAGS = flags.DEFINE_string(
-    "train_flags", "", "Further flags of tools/train.py, such as '--draw_every=0'."
+    "train_flags", "", "Additional flags of tools/train.py, such as '--draw_every=0'."
 )
 _COUNT = flags.DEFINE_integer("num_samples", 10_000, "Images a trial.", lower_bound=2)
 _TRIALS = flags.DEFINE_integer("trials", 3, "Independent draws.", lower_bound=1)
 _EXTRACTOR = flags.DEFINE_enum(
     "extractor", "auto", extractors.EXTRACTORS, "What makes features."
 )
-_GRAPH = kinds.define_path("inception_graph", "", "Where the 2015 graph is.")
+_GRAPH = kinds.define_path("inception_graph", "", "File of the 2015 Inception graph.")
 
 _TRAIN = pathlib.Path(__file__).with_name("train.py")
 _DECIDED = ("workdir", "resume", "seed", "epochs", "flagfile", "recipe")
 
 
 def main() -> None:
-    """Reads the flags, trains, measures, writes."""
+    """Reads the flags, trains and measures all jobs, and writes the table."""
     out = pathlib.Path(values.needed("out"))
     values.refuse_unused(
         ["inception_graph"],
@@ -74,7 +74,7 @@ def main() -> None:
         ):
             table = _compare(jobs, folder=folder, children=children)
     except loop.Stopped as stopped:
-        print(f"{stopped}; the same command goes on from there", file=sys.stderr)
+        print(f"{stopped}; the same command continues", file=sys.stderr)
         sys.exit(os.EX_TEMPFAIL)
 
     print(
@@ -84,15 +84,17 @@ def main() -> None:
         f"samples      {folder.samples}\n"
         f"TensorBoard  tensorboard --logdir={folder.hparams}"
     )
-    failed = [one for row in table.rows for one in row.trainings if one.error]
+    failed = [
+        training for row in table.rows for training in row.trainings if training.error
+    ]
     if failed:
-        names = ", ".join(one.job.name for one in failed)
+        names = ", ".join(training.job.name for training in failed)
         print(f"error: {len(failed)} of {len(jobs)} failed: {names}", file=sys.stderr)
         sys.exit(1)
 
 
 def _compare(jobs, *, folder, children):
-    """Makes the protocol, and compares under it."""
+    """Creates the protocol, and compares under it."""
     from glf_tf import catalogue
     from glf_tf.comparison import comparison, measuring
     from glf_tf.evaluation import settings as settings_lib
@@ -146,7 +148,7 @@ def _jobs(folder) -> list:
 
 
 def _file_of(recipe: str) -> str:
-    """Returns the file of a recipe that is given as one, or by its name."""
+    """Returns the file of a recipe, given by its path or name."""
     known = {} if recipe.endswith(".cfg") else resources.recipes()
     return str(known.get(recipe, recipe))
 
@@ -159,9 +161,9 @@ def _common_flags() -> list[str]:
         name = re.sub(r"^--?(no)?", "", flag).partition("=")[0]
         if name in _DECIDED:
             raise errors.InvalidValue(
-                "--train_flags are those that a comparison leaves open",
+                "--train_flags must not be flags that a comparison sets",
                 received=flag,
-                do=f"Leave it out: {', '.join(_DECIDED)} are decided otherwise",
+                do=f"Remove it: {', '.join(_DECIDED)} are set otherwise",
             )
     if where.data_dir is not None:
         found.append(f"--data_dir={where.data_dir}")
@@ -177,9 +179,9 @@ def _train_flags() -> list[str]:
         return shlex.split(_TRAIN_FLAGS.value)
     except ValueError as error:
         raise errors.InvalidValue(
-            "--train_flags are flags as a shell takes them",
+            "--train_flags must be flags in a shell's syntax",
             received=f"{_TRAIN_FLAGS.value} ({error})",
-            do="Close what is quoted",
+            do="Close the quotation",
         ) from error
 
 
@@ -188,7 +190,7 @@ def _seeds() -> list[int]:
     seeds = [int(text) if text.strip().isdecimal() else -1 for text in texts]
     if not all(0 <= seed < 2**31 for seed in seeds) or len(set(seeds)) < len(seeds):
         raise errors.InvalidValue(
-            "Seeds are different whole numbers below 2**31, with commas between",
+            "Seeds are comma-separated distinct whole numbers below 2**31",
             received=f"--seeds={','.join(texts)}",
             do="Use for instance --seeds=0,1,2",
         )

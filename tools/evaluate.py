@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures the samples of a trained model, a SavedModel, or anyone's images.
+"""Evaluates the samples of a trained model, a SavedModel, or any images.
 
     python tools/evaluate.py --workdir=runs/glf/digits --num_samples=300 --trials=2 \
         --out=digits.json
@@ -8,15 +8,14 @@
     python tools/evaluate.py --samples=FOLDER_OR_NPY --dataset=mnist --data_dir=DIR
 
 Prints JSON (or writes it to `--out`), with a table on standard error; the means also go
-to the run's TensorBoard. `--preset` sets counts, trials and references as a paper has
-them. The extractor `classifier` is trained on the data's labels and cached: its
-distances carry its name and compare models on that data set alone. Where there are no
-labels, `random_convolutional` stands in, a fixed network that has learned nothing;
-`inception` is the 2015 graph, whose distance is the FID. Reconstructions of a
-model without an encoder are the ends of chains; `--inference` says how those run, if
-not as in training.
+to the run's TensorBoard. `--preset` sets counts, trials and references as in a paper.
+The extractor `classifier` is trained on the data's labels and cached: its distances
+have its name and compare models on that data set alone. Without labels,
+`random_convolutional` is used, a fixed random network; `inception` is the 2015 graph,
+whose distance is the FID. Reconstructions of a model without an encoder are the ends of
+chains; `--inference` sets their sampler, by default that of training.
 
-A file that exists is replaced only with `--overwrite`.
+An existing file is replaced only with `--overwrite`.
 """
 
 import contextlib
@@ -44,31 +43,31 @@ _TRIALS = flags.DEFINE_integer("trials", None, "Independent draws.", lower_bound
 _SPLIT = flags.DEFINE_enum("reference_split", None, ["train", "test"], "Real images.")
 _ROUNDED = flags.DEFINE_bool("rounded", None, "Round samples to uint8.")
 _SAMPLING = flags.DEFINE_enum(
-    "sampling", "plain", ["plain", "authors"], "Or the GLF authors' habits."
+    "sampling", "plain", ["plain", "authors"], "plain, or as the GLF authors' script."
 )
 _LATENTS = flags.DEFINE_enum(
     "latents",
     "prior",
     ["prior", "fitted_normal", "standard_normal"],
-    "Whence latents come: the model's prior, or what it is compared with.",
+    "Source of latents: the model's prior, or a normal for comparison.",
 )
 _TEMPERATURE = flags.DEFINE_float("temperature", 1.0, "Factor on the noise.")
-_SEED = flags.DEFINE_integer("seed", 0, "Of samples, subsets and clusterings.")
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of samples, subsets and clusterings.")
 _EXTRACTOR = flags.DEFINE_enum(
     "extractor", "auto", extractors.EXTRACTORS, "What makes features."
 )
-_GRAPH = kinds.define_path("inception_graph", "", "Where the 2015 graph is.")
+_GRAPH = kinds.define_path("inception_graph", "", "File of the 2015 Inception graph.")
 _BOUND = flags.DEFINE_integer(
-    "bound_samples", 50, "Samples of the posterior an image, for bound.", lower_bound=1
+    "bound_samples", 50, "Samples of the posterior per image, for bound.", lower_bound=1
 )
-_OUT = kinds.define_path("out", None, "Where JSON goes; standard output without it.")
+_OUT = kinds.define_path("out", None, "File for JSON; standard output by default.")
 _OVERWRITE = kinds.define_overwrite()
 
 _OF_RUNS = ["checkpoint", "strategy", "inference", "accept_new_data"]
 
 
 def main() -> None:
-    """Reads the flags, measures, writes."""
+    """Reads the flags, measures and writes the results."""
     source = values.one_of("workdir", "saved_model", "samples")
 
     from glf_tf.evaluation import reporting
@@ -91,7 +90,7 @@ def main() -> None:
 
 
 def _refuse_unused(source: str, metrics: list[str]) -> None:
-    """Refuses flags that this measurement would not look at."""
+    """Refuses flags that this measurement would ignore."""
     uses = {
         "--extractor=inception": (["inception_graph"], _EXTRACTOR.value == "inception"),
         "--metrics=bound": (["bound_samples"], "bound" in metrics),
@@ -104,14 +103,14 @@ def _refuse_unused(source: str, metrics: list[str]) -> None:
 
 
 def _opened():
-    """Returns a context that opens where JSON goes, before anything is measured."""
+    """Returns a context that opens the output before anything is measured."""
     if _OUT.value:
         return files.output(pathlib.Path(_OUT.value), overwrite=_OVERWRITE.value)
     return contextlib.nullcontext(sys.stdout.buffer)
 
 
 def _measured(source: str, metrics: list[str]):
-    """Returns measurements, extractor, and the run's step; None where none is."""
+    """Returns measurements, extractor, and the run's step, or None each."""
     from glf_tf.evaluation import evaluation
     from glf_tf.evaluation import settings as settings_lib
     from glf_tf.metrics.extractors import choice as extractor_lib
@@ -132,10 +131,10 @@ def _measured(source: str, metrics: list[str]):
         settings=_settings(),
         cache_dir=paths.cache_dir / "statistics",
     )
-    subject, model, step = _subject(source, train)
+    images, model, step = _drawn(source, train)
     if _METRICS.value == ["all"]:
         metrics = settings_lib.supported(model)
-    found = measuring.samples(subject, metrics=metrics)
+    found = measuring.samples(images, metrics=metrics)
     if "floor" in metrics:
         found += measuring.floor(metrics=metrics)
     if model is not None:
@@ -144,7 +143,7 @@ def _measured(source: str, metrics: list[str]):
 
 
 def _settings():
-    """Returns the preset, or the flags that were given."""
+    """Returns the settings of the preset or of the flags."""
     from glf_tf.evaluation import settings as settings_lib
 
     given = {
@@ -169,19 +168,19 @@ def _settings():
     return settings_lib.Settings(**given, **common)
 
 
-def _subject(source: str, train):
-    """Returns what is measured, and of a run the model and its step."""
+def _drawn(source: str, train):
+    """Returns the images to measure, and the model and step of a run."""
     from glf_tf.evaluation import image_sources, user_images
 
     how = {"temperature": _TEMPERATURE.value}
     if source == "workdir":
         model, step = loading.load()
         if _LATENTS.value == "prior":
-            subject = image_sources.ModelSamples(model, sampling=_SAMPLING.value, **how)
+            images = image_sources.ModelSamples(model, sampling=_SAMPLING.value, **how)
         else:
             fitted_to = train.images if _LATENTS.value == "fitted_normal" else None
-            subject = image_sources.NormalLatents(model, fitted_to=fitted_to, **how)
-        return subject, model, step
+            images = image_sources.NormalLatents(model, fitted_to=fitted_to, **how)
+        return images, model, step
     for flag, default in (("sampling", "plain"), ("latents", "prior")):
         if flags.FLAGS[flag].value != default:
             values.refuse_beside(flag, {source: flags.FLAGS[source].value})

@@ -4,11 +4,10 @@
     python tools/export.py --workdir=runs/glf/digits --checkpoint=best \
         --output=serving/digits/1
 
-The folder must be empty, or hold an export of ours (its glf_tf.json says so), which is
-replaced when the new one is whole. Nothing else is ever replaced.
+The folder must be empty, or have an earlier export (marked by glf_tf.json), which is
+replaced when the new one is complete. Nothing else is ever replaced.
 
-`glf_tf/export.py` lists the signatures; `saved_model_cli show --dir=DIR --all` does
-too.
+`glf_tf/export.py` lists the signatures, as does `saved_model_cli show --dir=DIR --all`.
 """
 
 import pathlib
@@ -19,7 +18,7 @@ _OUTPUT = kinds.define_path("output", None, "The SavedModel's folder.")
 
 
 def main() -> None:
-    """Reads the flags, loads the model, exports it."""
+    """Reads the flags, loads the model and exports it."""
     path = pathlib.Path(values.needed("output"))
 
     from glf_tf import export, files

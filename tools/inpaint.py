@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hides a part of test images and completes them, each in several ways.
+"""Hides parts of test images and completes them, several times each.
 
     python tools/inpaint.py --workdir=runs/glf/digits --num_images=4 --attempts=3 \
         --mask=square --mask.size=3 --start=prior --output=inpainting.png
@@ -7,19 +7,19 @@
         --mask.share=0.5 --keep_visible --inference=langevin --inference.steps=100 \
         --inference.step_size=0.03 --num_images=4 --attempts=2
 
-A row has the original, the masked image, and completions: the model's images for
-latents that chains inferred from the visible pixels. Where chains start from noise, as
-with `--start=prior`, each has another start. `--mask=picture --mask.file=NAME.png`
-hides what is dark in a picture of the images' size. `--images=FOLDER_OR_NPY` takes
-somebody's own images in the place of test images, made to fit as in training.
+A row has the original, the masked image, and completions: the decoded latents that
+chains inferred from the visible pixels. If chains start at noise, as with
+`--start=prior`, each has its own start. `--mask=picture --mask.file=NAME.png` hides the
+dark pixels of a picture of the images' size. `--images=FOLDER_OR_NPY` uses your own
+images instead of test images, resized as in training.
 
 Squared errors of hidden and of all pixels, averaged over images and attempts, are
-printed and written beside the picture, NAME.json. They are those of the model's images,
-also with `--keep_visible`, which puts the visible pixels of the original into the
-picture.
+printed and written to NAME.json, next to the picture. They are those of the decoded
+images, also with `--keep_visible`, which copies the visible pixels of the original into
+the picture.
 
-A file that exists is replaced only with `--overwrite`, a folder only if this tool wrote
-all that is in it.
+An existing file is replaced only with `--overwrite`, a folder only if all of its
+content is from this tool.
 """
 
 import dataclasses
@@ -33,7 +33,7 @@ from glf_tf.cli import inferring, kinds, loading, program, values
 
 _COUNT = flags.DEFINE_integer("num_images", 8, "How many images.", lower_bound=1)
 _ATTEMPTS = flags.DEFINE_integer("attempts", 8, "Completions an image.", lower_bound=1)
-_KEEP = flags.DEFINE_bool("keep_visible", False, "Show visible pixels as they were.")
+_KEEP = flags.DEFINE_bool("keep_visible", False, "Show the original visible pixels.")
 _SEED = flags.DEFINE_string("seed", "0", "A seed: a whole number, or two.")
 _OUTPUT = kinds.define_path(
     "output", "inpainting.png", "NAME.png, NAME.npy or a folder."
@@ -43,7 +43,7 @@ _OVERWRITE = kinds.define_overwrite()
 
 
 def main() -> None:
-    """Reads the flags, hides, completes, writes."""
+    """Reads the flags, hides pixels, completes images and writes them."""
     path, seed = pathlib.Path(_OUTPUT.value), values.seed(_SEED.value)
 
     import tensorflow as tf

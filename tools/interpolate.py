@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws the images on the way from one sample, or test image, to another.
+"""Draws interpolations between samples, or between test images.
 
     python tools/interpolate.py --workdir=runs/glf/digits --num_lines=8 --space=noise \
         --output=interpolations.png
     python tools/interpolate.py --workdir=runs/glf/digits --between=3,17
     python tools/interpolate.py --workdir=runs/glf/digits --images=FOLDER --between=0,4
 
-One line a row. `--space=noise` is straight in the noise that the flow starts from,
-`--space=latent` among the latents themselves. With `--images`, a folder of pictures or
-an array NAME.npy, lines are drawn between two of these, the first two by default.
+Each row is an interpolation, linear in the noise of the flow with `--space=noise`, in
+the latents with `--space=latent`. With `--images`, a folder of pictures or an array
+NAME.npy, it is between two of these, by default the first two.
 
-A file that exists is replaced only with `--overwrite`, a folder only if this tool wrote
-all that is in it.
+An existing file is replaced only with `--overwrite`, a folder only if all of its
+content is from this tool.
 """
 
 import pathlib
@@ -27,10 +27,10 @@ _BETWEEN = flags.DEFINE_list(
     "Two test images by their indices, or two of --images, instead of samples.",
 )
 _STEPS = flags.DEFINE_integer(
-    "num_steps", 10, "Images a line, both ends included.", lower_bound=2
+    "num_steps", 10, "Images per line, including both ends.", lower_bound=2
 )
 _SPACE = flags.DEFINE_enum(
-    "space", "noise", ["noise", "latent"], "Where lines are straight."
+    "space", "noise", ["noise", "latent"], "The space of linear interpolation."
 )
 _SEED = flags.DEFINE_string("seed", "0", "A seed: a whole number, or two.")
 _OUTPUT = kinds.define_path(
@@ -41,7 +41,7 @@ _OVERWRITE = kinds.define_overwrite()
 
 
 def main() -> None:
-    """Reads the flags, interpolates, writes."""
+    """Reads the flags, interpolates and writes the images."""
     path, seed = pathlib.Path(_OUTPUT.value), values.seed(_SEED.value)
     between = _BETWEEN.value or (["0", "1"] if flags.FLAGS.images else None)
     indices = between and values.indices(between, count=2)

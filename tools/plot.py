@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws curves of several runs against epochs: a panel a scalar, a line a run.
+"""Draws curves of several runs against epochs: a panel per scalar, a line per run.
 
     python tools/plot.py --runs=runs/beta_1,runs/beta_10,runs/beta_100 \
         --scalars=evaluation/fd,epoch/nll,epoch/reconstruction --label=beta \
         --out=curves.png
 
-A run is the `--workdir` of tools/train.py; what it has told stands in its
-metrics.jsonl, and may be drawn while it goes on. `--label` names a flag whose value
-tells the runs apart; without it the folders' names do. A run that diverged is drawn to
-where it got and ends in a cross. The numbers go into a CSV file beside the figure.
+A run is the `--workdir` of tools/train.py; its scalars are in its metrics.jsonl, and
+can be drawn while it runs. `--label` names a flag whose values label the runs, by
+default the names of their folders. The line of a diverged run ends in a cross. The data
+are also written to a CSV file next to the figure.
 
-A file that exists is replaced only with `--overwrite`.
+An existing file is replaced only with `--overwrite`.
 """
 
 import pathlib
@@ -20,11 +20,13 @@ from absl import flags
 from glf_tf import errors, files
 from glf_tf.cli import kinds, program, values
 
-_RUNS = kinds.define_paths("runs", None, "Folders of runs, with commas between.")
+_RUNS = kinds.define_paths("runs", None, "Folders of runs, comma-separated.")
 _SCALARS = flags.DEFINE_list(
-    "scalars", ["epoch/reconstruction", "epoch/nll"], "A panel each, left to right."
+    "scalars",
+    ["epoch/reconstruction", "epoch/nll"],
+    "Scalars, one panel each, from left to right.",
 )
-_LABEL = flags.DEFINE_string("label", "", "A flag that tells the runs apart.")
+_LABEL = flags.DEFINE_string("label", "", "A flag whose values label the runs.")
 _OUT = kinds.define_path("out", "curves.png", "NAME.png, NAME.pdf or NAME.svg.")
 _OVERWRITE = kinds.define_overwrite()
 _LOG_Y = flags.DEFINE_bool("log_y", False, "Draw the values on a logarithmic axis.")
@@ -33,7 +35,7 @@ _FORMS = (".png", ".pdf", ".svg")
 
 
 def main() -> None:
-    """Reads the flags and the runs, draws, writes."""
+    """Reads the flags and the runs, draws and writes the figure."""
     paths = [pathlib.Path(run) for run in values.needed("runs")]
     scalars, out = values.needed("scalars"), pathlib.Path(_OUT.value)
     _check(out)
@@ -67,12 +69,12 @@ def _label_of(path: pathlib.Path) -> str:
 
 
 def _check(out: pathlib.Path) -> None:
-    """Refuses a name that tells no form, before the runs are read."""
+    """Checks the suffix of the output before the runs are read."""
     if out.suffix not in _FORMS:
         raise errors.InvalidValue(
             "A figure is written as NAME.png, NAME.pdf or NAME.svg",
             received=f"--out={out}",
-            do="Use one of the three endings",
+            do="Use one of the three suffixes",
         )
 
 

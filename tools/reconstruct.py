@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws test images beside their reconstructions.
+"""Draws test images next to their reconstructions.
 
     python tools/reconstruct.py --workdir=runs/glf/digits --num_images=32 \
         --output=reconstructions.png
 
-Each image is followed by its reconstruction: the decoded code of an encoder, or of a
-chain where the model has none, or where one is asked for:
+Each image is followed by its reconstruction, the decoded latents of the encoder, or of
+a chain if the model has no encoder or a sampler is given:
 
     python tools/reconstruct.py --workdir=runs/glf/digits --inference=langevin \
         --inference.steps=100 --inference.step_size=0.01 --noinference.noise
 
-`--images=FOLDER_OR_NPY` takes somebody's own images in the place of test images: all
-pictures of a folder, made to fit as in training, or an array of the run's image shape.
+`--images=FOLDER_OR_NPY` uses your own images instead of test images: all pictures of a
+folder, resized as in training, or an array of the run's image shape.
 
 The error is the squared error summed over pixels in [0, 1], and its mean over pixels in
 [0, 1] and in [-1, 1], averaged over the images shown.
 
-A file that exists is replaced only with `--overwrite`, a folder only if this tool wrote
-all that is in it.
+An existing file is replaced only with `--overwrite`, a folder only if all of its
+content is from this tool.
 """
 
 import pathlib
@@ -32,15 +32,15 @@ _OUTPUT = kinds.define_path(
 )
 _IMAGES_A_ROW = 8
 flags.DEFINE_integer(
-    "columns", None, f"Images a row of a grid; {_IMAGES_A_ROW}.", lower_bound=1
+    "columns", None, f"Images per row of a grid; {_IMAGES_A_ROW}.", lower_bound=1
 )
-_SEED = flags.DEFINE_string("seed", "0", "Of chains: a whole number, or two.")
+_SEED = flags.DEFINE_string("seed", "0", "Seed of chains: a whole number, or two.")
 
 _OVERWRITE = kinds.define_overwrite()
 
 
 def main() -> None:
-    """Reads the flags, finds latents and decodes them, writes."""
+    """Reads the flags, infers and decodes latents, and writes the images."""
     path, seed = pathlib.Path(_OUTPUT.value), values.seed(_SEED.value)
     columns = values.columns(path) or _IMAGES_A_ROW
 

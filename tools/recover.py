@@ -7,18 +7,17 @@
     python tools/recover.py --workdir=runs/lfbm/occluded --num_images=500 \
         --output=recovered.png
 
-Each image is shown as it was, as the model saw it, and as it was recovered: the model's
-image for a latent that is inferred from the visible pixels, by an encoder and chains or
-by chains alone. Chains start from the encoder, which has learned from such images;
-`--inference` says how they run, if not as in training. A model whose chains persist
-goes on with them.
+Each image is shown in the original, masked, and recovered: the decoded latents inferred
+from the visible pixels, by an encoder and chains or by chains alone. Chains start at
+the latents of the encoder, which was trained on such images; `--inference` sets their
+sampler, by default that of training. Persistent chains are continued.
 
-Squared errors of hidden and of all pixels are printed and written beside the picture,
-NAME.json. Distances of samples are what tools/evaluate.py measures, against whole
+Squared errors of hidden and of all pixels are printed and written to NAME.json, next to
+the picture. tools/evaluate.py measures distances of samples, compared with complete
 images.
 
-A file that exists is replaced only with `--overwrite`, a folder only if this tool wrote
-all that is in it.
+An existing file is replaced only with `--overwrite`, a folder only if all of its
+content is from this tool.
 """
 
 import dataclasses
@@ -31,9 +30,9 @@ from glf_tf import files
 from glf_tf.cli import inferring, kinds, loading, program, values
 
 _COUNT = flags.DEFINE_integer(
-    "num_images", 500, "How many images are recovered.", lower_bound=1
+    "num_images", 500, "Number of images to recover.", lower_bound=1
 )
-_SHOWN = flags.DEFINE_integer("shown", 24, "How many are shown.", lower_bound=1)
+_SHOWN = flags.DEFINE_integer("shown", 24, "Number of images to show.", lower_bound=1)
 _SEED = flags.DEFINE_string("seed", "0", "A seed: a whole number, or two.")
 _OUTPUT = kinds.define_path(
     "output", "recovered.png", "NAME.png, NAME.npy or a folder."
@@ -44,7 +43,7 @@ _OVERWRITE = kinds.define_overwrite()
 
 
 def main() -> None:
-    """Reads the flags, recovers, writes."""
+    """Reads the flags, recovers and writes the images."""
     path, seed = pathlib.Path(_OUTPUT.value), values.seed(_SEED.value)
 
     from glf_tf.metrics import hidden

@@ -6,8 +6,8 @@
 
 `--output` may be a PNG grid, an array (NAME.npy) or a folder of PNG files.
 
-A file that exists is replaced only with `--overwrite`, a folder only if this tool wrote
-all that is in it.
+An existing file is replaced only with `--overwrite`, a folder only if all of its
+content is from this tool.
 """
 
 import pathlib
@@ -19,16 +19,16 @@ from glf_tf.cli import kinds, loading, program, values
 _COUNT = flags.DEFINE_integer("num_samples", 64, "How many images.", lower_bound=1)
 _SEED = flags.DEFINE_string("seed", "0", "A seed: a whole number, or two.")
 _TEMPERATURE = flags.DEFINE_float(
-    "temperature", 1.0, "Factor on the noise: below 1 for likelier images."
+    "temperature", 1.0, "Factor on the noise: below 1 for more likely images."
 )
 _OUTPUT = kinds.define_path("output", "samples.png", "NAME.png, NAME.npy or a folder.")
-flags.DEFINE_integer("columns", None, "Images a row of a grid.", lower_bound=1)
+flags.DEFINE_integer("columns", None, "Images per row of a grid.", lower_bound=1)
 
 _OVERWRITE = kinds.define_overwrite()
 
 
 def main() -> None:
-    """Reads the flags, draws, writes."""
+    """Reads the flags, draws and writes the images."""
     path, count = pathlib.Path(_OUTPUT.value), _COUNT.value
     seed, columns = values.seed(_SEED.value), values.columns(path)
 

@@ -3,13 +3,13 @@
 
     python tools/train.py --flagfile=flags/glf/digits.cfg --workdir=runs/digits
 
-Every setting is a flag; a recipe under flags/ is a file of them. What the chosen model,
-data set, network and flow can be told is listed by
-`python tools/train.py --model=glf --help`.
+Every setting is a flag; a recipe under flags/ is a file of flags. `python
+tools/train.py --model=glf --help` lists the options of the chosen model, data set,
+network and flow.
 
-SIGTERM and Ctrl-C save the state and end with status 75 (try again), and so does a
-worker that lost another one; --resume goes on. `--replay=RUN --workdir=NEW` trains a
-run again as its history tells, however often it went on with other flags.
+SIGTERM and Ctrl-C save the state and exit with status 75 (try again), and so does a
+worker that lost another one; --resume continues. `--replay=RUN --workdir=NEW` trains a
+run again according to its history, however often its flags changed.
 """
 
 import os
@@ -22,7 +22,7 @@ from glf_tf.cli import program, replaying, training
 
 
 def main() -> None:
-    """Reads the flags, trains, and says where everything is."""
+    """Reads the flags, trains, and prints the paths of the results."""
     if flags.FLAGS.replay:
         replaying.replay()
         return
@@ -40,7 +40,7 @@ def main() -> None:
             stop_at=flags.FLAGS.stop_at,
         )
     except loop.Stopped as stopped:
-        print(f"{stopped}; --resume goes on from there", file=sys.stderr)
+        print(f"{stopped}; --resume continues from there", file=sys.stderr)
         sys.exit(os.EX_TEMPFAIL)
     except errors.Lost as lost:
         print(f"error: {lost}", file=sys.stderr)

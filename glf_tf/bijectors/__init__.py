@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Flow steps: Keras layers that own parameters and hand out TFP bijectors."""
+"""Flow steps: Keras layers that own parameters and build TFP bijectors."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An affine map of each coordinate by itself.
+"""An affine map of each coordinate.
 
 Kingma, Dhariwal: Glow: Generative Flow with Invertible 1x1 Convolutions, 2018, section
 3.1. https://arxiv.org/abs/1807.03039
@@ -16,11 +16,11 @@ from glf_tf.bijectors import step
 tfb = tfp.bijectors
 
 LOG_SCALE_FACTOR = 3.0
-"""What multiplies the learned logarithms, as in Glow's code: they learn faster."""
+"""Factor on the learned logarithms, as in Glow's code, for faster learning."""
 
 
 def small_start() -> keras.initializers.Initializer:
-    """Returns a new N(0, 0.05^2): one that is used twice draws the same again."""
+    """Returns a new initialiser N(0, 0.05^2); a reused one would repeat its values."""
     return keras.initializers.RandomNormal(stddev=0.05)
 
 
@@ -42,7 +42,7 @@ class ActNorm(step.AbstractFlowStep):
 
         Args:
             event_dim: Size of the vectors.
-            **kwargs: Keras' own.
+            **kwargs: Keyword arguments of `keras.layers.Layer`.
         """
         super().__init__(event_dim, **kwargs)
         self.shift = self.add_weight(
@@ -57,7 +57,7 @@ class ActNorm(step.AbstractFlowStep):
         """Returns a fresh bijector from noise to data."""
         del training
         log_scale = LOG_SCALE_FACTOR * tf.convert_to_tensor(self.log_scale)
-        # Towards noise the last one of a chain comes first, and so does the shift.
+        # Towards noise, the last bijector of a chain is applied first: here the shift.
         return tfb.Invert(
             tfb.Chain(
                 [

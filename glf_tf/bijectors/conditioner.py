@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The small network inside a coupling: half of a vector in, parameters out."""
+"""The network of a coupling: maps half of a vector to parameters."""
 
 __all__ = ["Conditioner"]
 
@@ -32,7 +32,7 @@ class Conditioner(keras.layers.Layer):
             output_dim: Size of the output.
             hidden: Width of the two hidden layers.
             batch_norm: Whether each hidden layer is normalised over the batch.
-            **kwargs: Keras' own.
+            **kwargs: Keyword arguments of `keras.layers.Layer`.
         """
         super().__init__(**kwargs)
         self.dense_0 = keras.layers.Dense(

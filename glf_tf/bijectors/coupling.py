@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Affine coupling: half of a vector is scaled and shifted as the other half says.
+"""Affine coupling: half of a vector is scaled and shifted depending on the other half.
 
 Dinh, Sohl-Dickstein, Bengio: Density estimation using Real NVP, 2016.
 https://arxiv.org/abs/1605.08803
@@ -26,11 +26,11 @@ CLAMP = 2.0
 """Bound on the soft-clamped log-scale, in nats: `exp(-2) < scale < exp(2)`."""
 
 LEAST_SCALE = 1e-3
-"""What a scale that is a sigmoid is at least; samples without one overflow."""
+"""Minimum of a sigmoid scale, without which samples overflow."""
 
 
 class CouplingBijector(tfb.Bijector):
-    """The map of a coupling, with its parameters given as a function.
+    """The bijector of a coupling, with its parameters given as a function.
 
     Towards noise (`inverse`), with `c` the half that conditions and `x` the other:
 
@@ -39,12 +39,12 @@ class CouplingBijector(tfb.Bijector):
         shift first:     y = (x + shift) * exp(log_scale)
         inverse_log_det_jacobian = sum(log_scale, axis=-1)
 
-    Value and log-determinant come out of one pass through the network: `tfb.RealNVP`
-    runs it twice.
+    Value and log-determinant come from one pass through the network, which
+    `tfb.RealNVP` runs twice.
     """
 
-    # The cache that `tfb.FFJORD` uses: a map that returns its log-determinant along
-    # with its value has both stored, and neither is computed again.
+    # The cache that `tfb.FFJORD` uses: a map that returns its log-determinant with its
+    # value has both cached, and neither is computed again.
     _cache = cache_util.BijectorCacheWithGreedyAttrs(
         forward_name="_augmented_forward", inverse_name="_augmented_inverse"
     )
@@ -118,7 +118,7 @@ class CouplingBijector(tfb.Bijector):
         )
 
     def _halves(self, vector):
-        """Returns the half that is transformed, and the half that conditions."""
+        """Returns the transformed half and the conditioning half."""
         first, second = vector[..., : self._split], vector[..., self._split :]
         return (first, second) if self._transforms_first else (second, first)
 
@@ -140,7 +140,8 @@ class Coupling(step.AbstractFlowStep):
     towards noise it only contracts, so latents narrower than the noise cannot be
     widened.
 
-    Deviation: the slides' scale has no floor, and from noise it is divided by.
+    Deviation: the slides' scale has no minimum, although the map from noise divides by
+        it.
     """
 
     def __init__(
@@ -159,12 +160,12 @@ class Coupling(step.AbstractFlowStep):
         Args:
             event_dim: Size of the vectors, at least 2; the first `event_dim // 2`
                 coordinates are the first half.
-            transforms: The half that is transformed; the other conditions.
+            transforms: The half that is transformed; the other is the condition.
             scale: How the log-scale is bounded.
             hidden: Width of the networks.
             batch_norm: Whether the networks normalise over the batch.
-            shared: Whether one network gives shift and scale, or one each.
-            **kwargs: Keras' own.
+            shared: Whether one network computes shift and scale, or one each.
+            **kwargs: Keyword arguments of `keras.layers.Layer`.
 
         Raises:
             InvalidValue: `event_dim` is smaller than 2.
@@ -217,7 +218,7 @@ def halves(event_dim: int) -> tuple[int, int]:
     """
     if event_dim < 2:
         raise errors.InvalidValue(
-            "A coupling needs a vector that can be cut into two halves",
+            "A coupling needs a vector with two halves",
             received=f"event_dim={event_dim}",
             do="Use at least 2 dimensions",
         )
@@ -230,7 +231,7 @@ def log_sigmoid_scale(raw: tf.Tensor) -> tf.Tensor:
 
 
 _LOG_SCALES = {
-    # 0.636 is 2 / pi cut off, as in the authors' code: atan(raw) * 0.636 < 1.
+    # 0.636 is 2 / pi rounded down, as in the authors' code: atan(raw) * 0.636 < 1.
     "soft_clamp": lambda raw: CLAMP * 0.636 * tf.atan(raw),
     "sigmoid": log_sigmoid_scale,
 }

@@ -28,8 +28,8 @@ class GlowCoupling(step.AbstractFlowStep):
 
     `W_2`, `b` and `log_factor` start at zero, so that the first scale is 0.881.
 
-    Deviation: the released scale is the sigmoid alone. From noise it is divided by, and
-    two samples in ten thousand of a trained prior were not finite.
+    Deviation: the released scale is the sigmoid alone. The map from noise divides by
+        it, and two in ten thousand samples of a trained prior were not finite.
     """
 
     def __init__(self, event_dim: int, *, hidden: int = 64, **kwargs):
@@ -39,7 +39,7 @@ class GlowCoupling(step.AbstractFlowStep):
             event_dim: Size of the vectors, at least 2; the first `event_dim // 2`
                 coordinates are the first half.
             hidden: Width of the network.
-            **kwargs: Keras' own.
+            **kwargs: Keyword arguments of `keras.layers.Layer`.
 
         Raises:
             InvalidValue: `event_dim` is smaller than 2.
@@ -59,7 +59,8 @@ class GlowCoupling(step.AbstractFlowStep):
         """Returns a fresh bijector from noise to data."""
         del training
         return coupling.CouplingBijector(
-            # A new function each time: bijectors of equal ones would share a cache.
+            # A new function each time: bijectors with equal functions would share a
+            # cache.
             lambda half: self._parameters(half),
             split=self.event_dim // 2,
             transforms_first=False,

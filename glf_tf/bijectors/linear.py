@@ -18,15 +18,15 @@ tfb = tfp.bijectors
 
 
 class LinearBijector(tfb.Bijector):
-    """The map of a matrix, given by its triangular factors.
+    """The bijector of a matrix, given by its triangular factors.
 
     Towards noise (`inverse`),
 
         eps[order] = L U z
         inverse_log_det_jacobian = sum(log |diag(U)|)
 
-    `L` is unit lower triangular and `U` upper triangular. The determinant costs no
-    factorization and loses no digits, and neither direction inverts a matrix.
+    `L` is unit lower triangular and `U` upper triangular. The determinant needs no
+    factorization, is exact, and neither direction inverts a matrix.
     """
 
     def __init__(self, factors: tf.Tensor, order: tf.Tensor, *, name: str = "linear"):
@@ -74,17 +74,18 @@ class Linear(step.AbstractFlowStep):
     """A learned matrix that starts as a random rotation.
 
     Deviation: the code of LFBM learns the matrix itself, and factorizes and inverts it
-    at each use; here its LU factors are learned, as many numbers, as Glow proposes. The
-    order of rows, which pivoting chose at the start, is a weight that does not train.
+        at each use; here its LU factors are learned, with as many parameters, as Glow
+        proposes. The order of rows, chosen by initial pivoting, is a non-trainable
+        weight.
     """
 
     def __init__(self, event_dim: int, *, seed: int = 0, **kwargs):
-        """Draws the rotation.
+        """Initializes the step with a random rotation.
 
         Args:
             event_dim: Size of the vectors.
             seed: Seed of the rotation.
-            **kwargs: Keras' own.
+            **kwargs: Keyword arguments of `keras.layers.Layer`.
         """
         super().__init__(event_dim, **kwargs)
         factors, order = _factorized(_rotation(event_dim, seed=seed))
@@ -105,14 +106,14 @@ class Linear(step.AbstractFlowStep):
 
 
 def _rotation(dim: int, *, seed: int) -> np.ndarray:
-    """Returns a random orthogonal matrix, uniform among all."""
+    """Returns a uniformly distributed random orthogonal matrix."""
     normal = np.random.default_rng(seed).normal(size=(dim, dim))
     rotation, upper = np.linalg.qr(normal)
     return rotation * np.sign(np.diagonal(upper))
 
 
 def _factorized(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns U with L below its diagonal, and the order of rows that pivoting chose.
+    """Returns U with L below its diagonal, and the pivoted order of rows.
 
     `(L U)[i] = matrix[order[i]]`.
     """

@@ -17,19 +17,19 @@ tfb = tfp.bijectors
 class Permutation(step.AbstractFlowStep):
     """A permutation; towards noise, `eps[..., i] = z[..., permutation[i]]`.
 
-    It is a weight that does not train: a constant would be missing from checkpoints,
-    and a model restored over another seed would be silently wrong.
+    It is a non-trainable weight: a constant would be missing from checkpoints, and a
+    model with another seed would silently be restored wrongly.
     """
 
     def __init__(self, event_dim: int, *, seed: int = 0, **kwargs):
-        """Draws the permutation.
+        """Initializes the step with a random permutation.
 
         Args:
             event_dim: Size of the vectors.
             seed: Seed of NumPy's legacy generator, which the authors' code uses: seed
             `k`
                 gives the permutation of their block `k`.
-            **kwargs: Keras' own.
+            **kwargs: Keyword arguments of `keras.layers.Layer`.
         """
         super().__init__(event_dim, **kwargs)
         drawn = np.random.RandomState(seed).permutation(event_dim)

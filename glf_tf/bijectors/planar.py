@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Planar flows: a vector is pushed along one direction, by how far it is along another.
+"""Planar flows: a vector is shifted along one direction, depending on another.
 
 Rezende, Mohamed: Variational Inference with Normalizing Flows, 2015, section 4.1 and
 appendix A.1. https://arxiv.org/abs/1505.05770
@@ -18,14 +18,14 @@ from glf_tf.bijectors import step
 tfb = tfp.bijectors
 
 _SHIFT = math.log(math.e - 1.0)
-"""Where `softplus` is 1, so that directions at right angles are left as they are."""
+"""The argument at which `softplus` is 1, so that orthogonal directions stay."""
 
 _TINY = 1e-12
-"""Keeps the direction of a vector of length zero finite."""
+"""Keeps the direction of a zero vector finite."""
 
 
 class PlanarBijector(tfb.Bijector):
-    """The map of one planar flow, from noise (`forward`) to data.
+    """The bijector of a planar flow, from noise (`forward`) to data.
 
         a = w . x + b
         y = x + u' tanh(a)                                                    (eq. 10)
@@ -35,9 +35,9 @@ class PlanarBijector(tfb.Bijector):
 
         m = softplus(w . u + log(e - 1)) - 1,  u' = u + (m - w . u) w / |w|^2
 
-    The shift inside the softplus, which the paper has not, makes `u = 0` the identity.
-    `inverse` finds `w . x` as the root of a rising function by bisection; nothing in
-    training needs it.
+    The shift inside the softplus, which is not in the paper, makes `u = 0` the
+    identity. `inverse` finds `w . x` as the root of an increasing function by
+    bisection; training does not need it.
     """
 
     def __init__(
@@ -46,8 +46,8 @@ class PlanarBijector(tfb.Bijector):
         """Initializes the bijector.
 
         Args:
-            u: The direction of the push, `[..., event_dim]`, not yet constrained.
-            w: The direction that decides how far, of the same shape.
+            u: The unconstrained direction of the shift, `[..., event_dim]`.
+            w: The direction that determines the shift, `[..., event_dim]`.
             b: The offset, `[...]`.
             name: Name of the operations.
         """
@@ -86,8 +86,8 @@ class PlanarBijector(tfb.Bijector):
 class Planar(step.AbstractFlowStep):
     """A planar flow that starts as the identity.
 
-    Its parameters are its own, and may be moved for each vector by an encoder: then
-    they are amortised.
+    It has its own parameters, to which an encoder may add an offset for each vector
+    (amortised flows).
     """
 
     def __init__(self, event_dim: int, *, seed: int = 0, **kwargs):
@@ -95,8 +95,8 @@ class Planar(step.AbstractFlowStep):
 
         Args:
             event_dim: Size of the vectors.
-            seed: Of the direction `w`, which must not start at zero.
-            **kwargs: Keras' own.
+            seed: Seed of the direction `w`, which must not start at zero.
+            **kwargs: Keyword arguments of `keras.layers.Layer`.
         """
         super().__init__(event_dim, **kwargs)
         self.u = self.add_weight(name="u", shape=(event_dim,), initializer="zeros")
@@ -110,7 +110,7 @@ class Planar(step.AbstractFlowStep):
 
     @property
     def num_parameters(self) -> int:
-        """How many numbers an encoder gives to move the parameters."""
+        """Number of parameters, and of their offsets by an encoder."""
         return 2 * self.event_dim + 1
 
     def bijector(
@@ -119,12 +119,14 @@ class Planar(step.AbstractFlowStep):
         """Returns a fresh bijector from noise to data.
 
         Args:
-            training: Makes no difference.
-            moved_by: What is added to the parameters for each vector of a batch,
-                `[batch, num_parameters]`.
+            training: Has no effect.
+            moved_by: Offsets of the parameters for each vector, `[batch,
+                num_parameters]`.
         """
         del training
-        u, w, b = (tf.convert_to_tensor(one) for one in (self.u, self.w, self.b))
+        u, w, b = (
+            tf.convert_to_tensor(parameter) for parameter in (self.u, self.w, self.b)
+        )
         if moved_by is not None:
             du, dw, db = tf.split(moved_by, [self.event_dim, self.event_dim, 1], axis=1)
             u, w, b = u + du, w + dw, b + db[:, 0]
@@ -136,7 +138,7 @@ def _dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
 
 
 def _root(value: tf.Tensor, *, m: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-    """Returns the `a` with `a + m tanh(a + b) = value`; it rises, as `m > -1`."""
+    """Returns the root `a` of `a + m tanh(a + b) = value`, increasing as `m > -1`."""
 
     def excess(a):
         return a + m * tf.tanh(a + b) - value
@@ -151,6 +153,6 @@ def _root(value: tf.Tensor, *, m: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         max_iterations=100,
     )
     root = tf.stop_gradient(root)
-    # One step of Newton's leaves the root where it is, and gives it its derivatives.
+    # One Newton step keeps the root, and gives it the right derivatives.
     slope = 1.0 + m * (1.0 - tf.square(tf.tanh(root + b)))
     return root - excess(root) / tf.stop_gradient(slope)

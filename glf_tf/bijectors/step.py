@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every flow step is: a Keras layer that hands out a bijector.
+"""The base class of flow steps: Keras layers that build bijectors.
 
-Keras owns the parameters, so that optimisers, checkpoints and `.keras` files see them;
-TensorFlow Probability does the mathematics. Neither sees into the other: a bijector
-that owned variables would lose them from checkpoints, and one that was kept would
-answer from a stale cache after an update. So a bijector holds no state and is built
-afresh per call.
+Keras owns the parameters, so that optimisers, checkpoints and `.keras` files have them;
+TensorFlow Probability does the mathematics. A bijector has no state and is built anew
+for each call: its own variables would be missing from checkpoints, and a stored
+bijector would have a stale cache after an update.
 """
 
 __all__ = ["AbstractFlowStep"]
@@ -28,7 +27,7 @@ class AbstractFlowStep(keras.layers.Layer, abc.ABC):
 
         Args:
             event_dim: Size of the vectors.
-            **kwargs: Keras' own, such as `name`.
+            **kwargs: Keyword arguments of `keras.layers.Layer`, such as `name`.
         """
         # Densities stay in full precision under a mixed-precision policy.
         kwargs["dtype"] = kwargs.get("dtype") or keras.config.floatx()

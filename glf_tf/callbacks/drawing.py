@@ -36,12 +36,12 @@ class Pictures(callback_lib.AbstractCallback):
         """Initializes the callback.
 
         Args:
-            every: The interval.
+            every: The interval of calls.
             model: The model.
             data: The test set, whose first images are reconstructed.
-            folder: Where the PNG files go.
-            writer: Where TensorBoard's go.
-            seed: Of the samples, the same each time, so that progress shows.
+            folder: The folder of the PNG files.
+            writer: The TensorBoard writer.
+            seed: Seed of the samples, the same each time for comparison.
         """
         super().__init__(every)
         self._model, self._writer, self._folder = model, writer, folder
@@ -96,10 +96,10 @@ class Histograms(callback_lib.AbstractCallback):
         """Initializes the callback; it does nothing for a model without an encoder.
 
         Args:
-            every: The interval.
+            every: The interval of calls.
             model: The model.
             data: The test set, of which the first 1,000 images are encoded.
-            writer: Where to.
+            writer: The TensorBoard writer.
         """
         super().__init__(every)
         self._model, self._writer = model, writer

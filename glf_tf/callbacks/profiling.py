@@ -11,7 +11,7 @@ from glf_tf.training import callback as callback_lib
 
 
 class Profile(callback_lib.AbstractCallback):
-    """Traces `steps` steps of a process, after as many that warm up.
+    """Traces `steps` steps of a process, after as many warm-up steps.
 
     The first steps trace graphs, choose kernels and fill caches.
     """
@@ -22,17 +22,18 @@ class Profile(callback_lib.AbstractCallback):
         """Initializes the callback.
 
         Args:
-            steps: How many to trace; 0 for none.
-            folder: TensorBoard's; the trace goes to `plugins/profile/` in it.
+            steps: Number of steps to trace; 0 for none.
+            folder: TensorBoard's folder; the trace is written to its
+                `plugins/profile/`.
         """
         super().__init__(callback_lib.Every(steps=steps))
         self._folder, self._is_tracing = folder, False
 
     def run(self, moment):
-        """Begins to trace, or ends; a stage that ends meanwhile ends it as well."""
+        """Starts or stops the trace; the end of a stage stops it as well."""
         if self._is_tracing:
             tf.profiler.experimental.stop()
-            # Nothing more in this run, and no more ends of its intervals.
+            # Traces once per run, and no longer ends the loop's calls at its intervals.
             self.every = callback_lib.Every()
         elif not moment.is_stage_end:
             tf.profiler.experimental.start(str(self._folder))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shows how training goes: a bar on a terminal, a line an epoch elsewhere."""
+"""Shows progress: a bar on a terminal, a line per epoch elsewhere."""
 
 __all__ = ["Progress"]
 
@@ -12,13 +12,13 @@ from glf_tf.training import callback as callback_lib
 
 
 class Progress(callback_lib.AbstractCallback):
-    """A progress bar over all stages, and a line of averages an epoch."""
+    """A progress bar over all stages, and a line of averages per epoch."""
 
     def __init__(self, *, is_silent: bool = False):
         """Initializes the callback.
 
         Args:
-            is_silent: Whether it shows nothing: another worker does.
+            is_silent: Whether to show nothing, as on all workers but the chief.
         """
         super().__init__(callback_lib.Every(epochs=1))
         self._is_silent, self._stream = is_silent, sys.stderr
@@ -30,7 +30,7 @@ class Progress(callback_lib.AbstractCallback):
         """Starts the bar at a step."""
         self._step = step
         if step and not self._is_silent:
-            tqdm.tqdm.write(f"going on from step {step}", file=self._stream)
+            tqdm.tqdm.write(f"resuming from step {step}", file=self._stream)
         self._bar = tqdm.tqdm(
             total=total_steps,
             initial=step,
@@ -52,26 +52,26 @@ class Progress(callback_lib.AbstractCallback):
         images = (moment.global_step - self._step) * moment.images_per_step
         self._seconds, self._step = moment.train_seconds, moment.global_step
         if not means:
-            self._tell(f"{moment.stage} fitted in {seconds:.1f} s")
+            self._print(f"{moment.stage} fitted in {seconds:.1f} s")
             return
         epochs = math.ceil(moment.total_steps / moment.steps_per_epoch)
         values = "  ".join(f"{name} {value:.4g}" for name, value in means.items())
-        self._tell(
+        self._print(
             f"{moment.stage} epoch {math.ceil(moment.epoch)}/{epochs}  {values}  "
             f"{seconds:.1f} s  {images / max(seconds, 1e-9):,.0f} images/s"
         )
 
     def begin_fit(self, stage):
-        """Says that a stage without steps begins, which may take minutes."""
-        self._tell(f"{stage}: fitting ...")
+        """Announces a stage without steps, which may take minutes."""
+        self._print(f"{stage}: fitting ...")
 
-    def _tell(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         if not self._is_silent:
             tqdm.tqdm.write(line, file=self._stream)
             self._stream.flush()
 
     def close(self) -> None:
-        """Ends the bar."""
+        """Closes the bar."""
         if self._bar is not None:
             self._bar.close()
 
@@ -80,5 +80,5 @@ class Progress(callback_lib.AbstractCallback):
         return self._averages.get_state()
 
     def set_state(self, state):
-        """Takes over the sums."""
+        """Restores the sums."""
         self._averages.set_state(state)

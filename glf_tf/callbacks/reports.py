@@ -32,10 +32,10 @@ class Scalars(callback_lib.AbstractCallback):
         """Initializes the callback.
 
         Args:
-            every: The interval.
-            prefix: What the names begin with, such as "train".
-            writer: Where to.
-            optimizers: By "stage/group".
+            every: The interval of calls.
+            prefix: Prefix of the names, such as "train".
+            writer: The TensorBoard writer.
+            optimizers: The optimisers by "stage/group".
         """
         super().__init__(every)
         self._prefix, self._writer, self._optimizers = prefix, writer, optimizers
@@ -44,7 +44,7 @@ class Scalars(callback_lib.AbstractCallback):
 
     @property
     def name(self):
-        """What its state is saved under."""
+        """The key of its saved state."""
         return f"Scalars-{self._prefix}"
 
     def observe(self, result, moment):
@@ -58,7 +58,8 @@ class Scalars(callback_lib.AbstractCallback):
         means = self._averages.take()
         seconds = moment.train_seconds - self._seconds
         steps = moment.global_step - self._step
-        # Before anything else: what a stage without updates took is not the next one's.
+        # First, so that the time of a stage without updates does not count for the next
+        # one.
         self._seconds, self._step = moment.train_seconds, moment.global_step
         if not means:
             return
@@ -77,15 +78,15 @@ class Scalars(callback_lib.AbstractCallback):
         return self._averages.get_state()
 
     def set_state(self, state):
-        """Takes over the sums."""
+        """Restores the sums."""
         self._averages.set_state(state)
 
 
 class Validation(callback_lib.AbstractCallback):
-    """Writes the terms' averages over the test set, with nothing learned.
+    """Writes the terms' averages over the test set.
 
     Attributes:
-        latest: The averages of the last time, by name.
+        latest: The last averages, by name.
     """
 
     uses_averages = True
@@ -101,10 +102,10 @@ class Validation(callback_lib.AbstractCallback):
         """Initializes the callback.
 
         Args:
-            every: The interval.
+            every: The interval of calls.
             model: The model.
             data: The test set.
-            writer: Where to.
+            writer: The TensorBoard writer.
         """
         super().__init__(every)
         self._writer = writer
@@ -118,7 +119,7 @@ class Validation(callback_lib.AbstractCallback):
         return dict(averages) if step == moment.global_step else {}
 
     def run(self, moment):
-        """Goes through the test set once, where the terms have values there."""
+        """Evaluates the terms on the test set, if they are defined there."""
         averages = self._measure(moment.stage)
         self._found = moment.global_step, averages
         self.latest = {f"test/{name}": value for name, value in averages.items()}
@@ -126,19 +127,19 @@ class Validation(callback_lib.AbstractCallback):
             self._writer.scalars(self.latest, step=moment.global_step)
 
     def get_state(self):
-        """Returns the averages of the last time."""
+        """Returns the last averages."""
         return {"latest": self.latest}
 
     def set_state(self, state):
-        """Takes them over."""
+        """Restores them."""
         self.latest = dict(state["latest"])
 
 
 class SampleQuality(callback_lib.AbstractCallback):
-    """Writes a metric of a few samples against as many test images.
+    """Writes a metric of a few samples and as many test images.
 
     Attributes:
-        latest: The numbers of the last time, by name.
+        latest: The last values, by name.
     """
 
     by_chief = True
@@ -156,11 +157,11 @@ class SampleQuality(callback_lib.AbstractCallback):
         """Initializes the callback.
 
         Args:
-            every: The interval.
+            every: The interval of calls.
             model: The model.
-            real: Makes the real images' reference when it is first needed.
+            real: Returns the reference of real images; called when it is first needed.
             metric: A key of `suite.METRICS`.
-            writer: Where to.
+            writer: The TensorBoard writer.
         """
         super().__init__(every)
         self._model, self._metric, self._writer = model, metric, writer
@@ -168,25 +169,25 @@ class SampleQuality(callback_lib.AbstractCallback):
         self.latest: dict[str, float] = {}
 
     def run(self, moment):
-        """Draws the same noise each time, so that progress shows."""
+        """Measures samples of the same noise each time, for comparison."""
         real = self._real()
         drawn = sample.sample(self._model, len(real), seed=0)
         samples = np.concatenate(
             [real.extractor(pixels.round_to_uint8(some)) for some in drawn]
         )
         with warnings.catch_warnings():
-            # Few samples are the point here.
+            # Few samples are intended here.
             warnings.simplefilter("ignore", vectors.SmallSampleWarning)
             found = suite.compute([self._metric], samples=samples, real=real, seed=0)
         self.latest = {f"evaluation/{key}": value for key, value in found.items()}
         self._writer.scalars(self.latest, step=moment.global_step)
 
     def get_state(self):
-        """Returns the numbers of the last time."""
+        """Returns the last values."""
         return {"latest": self.latest}
 
     def set_state(self, state):
-        """Takes them over."""
+        """Restores them."""
         self.latest = dict(state["latest"])
 
 
@@ -198,7 +199,7 @@ def check_metric(metric: str) -> None:
     """
     if metric not in suite.METRICS:
         raise errors.InvalidValue(
-            "The metric must be one that is measured on samples",
+            "The metric must be one of samples",
             received=f"evaluate_metric={metric}",
             do=errors.suggestion(metric, suite.METRICS),
         )
@@ -207,18 +208,18 @@ def check_metric(metric: str) -> None:
 def check_best_by(
     best_by: str, *, metric: str, model: model_lib.GenerativeModel
 ) -> None:
-    """Checks the name of the scalar whose least value marks the best checkpoint.
+    """Checks the name of the scalar whose minimum marks the best checkpoint.
 
-    The default, and "", are right for every model: where a stage does not measure the
-    scalar, its newest is its best.
+    The default, and "", are valid for every model: if a stage does not measure the
+    scalar, its newest checkpoint is its best.
 
     Args:
         best_by: The name, such as "test/nll" or "evaluation/fd".
-        metric: What is measured of samples.
+        metric: The metric of samples.
         model: The model.
 
     Raises:
-        InvalidValue: No stage would measure it, or its least value is not its best.
+        InvalidValue: No stage measures it, or its minimum is not its best value.
     """
     known = [f"evaluation/{metric}"] if metric in _SMALLER_IS_BETTER else []
     for stage in model.stages():
@@ -226,7 +227,7 @@ def check_best_by(
             known += [f"test/{name}" for name in stage.term_names]
     if best_by not in known:
         raise errors.InvalidValue(
-            "`best_by` is a scalar that is measured, and whose least value is its best",
+            "`best_by` must be a measured scalar whose minimum is its best value",
             received=f"best_by={best_by}",
             do=errors.suggestion(best_by, set(known)),
         )

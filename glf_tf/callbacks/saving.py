@@ -34,10 +34,10 @@ class Saving(callback_lib.AbstractCallback):
         """Initializes the callback; set `get_loop_state` before it runs.
 
         Args:
-            every: The interval.
-            store: Where to.
-            measures: Whose scalars decide.
-            best_by: Name of the scalar, smaller is better; "" for none.
+            every: The interval of calls.
+            store: The store of checkpoints.
+            measures: The callbacks whose scalars are compared.
+            best_by: Name of the scalar, of which smaller is better; "" for none.
         """
         super().__init__(every)
         self._store, self._measures, self._best_by = store, tuple(measures), best_by
@@ -48,17 +48,17 @@ class Saving(callback_lib.AbstractCallback):
     def run(self, moment):
         """Saves."""
         if moment.stage != self._stage:
-            # A model is not the better for what a later stage has not yet learned.
+            # Scores of different stages are not comparable.
             self._best, self._stage = float("inf"), moment.stage
-        latest = {k: v for one in self._measures for k, v in one.latest.items()}
+        latest = {k: v for measure in self._measures for k, v in measure.latest.items()}
         score = latest.get(self._best_by)
-        # Where a stage does not measure the scalar, its newest is its best.
+        # If a stage does not measure the scalar, its newest checkpoint is its best.
         is_best = bool(self._best_by) if score is None else score < self._best
         self._best = self._best if score is None else min(self._best, score)
         state = self.get_loop_state()
         if is_best:
-            # First: a run that is killed in between goes on from before both, and
-            # comes to save both again.
+            # First: a run that is killed in between resumes from before both, and saves
+            # both again.
             self._store.save_best(state)
         self._store.save(state, step=moment.global_step)
         self.state = state
@@ -69,7 +69,7 @@ class Saving(callback_lib.AbstractCallback):
         return {"best": best, "stage": self._stage}
 
     def set_state(self, state):
-        """Takes it over, unless the best checkpoint is lost: the next one is, then."""
+        """Restores it, unless the best checkpoint is lost."""
         self._best = float("inf") if state["best"] is None else state["best"]
         self._stage = state["stage"]
         damage = self._store.damage_of_best()

@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds what a name stands for, and reads which options it has.
+"""Finds parts by name, and reads their options.
 
 A part is named in one of three ways:
 
-* `real_nvp`: built in. Each file of a part folder (`kinds.py`) that holds one concrete
-  public subclass of the kind's base class is a part of the file's name.
-* `my_flow`: a plug-in, which an installed package announces as an entry point
+* `real_nvp`: built in. Each file of a part folder (`kinds.py`) with one concrete public
+  subclass of the kind's base class is a part of the file's name.
+* `my_flow`: a plug-in, which an installed package declares as an entry point
   (`plugin.py`).
 * `my_package.my_module:MyFlow`: a class, by module and name (`plugin.py`).
 
-The keywords of its constructor are its options, as `inspect` sees them
-(`inspecting.py`); what was seen of the built-in parts is kept in `index.json`, so that
-`--help` answers before TensorFlow is loaded (`index.py`). After a change of a part:
+The keywords of its constructor are its options, read by `inspect` (`inspecting.py`).
+Those of the built-in parts are stored in `index.json`, so that `--help` need not load
+TensorFlow (`index.py`). After a change of a part:
 
     python -m glf_tf.catalogue
 
-writes the index anew. Until then all is inspected, which is slower and never stale.
+updates the index. Until then everything is inspected, which is slower but never stale.
 """
 
 __all__ = [

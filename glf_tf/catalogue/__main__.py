@@ -2,7 +2,7 @@
 """Writes the index of the built-in parts, after a change of one.
 
 python -m glf_tf.catalogue            writes glf_tf/catalogue/index.json
-python -m glf_tf.catalogue --check    ends with status 1 if that is due
+python -m glf_tf.catalogue --check ends with status 1 if it must be updated
 """
 
 import sys

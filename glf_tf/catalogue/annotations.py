@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads from a type annotation which values an option takes.
+"""Reads the values of an option from its type annotation.
 
-Aliases, `Annotated`, `Optional`, `Literal`, enumerations and sequences are followed to
-what they stand for. Without an annotation the default tells.
+Aliases, `Annotated`, `Optional`, `Literal`, enumerations and sequences are resolved.
+Without an annotation, the default's type counts.
 """
 
 __all__ = ["values_of"]
@@ -26,7 +26,7 @@ _OBJECT = {"kind": "object"}
 
 
 def values_of(annotation: Any, *, default: Any) -> dict[str, Any]:
-    """Returns the fields of an `Option` that an annotation decides.
+    """Returns the fields of an `Option` that follow from its annotation.
 
     Args:
         annotation: The annotation, or `inspect.Parameter.empty`.
@@ -41,7 +41,7 @@ def values_of(annotation: Any, *, default: Any) -> dict[str, Any]:
 
 
 def _type_of(value: Any) -> Any:
-    """Returns an annotation for a value that has none."""
+    """Returns the annotation of a default without one."""
     if isinstance(value, (tuple, list)) and value:
         return tuple[type(value[0]), ...]
     return type(value)
@@ -67,7 +67,7 @@ def _read(annotation: Any) -> dict[str, Any]:
 
 
 def _unwrapped(annotation: Any) -> tuple[Any, list[Any]]:
-    """Returns what aliases stand for, and the marks of `Annotated` on the way."""
+    """Resolves aliases; returns the type and the metadata of `Annotated`."""
     marks: list[Any] = []
     while True:
         if hasattr(annotation, "__metadata__"):
@@ -84,25 +84,27 @@ def _unwrapped(annotation: Any) -> tuple[Any, list[Any]]:
 
 
 def _of_union(members: tuple) -> dict[str, Any]:
-    """Returns what a union says: of one type and None, numbers, paths, or a part."""
+    """Returns the fields of a union: of a type and None, numbers, paths, or a part."""
     kept = [member for member in members if member is not type(None)]
     optional = {"is_optional": True} if len(kept) < len(members) else {}
     found = [_read(member) for member in kept]
-    for one in found:
-        if one["kind"] in ("part", "path"):
-            return one | optional
-    if all(one == found[0] for one in found):
+    for option in found:
+        if option["kind"] in ("part", "path"):
+            return option | optional
+    if all(option == found[0] for option in found):
         return found[0] | optional
-    if all(one in ({"kind": "int"}, {"kind": "float"}) for one in found):
+    if all(option in ({"kind": "int"}, {"kind": "float"}) for option in found):
         return {"kind": "float"} | optional
-    if all(one["kind"] == "choice" and "is_sequence" not in one for one in found):
-        choices = sum((one["choices"] for one in found), ())
+    if all(
+        option["kind"] == "choice" and "is_sequence" not in option for option in found
+    ):
+        choices = sum((option["choices"] for option in found), ())
         return {"kind": "choice", "choices": choices} | optional
     return _OBJECT | optional
 
 
 def _of_sequence(origin: Any, arguments: tuple) -> dict[str, Any]:
-    """Returns what `tuple[int, ...]`, `tuple[int, int]`, or `list[int]` says."""
+    """Returns the fields of `tuple[int, ...]`, `tuple[int, int]`, or `list[int]`."""
     items = [argument for argument in arguments if argument is not Ellipsis]
     found = _of_union(tuple(items)) if items else dict(_OBJECT)
     is_simple = found["kind"] not in ("part", "object")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds the built-in parts by importing them; `index.py` keeps what was found.
+"""Finds the built-in parts by importing them; `index.py` stores the result.
 
 A file of a part folder is a part if it holds a concrete public subclass of the kind's
-base class. There is at most one. A class that is of the kind and yet chosen by no name,
-since only one model can train it, says `is_selectable = False`.
+base class. There is at most one. A class that cannot be chosen by name, since only one
+model can train it, sets `is_selectable = False`.
 """
 
 __all__ = ["candidates", "modules", "scanned"]
@@ -23,7 +23,7 @@ def modules(kind: Kind) -> tuple[str, ...]:
 
 
 def candidates(kind: Kind, module: str) -> list[type]:
-    """Imports a file of a kind's folder; returns the parts in it, one or none."""
+    """Imports a file of a kind's folder; returns its parts, one or none."""
     quiet.load_tensorflow()
     found = importlib.import_module(f"glf_tf.{kind.folder}.{module}")
     return [
@@ -43,7 +43,7 @@ def scanned(kind: Kind) -> dict[str, type]:
     """Returns `{name: class}` of the built-in parts of a kind, all imported.
 
     Raises:
-        InvalidValue: A file holds several.
+        InvalidValue: A file has several.
     """
     found = {}
     for module in modules(kind):

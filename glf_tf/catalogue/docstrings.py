@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads what docstrings say of arguments and attributes."""
+"""Reads the descriptions of arguments and attributes from docstrings."""
 
 __all__ = ["arguments_of", "described"]
 
@@ -25,10 +25,10 @@ def described(docstring: str, *, section: str) -> dict[str, str]:
 
 
 def arguments_of(cls: type) -> dict[str, str]:
-    """Returns `{argument: text}` of a class's constructor, inherited texts as well.
+    """Returns `{argument: text}` of a class's constructor, including inherited texts.
 
-    They stand in `Args` of the class or of its `__init__`, or in the `Attributes` of a
-    data class.
+    They are in `Args` of the class or of its `__init__`, or in `Attributes` of a
+    dataclass.
     """
     texts: dict[str, str] = {}
     for base in cls.__mro__:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds the part of a name, wherever it comes from: its class and its options."""
+"""Finds a part by its name, built-in or plug-in: its class and its options."""
 
 __all__ = [
     "is_plugin",
@@ -31,22 +31,21 @@ def names(kind: str) -> tuple[str, ...]:
 
 
 def known(kind: str) -> tuple[str, ...]:
-    """Returns the sorted names of a kind: built-in, and of installed packages."""
+    """Returns the sorted names of a kind, of built-in parts and installed plug-ins."""
     announced = {plugin.name for plugin in plugin_lib.plugins(kind)}
     return tuple(sorted({*names(kind), *announced}))
 
 
 def is_plugin(kind: str, name: str) -> bool:
-    """Returns whether a name stands for a part beyond the package.
+    """Returns whether a name is that of a plug-in.
 
-    It is not imported. `module:Class` always does; whether there is such a class shows
-    when it is loaded.
+    It is not imported: every `module:Class` counts, and is checked when it is loaded.
     """
     return name not in names(kind) and plugin_lib.find(kind, name) is not None
 
 
 _OPTIONS: dict[tuple[str, str], Mapping[str, Option]] = {}
-"""Options of plug-ins that were asked for in this process, by kind and name."""
+"""Options of the plug-ins used in this process, by kind and name."""
 
 
 def options(kind: str, name: str) -> Mapping[str, Option]:
@@ -61,7 +60,7 @@ def options(kind: str, name: str) -> Mapping[str, Option]:
     if (kind, name) in _OPTIONS:
         return _OPTIONS[kind, name]
     cls = load(kind, name)
-    from glf_tf.catalogue import inspecting  # needs what is loaded by now
+    from glf_tf.catalogue import inspecting  # loads TensorFlow
 
     found = inspecting.options_of(cls)
     # A cell of a notebook may be run again, with other options.
@@ -71,14 +70,14 @@ def options(kind: str, name: str) -> Mapping[str, Option]:
 
 
 def plugins_in_use(kind: str) -> tuple[str, ...]:
-    """Returns the plug-ins of a kind whose options were asked for in this process."""
+    """Returns the plug-ins of a kind whose options were used in this process."""
     return tuple(name for of_kind, name in _OPTIONS if of_kind == kind)
 
 
 def load(kind: str, name: str) -> type:
-    """Imports and returns the class that a name stands for.
+    """Imports and returns the class of a name.
 
-    A built-in part keeps its name, whatever installed packages announce.
+    Built-in parts take precedence over installed plug-ins of the same name.
 
     Raises:
         InvalidValue: There is no such part, or it cannot be imported.
@@ -97,7 +96,7 @@ def name_of_class(kind: str, cls: type) -> str:
     The name of a built-in part, or that of an installed plug-in, or `module:Class`.
 
     Raises:
-        InvalidValue: It has none, as it was made within a function.
+        InvalidValue: It has none, as it was defined within a function.
     """
     target = f"{cls.__module__}:{cls.__qualname__}"
     folder, _, name = cls.__module__.rpartition(".")
@@ -110,8 +109,8 @@ def name_of_class(kind: str, cls: type) -> str:
     if "<locals>" in target:
         raise errors.InvalidValue(
             "A part is saved by the name of its class, which must be importable",
-            received=f"{cls.__name__}, a class that a function made",
-            do="Define it at the top of a module",
+            received=f"{cls.__name__}, a class that was defined in a function",
+            do="Define it at the top level of a module",
         )
     return target
 
@@ -119,7 +118,7 @@ def name_of_class(kind: str, cls: type) -> str:
 def origin(kind: str, name: str) -> dict[str, str] | None:
     """Returns where a plug-in comes from: `class`, `distribution`, `version`.
 
-    Texts are empty where there is no distribution; built-in parts have no origin.
+    The last two are empty without a distribution; built-in parts have no origin.
 
     Raises:
         InvalidValue: There is no such part.
@@ -134,17 +133,17 @@ def origin(kind: str, name: str) -> dict[str, str] | None:
 
 
 def _found(kind: str, name: str) -> plugin_lib.Plugin | None:
-    """Returns the plug-in that a name stands for; None for a built-in part.
+    """Returns the plug-in of a name; None for a built-in part.
 
     Raises:
-        InvalidValue: There is none of that name, or packages contend for it.
+        InvalidValue: There is no such plug-in, or several packages declare it.
     """
     if name in names(kind):
         return None
     plugin = plugin_lib.find(kind, name)
     if plugin is None:
         raise errors.InvalidValue(
-            f"The {kind} must be built in, of an installed package, or module:Class",
+            f"The {kind} must be built-in, of an installed package, or module:Class",
             received=f"{kind}={name!r}",
             do=errors.suggestion(name, known(kind)),
         )
@@ -153,7 +152,7 @@ def _found(kind: str, name: str) -> plugin_lib.Plugin | None:
 
 @functools.cache
 def _warn_of_namesakes(kind: str, name: str) -> None:
-    """Warns, once, of installed parts that have the name of a built-in one."""
+    """Warns once of installed plug-ins that have the name of a built-in part."""
     for plugin in plugin_lib.plugins(kind):
         if plugin.name == name:
             logging.warning(

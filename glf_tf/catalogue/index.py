@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The index of the built-in parts: what inspecting them said, in `index.json`.
+"""The index of the built-in parts and their options, stored in `index.json`.
 
-It answers without importing a part, which would load TensorFlow. With it stand digests
-of the sources that it was made of. Where one does not fit, or a file came or went, all
-is imported and inspected instead: an answer is never that of other sources.
+It makes options known without importing a part, which would load TensorFlow. It has
+digests of the sources that it was made from. If they differ, or a file was added or
+removed, all parts are imported and inspected instead, so the index is never stale.
 """
 
 __all__ = ["FILE", "Entry", "entries", "is_fresh", "made", "text_of"]
@@ -25,7 +25,7 @@ FILE = pathlib.Path(__file__).with_name("index.json")
 
 _PACKAGE = pathlib.Path(__file__).parents[1]
 _SOURCES = ("bijectors", "catalogue", *(kind.folder for kind in KINDS.values()))
-"""Folders whose classes, and whose ways to read them, decide the options."""
+"""Folders of all sources that determine the options."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Entry:
 
 @functools.cache
 def entries(kind: Kind) -> Mapping[str, Entry]:
-    """Returns the built-in parts of a kind, by name, from the index where it fits."""
+    """Returns the built-in parts of a kind by name, from the index if it is current."""
     if is_fresh():
         return _read()[kind.name]
     return _inspected(kind)
@@ -51,7 +51,7 @@ def entries(kind: Kind) -> Mapping[str, Entry]:
 
 @functools.cache
 def is_fresh() -> bool:
-    """Returns whether the index was made of the sources that there are."""
+    """Returns whether the index was made from the present sources."""
     return _content().get("digests") == dict(_digests())
 
 
@@ -61,8 +61,10 @@ def made() -> dict[str, Mapping[str, Entry]]:
 
 
 def text_of(parts: Mapping[str, Mapping[str, Entry]]) -> str:
-    """Returns the text of `index.json`: a digest or an option a line, in one order."""
-    digests = [f"    {json.dumps(name)}: {json.dumps(one)}" for name, one in _digests()]
+    """Returns the text of `index.json`: one digest or option per line, sorted."""
+    digests = [
+        f"    {json.dumps(name)}: {json.dumps(digest)}" for name, digest in _digests()
+    ]
     lines = ["{", '  "digests": {', ",\n".join(digests), "  },", '  "parts": {']
     lines.append(",\n".join(_part_lines(parts)))
     return "\n".join([*lines, "  }", "}", ""])
@@ -85,18 +87,18 @@ def _part_lines(parts: Mapping[str, Mapping[str, Entry]]) -> Iterator[str]:
 
 
 def _json_of(option: Option) -> str:
-    """Returns an option as JSON, without its name and what is as always."""
+    """Returns an option as JSON, without its name and fields with usual values."""
     fields = dataclasses.asdict(option)
     usual = {field.name: field.default for field in dataclasses.fields(Option)}
     del fields["name"]
-    told = {name: one for name, one in fields.items() if one != usual[name]}
-    return json.dumps({**told, "default": option.default}, sort_keys=True)
+    changed = {name: value for name, value in fields.items() if value != usual[name]}
+    return json.dumps({**changed, "default": option.default}, sort_keys=True)
 
 
 @functools.cache
 def _inspected(kind: Kind) -> Mapping[str, Entry]:
     quiet.load_tensorflow()
-    from glf_tf.catalogue import inspecting  # needs it
+    from glf_tf.catalogue import inspecting  # loads TensorFlow
 
     return {
         name: Entry(cls.__name__, inspecting.options_of(cls))
@@ -111,13 +113,13 @@ def _read() -> dict[str, dict[str, Entry]]:
     for title, rows in _content()["parts"].items():
         kind, name = title.split()
         class_name = rows.pop("class")
-        options = {row[2:]: _option(row[2:], told) for row, told in rows.items()}
+        options = {row[2:]: _option(row[2:], fields) for row, fields in rows.items()}
         found[kind][name] = Entry(class_name, options)
     return found
 
 
-def _option(name: str, told: Mapping[str, Any]) -> Option:
-    option = Option(name=name, **told)
+def _option(name: str, fields: Mapping[str, Any]) -> Option:
+    option = Option(name=name, **fields)
     default = option.default
     if option.is_sequence and default is not None:
         default = tuple(default)
@@ -126,7 +128,7 @@ def _option(name: str, told: Mapping[str, Any]) -> Option:
 
 @functools.cache
 def _content() -> dict:
-    """Returns what the index holds; nothing where it cannot be read."""
+    """Returns the content of the index; empty if it cannot be read."""
     try:
         return json.loads(FILE.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -134,7 +136,7 @@ def _content() -> dict:
 
 
 def _digests() -> Iterable[tuple[str, str]]:
-    """Returns pairs of a source file and its digest, in one order."""
+    """Returns sorted pairs of a source file and its digest."""
     files = [_PACKAGE / name for name in ("signatures.py", "types.py")]
     for folder in sorted(_SOURCES):
         files += sorted((_PACKAGE / folder).glob("*.py"))
@@ -142,6 +144,6 @@ def _digests() -> Iterable[tuple[str, str]]:
 
 
 def _digest(file: pathlib.Path) -> str:
-    # Some systems check text out with other line ends.
+    # Some systems check out text with other line endings.
     data = file.read_bytes().replace(b"\r\n", b"\n")
     return hashlib.blake2b(data, digest_size=8).hexdigest()

@@ -12,14 +12,14 @@ from glf_tf.catalogue import annotations, docstrings
 from glf_tf.catalogue.option import Option
 
 _NEVER = ("name", "dtype", "trainable")
-"""Keywords of Keras' layers and models that are no options of a part."""
+"""Keywords of Keras' layers and models, which are not options of a part."""
 
 
 def options_of(cls: type) -> dict[str, Option]:
     """Returns the options of a class: its constructor's keywords that have defaults.
 
-    A constructor that hands `**kwargs` on has the keywords of the next one as well,
-    but for those that it gives itself.
+    A constructor that passes on `**kwargs` also has the keywords of the next one,
+    except for those that it passes itself.
     """
     texts = docstrings.arguments_of(cls)
     return {
@@ -40,5 +40,5 @@ def _option(keyword: signatures.Keyword, *, help_text: str) -> Option:
 
 
 def _names_part(default: Any) -> bool:
-    """Returns whether a default is one that a text can give: no object."""
+    """Returns whether a default can be given as text, unlike an object."""
     return default is None or isinstance(default, (str, Mapping))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kinds of part: where the built-in ones lie, and what announces others."""
+"""The kinds of part: their folders, base classes and groups of entry points."""
 
 __all__ = ["KINDS", "Kind"]
 
@@ -16,10 +16,10 @@ class Kind:
 
     Attributes:
         name: Such as "flow".
-        folder: The folder of the package that holds the built-in ones.
-        base_class: What every part of the kind is a subclass of, `module:Class` below
-            the folder.
-        group: The group of entry points by which packages announce theirs.
+        folder: The folder of the built-in ones in the package.
+        base_class: The base class of all parts of the kind, as `module:Class` in the
+            folder.
+        group: The group of entry points in which packages declare theirs.
     """
 
     name: str
@@ -34,13 +34,13 @@ class Kind:
 
     @property
     def base(self) -> type:
-        """The base class, which is imported."""
+        """Imports and returns the base class."""
         module, _, name = self.base_class.partition(":")
         return getattr(importlib.import_module(f"glf_tf.{self.folder}.{module}"), name)
 
     @property
     def bases(self) -> tuple[type, ...]:
-        """Of which a plug-in is a subclass: encoders and decoders are Keras layers."""
+        """Base classes of plug-ins: encoders and decoders may be Keras layers."""
         if self.name != "network":
             return (self.base,)
         return (self.base, importlib.import_module("keras").layers.Layer)
@@ -64,4 +64,4 @@ KINDS = {
         Kind("mask", "masks", "mask:AbstractMask", "glf_tf.masks"),
     )
 }
-"""Each kind of part, by its name."""
+"""The kinds of part, by name."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An option of a part: a keyword of its constructor, and the values that it takes."""
+"""An option of a part: a keyword of its constructor, and its possible values."""
 
 __all__ = ["Option"]
 
@@ -13,16 +13,16 @@ class Option:
 
     Attributes:
         name: The keyword.
-        kind: What its values are: "int", "float", "bool", "str", "path", "choice",
-            "part", or "object" for what no text says, so that only Python can give it.
+        kind: The kind of its values: "int", "float", "bool", "str", "path", "choice",
+            "part", or "object" for values that only Python can give.
         default: Its default.
-        help: Its text in the docstring's `Args`.
-        part: The kind of part that it holds, where `kind` is "part".
-        choices: The values that it may have, where `kind` is "choice".
-        is_sequence: Whether it holds several values of `kind`.
-        length: How many, where that is fixed.
+        help: Its description in the docstring's `Args`.
+        part: The kind of part that it holds, if `kind` is "part".
+        choices: Its possible values, if `kind` is "choice".
+        is_sequence: Whether it has several values of `kind`.
+        length: Their number, if fixed.
         is_optional: Whether it may be None.
-        made_by: The class, `module:Class`, that makes a value of what JSON holds: an
+        made_by: The class, as `module:Class`, that converts a JSON value: an
             enumeration, or `pathlib:Path`.
     """
 
@@ -39,10 +39,10 @@ class Option:
 
     @property
     def is_part(self) -> bool:
-        """Whether its value names a part."""
+        """Whether its value is a part."""
         return self.part is not None
 
     @property
     def is_flag(self) -> bool:
-        """Whether a command line can give it."""
+        """Whether it can be given on the command line."""
         return self.kind != "object"

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds parts beyond the package: entry points, and classes by `module:Class`.
+"""Finds plug-ins: entry points, and classes by `module:Class`.
 
-A package announces its parts in its metadata, one group a kind (`kinds.py`):
+A package declares its parts in its metadata, with one group per kind (`kinds.py`):
 
     [project.entry-points."glf_tf.flows"]
     my_flow = "my_package.flows:MyFlow"
 
-Naming a class imports its module, which runs what stands in it. Modules are found where
-Python finds them, and then in the current folder, which goes last on `sys.path`, so
-that no file there takes the place of an installed package. A folder of a run, which may
-come from a stranger, is never put there.
+Naming a class imports its module, which runs its code. Modules are found on `sys.path`,
+to which the current folder is appended, so that no file there shadows an installed
+package. The folder of a run, which may come from a stranger, is never appended.
 """
 
 __all__ = ["Plugin", "distribution_of", "find", "load", "plugins"]
@@ -28,18 +27,18 @@ from glf_tf.catalogue.kinds import KINDS, Kind
 
 _TARGET = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*(?:\.[^\W\d]\w*)*)")
 _RUN = "run.json"
-"""What the folder of a run holds."""
+"""The file that marks the folder of a run."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Plugin:
-    """A part beyond the package.
+    """A part of another package.
 
     Attributes:
         kind: The kind of part.
-        name: The name that it is used by.
+        name: The name by which it is used.
         target: Its class, `module:Class`.
-        distribution: The installed distribution that it comes from; "" for none.
+        distribution: Its installed distribution; "" for none.
         version: The distribution's version; "" for none.
     """
 
@@ -51,14 +50,14 @@ class Plugin:
 
     @property
     def source(self) -> str:
-        """The distribution and version, or else the class."""
+        """The distribution and version, or the class without one."""
         return f"{self.distribution} {self.version}".strip() or self.target
 
 
 @functools.cache
 def plugins(kind: str) -> tuple[Plugin, ...]:
-    """Returns what installed packages announce of a kind, sorted by name."""
-    # Takes a tenth of a second, which what names no part does without.
+    """Returns the plug-ins of a kind of all installed packages, sorted by name."""
+    # Imported here, as it takes a tenth of a second.
     from importlib import metadata
 
     found = {
@@ -75,17 +74,17 @@ def plugins(kind: str) -> tuple[Plugin, ...]:
 
 
 def find(kind: str, name: str) -> Plugin | None:
-    """Returns the plug-in that a name stands for, without importing it; None for none.
+    """Returns the plug-in of a name, without importing it; None if there is none.
 
     Raises:
-        InvalidValue: Several packages announce the name.
+        InvalidValue: Several packages declare the name.
     """
     if _TARGET.fullmatch(name):
         return Plugin(kind, name, target=name)
     found = [plugin for plugin in plugins(kind) if plugin.name == name]
     if len(found) > 1:
         raise errors.InvalidValue(
-            f"A {kind} must be announced by one installed package",
+            f"A {kind} must be declared by one installed package",
             received=f"{kind}={name!r} of {_joined(found)}",
             do=f"Uninstall one of them, or use {kind}={found[0].target}",
         )
@@ -94,7 +93,7 @@ def find(kind: str, name: str) -> Plugin | None:
 
 @functools.cache
 def distribution_of(target: str) -> tuple[str, str]:
-    """Returns name and version of the distribution of `module:Class`; "" for none."""
+    """Returns name and version of the distribution of `module:Class`, or ""."""
     from importlib import metadata
 
     package = re.split(r"[.:]", target)[0]
@@ -106,7 +105,7 @@ def load(plugin: Plugin) -> type:
     """Imports and returns the class of a plug-in.
 
     Raises:
-        InvalidValue: It cannot be imported, or is no concrete class of its kind.
+        InvalidValue: It cannot be imported, or is not a concrete class of its kind.
     """
     kind = KINDS[plugin.kind]
     if _TARGET.fullmatch(plugin.target) is None:
@@ -163,7 +162,7 @@ def _check_class(plugin: Plugin, value: object, kind: Kind) -> None:
     if not isinstance(value, type):
         raise _unusable(plugin, f"{plugin.target} is of {type(value).__name__}", kind)
     if not issubclass(value, kind.bases):
-        raise _unusable(plugin, f"{value.__name__}, which is no such class", kind)
+        raise _unusable(plugin, f"{value.__name__}, which is not such a class", kind)
     if inspect.isabstract(value):
         missing = ", ".join(sorted(value.__abstractmethods__))
         raise _unusable(plugin, f"{value.__name__}, which lacks {missing}", kind)
@@ -175,7 +174,7 @@ def _unusable(
     if kind is not None:
         names = (f"{base.__module__}.{base.__name__}" for base in kind.bases)
         rule = f"A {plugin.kind} must be a concrete subclass of {' or '.join(names)}"
-        do = "Name a class that is one"
+        do = "Name such a class"
     elif plugin.target.startswith("__main__:"):
         rule = f"A {plugin.kind} of a script or notebook is found there alone"
         do = "Move its class to a module, or load it in Python with custom_objects"
@@ -183,8 +182,8 @@ def _unusable(
         rule = f"A {plugin.kind} that is named by module:Class must be importable"
         do = "Check both names, install the package, or work in the module's folder"
     else:
-        rule = f"A {plugin.kind} that a package announces must be importable"
-        do = f"Mend or uninstall {plugin.source}"
+        rule = f"A {plugin.kind} that a package declares must be importable"
+        do = f"Repair or uninstall {plugin.source}"
     received = f"{plugin.kind}={plugin.name!r} ({why})"
     return errors.InvalidValue(rule, received=received, do=do)
 

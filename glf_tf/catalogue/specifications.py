@@ -15,9 +15,9 @@ from glf_tf.catalogue import finding
 from glf_tf.catalogue.option import Option
 
 _FORMER = {("model", "vae"): {"beta": "kl_weight"}}
-"""Options that had other names, by part: `{(kind, part): {former: present}}`.
+"""Renamed options, by part: `{(kind, part): {former: present}}`.
 
-Recipes, run folders and `.keras` files of before are read by their former names.
+Older recipes, run folders and `.keras` files have the former names.
 """
 
 
@@ -32,17 +32,17 @@ def name_of(spec: str | Mapping[str, Any]) -> str:
 
 
 def build(kind: str, spec: str | Mapping[str, Any], **fixed: Any) -> Any:
-    """Builds the part that `spec` describes.
+    """Builds the part of a specification.
 
     Args:
         kind: One of `KINDS`, such as "flow".
         spec: A name, or a mapping with `name` and options.
-        **fixed: Arguments that the caller decides, such as the latent size; `name`,
-            which Keras gives to layers, only where the constructor takes it.
+        **fixed: Arguments that the caller sets, such as the latent size; `name`, which
+            Keras gives to layers, is only passed if the constructor takes it.
 
     Raises:
-        InvalidValue: The name or an option is unknown, a value is none of those that
-            the option has, or the constructor needs other arguments.
+        InvalidValue: The name or an option is unknown, a value is not one of the
+            option's, or the constructor needs other arguments.
     """
     chosen = _renamed(kind, spec)
     name = chosen.pop("name", "")
@@ -50,7 +50,7 @@ def build(kind: str, spec: str | Mapping[str, Any], **fixed: Any) -> Any:
     for option, value in chosen.items():
         if option not in known:
             raise errors.InvalidValue(
-                f"An option of the {kind} {name} must be one that it has",
+                f"The {kind} {name} must have the option",
                 received=f"{option}={value!r}",
                 do=errors.suggestion(option, known),
             )
@@ -66,16 +66,15 @@ def build(kind: str, spec: str | Mapping[str, Any], **fixed: Any) -> Any:
 def completed(
     kind: str, spec: str | Mapping[str, Any], *, plugins: bool = True
 ) -> dict[str, Any]:
-    """Returns a specification with every option, at its default where none is given.
+    """Returns a specification with all options, adding defaults.
 
-    So specifications of one part compare, though one of them was written before the
-    part had all its options. A part that is not there is kept as it is, and so is an
-    option that the part does not have.
+    So specifications of a part can be compared even if one was written before the part
+    had all its options. A part or option that does not exist is kept as it is.
 
     Args:
         kind: One of `KINDS`, such as "model".
         spec: A name, or a mapping with `name` and options.
-        plugins: Whether plug-ins are completed as well, which imports them.
+        plugins: Whether to add defaults of plug-ins as well, which imports them.
     """
     given = _renamed(kind, spec)
     name = given["name"]
@@ -96,14 +95,14 @@ def completed(
 
 
 def origins(kind: str, spec: str | Mapping[str, Any]) -> list[dict[str, str]]:
-    """Returns where the plug-ins in a specification come from, each once.
+    """Returns the origins of the plug-ins in a specification, without repetition.
 
     Args:
         kind: One of `KINDS`, such as "model".
         spec: A name, or a mapping with `name` and options.
 
     Returns:
-        origins: `kind` and `name`, and what `origin` says, in the order of the
+        origins: `kind`, `name` and the fields of `origin`, in the order of the
             specification.
     """
     whole = completed(kind, spec)
@@ -111,17 +110,17 @@ def origins(kind: str, spec: str | Mapping[str, Any]) -> list[dict[str, str]]:
     if name not in finding.names(kind) and not finding.is_plugin(kind, name):
         return []
     found = []
-    if told := finding.origin(kind, name):
-        found.append({"kind": kind, "name": name, **told})
+    if origin := finding.origin(kind, name):
+        found.append({"kind": kind, "name": name, **origin})
     for option in finding.options(kind, name).values():
         value = whole.get(option.name)
         if option.is_part and isinstance(value, (str, Mapping)):
             found += origins(option.part, value)
-    return [one for place, one in enumerate(found) if one not in found[:place]]
+    return [value for place, value in enumerate(found) if value not in found[:place]]
 
 
 def _renamed(kind: str, spec: str | Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a specification as a mapping, its options by their present names."""
+    """Returns a specification as a mapping, with the present names of options."""
     given = {"name": spec} if isinstance(spec, str) else dict(spec)
     for old, new in former(kind, given.get("name", "")).items():
         if old in given:
@@ -130,7 +129,7 @@ def _renamed(kind: str, spec: str | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _made(option: Option, value: Any) -> Any:
-    """Returns a value as the constructor takes it: of an enumeration, its member."""
+    """Returns the value for the constructor, such as a member of an enumeration."""
     if not option.made_by or value is None:
         return value
     module, _, name = option.made_by.partition(":")
@@ -154,13 +153,13 @@ def _takes_name(cls: type) -> bool:
 
 
 def _check_call(kind: str, cls: type, arguments: Mapping[str, Any]) -> None:
-    """Checks that a constructor can be called with some arguments."""
+    """Checks that a constructor can be called with the arguments."""
     try:
         inspect.signature(cls.__init__).bind(None, **arguments)
     except TypeError as error:
         raise errors.InvalidValue(
             f"A {kind}'s constructor takes {', '.join(arguments) or 'no arguments'}, "
-            "and needs no others",
+            "and requires no others",
             received=f"{cls.__module__}:{cls.__qualname__} ({error})",
-            do="Give each other argument a default",
+            do="Give all other arguments a default",
         ) from error

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Gives flags their values, or says in three parts what is wrong with one.
+"""Assigns flags their values, and checks them.
 
-For every flag of every tool: a number is finite and fits into 64 bits; a seed is a
-number from 0 to 2**31 - 1; what is given is not empty, unless the default is; a list
-has no empty items.
+For all flags of all tools: a number is finite and fits into 64 bits; a seed is in [0,
+2**31 - 1]; a value is not empty, unless the default is; a list has no empty items.
 """
 
 __all__ = ["assign"]
@@ -24,23 +23,22 @@ _LARGEST = 2**63
 def assign(
     arguments: Iterable[recipe.Argument], *, program: str, known: Iterable[flags.Flag]
 ) -> None:
-    """Gives flags their values.
+    """Assigns flags their values.
 
     Args:
-        arguments: The flags that were given; of each the last one counts, and all must
-            be right.
+        arguments: The given flags; all must be valid, and the last one of each name
+            counts.
         program: The program's name.
-        known: The flags that there are.
+        known: All flags.
 
     Raises:
-        InvalidValue: One is not known, or a value breaks a rule.
+        InvalidValue: A flag is unknown, or a value is invalid.
     """
     arguments, known = list(arguments), {flag.name: flag for flag in known}
     for argument in arguments:
         if argument.name not in known:
             raise errors.InvalidValue(
-                "A flag must be one that the tool, or a part that it was told to use, "
-                "has",
+                "A flag must belong to the tool or to a part that was chosen, has",
                 received=argument.described,
                 do=_near(argument.name, known),
             )
@@ -57,10 +55,10 @@ def _near(name: str, known: Iterable[str]) -> str:
 
 
 def _check(argument: recipe.Argument, flag: flags.Flag) -> None:
-    """Refuses a value that a flag does not take.
+    """Checks a value with the flag's parser.
 
     Raises:
-        InvalidValue: It does not.
+        InvalidValue: The value is invalid.
     """
     try:
         value = flag.parser.parse(argument.value)
@@ -71,7 +69,7 @@ def _check(argument: recipe.Argument, flag: flags.Flag) -> None:
         kind = "true or false" if flag.boolean else kind
         default = flag.default_as_str if flag.default not in (None, "") else ""
         example = f"Use for instance --{flag.name}={default}".replace("'", "")
-        do = example if default else "--help says what it means"
+        do = example if default else "See --help"
         if enum:
             do = errors.suggestion(argument.value, flag.parser.enum_values)
         reason = "" if enum or flag.boolean else f" ({_reason(error)})"
@@ -83,25 +81,25 @@ def _check(argument: recipe.Argument, flag: flags.Flag) -> None:
 
 
 def _check_value(value: Any, flag: flags.Flag) -> None:
-    """Refuses what no flag takes."""
+    """Refuses values that are invalid for every flag."""
     if value == flag.default:
         return
     if isinstance(value, Mapping):
         value = list(value.values())
     items = value if isinstance(value, (list, tuple)) else [value]
     if not items or "" in items:
-        raise ValueError("nothing is given" if len(items) < 2 else "an item is empty")
+        raise ValueError("the value is empty" if len(items) < 2 else "an item is empty")
     for item in items:
         if isinstance(item, float) and not math.isfinite(item):
-            raise ValueError("it is not finite")
+            raise ValueError("it must be finite")
         if isinstance(item, int) and not -_LARGEST <= item < _LARGEST:
-            raise ValueError("it does not fit into 64 bits")
+            raise ValueError("it must fit into 64 bits")
         if flag.name.endswith("seed") and type(item) is int and not 0 <= item < 2**31:
-            raise ValueError("a seed lies between 0 and 2,147,483,647")
+            raise ValueError("a seed must be between 0 and 2,147,483,647")
 
 
 def _reason(error: Exception) -> str:
-    """Returns why a value was refused, in few words."""
+    """Returns a short reason why a value was refused."""
     text = " ".join(map(str, error.args)).partition("\n")[0]
     return "it is none" if "invalid literal" in text or "convert" in text else text
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command `glf-tf`: one subcommand a tool, and the list of the recipes.
+"""The command `glf-tf`: one subcommand per tool, and the list of recipes.
 
     glf-tf train --recipe=glf/digits --workdir=runs/glf/digits
     glf-tf recipes
@@ -27,7 +27,7 @@ _VERSION = {"version", "--version", "-version", "-V"}
 
 
 def main() -> None:
-    """Runs the tool that the first argument names, or answers by itself."""
+    """Runs the tool named by the first argument, or prints help."""
     name, *rest = sys.argv[1:] or ["--help"]
     tools = resources.tools()
     if name in tools:
@@ -41,16 +41,16 @@ def main() -> None:
 def _run(tool: pathlib.Path, arguments: list[str]) -> None:
     """Runs a script as `python tools/NAME.py` would."""
     sys.argv = [str(tool), *arguments]
-    # Where Python itself looks for what stands beside a script.
+    # Python itself puts the folder of a script here.
     sys.path.insert(0, str(tool.parent))
     runpy.run_path(str(tool), run_name="__main__")
 
 
 def _answer(name: str, rest: list[str]) -> str:
-    """Returns what the command prints where it runs no tool.
+    """Returns what the command prints if it runs no tool.
 
     Raises:
-        InvalidValue: There is no subcommand of that name, or it takes no arguments.
+        InvalidValue: The subcommand is unknown, or takes no arguments.
     """
     if name == "recipes" and not set(rest) - _HELP:
         return _recipes()
@@ -62,7 +62,7 @@ def _answer(name: str, rest: list[str]) -> str:
     near = errors.near(name, [other for other in known if other != name])
     start = f"Did you mean {' or '.join(near)}? " if near else ""
     raise errors.InvalidValue(
-        "glf-tf takes a subcommand first, and then its flags",
+        "glf-tf takes a subcommand, followed by its flags",
         received=" ".join([name, *rest]),
         do=f"{start}`glf-tf --help` lists them",
     )
@@ -95,7 +95,7 @@ def _first_line(source: str) -> str:
 
 
 def _table(lines: dict[str, str]) -> str:
-    """Returns names and what they are, in two columns as wide as the terminal."""
+    """Returns names and descriptions in two columns, as wide as the terminal."""
     indent = max(map(len, lines)) + 4
     width = shutil.get_terminal_size((88, 24)).columns
     return "\n".join(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Defines flags from data classes, which state the defaults."""
+"""Defines flags from dataclasses, which state the defaults."""
 
 __all__ = ["define_settings", "settings_of"]
 
@@ -23,9 +23,9 @@ _DEFINERS = {
 
 
 def define_settings(settings: type) -> None:
-    """Defines a flag for each field of a data class.
+    """Defines a flag for each field of a dataclass.
 
-    A field's metadata say "kind": "path" for a path; a literal type lists names.
+    A field's metadata is {"kind": "path"} for a path; a literal type lists names.
     """
     help_of = catalogue.described(settings.__doc__, section="Attributes")
     for field in dataclasses.fields(settings):
@@ -47,18 +47,18 @@ def define_settings(settings: type) -> None:
 
 
 def _choices_by_name(annotation) -> tuple[str, ...]:
-    """Returns the names that `Mapping[str, Literal[...]]` allows, or none."""
+    """Returns the names that `Mapping[str, Literal[...]]` allows, if it is one."""
     of_mapping = typing.get_args(annotation)
     return typing.get_args(of_mapping[1]) if len(of_mapping) == 2 else ()
 
 
 def settings_of(settings: type):
-    """Returns a data class with the flags' values."""
+    """Returns a dataclass with the flags' values."""
     values = {}
     for field in dataclasses.fields(settings):
         value = FLAGS[field.name].value
         if field.default_factory is not dataclasses.MISSING:
-            # A value for one group alone leaves the others their default.
+            # With values for some groups alone, the others keep their default.
             value = {**field.default_factory(), **value}
         values[field.name] = value
     return settings(**values)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an installation may lack: packages of the extras in pyproject.toml."""
+"""Optional packages: the extras in pyproject.toml."""
 
 __all__ = ["explained"]
 
@@ -10,16 +10,16 @@ _EXTRAS = {
     "tensorflow_datasets": "tfds",
     "importlib_resources": "tfds",
 }
-"""The extra that brings a package, by the package's name in Python."""
+"""The extra of a package, by the package's import name."""
 
 
 def explained(error: ModuleNotFoundError) -> errors.NotFound | None:
-    """Returns what a missing package means; None where it belongs to no extra."""
+    """Returns the error for a missing package; None if it belongs to no extra."""
     package = (error.name or "").partition(".")[0]
     if package not in _EXTRAS:
         return None
     return errors.NotFound(
-        f"This needs {package}, which the extra {_EXTRAS[package]} brings",
+        f"This needs {package}, which the extra {_EXTRAS[package]} installs",
         received="no such package",
         do=f"Run pip install 'glf_tf[{_EXTRAS[package]}]'",
     )

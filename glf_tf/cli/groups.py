@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Groups of flags, under whose titles help lists them."""
+"""Groups of flags in the help text."""
 
 __all__ = ["group", "of"]
 
@@ -15,18 +15,18 @@ _NOTE = "group"
 
 @contextlib.contextmanager
 def group(title: str) -> Iterator[None]:
-    """Puts the flags that are defined in the context into a group.
+    """Puts the flags defined in the context into a group.
 
     Args:
-        title: What help calls the group; flags that are in one already stay there.
+        title: The group's title in help; flags that already have a group keep it.
     """
     before = set(FLAGS)
     yield
     for name in set(FLAGS) - before:
-        # absl has no place for it; the group is gone with the flag.
+        # absl has no attribute for it; this way the group belongs to the flag.
         vars(FLAGS[name]).setdefault(_NOTE, title)
 
 
 def of(flag: flags.Flag, *, default: str) -> str:
-    """Returns the title of a flag's group, or the default where it is in none."""
+    """Returns the title of a flag's group, or the default without a group."""
     return vars(flag).get(_NOTE, default)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `--help` prints: the tool's docstring, and its flags in groups."""
+"""The help text: a tool's docstring, and its flags in groups."""
 
 __all__ = ["text"]
 
@@ -14,10 +14,10 @@ from glf_tf import resources
 from glf_tf.cli import groups
 
 _ORDER = ("run", "training", "model", "data", "devices")
-"""Groups that most tools have, in the order in which they are listed."""
+"""The common groups, in the order in which they are listed."""
 
 _OWN = "options"
-"""The group of what a tool says of itself."""
+"""The group of flags that print help."""
 
 _PLACEHOLDERS = {
     "path": "PATH",
@@ -33,11 +33,11 @@ _PLACEHOLDERS = {
 
 _INDENT = 28
 _WIDTHS = (70, 100)
-"""Columns between which a line's width lies, whatever the terminal has."""
+"""Minimum and maximum width of a line, in columns."""
 
 _RECIPES = {
-    "flagfile=PATH": "A file of flags, which stand in its place.",
-    "recipe=NAME": "The same by its name in the library, such as glf/digits; "
+    "flagfile=PATH": "A file of flags, read in place of this flag.",
+    "recipe=NAME": "A recipe of the library, such as glf/digits; "
     "`glf-tf recipes` lists them.",
 }
 
@@ -46,8 +46,8 @@ def text(docstring: str, own_flags: Iterable[flags.Flag]) -> str:
     """Returns the help of a tool.
 
     Args:
-        docstring: That of its script.
-        own_flags: All that it has.
+        docstring: The docstring of its script.
+        own_flags: All of its flags.
     """
     grouped: dict[str, list[flags.Flag]] = {}
     for flag in own_flags:
@@ -62,7 +62,7 @@ def text(docstring: str, own_flags: Iterable[flags.Flag]) -> str:
 
 
 def _as_installed(docstring: str) -> str:
-    """Returns a docstring whose commands are those of a wheel, where this is one."""
+    """Returns the docstring, with `glf-tf` commands in an installed wheel."""
     if not resources.IS_INSTALLED:
         return docstring
     commands = re.sub(r"python tools/(\w+)\.py", r"glf-tf \1", docstring)
@@ -71,7 +71,7 @@ def _as_installed(docstring: str) -> str:
 
 
 def _rank(title: str) -> tuple[int, str]:
-    """Returns where a group stands: the tool's own first, unusual ones last."""
+    """Returns a group's sort key: the tool's own first, unusual ones last."""
     order = (_OWN, *_ORDER)
     return order.index(title) if title in order else len(order), title
 
@@ -80,7 +80,7 @@ def _entry(flag: flags.Flag) -> str:
     """Returns the lines of a flag."""
     said = [flag.help]
     if isinstance(flag.parser, flags.EnumParser):
-        # absl has put them before its help, without blanks to break a line at.
+        # absl puts them before its help, without blanks for line breaks.
         said[0] = flag.help.partition(">: ")[2]
         choices = filter(None, flag.parser.enum_values)
         said.append(f"One of: {', '.join(choices)}.")
@@ -93,7 +93,7 @@ def _entry(flag: flags.Flag) -> str:
 
 
 def _columns(name: str, said: str) -> str:
-    """Returns a flag and what is said of it, beside it or below."""
+    """Returns a flag and its help, on the same line or below."""
     least, most = _WIDTHS
     width = min(max(shutil.get_terminal_size((88, 24)).columns, least), most)
     start = f"  --{name}"

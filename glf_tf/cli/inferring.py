@@ -14,23 +14,23 @@ _STARTS = ("auto", "encoder", "normal", "prior")
 
 
 def define_inference() -> list[part_flags.Part]:
-    """Defines the flags that say how latents are inferred; returns their part."""
+    """Defines the flags for the inference of latents; returns their part."""
     part = part_flags.Part("inference", "", prefix="inference.")
-    text = "What runs chains; the model's own way to find latents without it."
+    text = "Sampler of latents; by default, how the model infers them."
     with groups.group("inference"):
         part_flags.define(part, text)
         flags.DEFINE_enum(
             "start",
             "auto",
             _STARTS,
-            "Where chains start; auto: from the encoder, or the prior where pixels are "
-            "hidden; as in training without an encoder.",
+            "Where chains start; auto: at the encoder's latents, or at the prior's if "
+            "pixels are hidden; as in training without an encoder.",
         )
     return [part]
 
 
 def define_mask() -> list[part_flags.Part]:
-    """Defines the flags that say what is hidden; returns their part."""
+    """Defines the flags for hidden pixels; returns their part."""
     part = part_flags.Part("mask", "square", prefix="mask.")
     with groups.group("mask"):
         part_flags.define(part, "What is hidden.")
@@ -38,7 +38,7 @@ def define_mask() -> list[part_flags.Part]:
 
 
 def chain():
-    """Returns the sampler that the flags name; None where they name none."""
+    """Returns the sampler of the flags; None if there is none."""
     if not FLAGS.inference:
         return None
     spec = part_flags.spec_of("inference", FLAGS.inference, prefix="inference.")
@@ -51,7 +51,7 @@ def start() -> str:
 
 
 def mask(image_shape):
-    """Returns the mask that the flags name.
+    """Returns the mask of the flags.
 
     Args:
         image_shape: (height, width, channels).

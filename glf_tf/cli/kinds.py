@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kinds of flags that absl lacks: paths, parts, sequences, numbers by name, and none.
 
-A path may begin with `~`, in every tool and wherever it stands in a list.
+All paths may begin with `~`, also in lists.
 """
 
 __all__ = [
@@ -34,12 +34,12 @@ def define_path(name: str, default: str | None, text: str) -> None | flags.FlagH
 
 
 def define_overwrite() -> flags.FlagHolder:
-    """Defines the flag that lets a tool replace the files it is told to write."""
-    return flags.DEFINE_bool("overwrite", False, "Replace files that exist.")
+    """Defines the flag that lets a tool replace existing files."""
+    return flags.DEFINE_bool("overwrite", False, "Replace existing files.")
 
 
 def define_paths(name: str, default: list | None, text: str) -> flags.FlagHolder:
-    """Defines a flag whose value is paths with commas between."""
+    """Defines a flag whose value is comma-separated paths."""
     serializer = flags.CsvListSerializer(",")
     return _define(parsers.PathsParser(), name, default, text, serializer=serializer)
 
@@ -53,14 +53,14 @@ def define_sequence(
     length: int | None = None,
     is_optional: bool = False,
 ) -> flags.FlagHolder:
-    """Defines a flag whose value is items with commas between.
+    """Defines a flag whose value is comma-separated items.
 
     Args:
         name: The flag's name.
         default: The default.
         text: The help.
-        kind: Makes an item of its text, such as `int`.
-        length: How many items there must be, where that is fixed.
+        kind: Converts the text of an item, such as `int`.
+        length: The required number of items; None for any.
         is_optional: Whether `none` is a value.
     """
     parser: flags.ArgumentParser = parsers.SequenceParser(kind, length=length)
@@ -72,7 +72,7 @@ def define_sequence(
 def define_choice(
     name: str, default: Any, text: str, *, choices: Sequence[Any]
 ) -> flags.FlagHolder:
-    """Defines a flag whose value is one of some: texts, numbers, true, false, none."""
+    """Defines a flag with given choices: texts, numbers, true, false, none."""
     parser = parsers.ChoiceParser(choices)
     text = f"<{'|'.join(parser.enum_values)}>: {text}"
     return _define(parser, name, default, text, serializer=parsers.JoinedSerializer())
@@ -81,11 +81,11 @@ def define_choice(
 def define_part(
     name: str, default: str | None, option: catalogue.Option
 ) -> flags.FlagHolder:
-    """Defines a flag whose value names a part: built in, or a plug-in.
+    """Defines a flag whose value names a part, built-in or a plug-in.
 
     Args:
         name: The flag's name.
-        default: The name of the part without the flag; None for no part.
+        default: The name of the default part; None for no part.
         option: The option that holds the part.
     """
     text = f"<{'|'.join(catalogue.names(option.part))}>: {option.help}"
@@ -110,16 +110,16 @@ def define_optional(
 
 
 def path_of(text: str) -> str:
-    """Returns a path, with the home folder in the place of `~`.
+    """Returns a path, with `~` expanded to the home folder.
 
     Raises:
-        ValueError: It is no path.
+        ValueError: It is not a path.
     """
     return parsers.PathParser().parse(text)
 
 
 def define_named(name: str, default: Mapping | None, text: str) -> flags.FlagHolder:
-    """Defines a flag whose value is a number, and numbers by name."""
+    """Defines a flag whose value is a number, with other numbers by name."""
     return _define(
         parsers.NamedParser(), name, default, text, serializer=parsers.NamedSerializer()
     )
@@ -128,7 +128,7 @@ def define_named(name: str, default: Mapping | None, text: str) -> flags.FlagHol
 def define_names(
     name: str, default: Mapping, text: str, *, choices: tuple[str, ...]
 ) -> flags.FlagHolder:
-    """Defines a flag whose value is one of some names, and such names by name."""
+    """Defines a flag whose value is one of several names, with others by group."""
     return _define(
         parsers.NamesParser(choices),
         name,

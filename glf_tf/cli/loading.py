@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Flags, models and data of tools that use a trained model."""
+"""Flags, models and data for tools that use a trained model."""
 
 __all__ = [
     "define_loading",
@@ -26,11 +26,11 @@ from glf_tf.data import paths as paths_lib
 FLAGS = flags.FLAGS
 
 _AT_ONCE = 256
-"""Images that a tool draws or codes at once, more or less."""
+"""Batch size of tools that sample or encode."""
 
 
 def define_loading() -> list[part_flags.Part]:
-    """Defines the flags of a tool that loads a trained model; they have no parts."""
+    """Defines the flags of a tool that loads a trained model; returns no parts."""
     with groups.group("run"):
         kinds.define_path("workdir", None, "The folder of a run.")
         flags.DEFINE_enum(
@@ -44,7 +44,7 @@ def define_loading() -> list[part_flags.Part]:
             "strategy",
             "one_device",
             ["one_device", "mirrored"],
-            "Where the model is; mirrored: on all devices of the host, which then "
+            "Devices of the model; mirrored: all devices of the host, which "
             "share the samples.",
         )
     paths.define()
@@ -53,11 +53,11 @@ def define_loading() -> list[part_flags.Part]:
 
 
 def define_measuring() -> list[part_flags.Part]:
-    """Defines the flags of a tool that loads a model, or a data set; returns it."""
+    """Defines the flags of a tool that loads a model or data set; returns the part."""
     define_loading()
     part = part_flags.Part("dataset", "", prefix="dataset.")
     with groups.group("data"):
-        part_flags.define(part, "The data set; the run's own.")
+        part_flags.define(part, "The data set; by default that of the run.")
     return [part]
 
 
@@ -67,19 +67,19 @@ def define_images() -> None:
         kinds.define_path(
             "images",
             None,
-            "A folder of pictures, NAME.npy or NAME.npz, in the place of test images.",
+            "A folder of pictures, NAME.npy or NAME.npz, used instead of test images.",
         )
     define_skipping()
 
 
 def define_skipping() -> None:
-    """Defines the flag that says what becomes of broken pictures."""
+    """Defines the flag for broken pictures."""
     with groups.group("data"):
         flags.DEFINE_enum(
             "on_broken",
             "refuse",
             ["refuse", "skip"],
-            "What to do with a user's pictures that cannot be read.",
+            "What to do with unreadable pictures: refuse all, or skip them.",
         )
 
 
@@ -104,8 +104,8 @@ def load_images(count: int | None = None, *, indices: Sequence[int] | None = Non
     """Returns images, float32 in [0, 1]: those of `--images`, or the run's test images.
 
     Args:
-        count: The first so many; all where there are fewer.
-        indices: Or those of these indices.
+        count: The number of images from the beginning; all if there are fewer.
+        indices: The indices of the images, instead of `count`.
 
     Raises:
         InvalidValue: An index is out of range.
@@ -154,14 +154,14 @@ def load_split(split):
 
 
 def load_dataset():
-    """Returns training set, test set and paths: of the run, or of `--dataset`.
+    """Returns training set, test set and paths, of the run or of `--dataset`.
 
     Raises:
-        InvalidValue: There is neither, or both.
+        InvalidValue: Neither or both are given.
     """
     if FLAGS.workdir and FLAGS.dataset:
         raise errors.InvalidValue(
-            "A run is measured against its own data set",
+            "A run is evaluated on its own data set",
             received=f"--workdir and --dataset={FLAGS.dataset}",
             do="Leave --dataset out",
         )

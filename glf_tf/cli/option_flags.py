@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Defines the flag of an option of a part, by the values that the option takes."""
+"""Defines the flag of a part's option, according to its kind of values."""
 
 __all__ = ["define"]
 
@@ -17,7 +17,7 @@ def define(name: str, option: catalogue.Option) -> None:
 
     Args:
         name: The flag's name.
-        option: The option; one that a command line can give.
+        option: The option, whose values can be given as text.
     """
     default = option.default
     if option.is_part:
@@ -59,7 +59,7 @@ _ITEMS = {
 
 
 def _item_of(option: catalogue.Option) -> Callable[[str], Any]:
-    """Returns what makes an item of a sequence of its text."""
+    """Returns the function that converts the text of a sequence's item."""
     if option.kind == "choice":
         return parsers.ChoiceParser(option.choices).parse
     return _ITEMS[option.kind]

@@ -27,7 +27,7 @@ _LONGEST_NAME, _LONGEST_PATH = 255, 4095
 
 
 class PathParser(flags.ArgumentParser):
-    """A path, with the home folder in the place of `~`."""
+    """A path, with `~` expanded to the home folder."""
 
     syntactic_help = "a path"
 
@@ -36,11 +36,11 @@ class PathParser(flags.ArgumentParser):
         try:
             path = str(pathlib.Path(argument).expanduser()) if argument else argument
         except RuntimeError as error:
-            raise ValueError("no user has a home folder of that name") from error
+            raise ValueError("there is no such user's home folder") from error
         data = os.fsencode(path)
         longest = max(map(len, data.split(b"/")))
         if longest > _LONGEST_NAME or len(data) > _LONGEST_PATH:
-            raise ValueError("no file system takes a name of that length")
+            raise ValueError("the name is too long for a file system")
         return path
 
     def flag_type(self):
@@ -49,9 +49,9 @@ class PathParser(flags.ArgumentParser):
 
 
 class PathsParser(flags.ListParser):
-    """Paths with commas between."""
+    """Comma-separated paths."""
 
-    syntactic_help = "paths with commas between"
+    syntactic_help = "comma-separated paths"
 
     def parse(self, argument):
         """Returns the value that a text stands for; a value as it is."""
@@ -65,22 +65,22 @@ class PathsParser(flags.ListParser):
 
 
 class ChoiceParser(flags.EnumParser):
-    """One of some values, by its text: 3, true, none or itself."""
+    """One of several values, given by its text: 3, true, none, or a name."""
 
     def __init__(self, choices: Sequence[Any]):
         self._values = {_text_of(choice): choice for choice in choices}
         super().__init__(list(self._values))
 
     def parse(self, argument):
-        """Returns the value that a text, or the value itself, stands for."""
+        """Returns the value of a text, or the value itself."""
         return self._values[super().parse(_text_of(argument))]
 
 
 class PartParser(flags.EnumParser):
-    """The name of a part; `none` where there may be no part."""
+    """The name of a part; `none` if the part is optional."""
 
     def __init__(self, option: catalogue.Option):
-        # Without what installed packages announce, which takes time to find.
+        # Without installed plug-ins, which take time to find.
         super().__init__(catalogue.names(option.part))
         self._option = option
 
@@ -104,7 +104,7 @@ class PartParser(flags.EnumParser):
 
 
 class OptionalParser(flags.ArgumentParser):
-    """What another parser takes, or `none`."""
+    """A value of another parser, or `none`."""
 
     def __init__(self, parser: flags.ArgumentParser):
         super().__init__()
@@ -121,22 +121,22 @@ class OptionalParser(flags.ArgumentParser):
 
 
 class SequenceParser(flags.ArgumentParser):
-    """Items with commas between: `200,200`."""
+    """Comma-separated items: `200,200`."""
 
-    syntactic_help = "numbers with commas between"
+    syntactic_help = "comma-separated numbers"
 
     def __init__(self, kind: Callable[[str], Any], *, length: int | None = None):
         super().__init__()
         self._kind, self._length = kind, length
         if length is not None:
-            self.syntactic_help = f"{length} values with commas between"
+            self.syntactic_help = f"{length} comma-separated values"
         elif kind not in (int, float):
-            self.syntactic_help = "values with commas between"
+            self.syntactic_help = "comma-separated values"
 
     def parse(self, argument):
         """Returns the value that a text stands for; a value as it is."""
         if isinstance(argument, str):
-            # Nothing is what recipes have for an empty default.
+            # Recipes have an empty value for an empty default.
             parts = argument.split(",") if argument else ()
             argument = [self._kind(part) for part in parts]
         if self._length not in (None, len(argument)):
@@ -158,27 +158,27 @@ class JoinedSerializer(flags.ArgumentSerializer):
 
 
 def _text_of(value: Any) -> str:
-    """Returns a value as a command line has it."""
+    """Returns a value as text for a command line."""
     if value is None or isinstance(value, bool):
         return str(value).lower()
     return str(value)
 
 
 class NamedParser(flags.ArgumentParser):
-    """A number for all, and numbers by name: `1e-3,flow:5e-4`."""
+    """A number for all, with other numbers by name: `1e-3,flow:5e-4`."""
 
-    syntactic_help = "a number, or NAME:NUMBER, with commas between"
+    syntactic_help = "a number or NAME:NUMBER, comma-separated"
 
     def parse(self, argument):
         """Returns the value that a text stands for; a value as it is."""
         if isinstance(argument, Mapping):
             return dict(argument)
         named = {}
-        # Nothing is what recipes have for an empty default.
+        # Recipes have an empty value for an empty default.
         for part in argument.split(",") if argument else ():
             name, _, number = part.rpartition(":")
             if name in named:
-                raise ValueError(f"{name or 'all others'} has two")
+                raise ValueError(f"{name or 'the default'} is given twice")
             named[name] = self._value(number)
         return named
 
@@ -192,12 +192,12 @@ class NamedParser(flags.ArgumentParser):
 
 
 class NamesParser(NamedParser):
-    """A name for all, and names by name: `adam,critic:rmsprop`."""
+    """A name for all, with other names by group: `adam,critic:rmsprop`."""
 
     def __init__(self, choices: tuple[str, ...]):
         super().__init__()
         self._choices = choices
-        self.syntactic_help = f"one of {', '.join(choices)}; and such by group"
+        self.syntactic_help = f"one of {', '.join(choices)}, also by group"
 
     def _value(self, text: str) -> str:
         if text not in self._choices:
@@ -215,5 +215,6 @@ class NamedSerializer(flags.ArgumentSerializer):
     def serialize(self, value):
         """Returns the text of a value."""
         return ",".join(
-            f"{name}:{one}" if name else f"{one}" for name, one in value.items()
+            f"{name}:{setting}" if name else f"{setting}"
+            for name, setting in value.items()
         )

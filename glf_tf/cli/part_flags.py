@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Defines the flags of parts: which one, and the options of its constructor.
+"""Defines the flags of parts: their choice, and the options of their constructors.
 
-A part is chosen by a flag, `--prior=flow`, and its options are flags below it, `--
-prior.components=5`. An option may hold a part in its turn, whatever it is called:
-`--prior.inner=real_nvp --prior.inner.blocks=3`. Plug-ins are parts like others.
+A part is chosen by a flag, `--prior=mixture`, and its options are dotted flags,
+`--prior.components=5`. An option of any name may itself hold a part:
+`--prior.inner=real_nvp --prior.inner.blocks=3`. Plug-ins work like built-in parts.
 """
 
 __all__ = [
@@ -29,23 +29,23 @@ from glf_tf.cli import option_flags
 FLAGS = flags.FLAGS
 
 HELP = ("help", "h", "helpshort", "helpfull")
-"""Flags that ask for help."""
+"""The flags that show help."""
 
 _NONE = "none"
 
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """A part that a flag chooses, and whose options are flags.
+    """A part that is chosen by a flag, with its options as flags.
 
     Attributes:
-        kind: Its kind, such as "model"; by default the flag's name as well.
-        default: What is chosen without the flag; "" for nothing.
-        prefix: What the flags of its options begin with: "" or, say, "network.".
-        flag: The flag's name.
-        is_optional: Whether `none` chooses nothing.
-        defaults: Defaults of the options of the part that is the default, where they
-            are others than the part's own.
+        kind: Its kind, such as "model".
+        default: The name of the default part; "" for none.
+        prefix: The prefix of its options' flags: "", or for instance "network.".
+        flag: The flag's name; the kind by default.
+        is_optional: Whether `none` chooses no part.
+        defaults: Defaults of the default part's options that differ from the part's
+            own.
     """
 
     kind: str
@@ -56,11 +56,11 @@ class Part:
     defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
-        """Names the flag after the kind, where it has no other name."""
+        """Names the flag after the kind, if it has no other name."""
         object.__setattr__(self, "flag", self.flag or self.kind)
 
     def owns(self, name: str, flag: str) -> bool:
-        """Returns whether a flag is an option of the part if it has a name."""
+        """Returns whether a flag is an option of the part with a name."""
         if self.prefix or not name:
             return bool(name) and flag.startswith(self.prefix)
         option = flag.partition(".")[0]
@@ -87,7 +87,7 @@ def define(part: Part, text: str) -> None:
 
     Args:
         part: The part.
-        text: What the flag is of use for.
+        text: The help text.
     """
     option = catalogue.Option(
         part.flag, "part", part.default or None, help=text, part=part.kind
@@ -98,11 +98,11 @@ def define(part: Part, text: str) -> None:
 def read(words: Sequence[str]) -> recipe.Arguments:
     """Returns the flags of a command line and its recipes.
 
-    Where it names a plug-in it is read twice: only when the plug-in is known are its
-    flags that are true or false.
+    If it names a plug-in, it is read twice: which flags of the plug-in are boolean is
+    only known after the first time.
 
     Raises:
-        UserError: A word is no flag, or a recipe cannot be read.
+        UserError: An argument is not a flag, or a recipe cannot be read.
     """
     arguments = recipe.expand(words, is_boolean=_is_boolean)
     if _import_plugins(arguments):
@@ -111,7 +111,7 @@ def read(words: Sequence[str]) -> recipe.Arguments:
 
 
 def _import_plugins(arguments: Iterable[recipe.Argument]) -> bool:
-    """Imports the plug-ins that flags name, also those that are replaced later.
+    """Imports the plug-ins that flags name, including those that are replaced later.
 
     Returns:
         found: Whether there are any.
@@ -128,9 +128,9 @@ def _import_plugins(arguments: Iterable[recipe.Argument]) -> bool:
 
 
 def _import(argument: recipe.Argument) -> bool:
-    """Imports the plug-in that a flag names; returns whether there is one."""
+    """Imports the plug-in of a flag; returns whether there is one."""
     for kind in _kinds_of(argument.name.split(".")):
-        # What is wrong with one is said where it is chosen in the end.
+        # Errors are raised when the part is finally chosen.
         with contextlib.suppress(errors.UserError):
             if catalogue.is_plugin(kind, argument.value):
                 catalogue.options(kind, argument.value)
@@ -139,22 +139,22 @@ def _import(argument: recipe.Argument) -> bool:
 
 
 def define_options(arguments: recipe.Arguments, part: Part) -> None:
-    """Defines the flags of a part's options, and of the parts that it is made of.
+    """Defines the flags of a part's options, and of the parts that they hold.
 
     Args:
-        arguments: The arguments, which name the parts; they forget the options of parts
-            that were replaced.
+        arguments: The arguments, which choose the parts; options of replaced parts are
+            removed from them.
         part: The part.
 
     Raises:
-        InvalidValue: There is no part of the name that is chosen, or a flag of the tool
-            has the name of one of its options.
+        InvalidValue: There is no part with the chosen name, or one of its options has
+            the name of a flag of the tool.
     """
     for flag, option in _walk(arguments, part):
         if flag in FLAGS:
             raise errors.InvalidValue(
-                "An option of a part must have a name that no flag of the tool has",
-                received=f"--{flag} of a {part.kind}, which is also the tool's",
+                "An option of a part must not have the name of a flag of the tool",
+                received=f"--{flag} of a {part.kind}, which the tool has too",
                 do="Give the part's option another name",
             )
         option_flags.define(flag, option)
@@ -174,9 +174,9 @@ def spec_of(kind: str, name: str, *, prefix: str) -> dict:
 
 
 def plugin_lines() -> list[str]:
-    """Returns a line for each part that an installed package announces, for help.
+    """Returns a line for each installed plug-in, for the help text.
 
-    Each is imported, so that those that cannot be used are told.
+    Each is imported, so that broken ones are marked.
     """
     lines = []
     for kind in catalogue.KINDS:
@@ -188,7 +188,7 @@ def plugin_lines() -> list[str]:
 
 def _state_of(plugin: catalogue.Plugin) -> str:
     if plugin.name in catalogue.names(plugin.kind):
-        return f"not used, as a built-in one has the name; {plugin.target} is"
+        return f"not used, as a built-in part has this name; {plugin.target} is"
     try:
         catalogue.options(plugin.kind, plugin.name)
     except errors.UserError as error:
@@ -199,7 +199,7 @@ def _state_of(plugin: catalogue.Plugin) -> str:
 def _walk(
     arguments: recipe.Arguments, part: Part
 ) -> Iterator[tuple[str, catalogue.Option]]:
-    """Yields the flags of a part's options, and of its parts', with their options."""
+    """Yields the flags of a part's options and of its inner parts, with the options."""
     name = arguments.choose(part.flag, default=part.default, owns=part.owns)
     is_none = part.is_optional and name == _NONE
     if is_none or (not name and not part.default):
@@ -226,10 +226,10 @@ def _may_be_plugin(value: str) -> bool:
 
 
 def _is_boolean(name: str) -> bool | None:
-    """Returns whether a flag is true or false, whichever parts are chosen.
+    """Returns whether a flag is boolean, whichever parts are chosen.
 
     Returns:
-        is_boolean: None where no flag and no option of any part has that name.
+        is_boolean: None if no flag and no option of any part has that name.
     """
     if name in FLAGS:
         return FLAGS[name].boolean
@@ -249,8 +249,8 @@ def _kinds_of(holders: Sequence[str]) -> set[str]:
     """Returns the kinds of part that a flag may hold: of `["prior", "inner"]`, "flow".
 
     Args:
-        holders: The words of the flag; the first one is a kind, or an option of any
-            part, and each other one an option of what the one before it holds.
+        holders: The words of the flag: the first is a kind, or an option of any part,
+            and each following word is an option of the part before it.
     """
     kinds = {holders[0]} & set(catalogue.KINDS)
     of_kinds = set(catalogue.KINDS)

@@ -19,26 +19,26 @@ def define() -> None:
         kinds.define_path(
             "data_dir",
             None,
-            "A folder that holds data sets; that of the run by default.",
+            "A folder with data sets; by default that of the run.",
         )
         kinds.define_path(
             "cache_dir",
             str(paths_lib.DataPaths.cache_dir),
-            "For decoded copies of large sets, classifiers and statistics.",
+            "Folder for decoded copies of large data sets, classifiers and statistics.",
         )
-        flags.DEFINE_bool("download", False, "Let downloads use the network.")
+        flags.DEFINE_bool("download", False, "Allow downloads.")
 
 
 def define_accepting() -> None:
-    """Defines the flag that lets a run's data be others than it began with."""
+    """Defines the flag that accepts changed data of a run."""
     with groups.group("data"):
         flags.DEFINE_bool(
-            "accept_new_data", False, "Go on though the images are others than before."
+            "accept_new_data", False, "Continue although the images have changed."
         )
 
 
 def chosen() -> paths_lib.DataPaths:
-    """Returns what the flags say."""
+    """Returns the paths of the flags."""
     return paths_lib.DataPaths(
         data_dir=FLAGS.data_dir and pathlib.Path(FLAGS.data_dir),
         cache_dir=pathlib.Path(FLAGS.cache_dir),

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The plan that flags describe, for a tool that trains several: read by a process.
+"""Reads the plan of a recipe in a process of its own, for tools that train several.
 
-Flags are one set a process, so a process reads each recipe, as tools/train.py would,
-without TensorFlow:
+A process has one set of flags, so each recipe is read by a process, without TensorFlow:
 
     python -m glf_tf.cli.planned --flagfile=flags/glf/digits.cfg
 """
@@ -18,10 +17,10 @@ from glf_tf.cli import program, training
 
 
 def read(arguments: Sequence[str]) -> dict:
-    """Returns the plan that arguments of tools/train.py describe.
+    """Returns the plan of arguments of tools/train.py.
 
-    A tool ends as tools/train.py would where they are wrong: with its line, and its
-    status.
+    If they are wrong, the calling tool exits with the error and status of
+    tools/train.py.
 
     Args:
         arguments: Such as `["--flagfile=flags/glf/digits.cfg", "--epochs=3"]`.

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs a tool: flags first, then TensorFlow, then the tool; errors in one line.
 
-Whatever a user can cause ends in one line on standard error, `error: ` and three parts,
-and in a status: 2 where the command is wrong, 1 where the world is, 75 where the same
-command may work later. A stack trace is a bug of the library.
+Every error that a user can cause is one line on standard error, `error: ` and three
+parts, with an exit status: 2 if the command is wrong, 1 if files, disks or memory are,
+75 if the same command may work later. A stack trace is a bug of the library.
 """
 
 __all__ = ["run", "parse", "own_flags", "ending_in_one_line"]
@@ -23,10 +23,10 @@ from glf_tf.cli import assignment, extras, groups, helping, part_flags
 FLAGS = flags.FLAGS
 
 _GROUPS = {"dataset": "data"}
-"""Groups of the options of parts, where they have another name than the kind."""
+"""Groups of the options of parts whose name is not the kind."""
 
 Define = Callable[[], Sequence[part_flags.Part]]
-"""Defines flags that are no tool's own; returns the parts whose options are flags."""
+"""Defines shared flags; returns the parts whose options are flags."""
 
 
 def run(
@@ -36,8 +36,8 @@ def run(
 
     Args:
         main: The tool.
-        define: Defines the flags that it shares with others.
-        tensorflow: Whether the tool needs it.
+        define: Defines the flags that it shares with other tools.
+        tensorflow: Whether the tool needs TensorFlow.
     """
     with ending_in_one_line():
         parse(sys.argv, define=define)
@@ -48,32 +48,35 @@ def run(
 
 
 def parse(argv: list[str], *, define: Define | None = None) -> None:
-    """Reads the flags of a command line; prints help, and exits, if that is asked for.
+    """Reads the flags of a command line; with `--help`, prints help and exits.
 
     Raises:
-        UserError: One of them is wrong.
+        UserError: A flag is wrong.
     """
     parts = define() if define is not None else ()
     arguments = part_flags.read(argv[1:])
     for part in parts:
         with groups.group(_GROUPS.get(part.kind, part.kind)):
             part_flags.define_options(arguments, part)
-    if any(one.name in part_flags.HELP and one.value == "true" for one in arguments):
+    if any(
+        argument.name in part_flags.HELP and argument.value == "true"
+        for argument in arguments
+    ):
         print(helping.text(sys.modules["__main__"].__doc__, own_flags()))
         if plugins := part_flags.plugin_lines():
             print("\n".join(["", "parts of installed packages:", *plugins]))
         sys.stdout.flush()
         sys.exit(0)
-    given = [one for one in arguments if one.name not in part_flags.HELP]
+    given = [argument for argument in arguments if argument.name not in part_flags.HELP]
     assignment.assign(given, program=argv[0], known=own_flags())
     for choice, gone in arguments.forgotten:
         if not choice.files:
-            told = ", ".join(f"--{one.name}" for one in gone)
-            print(f"{choice.text} replaces the part that had {told}", file=sys.stderr)
+            names = ", ".join(f"--{argument.name}" for argument in gone)
+            print(f"{choice.text} drops the former part's {names}", file=sys.stderr)
 
 
 def own_flags() -> list[flags.Flag]:
-    """Returns all flags but those of absl and other libraries."""
+    """Returns all flags except those of absl and other libraries."""
     modules = FLAGS.flags_by_module_dict()
     mine = [name for name in modules if name == sys.argv[0] or "glf_tf" in name]
     return [flag for name in mine for flag in modules[name]]
@@ -81,10 +84,10 @@ def own_flags() -> list[flags.Flag]:
 
 @contextlib.contextmanager
 def ending_in_one_line() -> Iterator[None]:
-    """Ends the process with a line and a status where a user caused an error."""
+    """Exits with one line and a status if a user caused an error."""
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
-        # Names of files may have bytes that no encoding has.
+        # File names may have bytes that cannot be encoded.
         stream.reconfigure(errors="backslashreplace")
     heard = _interrupts()
     try:
@@ -92,13 +95,13 @@ def ending_in_one_line() -> Iterator[None]:
     except BrokenPipeError:
         _end(
             errors.Exhausted(
-                "What a tool prints must be read to its end",
-                received="standard output that was closed",
+                "The output of a tool must be read to its end",
+                received="a closed standard output",
                 do="Write it to a file, or read all of it",
             )
         )
     except (Exception, KeyboardInterrupt) as error:
-        # Libraries turn an interrupt within their callbacks into errors of their own.
+        # Libraries turn an interrupt in their callbacks into errors of their own.
         if heard or isinstance(error, KeyboardInterrupt):
             _end_stopped()
         known = error if isinstance(error, errors.UserError) else _explained(error)
@@ -108,7 +111,7 @@ def ending_in_one_line() -> Iterator[None]:
 
 
 def _interrupts() -> list[int]:
-    """Lets signals interrupt, wherever nobody knows better; returns those that came."""
+    """Lets signals raise KeyboardInterrupt by default; returns those received."""
     heard = []
 
     def interrupt(number, frame):
@@ -123,36 +126,36 @@ def _interrupts() -> list[int]:
 
 
 def _end_stopped() -> None:
-    # A run that has begun is gone on with, by the command that began it.
+    # A run that has begun is resumed by its command.
     again = " (with --resume if it has begun)" if "resume" in FLAGS else ""
     print(
-        f"Stopped by a signal; the same command may be run again{again}",
+        f"Stopped by a signal; run the same command again{again}",
         file=sys.stderr,
     )
     sys.exit(os.EX_TEMPFAIL)
 
 
 def _explained(error: Exception) -> errors.UserError | None:
-    """Returns what an error of the system means; None where it is a bug of ours."""
+    """Returns the user error of a system error; None if it is a bug of the library."""
     if isinstance(error, MemoryError) or _is_of_tensorflow(error, "ResourceExhausted"):
         return errors.Exhausted(
-            "What is asked for must fit into memory",
+            "The images and the model must fit into memory",
             received=str(error) or "no memory left",
-            do="Ask for fewer or smaller images, or a smaller model",
+            do="Use fewer or smaller images, or a smaller model",
         )
     if isinstance(error, ModuleNotFoundError):
         return extras.explained(error)
     if isinstance(error, OSError):
         return errors.Exhausted(
-            "Files must be such that this process can read and write them",
+            "This process must be able to read and write its files",
             received=f"{error.filename or 'a file'}: {error.strerror or error}",
-            do="Check the path, its permissions, and the room on its disk",
+            do="Check the path, its permissions, and the free space on its disk",
         )
     if isinstance(error, UnicodeError):
         return errors.InvalidValue(
-            "Names and texts must be such that UTF-8 can hold them",
+            "Names and texts must be valid UTF-8",
             received=error,
-            do="Rename the file, or mend the text",
+            do="Rename the file, or correct the text",
         )
     return None
 
@@ -170,9 +173,9 @@ def _end(error: errors.UserError) -> None:
 
 
 def _open_closed_streams() -> None:
-    """Opens what a shell closed: the next file would get its number, and its text.
+    """Opens standard streams that were closed, whose numbers other files would get.
 
-    What is printed fails there, as on a full disk; what is told is lost.
+    Writing to standard output then fails, as on a full disk; standard error is lost.
     """
     if sys.stdout is None:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 1)
@@ -188,7 +191,7 @@ def _stream_of(descriptor: int) -> io.TextIOWrapper:
 
 
 def _drop_unwritten() -> None:
-    """Drops what standard output does not take: Python would complain at its end."""
+    """Discards unwritten output, about which Python would complain at exit."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -196,6 +199,9 @@ def _drop_unwritten() -> None:
 
 
 def _printable(text: str) -> str:
-    """Returns a text as one line, without what would move a terminal's cursor."""
+    """Returns a text as one line, with control characters escaped."""
     text = text.replace("\n", " ")
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+    return "".join(
+        character if character.isprintable() else ascii(character)[1:-1]
+        for character in text
+    )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trains a run again: a process for each part of its history."""
+"""Trains a run again, with one process for each part of its history."""
 
 __all__ = ["define_replay", "replay"]
 
@@ -21,10 +21,10 @@ _BESIDE = ("replay", "workdir", "resume", "accept_new_data", *_PATHS)
 
 
 def define_replay() -> None:
-    """Defines the flag that asks for it."""
+    """Defines the flag."""
     with groups.group("run"):
         kinds.define_path(
-            "replay", None, "A run's folder; it is trained again in --workdir."
+            "replay", None, "A run's folder; trains the run again in --workdir."
         )
 
 
@@ -32,7 +32,7 @@ def replay() -> None:
     """Trains the run of `--replay` again in `--workdir`.
 
     Raises:
-        UserError: There is no run, other flags are given, or its data are others.
+        UserError: There is no run, other flags are given, or its data has changed.
     """
     from glf_tf.cli import paths
     from glf_tf.experiments import replay as replay_lib
@@ -58,8 +58,8 @@ def replay() -> None:
 
 
 def _train(part, *, resume: bool, paths: dict[str, str]) -> None:
-    """Trains a part in a process of its own; exits with its status if it fails."""
-    print(f"the run's flags from step {part.start} on", file=sys.stderr, flush=True)
+    """Trains a part in a subprocess; exits with its status if it fails."""
+    print(f"the run's flags from step {part.start}", file=sys.stderr, flush=True)
     names = ("data_dir", *paths)
     recipe = [
         line
@@ -80,8 +80,8 @@ def _train(part, *, resume: bool, paths: dict[str, str]) -> None:
 
 
 def _run(command: list[str]) -> int:
-    """Returns the status of a command, which is told once of each signal of ours."""
-    # In a group of its own a terminal's Ctrl-C does not reach it beside us.
+    """Returns the status of a command, to which signals are forwarded once."""
+    # In a new session, a terminal's Ctrl-C does not reach it twice.
     process = subprocess.Popen(command, process_group=0)
     while True:
         try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Flags of a training run, and the plan that they make."""
+"""Flags of a training run, and their plan."""
 
 __all__ = ["define_training", "plan", "folder"]
 
@@ -28,7 +28,7 @@ _SETTINGS = {
     "devices": (plan_lib.Devices,),
     "run": (plan_lib.Reports,),
 }
-"""The data classes whose fields are flags, by the group that help lists them in."""
+"""The dataclasses whose fields are flags, by their group in help."""
 
 _NOT_IN_RECIPES = ("workdir", "resume", "accept_new_data", "stop_at", "replay")
 _PARTS = (
@@ -38,7 +38,7 @@ _PARTS = (
 
 
 def define_training() -> tuple[part_flags.Part, ...]:
-    """Defines the flags of a training run; returns the parts that it is made of."""
+    """Defines the flags of a training run; returns its parts."""
     with groups.group("run"):
         _define_run()
     for part, title in zip(_PARTS, ("data", "model"), strict=True):
@@ -54,21 +54,21 @@ def define_training() -> tuple[part_flags.Part, ...]:
 
 def _define_run() -> None:
     kinds.define_path("workdir", None, "The run's folder.")
-    flags.DEFINE_bool("resume", False, "Go on from the run's newest checkpoint.")
+    flags.DEFINE_bool("resume", False, "Continue from the run's newest checkpoint.")
     paths.define_accepting()
     flags.DEFINE_integer(
         "stop_at",
         0,
-        "A step to stop at, with status 75 and the state saved; 0 for the end.",
+        "Step at which to save the state and stop with status 75; 0 for the end.",
         lower_bound=0,
     )
 
 
 def plan() -> plan_lib.Plan:
-    """Returns the plan that the flags describe.
+    """Returns the plan of the flags.
 
     Raises:
-        InvalidValue: A flag that has no default is missing, or values contradict.
+        InvalidValue: A required flag is missing, or values contradict each other.
     """
     for name in ("workdir", "epochs", "batch_size"):
         values.needed(name)
@@ -97,12 +97,14 @@ def folder() -> folder_lib.Folder:
 
 
 def _flat(values: Mapping[str, object]) -> dict[str, object]:
-    """Returns values with those of groups under names of their own: `beta_1.flow`."""
+    """Returns values with those of groups as separate entries: `beta_1.flow`."""
     flat = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
             items = value.items()
-            flat |= {f"{name}.{key}" if key else name: one for key, one in items}
+            flat |= {
+                f"{name}.{key}" if key else name: setting for key, setting in items
+            }
         else:
             flat[name] = value
     return flat
@@ -114,7 +116,7 @@ def _recipe_names() -> list[str]:
 
 
 def _recipe_text() -> str:
-    """Returns every flag and its value, one a line."""
+    """Returns all flags with their values, one per line."""
     lines = []
     for name in _recipe_names():
         flag = FLAGS[name]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks on the values of flags that absl does not know."""
+"""Checks of flag values that absl lacks."""
 
 __all__ = [
     "needed",
@@ -24,7 +24,7 @@ FLAGS = flags.FLAGS
 
 
 def needed(name: str) -> str:
-    """Returns the value of a flag that has no default.
+    """Returns the value of a required flag.
 
     Raises:
         InvalidValue: It was not given.
@@ -34,16 +34,16 @@ def needed(name: str) -> str:
         raise errors.InvalidValue(
             f"--{name} must be given",
             received="no value",
-            do=f"Pass --{name}=...; --help says what it means",
+            do=f"Pass --{name}=...; see --help",
         )
     return value
 
 
 def one_of(*names: str) -> str:
-    """Returns which one of some flags was given.
+    """Returns which one of several flags was given.
 
     Raises:
-        InvalidValue: None was, or several.
+        InvalidValue: None or several were given.
     """
     given = [name for name in names if FLAGS[name].value]
     if len(given) != 1:
@@ -56,44 +56,44 @@ def one_of(*names: str) -> str:
 
 
 def refuse_beside(name: str, others: Mapping[str, object]) -> None:
-    """Refuses flags that another flag decides.
+    """Refuses flags that another flag determines.
 
     Raises:
-        InvalidValue: There is one.
+        InvalidValue: Such a flag is given.
     """
     for other, value in others.items():
         raise errors.InvalidValue(
             f"--{name} decides --{other}",
             received=f"--{name}={FLAGS[name].value} and --{other}={value}",
-            do="Leave one of the two out",
+            do="Remove one of the two",
         )
 
 
 def refuse_unused(names: Sequence[str], *, needs: str, is_given: bool) -> None:
-    """Refuses flags that would do nothing.
+    """Refuses flags that would have no effect.
 
     Args:
         names: The flags.
-        needs: What they are of use with, such as "--extractor=inception".
-        is_given: Whether that is given.
+        needs: What they require, such as "--extractor=inception".
+        is_given: Whether the requirement is met.
 
     Raises:
-        InvalidValue: It is not, and one of them has another value than its default.
+        InvalidValue: It is not, and a flag differs from its default.
     """
     for name in names:
         if not is_given and FLAGS[name].value != FLAGS[name].default:
             raise errors.InvalidValue(
-                f"--{name} is of use only with {needs}",
+                f"--{name} has an effect only with {needs}",
                 received=f"--{name}={FLAGS[name].value} without it",
-                do=f"Leave it out, or pass {needs}",
+                do=f"Remove it, or pass {needs}",
             )
 
 
 def choices(name: str, *, known: Sequence[str]) -> list[str]:
-    """Returns the values of a list flag; "all" stands for all that are known.
+    """Returns the values of a list flag; "all" stands for all known ones.
 
     Raises:
-        InvalidValue: One is not known, or there is none.
+        InvalidValue: A value is unknown, or there is none.
     """
     chosen = FLAGS[name].value
     if chosen == ["all"]:
@@ -101,7 +101,7 @@ def choices(name: str, *, known: Sequence[str]) -> list[str]:
     for value in chosen or [""]:
         if value not in known:
             raise errors.InvalidValue(
-                f"--{name} takes names with commas between",
+                f"--{name} takes comma-separated names",
                 received=f"{value!r}",
                 do=errors.suggestion(value, known),
             )
@@ -109,14 +109,14 @@ def choices(name: str, *, known: Sequence[str]) -> list[str]:
 
 
 def indices(texts: Sequence[str], *, count: int) -> list[int]:
-    """Returns indices from their texts.
+    """Parses indices.
 
     Raises:
         InvalidValue: They are not `count` whole numbers.
     """
     if len(texts) != count or not all(text.strip().isdigit() for text in texts):
         raise errors.InvalidValue(
-            f"Images are chosen by {count} whole numbers with commas between",
+            f"Images are chosen by {count} comma-separated whole numbers",
             received=",".join(texts),
             do="Use for instance 3,17",
         )
@@ -124,33 +124,33 @@ def indices(texts: Sequence[str], *, count: int) -> list[int]:
 
 
 def columns(path: pathlib.Path) -> int | None:
-    """Returns `--columns`; None where it is not given.
+    """Returns `--columns`; None if it is not given.
 
     Raises:
-        InvalidValue: It is given, and what is written has none.
+        InvalidValue: It is given, and the output is not a grid.
     """
     if FLAGS.columns is not None and path.suffix != ".png":
         raise errors.InvalidValue(
             "--columns are those of a grid, NAME.png",
             received=f"--columns={FLAGS.columns} for {path}",
-            do="Leave it out, or write a grid",
+            do="Remove it, or write a grid",
         )
     return FLAGS.columns
 
 
 def seed(text: str) -> tuple[int, int]:
-    """Returns the seed that `--seed=3` or `--seed=3,1` means.
+    """Parses the seed of `--seed=3` or `--seed=3,1`.
 
     Raises:
-        InvalidValue: It is neither, or does not fit into int32.
+        InvalidValue: It is not a seed, or does not fit into int32.
     """
-    # Loads TensorFlow, which what prints help does without.
+    # Imported here, as it loads TensorFlow, which --help must not.
     from glf_tf import seeds
 
     parts = text.split(",")
     if len(parts) > 2 or not all(re.fullmatch(r"-?[0-9]{1,19}", p) for p in parts):
         raise errors.InvalidValue(
-            "A seed is a whole number, or two with a comma between",
+            "A seed is a whole number, or two comma-separated ones",
             received=f"seed={text}",
             do="Use for instance --seed=3",
         )

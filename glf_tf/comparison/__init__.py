@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recipes trained and measured under one protocol, and the table that comes of it.
+"""Comparison of recipes, trained and evaluated under one protocol.
 
-`comparison.run` trains each job, measures it, and writes the table; the other files are
-its steps.
+`comparison.compare` trains and measures all jobs and returns the table; the other files
+are its steps.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trains recipes one after another, measures all of them alike, writes one table."""
+"""Trains recipes one after another, and measures all under one protocol."""
 
 __all__ = ["compare", "save", "leave_memory"]
 
@@ -23,7 +23,7 @@ from glf_tf.comparison import table as table_lib
 from glf_tf.comparison import training as training_lib
 from glf_tf.training import summaries
 
-# What versions before the mark left in hparams/NAME/.
+# Files in hparams/NAME/ from versions without a mark.
 _HPARAMS = re.compile(r"metrics\.jsonl|tensorboard/events\.out\.tfevents\..*")
 
 
@@ -35,21 +35,21 @@ def compare(
     children: training_lib.Children,
     about: Sequence[str] = (),
 ) -> table_lib.Table:
-    """Trains what is not trained, measures what is not measured, returns the table.
+    """Trains and measures all jobs that are not yet done, and returns the table.
 
-    A training that fails leaves a row that says so; the others go on. All are trained
-    before the first is measured: a device is used by one process at a time.
+    A failed training has a row with its error; the others continue. All are trained
+    before the first is measured, so that one process at a time uses a device.
 
     Args:
-        jobs: The trainings; those of one recipe stand together.
-        folder: Where.
+        jobs: The trainings; those of one recipe are consecutive.
+        folder: The folder of the comparison.
         measuring: The protocol.
-        children: What runs the trainings.
-        about: Further lines on the protocol.
+        children: Runs the trainings.
+        about: Additional lines on the protocol.
 
     Raises:
-        InvalidValue: The jobs learn different data.
-        KeyboardInterrupt: Somebody asked to stop; `children` makes it `loop.Stopped`.
+        InvalidValue: The jobs have different data sets.
+        KeyboardInterrupt: A signal arrived; `children` turns it into `loop.Stopped`.
     """
     job_lib.check(jobs)
     failures = [
@@ -73,7 +73,7 @@ def save(
     folder: folder_lib.Folder,
     measuring: measuring.Measuring,
 ) -> None:
-    """Writes the table, all numbers, the samples and TensorBoard's files."""
+    """Writes the table, all numbers, the samples and the TensorBoard files."""
     folder.write(folder.markdown.name, table.to_markdown())
     folder.write(folder.numbers.name, json.dumps(table.to_dict(), indent=2) + "\n")
     figure = pictures_lib.draw(_samples(table), real=measuring.test.images[:100])
@@ -84,7 +84,7 @@ def save(
 
 
 def leave_memory() -> None:
-    """Lets this process take of the GPUs' memory what it needs: children need some.
+    """Leaves the GPUs' unused memory to child processes.
 
     Must be called before TensorFlow uses a GPU.
     """
@@ -93,19 +93,19 @@ def leave_memory() -> None:
 
 
 def _train(job: job_lib.Job, *, children: training_lib.Children, place: str) -> str:
-    """Trains what is not trained; returns what happened where it failed."""
+    """Trains a job unless it is done; returns the error, or ""."""
     kept = record_lib.read(job.folder)
     if kept is not None and kept.is_trained_by(job):
-        _tell(f"{place} {job.name} is trained")
+        _print(f"{place} {job.name} is trained")
         return ""
-    _tell(f"{place} training {job.name}")
+    _print(f"{place} training {job.name}")
     return children.run(job.command, log=job.folder.path / "training.log")
 
 
 def _measure(
     job: job_lib.Job, measuring: measuring.Measuring, failure: str
 ) -> table_lib.Training:
-    """Measures what is not measured."""
+    """Measures a job unless it is done."""
     if failure:
         return table_lib.Training(job, None, failure)
     kept = record_lib.read(job.folder)
@@ -115,7 +115,7 @@ def _measure(
         and kept.evaluation == measuring.identity
     ):
         return table_lib.Training(job, kept.result)
-    _tell(f"measuring {job.name}")
+    _print(f"measuring {job.name}")
     try:
         result = measuring.measure(job)
     except errors.UserError as error:
@@ -136,8 +136,8 @@ def _samples(table: table_lib.Table) -> dict[str, np.ndarray]:
     """Returns the samples of each recipe's first seed, the best recipe first."""
     found = {}
     for row in table.sorted_rows:
-        done = [one for one in row.trainings if one.result is not None]
-        files = [one.job.folder.path / measuring.SAMPLES for one in done]
+        done = [training for training in row.trainings if training.result is not None]
+        files = [training.job.folder.path / measuring.SAMPLES for training in done]
         if files and files[0].exists():
             found[row.recipe.name] = np.load(files[0])
     return found
@@ -165,5 +165,5 @@ def _write_row(row: table_lib.Row, *, folder: pathlib.Path) -> None:
     writer.close()
 
 
-def _tell(text: str) -> None:
+def _print(text: str) -> None:
     print(text, file=sys.stderr, flush=True)

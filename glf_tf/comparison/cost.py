@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a trained model costs: parameters, epochs, seconds, and its speed in use."""
+"""Costs of a trained model: parameters, epochs, seconds and sampling speed."""
 
 __all__ = [
     "Cost",
@@ -28,7 +28,7 @@ from glf_tf.training import options
 from glf_tf.training import stages as stages_lib
 
 BATCH = 500
-"""Images at once where speed is measured."""
+"""Batch size of speed measurements."""
 
 _CALLS = 5
 _MOST_SECONDS = 20.0
@@ -36,16 +36,16 @@ _MOST_SECONDS = 20.0
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What a trained model costs.
+    """The costs of a trained model.
 
     Attributes:
-        parameters: How many numbers training chooses; see `number_of_parameters`.
-        epochs: What each stage was really trained for.
+        parameters: Number of learned parameters; see `number_of_parameters`.
+        epochs: Actual number of epochs of each stage.
         seconds_per_epoch: Median over the epochs of all stages; None for no epochs.
-        training_seconds: Sum over all epochs, of training steps alone.
-        samples_per_second: In batches of 500, median of several.
-        device: What sampled, and as a rule trained.
-        notes: Where the epochs are not those of the plan.
+        training_seconds: Total time of training steps over all epochs.
+        samples_per_second: Median speed in batches of 500.
+        device: The device of sampling, and usually of training.
+        notes: Notes on epochs that differ from the plan.
     """
 
     parameters: int
@@ -59,11 +59,11 @@ class Cost:
 
 @dataclasses.dataclass(frozen=True)
 class Epoch:
-    """An epoch that ended.
+    """A finished epoch.
 
     Attributes:
-        stage: The stage that it belongs to.
-        steps: How many steps it had.
+        stage: Its stage.
+        steps: Number of steps.
         images_per_second: The speed of its steps.
     """
 
@@ -72,24 +72,26 @@ class Epoch:
     images_per_second: float
 
     def seconds(self, *, batch_size: int) -> float:
-        """Returns how long it took at that speed."""
+        """Returns its duration at that speed."""
         images = self.steps * batch_size * self.stage.batches_per_step
         return images / self.images_per_second
 
 
 def of(model: model_lib.GenerativeModel, *, job: job_lib.Job, images: int) -> Cost:
-    """Returns what a trained model costs.
+    """Returns the costs of a trained model.
 
     Args:
         model: The model.
-        job: What trained it; its folder tells how long that took.
-        images: How many it was trained on.
+        job: The job that trained it; its folder has the durations.
+        images: Number of training images.
     """
     batch_size = job.plan["batch_size"]
     stages = [stage for stage in model.stages() if stage.updates]
     ended = trained_epochs(curves.read(job.folder.path), stages) if stages else []
-    epochs = {stage.name: sum(one.stage is stage for one in ended) for stage in stages}
-    seconds = [one.seconds(batch_size=batch_size) for one in ended]
+    epochs = {
+        stage.name: sum(epoch.stage is stage for epoch in ended) for stage in stages
+    }
+    seconds = [epoch.seconds(batch_size=batch_size) for epoch in ended]
     usual = seconds[1:] or seconds  # the first epoch traces the graph
     return Cost(
         parameters=number_of_parameters(model),
@@ -103,14 +105,16 @@ def of(model: model_lib.GenerativeModel, *, job: job_lib.Job, images: int) -> Co
 
 
 def number_of_parameters(model: model_lib.GenerativeModel) -> int:
-    """Returns how many numbers are learned by gradients or fitted to codes.
+    """Returns the number of parameters learned by gradients or fitted to codes.
 
-    A prior that is fitted after training is as much a part of the model as one that is
-    learned, whether it is the prior itself or the noise of a flow.
+    Priors that are fitted after training count like learned ones, whether a model's
+    prior or the noise of a flow.
     """
     learned = sum(math.prod(v.shape) for v in model.trainable_variables)
-    fitted = [one for one in model._flatten_layers() if isinstance(one, prior.Fitted)]
-    return learned + sum(one.free_parameters for one in fitted)
+    fitted = [
+        layer for layer in model._flatten_layers() if isinstance(layer, prior.Fitted)
+    ]
+    return learned + sum(layer.free_parameters for layer in fitted)
 
 
 def trained_epochs(
@@ -118,16 +122,16 @@ def trained_epochs(
 ) -> list[Epoch]:
     """Returns the epochs of a run.
 
-    A line does not name its stage, but the learning rates in it are those of the
-    stage's groups. Stages follow each other: a line belongs to the stage of the one
-    before it, or to the next stage with these groups.
+    A line does not name its stage, but has the learning rates of the stage's groups.
+    Stages are consecutive: a line belongs to the same stage as the line before, or to
+    the next stage with these groups.
     """
     found, place, before = [], 0, 0
     for line in history.epoch_lines:
-        told = {name.partition("/")[2] for name in line if "learning_rate/" in name}
+        names = {name.partition("/")[2] for name in line if "learning_rate/" in name}
         later = range(place, len(stages))
         place = next(
-            (index for index in later if _groups(stages[index]) == told), place
+            (index for index in later if _groups(stages[index]) == names), place
         )
         steps, before = int(line["step"] - before), line["step"]
         speed = line["epoch/images_per_second"]
@@ -138,7 +142,7 @@ def trained_epochs(
 def sampling_speed(
     model: model_lib.GenerativeModel, *, batch_size: int = BATCH
 ) -> float:
-    """Returns images a second, the median of several calls after the first."""
+    """Returns samples per second, the median of several calls after the first."""
 
     @tf.function
     def draw(seed):
@@ -154,7 +158,7 @@ def sampling_speed(
 
 
 def device() -> str:
-    """Returns what this process computes on, such as "2 CPU cores"."""
+    """Returns the device of this process, such as "2 CPU cores"."""
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         details = tf.config.experimental.get_device_details(gpus[0])
@@ -178,7 +182,7 @@ def _notes(
     plan: Mapping,
     images: int,
 ) -> tuple[str, ...]:
-    """Returns a note for each stage whose epochs are not those of the plan."""
+    """Returns a note for each stage whose epochs differ from the plan."""
     asked = options.Training(epochs=plan["epochs"], batch_size=plan["batch_size"])
     batches = images // plan["batch_size"]
     notes = []

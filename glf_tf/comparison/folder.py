@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What lies where in the folder of a comparison, and who may work there."""
+"""The layout and lock of a comparison's folder."""
 
 __all__ = ["Folder"]
 
@@ -17,14 +17,14 @@ from glf_tf.experiments import locking
 class Folder:
     """The folder of a comparison.
 
-    NAME/             the run of a recipe, with what was measured (comparison.json)
-                      and what the training told (training.log)
+    NAME/ the run of a recipe, with its measurements (comparison.json)
+                      and the output of the training (training.log)
     NAME_seed_K/      the run of another seed
     table.md          the table
     table.json        all numbers, by seed and trial
     samples.png       samples side by side
     hparams/          settings and numbers, for TensorBoard's HParams page
-    real_images.json  what real images get under the same protocol
+    real_images.json  measurements of real images under the same protocol
 
     Attributes:
         path: The folder.
@@ -49,14 +49,14 @@ class Folder:
 
     @property
     def hparams(self) -> pathlib.Path:
-        """TensorBoard's files."""
+        """The TensorBoard files."""
         return self.path / "hparams"
 
     def check_own(self) -> None:
-        """Checks that a comparison may write here: in an empty folder, or in its own.
+        """Checks that the folder is empty or that of a comparison.
 
         Raises:
-            Occupied: Something else is here, or a link stands where it writes.
+            Occupied: It has other content, or a link in the place of an output.
         """
         for name in ("lock", "table.md", "table.json", "samples.png", "hparams"):
             files.check_no_link(self.path / name)
@@ -69,29 +69,29 @@ class Folder:
         return folder_lib.Folder(self.path / name)
 
     def write(self, name: str, text: str) -> None:
-        """Writes a small file whole or not at all."""
+        """Writes a small file atomically."""
         folder_lib.Folder(self.path).write(name, text)
 
     def read_json(self, name: str) -> object:
-        """Returns what a file of ours holds; None where there is none."""
+        """Returns the content of a JSON file; None if it does not exist."""
         file = self.path / name
         return json.loads(file.read_text()) if file.exists() else None
 
     def lock(self) -> contextlib.AbstractContextManager[int]:
-        """Keeps other comparisons out while this one, or a child of it, lives.
+        """Locks the folder while this process, or a child of it, runs.
 
-        A comparison that is killed leaves its child training: whoever holds the
-        descriptor holds the lock, so the next one waits for that child.
+        The child of a killed comparison keeps training. It inherits the descriptor and
+        thereby the lock, so that the next comparison waits for it.
 
         Returns:
-            context: Gives the descriptor, which children inherit.
+            context: Returns the descriptor, which children inherit.
 
         Raises:
-            Busy: On entering, where somebody works in the folder.
+            Busy: On entering, if another process uses the folder.
         """
         return locking.locked(
             self.path / "lock",
-            rule="One comparison at a time works in a folder",
-            received=f"--out={self.path}, in which another one, or a training that it "
-            "left, still works",
+            rule="Only one comparison at a time may use a folder",
+            received=f"--out={self.path}, used by another, or by a training that it "
+            "left running",
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is compared: recipes, each trained once a seed in a folder of its own."""
+"""Jobs of a comparison: recipes, each trained once per seed in its own folder."""
 
 __all__ = ["Recipe", "Job", "recipes", "published", "check"]
 
@@ -16,17 +16,17 @@ _INDIFFERENT = {
     *(field.name for field in dataclasses.fields(plan_lib.Reports)),
     *("data_dir", "cache_dir", "download"),
 }
-"""Flags that leave the trained model as it is."""
+"""Flags that do not affect the trained model."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """A recipe that is compared.
+    """A recipe of a comparison.
 
     Attributes:
-        name: What tables and folders call it, such as "vae_digits".
+        name: Its name in tables and folders, such as "vae_digits".
         path: The file.
-        published: What its header expects, "" where it says nothing.
+        published: The published figure in its header, or "".
     """
 
     name: str
@@ -42,9 +42,9 @@ class Job:
         recipe: The recipe.
         seed: The seed of the training.
         folder: The run's folder.
-        command: What trains it, or goes on with it.
-        plan: What the command will carry out: the specification `dataset`, `epochs` by
-            stage, `batch_size` and all `flags`, as `cli.planned` reads them.
+        command: The command that trains or resumes it.
+        plan: The plan of the command: the specification `dataset`, `epochs` by stage,
+            `batch_size` and all `flags`, as `cli.planned` reads them.
     """
 
     recipe: Recipe
@@ -55,12 +55,12 @@ class Job:
 
     @property
     def name(self) -> str:
-        """The recipe's name, and the seed where it is not 0."""
+        """The recipe's name, and the seed unless it is 0."""
         return folder_name(self.recipe, seed=self.seed)
 
     @property
     def training(self) -> dict[str, object]:
-        """The values of the flags that decide the trained model."""
+        """The values of the flags that determine the trained model."""
         values = {**self.plan["flags"], "seed": self.seed}
         return {
             name: value
@@ -75,23 +75,23 @@ def folder_name(recipe: Recipe, *, seed: int) -> str:
 
 
 def recipes(paths: Sequence[str | pathlib.Path]) -> list[Recipe]:
-    """Returns recipes with names that tell them apart.
+    """Returns recipes with distinct names.
 
-    A name is the file's and its folder's, and further folders' where two would be
-    alike.
+    A name consists of the file's name and its folder, and of further folders where two
+    would be equal.
 
     Raises:
-        NotFound: One cannot be read.
-        InvalidValue: One is given twice, or two differ in their endings alone.
+        NotFound: A file cannot be read.
+        InvalidValue: A file is given twice, or two differ in their suffixes alone.
     """
     files = [pathlib.Path(path) for path in paths]
     texts = [_read(file) for file in files]
     names = _names(files)
     if len(set(names)) < len(files):
         raise errors.InvalidValue(
-            "A recipe is compared once, under a name of its own",
+            "The recipes of a comparison must have distinct names",
             received=",".join(map(str, files)),
-            do="Name each file once; --seeds trains a recipe several times",
+            do="Give each file once; --seeds trains a recipe several times",
         )
     return [
         Recipe(name=name, path=file, published=published(text))
@@ -100,7 +100,7 @@ def recipes(paths: Sequence[str | pathlib.Path]) -> list[Recipe]:
 
 
 def published(text: str) -> str:
-    """Returns what a recipe's header says after "Expected", up to "Measured"."""
+    """Returns the text after "Expected" and before "Measured" in a recipe's header."""
     header = [line for line in text.splitlines() if line.startswith("#")]
     words = "\n".join(line.removeprefix("#").strip() for line in header)
     found = re.search(r"\bExpected\b[:,]?(.*?)(?:\bMeasured\b|\n\n|\Z)", words, re.S)
@@ -110,19 +110,19 @@ def published(text: str) -> str:
 
 
 def check(jobs: Sequence[Job]) -> None:
-    """Checks that all jobs learn the same data.
+    """Checks that all jobs have the same data set.
 
     Raises:
-        InvalidValue: Two do not.
+        InvalidValue: They differ.
     """
     first = jobs[0]
     for job in jobs:
         if job.plan["dataset"] != first.plan["dataset"]:
             raise errors.InvalidValue(
-                "Recipes are compared on one data set",
+                "Recipes must have the same data set to be compared",
                 received=f"{_described(first)} in {first.recipe.path} and "
                 f"{_described(job)} in {job.recipe.path}",
-                do="Compare those of one data set, with its options alike",
+                do="Compare recipes of one data set with the same options",
             )
 
 
@@ -133,7 +133,7 @@ def _described(job: Job) -> str:
 
 
 def _names(files: Sequence[pathlib.Path]) -> list[str]:
-    """Returns names with as many folders as tell the files apart, at least one."""
+    """Returns names with as many folders as distinguish the files, at least one."""
     resolved = [file.resolve().with_suffix("") for file in files]
     for depth in range(2, max(len(file.parts) for file in resolved) + 1):
         names = ["_".join(file.parts[-depth:]) for file in resolved]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures what a comparison has trained, all of it under one protocol."""
+"""Measures the trained models of a comparison under one protocol."""
 
 __all__ = ["Measuring", "SAMPLES"]
 
@@ -29,16 +29,16 @@ SAMPLE_METRICS = ("fd", "precision_recall")
 MODEL_METRICS = ("reconstruction_fd", "reconstruction")
 
 SAMPLES = "comparison_samples.npy"
-"""A few samples beside a run, uint8 `[PICTURED, height, width, channels]`."""
+"""The file of a few samples in a run's folder, uint8 `[PICTURED, h, w, channels]`."""
 
 PICTURED = 36
-"""How many samples a picture has."""
+"""Number of samples in a picture."""
 
 _REAL = "real_images.json"
 
 
 class Measuring:
-    """The one protocol: data, extractor and settings, each made once."""
+    """The protocol of a comparison: data, extractor and settings."""
 
     def __init__(
         self,
@@ -54,9 +54,9 @@ class Measuring:
         Args:
             train: The training images.
             test: The test images.
-            extractor: What makes features.
+            extractor: The feature extractor.
             settings: Counts and trials.
-            cache_dir: Where statistics of real images are kept; None for nowhere.
+            cache_dir: Folder that caches statistics of real images; None for no cache.
         """
         self.train, self.test = train, test
         self.settings, self.extractor = settings, extractor
@@ -72,7 +72,7 @@ class Measuring:
 
     @functools.cached_property
     def identity(self) -> dict[str, object]:
-        """All that decides a measurement but for the model, in kinds of JSON."""
+        """Everything that determines a measurement but the model, as JSON values."""
         return {
             "version": protocol.VERSION,
             **dataclasses.asdict(self.settings),
@@ -84,7 +84,7 @@ class Measuring:
 
     @property
     def text(self) -> str:
-        """The protocol in a line, for people."""
+        """A description of the protocol in one line."""
         asked = self.settings
         split = self.test if asked.reference_split == "test" else self.train
         return (
@@ -94,7 +94,7 @@ class Measuring:
         )
 
     def real_images(self, folder: folder_lib.Folder) -> list[protocol.Measurement]:
-        """Returns what real images of the other split get, measured once."""
+        """Returns the measurements of real images of the other split, made once."""
         kept = folder.read_json(_REAL) or {}
         if kept.get("evaluation") == self.identity:
             return protocol.from_json(kept["measurements"])
@@ -104,7 +104,7 @@ class Measuring:
         return found
 
     def measure(self, job: job_lib.Job) -> record_lib.Result:
-        """Returns what is known about a trained model, and keeps a few samples.
+        """Measures a trained model, and saves a few samples.
 
         Raises:
             UserError: The model cannot be loaded, or its samples are not images.
@@ -114,7 +114,7 @@ class Measuring:
         found = measuring.samples(
             image_sources.ModelSamples(model), metrics=SAMPLE_METRICS
         )
-        # Without an encoder there is nothing to reconstruct with.
+        # Models without latents cannot reconstruct.
         with contextlib.suppress(errors.Unsupported):
             found += measuring.model(model, metrics=MODEL_METRICS)
         drawn = next(sample.sample(model, PICTURED, seed=self.settings.seed))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws the samples of all recipes side by side, above them real images."""
+"""Draws the samples of all recipes side by side, below real images."""
 
 __all__ = ["draw"]
 
@@ -14,7 +14,7 @@ from glf_tf.tasks import pictures
 
 PANELS_A_ROW = 4
 _SIDE = 2.6
-"""Of a panel, in inches."""
+"""Side of a panel, in inches."""
 _IMAGES_A_SIDE = 6
 
 
@@ -23,7 +23,8 @@ def draw(samples: Mapping[str, np.ndarray], *, real: np.ndarray) -> figure_lib.F
 
     Args:
         samples: By label, uint8 `[n, height, width, channels]`, drawn with one seed.
-        real: Test images, likewise, of which the first make a row.
+        real: Test images, uint8 `[size, height, width, channels]`, of which the first
+            are a row.
     """
     columns = min(max(len(samples), 2), PANELS_A_ROW)
     rows = -(-len(samples) // columns)

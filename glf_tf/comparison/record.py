@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a comparison keeps beside a run, so that nothing is done twice."""
+"""Records of finished jobs, so that nothing is done twice."""
 
 __all__ = ["Result", "Record", "read", "write", "checkpoint_digest"]
 
@@ -15,17 +15,18 @@ from glf_tf.metrics import protocol
 from glf_tf.training import checkpoints, manifest
 
 VERSION = 2
-"""2: parameters count what is fitted to codes, too."""
+"""2: parameters include those that are fitted to codes."""
 
 NAME = "comparison.json"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Result:
-    """What is known about one trained model.
+    """The results of one trained model.
 
     Attributes:
-        measurements: Of samples and, where there is an encoder, of reconstructions.
+        measurements: Those of samples and, if the model has latents, of
+            reconstructions.
         cost: Parameters, epochs, seconds, speed.
         date: When it was measured, such as "2026-11-21".
     """
@@ -34,22 +35,24 @@ class Result:
     cost: cost_lib.Cost
     date: str
 
-    def of(self, metric: str, *, subject: str) -> protocol.Measurement | None:
-        """Returns a measurement, None where the model has none.
+    def of(self, metric: str, *, source: str) -> protocol.Measurement | None:
+        """Returns a measurement; None if there is no such one.
 
         Args:
             metric: Its key, such as "fd".
-            subject: Of what, such as "samples".
+            source: The images measured, such as "samples".
         """
-        for one in self.measurements:
-            if (one.metric, one.protocol.subject) == (metric, subject):
-                return one
+        for measurement in self.measurements:
+            if (measurement.metric, measurement.protocol.source) == (metric, source):
+                return measurement
         return None
 
     def to_dict(self) -> dict:
-        """Returns everything in kinds that JSON knows."""
+        """Returns all fields as JSON values."""
         return {
-            "measurements": [one.to_dict() for one in self.measurements],
+            "measurements": [
+                measurement.to_dict() for measurement in self.measurements
+            ],
             "cost": dataclasses.asdict(self.cost),
             "date": self.date,
         }
@@ -68,13 +71,13 @@ class Result:
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """What was done to a run, and what came of it.
+    """The record of a job.
 
     Attributes:
-        training: The flags that it was trained with.
-        checkpoint: Digest of the checkpoint that this led to.
-        evaluation: All that decides a measurement but for the model.
-        result: What was measured.
+        training: The flags of the training.
+        checkpoint: Digest of the resulting checkpoint.
+        evaluation: Everything that determines a measurement except for the model.
+        result: The results.
     """
 
     training: Mapping[str, object]
@@ -83,20 +86,20 @@ class Record:
     result: Result
 
     def is_trained_by(self, job: job_lib.Job) -> bool:
-        """Returns whether a job would find nothing to do, nor anything changed."""
+        """Returns whether the record is that of a job, and its checkpoint unchanged."""
         digest = checkpoint_digest(job.folder)
         return self.training == job.training and self.checkpoint == digest
 
 
 def read(folder: folder_lib.Folder) -> Record | None:
-    """Returns a run's record; None where there is none that this version reads."""
+    """Returns a run's record; None if there is none of this version."""
     try:
         values = json.loads((folder.path / NAME).read_text())
         if values.pop("version") != VERSION:
             return None
         return Record(**{**values, "result": Result.from_dict(values["result"])})
     except (OSError, ValueError, KeyError, TypeError):
-        return None  # it is measured anew
+        return None  # it is measured again
 
 
 def write(folder: folder_lib.Folder, record: Record) -> None:
@@ -107,9 +110,9 @@ def write(folder: folder_lib.Folder, record: Record) -> None:
 
 
 def checkpoint_digest(folder: folder_lib.Folder) -> str:
-    """Returns a digest of a run's newest checkpoint, "" where there is none."""
-    for one in checkpoints.found(folder.checkpoints):
-        if manifest.files_of(one):
-            text = (one / manifest.NAME).read_bytes()
+    """Returns a digest of a run's newest checkpoint, or ""."""
+    for checkpoint in checkpoints.found(folder.checkpoints):
+        if manifest.files_of(checkpoint):
+            text = (checkpoint / manifest.NAME).read_bytes()
             return hashlib.sha256(text).hexdigest()[:16]
     return ""

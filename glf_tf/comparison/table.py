@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One table of all recipes: for a terminal, as Markdown, and as JSON."""
+"""The table of a comparison: as text, Markdown and JSON."""
 
 __all__ = ["Training", "Row", "Table"]
 
@@ -18,12 +18,12 @@ NONE = "-"
 
 @dataclasses.dataclass(frozen=True)
 class Training:
-    """What came of one training of a recipe.
+    """The outcome of one training of a recipe.
 
     Attributes:
         job: The training.
-        result: What was measured, None where it failed.
-        error: What happened where it failed.
+        result: The results; None if it failed.
+        error: The error if it failed, or "".
     """
 
     job: job_lib.Job
@@ -37,7 +37,7 @@ class Row:
 
     Attributes:
         recipe: The recipe.
-        trainings: One a seed, at least one.
+        trainings: One per seed, at least one.
     """
 
     recipe: job_lib.Recipe
@@ -46,57 +46,62 @@ class Row:
     @property
     def results(self) -> list[record_lib.Result]:
         """The results of the trainings that did not fail."""
-        return [one.result for one in self.trainings if one.result is not None]
+        return [
+            training.result
+            for training in self.trainings
+            if training.result is not None
+        ]
 
-    def number(self, metric: str, *, subject: str) -> tuple[float, float | None] | None:
-        """Returns mean and deviation of a measurement, None where there is none.
+    def number(self, metric: str, *, source: str) -> tuple[float, float | None] | None:
+        """Returns mean and standard deviation of a measurement, or None.
 
-        Over the seeds; where only one was trained, over the trials.
+        Over the seeds; over the trials if there is only one seed.
         """
-        found = [result.of(metric, subject=subject) for result in self.results]
-        found = [one for one in found if one is not None]
+        found = [result.of(metric, source=source) for result in self.results]
+        found = [measurement for measurement in found if measurement is not None]
         if len(found) == 1:
             return found[0].mean, found[0].std
-        means = [one.mean for one in found]
+        means = [measurement.mean for measurement in found]
         return (statistics.fmean(means), statistics.stdev(means)) if means else None
 
     def cost(self, field: str) -> float | None:
-        """Returns the mean of a cost over the seeds, None where there is none."""
+        """Returns the mean of a cost over the seeds, or None."""
         costs = [getattr(result.cost, field) for result in self.results]
-        costs = [one for one in costs if one is not None]
+        costs = [cost for cost in costs if cost is not None]
         return statistics.fmean(costs) if costs else None
 
     @property
     def numbers(self) -> dict[str, float]:
-        """Means of all that was measured, by name."""
+        """Means of all measurements, by name."""
         found = {}
         for result in self.results[:1]:
-            for one in result.measurements:
-                subject = one.protocol.subject
-                mean, _ = self.number(one.metric, subject=subject)
-                found[f"comparison/{subject}/{one.metric}"] = mean
+            for measurement in result.measurements:
+                source = measurement.protocol.source
+                mean, _ = self.number(measurement.metric, source=source)
+                found[f"comparison/{source}/{measurement.metric}"] = mean
         costs = ("parameters", "seconds_per_epoch", "samples_per_second")
         values = {f"comparison/{field}": self.cost(field) for field in costs}
-        return found | {name: one for name, one in values.items() if one is not None}
+        return found | {name: v for name, v in values.items() if v is not None}
 
     @property
     def epochs(self) -> str:
         """The epochs of each stage."""
-        told = []
+        texts = []
         for result in self.results:
             epochs = result.cost.epochs
             named = [f"{name} {count}" for name, count in epochs.items()]
             alone = ", ".join(str(count) for count in epochs.values())
-            told.append(", ".join(named) if len(epochs) > 1 else alone)
-        return " / ".join(dict.fromkeys(told))
+            texts.append(", ".join(named) if len(epochs) > 1 else alone)
+        return " / ".join(dict.fromkeys(texts))
 
     @property
     def notes(self) -> list[str]:
-        """What failed, and what a reader must know."""
+        """Failures, and notes on the measurements."""
         notes = []
-        for one in self.trainings:
-            told = [one.error] if one.result is None else one.result.cost.notes
-            notes += [f"{one.job.name}: {note}" for note in told]
+        for training in self.trainings:
+            result = training.result
+            found = [training.error] if result is None else result.cost.notes
+            notes += [f"{training.job.name}: {note}" for note in found]
         return notes
 
 
@@ -106,8 +111,8 @@ class Table:
 
     Attributes:
         rows: The recipes, in any order.
-        real: What real images get.
-        protocol: Lines that say how it was measured.
+        real: The measurements of real images.
+        protocol: Lines that describe the protocol.
     """
 
     rows: tuple[Row, ...]
@@ -116,28 +121,32 @@ class Table:
 
     @property
     def sorted_rows(self) -> list[Row]:
-        """The best first, those without a number last."""
+        """The rows, best first; those without a result last."""
 
         def distance(row):
-            number = row.number("fd", subject="samples")
+            number = row.number("fd", source="samples")
             return float("inf") if number is None else number[0]
 
         return sorted(self.rows, key=distance)
 
     @property
     def notes(self) -> list[str]:
-        """What a reader must know, each thing once."""
+        """All notes, without repetition."""
         found = [note for row in self.sorted_rows for note in row.notes]
         results = [result for row in self.rows for result in row.results]
         for result in results:
-            found += [note for one in result.measurements for note in one.notes]
+            found += [
+                note
+                for measurement in result.measurements
+                for note in measurement.notes
+            ]
         dates = sorted({result.date for result in results})
         devices = sorted({result.cost.device for result in results})
         if dates:
             found.append(f"Measured on {', '.join(devices)}; {', '.join(dates)}")
         if not self._is_fid:
             found.append(
-                "Published figures stem from another protocol: they do not compare "
+                "Published figures have another protocol and are not comparable "
                 f"with {self._distance}"
             )
         return list(dict.fromkeys(found))
@@ -160,19 +169,21 @@ class Table:
         return "\n".join(["# Comparison", "", *lines, "", *notes]) + "\n"
 
     def to_dict(self) -> dict:
-        """Returns everything, by seed and trial, in kinds that JSON knows."""
+        """Returns everything, by seed and trial, as JSON values."""
         return {
             "version": VERSION,
             "protocol": list(self.protocol),
             "notes": self.notes,
-            "real_images": [one.to_dict() for one in self.real],
+            "real_images": [measurement.to_dict() for measurement in self.real],
             "recipes": [_row_to_dict(row) for row in self.sorted_rows],
         }
 
     @property
     def _distance(self) -> str:
-        """What the distance is called: FID, or FD with the extractor's name."""
-        return next(one.title for one in self.real if one.metric == "fd")
+        """The name of the distance: FID, or FD with the extractor's name."""
+        return next(
+            measurement.title for measurement in self.real if measurement.metric == "fd"
+        )
 
     @property
     def _is_fid(self) -> bool:
@@ -181,7 +192,10 @@ class Table:
     def _cells(self) -> list[list[str]]:
         published = "published" if self._is_fid else "published, not comparable"
         columns = _columns(self._distance)
-        real = {one.metric: (one.mean, one.std) for one in self.real}
+        real = {
+            measurement.metric: (measurement.mean, measurement.std)
+            for measurement in self.real
+        }
         real_cells = [_number(real.get(column.real)) for column in columns]
         return [
             ["recipe", *(column.title for column in columns), published],
@@ -208,11 +222,11 @@ class _Column:
 
 
 def _columns(distance: str) -> list[_Column]:
-    def measured(title, metric, subject="samples"):
+    def measured(title, metric, source="samples"):
         def value(row):
-            return _number(row.number(metric, subject=subject))
+            return _number(row.number(metric, source=source))
 
-        return _Column(title, value, real=metric if subject == "samples" else "")
+        return _Column(title, value, real=metric if source == "samples" else "")
 
     def cost(title, field):
         return _Column(title, lambda row: _plain(row.cost(field)))
@@ -256,12 +270,14 @@ def _row_to_dict(row: Row) -> Mapping:
         "published": row.recipe.published,
         "trainings": [
             {
-                "seed": one.job.seed,
-                "folder": str(one.job.folder.path),
-                "flags": one.job.training,
-                "error": one.error,
-                "result": None if one.result is None else one.result.to_dict(),
+                "seed": training.job.seed,
+                "folder": str(training.job.folder.path),
+                "flags": training.job.training,
+                "error": training.error,
+                "result": None
+                if training.result is None
+                else training.result.to_dict(),
             }
-            for one in row.trainings
+            for training in row.trainings
         ],
     }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs trainings as child processes, and hands a request to stop on to them."""
+"""Runs trainings as child processes, and forwards signals to them."""
 
 __all__ = ["Children"]
 
@@ -18,10 +18,10 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Children:
-    """Child processes, one at a time; a context in which SIGTERM and SIGINT stop them.
+    """A context that runs child processes, one at a time; SIGTERM and SIGINT stop them.
 
-    A child that is asked to stop saves its state first. Where there is no child, what
-    runs is left at once. Either way the context ends with `loop.Stopped`.
+    A child that gets a signal saves its state first. Without a child, the context is
+    left at once. Either way it raises `loop.Stopped`.
     """
 
     def __init__(self, *, inherit: Sequence[int] = ()):
@@ -36,15 +36,15 @@ class Children:
         self._before = {}
 
     def run(self, command: Sequence[str], *, log: pathlib.Path) -> str:
-        """Runs a child to its end; what it tells goes to standard error and a file.
+        """Runs a child to its end; its output goes to standard error and a file.
 
         Args:
             command: Program and arguments.
-            log: The file, to which is added.
+            log: The file, to which the output is appended.
 
         Returns:
-            error: "" where it ended well; its last line, or the signal that ended it,
-                where it did not.
+            error: "" if it succeeded; otherwise its last line, or the signal that ended
+                it.
         """
         self._is_busy = True
         try:
@@ -67,7 +67,8 @@ class Children:
                 text=True,
                 errors="replace",
                 pass_fds=self._inherit,
-                # A terminal's Ctrl-C must reach it once, from us: twice means "now".
+                # A terminal's Ctrl-C must reach it only once, from here: twice means
+                # "now".
                 start_new_session=True,
             )
             if self._is_asked:
@@ -89,7 +90,7 @@ class Children:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         if kind is KeyboardInterrupt:
-            raise loop.Stopped("Stopped; what was done is kept") from None
+            raise loop.Stopped("Stopped; finished work is kept") from None
 
     def _stop(self, number, frame):
         del number, frame
@@ -105,6 +106,6 @@ def _error(status: int, *, last: str) -> str:
         return ""
     if status < 0:
         name = signal.Signals(-status).name
-        hint = ", perhaps for want of memory" if name == "SIGKILL" else ""
+        hint = ", perhaps for lack of memory" if name == "SIGKILL" else ""
         return f"The training was ended by {name}{hint}"
     return last.removeprefix("error: ") or f"The training ended with status {status}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one reader of users' arrays: NAME.npy, or NAME.npz with one array.
+"""Reads users' arrays: NAME.npy, or NAME.npz with one array.
 
 What a header promises is held against the file before memory is taken for it, and
 nothing is unpickled. Values are checked where they are used, by `pixels`.
@@ -20,7 +20,7 @@ import numpy as np
 from glf_tf import errors
 
 MAX_UNPACKED_BYTES = 2**30
-"""The most bytes that are unpacked from a compressed file: 1 GiB."""
+"""Maximum bytes unpacked from a compressed file: 1 GiB."""
 
 _SUFFIXES = (".npy", ".npz")
 _MAX_RATIO = 1100  # Deflate packs 1,032 bytes into one at best.
@@ -45,22 +45,22 @@ def read(path: pathlib.Path) -> np.ndarray:
 
     Raises:
         NotFound: There is no such file.
-        Damaged: It is cut off, or no array of images of such a kind.
+        Damaged: It is truncated, or not such an array of images.
     """
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
-            raise ValueError("no plain file")
+            raise ValueError("not a regular file")
         with path.open("rb") as stream:
             is_packed = stream.read(4) == b"PK\x03\x04"
             stream.seek(0)
             values = _unpacked(stream) if is_packed else _mapped(stream, path)
     except FileNotFoundError as error:
         raise errors.NotFound(
-            "An array must be a file that exists",
+            "The file of an array must exist",
             received=path,
             do="Check the path",
         ) from error
-    # NumPy and zipfile raise nearly anything on damaged files.
+    # NumPy and zipfile raise many kinds of errors on damaged files.
     except Exception as error:
         raise errors.Damaged(
             "Images must be uint8 in [0, 255] or floats in [0, 1], as [size, height, "
@@ -91,11 +91,11 @@ def _unpacked(stream: BinaryIO) -> np.ndarray:
         (member,) = members
         if member.file_size > MAX_UNPACKED_BYTES:
             raise ValueError(
-                f"{member.file_size:,} bytes, of which at most {MAX_UNPACKED_BYTES:,} "
-                "are unpacked; a .npy of any size is read"
+                f"{member.file_size:,} bytes, of which a .npz may have at most "
+                f"{MAX_UNPACKED_BYTES:,}; a .npy file may have any size"
             )
         if member.file_size > _MAX_RATIO * max(member.compress_size, 1):
-            raise ValueError("more bytes promised than can be packed in it")
+            raise ValueError("its header states more bytes than it can hold")
         with archive.open(member) as inner:
             return _content(inner, size=member.file_size)
 
@@ -115,11 +115,11 @@ def _chunks(inner: BinaryIO) -> Iterator[bytes]:
 
 
 def _header(stream: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Returns shape, whether the first index runs fastest, and the kind of elements."""
+    """Returns shape, whether the order is Fortran's, and the dtype."""
     if not (magic := stream.read(8)):
         raise ValueError("an empty file")
     if magic[:6] != b"\x93NUMPY" or len(magic) < 8:
-        raise ValueError("not an array of NumPy")
+        raise ValueError("not a NumPy array")
     stream.seek(0)
     version = np.lib.format.read_magic(stream)
     try:
@@ -127,9 +127,10 @@ def _header(stream: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
             header = np.lib.format.read_array_header_1_0(stream)
         else:
             header = np.lib.format.read_array_header_2_0(stream)
-    # A header is Python's literals: tokenizer and parser each have their own errors.
+    # A header consists of Python literals, whose tokenizer and parser raise many
+    # errors.
     except Exception as error:
-        raise ValueError("a header that cannot be read") from error
+        raise ValueError("an unreadable header") from error
     shape, _, dtype = header
     _check(shape, dtype)
     return header
@@ -144,12 +145,12 @@ def _check(shape: tuple[int, ...], dtype: np.dtype) -> None:
     if len(shape) not in (3, 4) or (len(shape) == 4 and not is_colour):
         raise ValueError(f"the shape {list(shape)}")
     if min(shape) < 1:
-        raise ValueError(f"the shape {list(shape)}, without an image")
+        raise ValueError(f"the shape {list(shape)}, with no image")
 
 
 def _check_bytes(found: int, *, shape: tuple[int, ...], dtype: np.dtype) -> None:
     promised = math.prod(shape) * dtype.itemsize
     if found != promised:
         raise ValueError(
-            f"{found:,} bytes of values where the header promises {promised:,}"
+            f"{found:,} bytes of values where the header states {promised:,}"
         )

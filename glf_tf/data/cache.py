@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decoded copies of picture sets: uint8 `.npy` files, written once and then mapped.
+"""Cache of decoded picture sets: uint8 `.npy` files, written once, then memory-mapped.
 
 Decoding two hundred thousand pictures takes minutes, and the result may not fit in
-memory. It is therefore written chunk by chunk to a file, which later runs only open.
-The file gets its final name when it is whole, so a half-written one is never read.
+memory. So it is written to a file chunk by chunk, and later runs open that file. The
+file gets its final name when it is complete, so a partial file is never read.
 """
 
 __all__ = ["IN_MEMORY_LIMIT_BYTES", "images", "fingerprint"]
@@ -23,17 +23,17 @@ import numpy as np
 from glf_tf import errors, files
 
 IN_MEMORY_LIMIT_BYTES = 2**30
-"""Sets that take at most as much are returned in memory, larger ones mapped."""
+"""Larger sets are memory-mapped, smaller ones are returned in memory."""
 
 _FORMAT_VERSION = 2
-"""Part of every key: raise it when the same pictures would be decoded differently."""
+"""Part of every key; increased when the decoding of pictures changes."""
 
 _explained = functools.partial(
     files.explained,
-    rule="The cache needs a folder that is writable and has room",
+    rule="The cache needs a writable folder with free space",
     do="Free some space, or pass another --cache_dir",
 )
-"""Turns a failure to write into advice."""
+"""Turns a failed write into an error with advice."""
 
 
 def images(
@@ -44,17 +44,18 @@ def images(
     chunks: Callable[[], Iterable[np.ndarray]],
     limit: int = IN_MEMORY_LIMIT_BYTES,
 ) -> np.ndarray:
-    """Returns the decoded images of `key`, which are decoded only if no copy is there.
+    """Returns the decoded images of `key`; decodes them only if they are not cached.
 
-    Two processes that want the same images do the work once: the second waits.
+    If two processes need the same images, the second waits for the first.
 
     Args:
-        key: What decides the pixels: `dataset` and `split`, which begin the file's
-            name, the options, and the fingerprint of the source; all of them JSON.
-        cache_dir: The folder of the copies; made where it is not there.
+        key: Everything that determines the pixels, as JSON: `dataset` and `split`,
+            which begin the file's name, the options, and the fingerprint of the source.
+        cache_dir: The folder of the cache; created if necessary.
         image_shape: (height, width, channels).
-        chunks: Decodes: returns uint8 arrays `[chunk, height, width, channels]`.
-        limit: Bytes from which on the result is mapped.
+        chunks: Returns an iterable of decoded uint8 arrays `[chunk, height, width,
+            channels]`.
+        limit: Results of more bytes are memory-mapped.
 
     Returns:
         images: uint8 `[size, height, width, channels]`, an array or `numpy.memmap`.
@@ -78,7 +79,7 @@ def _made(
     image_shape: tuple[int, int, int],
     write: Callable[[pathlib.Path], None],
 ) -> np.memmap:
-    """Writes a copy, or waits for who does, and returns it mapped."""
+    """Writes the file, or waits for the process that does, and maps it."""
     file = _writable(cache_dir, name=name)
     with _locked(file):
         # Another process may have written it while this one waited for the lock.
@@ -89,22 +90,22 @@ def _made(
             found = _open(file, image_shape=image_shape)
     if found is None:
         raise errors.Damaged(
-            "A decoded copy is read as it was written",
-            received=f"{file}, which has changed meanwhile",
+            "A cached file must stay as it was written",
+            received=f"{file}, which has changed since",
             do="Pass another --cache_dir",
         )
     return found
 
 
 def fingerprint(files: Iterable[pathlib.Path], *, root: pathlib.Path) -> str:
-    """Returns a digest of the files' names below `root`, sizes and times of change.
+    """Returns a digest of the files' names below `root`, sizes and modification times.
 
     Raises:
-        FileNotFoundError: One of them is not there.
+        FileNotFoundError: A file does not exist.
     """
     sha = hashlib.sha256()
     for file in files:
-        # A link to nothing is there; who decodes it says what is wrong with it.
+        # A dangling link counts as a file; decoding reports what is wrong with it.
         is_dangling = file.is_symlink() and not file.exists()
         status = file.lstat() if is_dangling else file.stat()
         line = f"{file.relative_to(root)}\0{status.st_size}\0{status.st_mtime_ns}\n"
@@ -115,7 +116,7 @@ def fingerprint(files: Iterable[pathlib.Path], *, root: pathlib.Path) -> str:
 def _first(
     cache_dir: pathlib.Path, *, name: str, image_shape: tuple[int, int, int]
 ) -> np.memmap | None:
-    """Returns a mapped copy, whosever it is, or None."""
+    """Returns the memory-mapped cached file of any user, or None."""
     for file in _files(cache_dir, name=name):
         found = _open(file, image_shape=image_shape)
         if found is not None:
@@ -124,16 +125,15 @@ def _first(
 
 
 def _files(cache_dir: pathlib.Path, *, name: str) -> tuple[pathlib.Path, ...]:
-    """Returns where a copy may be: in a file for all users, or in one for this user.
+    """Returns the paths of a cached file: one for all users, and one for this user.
 
-    In a folder that several users share, a file of another one may be damaged and yet
-    not replaced.
+    In a shared folder, a damaged file of another user cannot be replaced.
     """
     return cache_dir / f"{name}.npy", cache_dir / f"{name}-{os.getuid()}.npy"
 
 
 def _writable(cache_dir: pathlib.Path, *, name: str) -> pathlib.Path:
-    """Returns the first of the files that is not another user's, nor a link."""
+    """Returns the first of the files that is neither another user's nor a link."""
     shared, own = _files(cache_dir, name=name)
     for file in (shared, shared.with_suffix(".lock")):
         if file.is_symlink() or (file.exists() and not _is_mine(file)):
@@ -146,9 +146,9 @@ def _is_mine(file: pathlib.Path) -> bool:
 
 
 def _open(file: pathlib.Path, *, image_shape: tuple[int, int, int]) -> np.memmap | None:
-    """Returns the mapped file, or None where it is missing or damaged."""
+    """Returns the memory-mapped file, or None if it is missing or damaged."""
     try:
-        # Only a plain file is mapped: others do not end, or change under the mapping.
+        # Only a regular file is mapped: others have no end, or change while mapped.
         files.open_regular(file).close()
         mapped = np.lib.format.open_memmap(file, mode="r")
     except (OSError, ValueError, OverflowError, RecursionError, MemoryError):
@@ -163,19 +163,20 @@ def _write(
     image_shape: tuple[int, int, int],
     chunks: Callable[[], Iterable[np.ndarray]],
 ) -> None:
-    """Writes the chunks to a file that gets its name when it is whole."""
-    told = functools.partial(_explained, file.parent)
-    with files.replacing(file, explained=told) as stream:
+    """Writes the chunks to a file that gets its name when it is complete."""
+    explained = functools.partial(_explained, file.parent)
+    with files.replacing(file, explained=explained) as stream:
         _write_array(stream, image_shape=image_shape, chunks=chunks())
 
 
 def _write_array(
     stream: BinaryIO, *, image_shape: tuple[int, int, int], chunks: Iterable[np.ndarray]
 ) -> None:
-    """Writes an `.npy` file whose number of images is known only at its end.
+    """Writes an `.npy` file whose number of images is known only at the end.
 
-    Written as a stream rather than through a mapping: a full disk is then an error,
-    where a mapping would end the process, and the memory in use stays flat.
+    It is written as a stream rather than through a memory map, so that a full disk is
+    an error (it would kill a process that writes to a map) and memory use stays
+    constant.
     """
     size = 0
     _write_header(stream, shape=(size, *image_shape))
@@ -195,7 +196,7 @@ def _write_header(stream: BinaryIO, *, shape: tuple[int, ...]) -> None:
 
 
 def _sweep(cache_dir: pathlib.Path) -> None:
-    """Removes what killed processes left: files of which nobody holds the lock."""
+    """Removes files that killed processes left, which no process has locked."""
     with _explained(cache_dir):
         asides = list(cache_dir.iterdir())
     for aside in asides:
@@ -203,7 +204,7 @@ def _sweep(cache_dir: pathlib.Path) -> None:
         is_plain = aside.is_file() and not aside.is_symlink()
         if target is None or target.suffix != ".npy" or not is_plain:
             continue
-        # Who holds it writes there; another user's is not ours to sweep.
+        # A locked file is being written; other users' files are left alone.
         with (
             contextlib.suppress(OSError, errors.Exhausted),
             _locked(target, wait=False),
@@ -213,7 +214,7 @@ def _sweep(cache_dir: pathlib.Path) -> None:
 
 @contextlib.contextmanager
 def _locked(file: pathlib.Path, *, wait: bool = True) -> Iterator[None]:
-    """Holds the lock of a cached file; the system drops it when the process ends."""
+    """Holds the lock of a cached file; the system releases it when the process ends."""
     with contextlib.ExitStack() as stack:
         with _explained(file.parent):
             lock = stack.enter_context(files.lockable(file.with_suffix(".lock")))

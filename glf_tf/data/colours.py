@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the colours that people name."""
+"""Parses colours."""
 
 __all__ = ["parse"]
 
@@ -12,7 +12,7 @@ def parse(text: str) -> tuple[int, int, int]:
     """Returns red, green and blue in [0, 255] of "white", "#ffffff" or "255,255,255".
 
     Raises:
-        InvalidValue: It is no colour, or one that is transparent.
+        InvalidValue: It is not a colour, or transparent.
     """
     try:
         if "," in text and "(" not in text:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decodes many pictures in chunks, so that memory stays flat whatever their number."""
+"""Decodes pictures in chunks, so that memory use does not grow with their number."""
 
 __all__ = ["OnBroken", "Report", "chunks"]
 
@@ -28,12 +28,12 @@ _BROKEN = (errors.Damaged, errors.InvalidValue)
 
 @dataclasses.dataclass
 class Report:
-    """What became of pictures; it grows while they are decoded.
+    """A report on decoded pictures, filled while they are decoded.
 
     Attributes:
         used: The indices of the items that were decoded.
-        broken: What was received in the place of the others, and why they are broken.
-        notes: How many pictures there are of each note, such as "were enlarged".
+        broken: The other items, each with the reason why it is broken.
+        notes: Number of pictures by note, such as "were enlarged".
     """
 
     used: list[int] = dataclasses.field(default_factory=list)
@@ -41,7 +41,7 @@ class Report:
     notes: collections.Counter = dataclasses.field(default_factory=collections.Counter)
 
     def add(self, results: list[pictures.Picture | errors.UserError]) -> None:
-        """Adds the results of further items, in their order."""
+        """Adds the results of further items, in order."""
         for result in results:
             if isinstance(result, errors.UserError):
                 self.broken.append(result.received)
@@ -68,17 +68,17 @@ def chunks(
     flag: str = "",
     report: Report | None = None,
 ) -> Iterator[np.ndarray]:
-    """Yields the decoded items in their order; a bar shows progress on a terminal.
+    """Yields the decoded items in order, with a progress bar on a terminal.
 
     Args:
-        items: What to decode: files, or their contents.
+        items: The files, or their contents.
         decode: Returns a picture, or raises `Damaged` or `InvalidValue`.
         name: The data set's name, for the bar and messages.
-        total: The number of items, where it is known.
-        on_broken: "refuse" looks at all items and then refuses the broken ones
-            together; "skip" leaves them out and warns of them at the end.
-        flag: The flag that says `on_broken`, for advice; "" where there is none.
-        report: Where to say what became of the items.
+        total: The number of items, if it is known.
+        on_broken: "refuse" decodes all items and then raises an error that lists the
+            broken ones; "skip" leaves them out and warns at the end.
+        flag: The flag that sets `on_broken`, for advice; "" if there is none.
+        report: Filled with the results.
 
     Yields:
         images: uint8 `[chunk, height, width, channels]`, never empty.
@@ -94,7 +94,9 @@ def chunks(
             report.add(results)
             bar.update(len(group))
             images = [
-                one.pixels for one in results if isinstance(one, pictures.Picture)
+                result.pixels
+                for result in results
+                if isinstance(result, pictures.Picture)
             ]
             if images and not (report.broken and on_broken == "refuse"):
                 yield np.stack(images)
@@ -117,7 +119,7 @@ def _attempt(
 
 
 def _conclude(report: Report, *, name: str, on_broken: OnBroken, flag: str) -> None:
-    """Tells what became of the items, or refuses them."""
+    """Logs the report, or raises an error for broken items."""
     if report.broken and on_broken == "refuse":
         skip = f", or pass {flag}=skip" if flag else ""
         raise errors.Damaged(
@@ -130,7 +132,7 @@ def _conclude(report: Report, *, name: str, on_broken: OnBroken, flag: str) -> N
         raise errors.Damaged(
             f"At least one picture of {name} must be readable",
             received=broken if report.broken else "no pictures",
-            do="Check the files that are looked at",
+            do="Check the files",
         )
     if report.broken or report.notes:
         logging.warning("%s: %s", name, report)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads IDX files, the format of MNIST.
 
-A file is a magic number (two zero bytes, a type, a rank), one big-endian uint32 a
+A file is a magic number (two zero bytes, a type, a rank), one big-endian uint32 per
 dimension, and the values; it may be compressed with gzip. MNIST and its relatives hold
-unsigned bytes, and nothing else is read here. What a header promises is bounded, and
-no more than that is unpacked.
+unsigned bytes, and nothing else is read here. The size that a header states is bounded,
+and no more than that is unpacked.
 
 Reference: http://yann.lecun.com/exdb/mnist, "FILE FORMATS FOR THE MNIST DATABASE".
 """
@@ -27,7 +27,7 @@ import numpy as np
 from glf_tf import errors
 
 MAX_BYTES = 2**30
-"""The most bytes of values that a file may have: 1 GiB, over 20 times MNIST."""
+"""Maximum bytes of values in a file: 1 GiB, over 20 times MNIST."""
 
 _UNSIGNED_BYTE = 0x08
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -44,12 +44,12 @@ def read(file: pathlib.Path, *, rank: int) -> np.ndarray:
         values: uint8, `[size, height, width]` or `[size]`.
 
     Raises:
-        Damaged: The file is damaged, cut off, or of another kind.
+        Damaged: The file is damaged, truncated, or of another format.
     """
     with _opened(file) as stream:
         shape = _shape(file, stream.read(4 + 4 * rank), rank=rank)
         size = math.prod(shape)
-        # One byte more, to see whether there is more; and never more than that.
+        # One byte more than needed, to detect excess bytes.
         values = stream.read(size + 1)
     if len(values) != size:
         found = len(values) if len(values) < size else f"more than {size}"
@@ -62,7 +62,7 @@ def read(file: pathlib.Path, *, rank: int) -> np.ndarray:
 
 
 def _shape(file: pathlib.Path, header: bytes, *, rank: int) -> tuple[int, ...]:
-    """Returns the shape that a header states, after a look at all of it."""
+    """Returns the shape that a header states, after checking the whole header."""
     if len(header) < 4 or header[:3] != bytes([0, 0, _UNSIGNED_BYTE]):
         found = f"starts with 0x{header[:4].hex()}"
         raise _damaged(file, found, "magic number 0x000008, then rank")
@@ -73,16 +73,16 @@ def _shape(file: pathlib.Path, header: bytes, *, rank: int) -> tuple[int, ...]:
         raise _damaged(file, found, f"a header of {4 + 4 * rank}")
     shape = struct.unpack(f">{rank}I", header[4:])
     if math.prod(shape) > MAX_BYTES:
-        found = f"promises {math.prod(shape):,} bytes of values"
+        found = f"states {math.prod(shape):,} bytes of values"
         raise _damaged(file, found, f"at most {MAX_BYTES:,} bytes")
     return shape
 
 
 @contextlib.contextmanager
 def _opened(file: pathlib.Path) -> Iterator[BinaryIO]:
-    """Opens a file, which is unpacked while it is read where it is compressed."""
+    """Opens a file, decompressing it on the fly if it is compressed."""
     if not stat.S_ISREG(os.stat(file).st_mode):
-        raise _damaged(file, "is no plain file", "a file")
+        raise _damaged(file, "is not a regular file", "a file")
     with file.open("rb") as stream:
         is_packed = stream.read(2) == _GZIP_MAGIC
         stream.seek(0)
@@ -97,5 +97,5 @@ def _damaged(file: pathlib.Path, found: str, wanted: str) -> errors.Damaged:
     return errors.Damaged(
         f"An IDX file must be whole and of the expected kind ({wanted})",
         received=f"{file}, which {found}",
-        do="Fetch the file again, and check that its name says what it holds",
+        do="Download the file again, and check that its name matches its content",
     )

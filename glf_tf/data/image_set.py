@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A set of images with its labels: the one thing that every loader hands on."""
+"""Image sets: images with labels, as every loader returns them."""
 
 __all__ = ["ImageSet"]
 
@@ -13,7 +13,7 @@ import numpy as np
 from glf_tf import errors
 
 _MASKS_COMPARED = 256
-"""A mask is a function of seed and index: a few tell the function."""
+"""Number of masks in the identity; they depend on seed and index alone."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,12 +24,12 @@ class ImageSet:
         name: The data set's name, such as "mnist".
         split: "train" or "test".
         images: uint8 `[size, height, width, channels]` in [0, 255]; an array, or a
-            `numpy.memmap` where the set is larger than memory should hold.
-        labels: int64 `[size]`, or None where the data set has no labels.
-        source: Where the images came from, for people: a folder or a package.
-        masks: From indices int64 `[batch]` to masks float32 `[batch, height, width,
-            1]`, 1 for the pixels that may be learned from; None where all are. It runs
-            in the graph. The images themselves are whole: batches hide the others.
+            `numpy.memmap` if the set is too large for memory.
+        labels: int64 `[size]`, or None if the data set has no labels.
+        source: Origin of the images, such as a folder or a package; only displayed.
+        masks: Function from indices int64 `[batch]` to masks float32 `[batch, height,
+            width, 1]`, 1 for visible pixels, which runs in the graph; None if all
+            pixels are visible. `images` are complete: batches hide the other pixels.
     """
 
     name: str
@@ -40,11 +40,11 @@ class ImageSet:
     masks: Callable | None = None
 
     def __post_init__(self):
-        """Checks what every user of the set relies on.
+        """Checks shapes and dtypes.
 
         Raises:
             InvalidValue: The images are not uint8 `[size, height, width, channels]`,
-                there are none, or there is not one label an image.
+                there are none, or their number differs from that of the labels.
         """
         if self.images.dtype != np.uint8 or self.images.ndim != 4 or not len(self):
             raise errors.InvalidValue(
@@ -54,9 +54,9 @@ class ImageSet:
             )
         if self.labels is not None and self.labels.shape != (len(self),):
             raise errors.InvalidValue(
-                "There must be one label an image",
+                "There must be one label per image",
                 received=f"{len(self)} images and labels of shape {self.labels.shape}",
-                do=f"Check the files of {self.name}: one of them may be cut off",
+                do=f"Check the files of {self.name}: one of them may be truncated",
             )
 
     def __len__(self) -> int:
@@ -69,25 +69,25 @@ class ImageSet:
 
     @property
     def is_mapped(self) -> bool:
-        """Whether the images are read from a mapped file rather than from memory."""
+        """Whether the images are memory-mapped from a file."""
         return isinstance(self.images, np.memmap)
 
     def check(self) -> None:
-        """Checks that the file that the images are read from is as long as it was.
+        """Checks that the file of memory-mapped images still has its length.
 
-        To read beyond the end of a mapped file ends the process without a word.
+        Reading beyond the end of a mapped file would kill the process.
 
         Raises:
-            NotFound: It was cut off.
+            NotFound: It was truncated.
         """
         if not self.is_mapped:
             return
         mapping, file = self.images._mmap, self.images.filename
         if mapping.size() < len(mapping):
             raise errors.NotFound(
-                "The images must stay in the file that they are read from",
-                received=f"{file}, which was cut off to {mapping.size()} bytes",
-                do="Remove it: it is made anew. Then go on with --resume",
+                "The file of the images must not change while it is in use",
+                received=f"{file}, which was truncated to {mapping.size()} bytes",
+                do="Remove it, so that it is written again, and continue with --resume",
             )
 
     @functools.cached_property
@@ -100,10 +100,10 @@ class ImageSet:
 
     @property
     def identity(self) -> dict[str, object]:
-        """What tells the set from another: `images`, how many, and digests, as text.
+        """The number of `images`, and digests as text, which identify the set.
 
-        `digest` of shape and pixels, and where there are any, `labels` of the labels
-        and `masks` of the first images' masks.
+        `digest` is of shape and pixels, `labels` of the labels and `masks` of the first
+        images' masks, if there are any.
         """
         found = {"images": len(self), "digest": self.digest}
         if self.labels is not None:
@@ -114,26 +114,26 @@ class ImageSet:
         return found
 
     def take(self, count: int) -> "ImageSet":
-        """Returns the first `count` images, or all where there are fewer."""
+        """Returns the first `count` images, or all if there are fewer."""
         labels = None if self.labels is None else self.labels[:count]
         return dataclasses.replace(self, images=self.images[:count], labels=labels)
 
     def select(self, chosen: np.ndarray) -> "ImageSet":
-        """Returns some of the images.
+        """Returns a subset of the images.
 
         Args:
             chosen: Indices, or bool `[size]`.
 
         Raises:
-            InvalidValue: There would be none.
+            InvalidValue: The subset is empty.
         """
         labels = None if self.labels is None else self.labels[chosen]
         return dataclasses.replace(self, images=self.images[chosen], labels=labels)
 
     def joined(self, other: "ImageSet") -> "ImageSet":
-        """Returns these images and then another set's, under this one's name.
+        """Returns these images followed by those of another set, under this set's name.
 
-        Both have labels, or neither.
+        Either both sets have labels or neither.
         """
         labels = None
         if self.labels is not None:

@@ -44,7 +44,7 @@ class DataPaths:
             )
 
     def folders(self, *names: str) -> list[pathlib.Path]:
-        """Returns `data_dir/name` for each name, then `data_dir`; none without it.
+        """Returns `data_dir/name` for each name, then `data_dir`; or [] without it.
 
         The more specific folders come first, so that one `data_dir` can hold several
         sets whose files have the same names.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Picture files on a disk: which there are, which are held out, and their pixels."""
+"""Picture files: finds them, splits them and reads their pixels."""
 
 __all__ = [
     "Report",
@@ -39,14 +39,14 @@ _SYSTEM = {"__MACOSX", "Thumbs.db", "desktop.ini"}
 
 @dataclasses.dataclass
 class Survey:
-    """What there is in a folder and the folders in it.
+    """The files in a folder and its subfolders.
 
     Attributes:
-        files: What is called as pictures are, sorted by path; also folders, pipes,
-            links to nothing and folders that cannot be read, so that none of these is
-            passed over in silence: to decode them says what they are.
-        others: How many other files there are of each suffix.
-        loops: Links to folders that are read already, and are not followed.
+        files: Everything with a picture's suffix, sorted by path. Folders, pipes,
+            dangling links and unreadable folders are included, so that decoding reports
+            them instead of passing over them silently.
+        others: Number of other files by suffix.
+        loops: Links to folders that are already read, which are not followed.
     """
 
     files: list[pathlib.Path] = dataclasses.field(default_factory=list)
@@ -63,12 +63,12 @@ class Survey:
             lines[-1] += ", ".join(kinds[:_NAMED] + ["..."] * (len(kinds) > _NAMED))
         if self.loops:
             shown = ", ".join(str(link) for link in self.loops[:_NAMED])
-            lines.append(f"links to folders that are read already: {shown}")
+            lines.append(f"links to folders that are already read: {shown}")
         return errors.printable("; ".join(lines))
 
 
 def listed(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Returns the picture files in a folder and the folders in it, sorted by path.
+    """Returns the picture files in a folder and its subfolders, sorted by path.
 
     Warns of what is left out; see `survey`.
     """
@@ -79,10 +79,10 @@ def listed(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def survey(folder: pathlib.Path) -> Survey:
-    """Looks through a folder and the folders in it, also those that links lead to.
+    """Searches a folder and its subfolders, including linked folders.
 
-    A file is a picture if its suffix says so. Hidden files and folders are left out:
-    some systems put files such as `._photo.jpg` or `__MACOSX/` beside each picture.
+    A file is a picture if it has a picture's suffix. Hidden files and folders are
+    ignored: some systems add files such as `._photo.jpg` or `__MACOSX/`.
     """
     found, seen, links = Survey(), set(), [folder] if folder.is_dir() else []
     while links:
@@ -96,9 +96,9 @@ def survey(folder: pathlib.Path) -> Survey:
 
 
 def _walk(top: pathlib.Path, found: Survey, seen: set[str]) -> list[pathlib.Path]:
-    """Adds what is in a folder, and returns the links to folders in it.
+    """Adds the content of a folder, and returns the links to folders in it.
 
-    They come after all that lies there itself, so that a picture's path is its own.
+    Links are followed last, so that a picture is listed under its real path.
     """
     links = []
     broken = []
@@ -126,7 +126,7 @@ def _is_hidden(name: str) -> bool:
 
 
 def _is_lost(path: pathlib.Path) -> bool:
-    """Returns whether a link led to a folder once, as on a disk that is gone."""
+    """Returns whether a dangling link pointed to a folder, as on an unmounted disk."""
     return not path.suffix and path.is_symlink() and not path.exists()
 
 
@@ -135,14 +135,14 @@ def _is_picture(path: pathlib.Path) -> bool:
 
 
 def is_held_out(name: str, *, fraction: float) -> bool:
-    """Returns whether the picture of that name belongs to the test part.
+    """Returns whether the picture with a name belongs to the test split.
 
     The answer depends on the name alone, through a hash: adding or removing pictures
-    moves no other from one part to the other.
+    does not move others between the splits.
 
     Args:
         name: What identifies the picture, such as its path below its folder.
-        fraction: The expected size of the test part, in [0, 1].
+        fraction: The expected fraction of test pictures, in [0, 1].
     """
     return hashed(name) < fraction
 
@@ -150,7 +150,7 @@ def is_held_out(name: str, *, fraction: float) -> bool:
 def hashed(name: str) -> float:
     """Returns a number in [0, 1) that depends on the name of a picture alone."""
     digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
-    # 53 bits, which a float holds without rounding up to 1.
+    # 53 bits, so that the float cannot be rounded up to 1.
     return (int.from_bytes(digest[:8], "big") >> 11) / 2.0**53
 
 
@@ -171,21 +171,21 @@ def load(
         files: The files, in the order of the result.
         root: A folder that holds them all.
         key: `dataset` and `split`.
-        paths: Where the cache is.
-        on_broken: What to do with broken files; see `decoding.chunks`.
-        flag: The flag that says so, for advice.
+        paths: Paths with the cache.
+        on_broken: "refuse" or "skip"; see `decoding.chunks`.
+        flag: The flag that sets `on_broken`, for advice.
         is_doubled: Whether each image is followed by its mirror image.
         **options: `size`, `channels` and others, as `pictures.square` takes them.
 
     Returns:
         images: uint8 `[at most len(files), size, size, channels]`, or twice as many.
-        report: What became of the files, also where the images come from the cache.
+        report: The report on the files, also if the images come from the cache.
 
     Raises:
         Damaged: Files are broken; all of them are named.
-        FileNotFoundError: A file is not there.
+        FileNotFoundError: A file does not exist.
     """
-    # The folder itself is part of the key: two folders may hold twins by name and size.
+    # The folder is part of the key: files in two folders may agree in name and size.
     source = [str(root.resolve()), cache.fingerprint(files, root=root), on_broken]
     key = {**key, **options, "is_doubled": is_doubled, "source": source}
     report = Report()

@@ -79,10 +79,10 @@ def decode(
         picture: A file, or its content.
         channels: 1 for grey, 3 for red, green, blue; as the file has it where None.
         background: What lies behind transparent pixels, in [0, 255].
-        name: What to call the picture in an error; the file where None.
+        name: The picture's name in errors; the file's path if None.
 
     Raises:
-        Damaged: It is cut off, damaged, too large, or of no kind that is read.
+        Damaged: It is truncated, damaged, too large, or of an unsupported format.
     """
     made, notes = _plain(picture, channels, background, name, lambda plain, _: plain)
     return _finished(made, notes)
@@ -106,12 +106,12 @@ def square(
         channels: 1 for grey, 3 for red, green, blue.
         crop: Height and width of the centre that is kept, in pixels of the upright
             picture; its shorter side where None.
-        fit: "crop" keeps the centre; "pad" keeps all, with background beside it.
-        background: What lies behind and beside pictures, in [0, 255].
-        name: What to call the picture in an error; the file where None.
+        fit: "crop" keeps the centre; "pad" keeps everything and adds background.
+        background: Colour behind transparent pictures and of the padding, in [0, 255].
+        name: The picture's name in errors; the file's path if None.
 
     Raises:
-        Damaged: It is cut off, damaged, too large, or of no kind that is read.
+        Damaged: It is truncated, damaged, too large, or of an unsupported format.
         InvalidValue: It has fewer pixels than `crop`.
     """
     if fit == "pad":
@@ -125,7 +125,7 @@ def square(
 
 @functools.cache
 def suffixes() -> frozenset[str]:
-    """Returns the suffixes of the kinds that are read, in lower case: ".png", ..."""
+    """Returns the suffixes of the supported formats, in lower case: ".png", ..."""
     Image.init()
     kinds = Image.registered_extensions().items()
     return frozenset(end for end, kind in kinds if kind in _readable())
@@ -138,7 +138,7 @@ def _plain(
     name: str | None,
     shape: Callable[[Image.Image, list[str]], Image.Image],
 ) -> tuple[Image.Image, list[str]]:
-    """Returns the picture, plain and shaped, and notes; says what is wrong with it."""
+    """Returns the converted picture and notes, or raises an error."""
     notes, called = [], _called(picture, name)
     try:
         with _stream(picture) as stream, _opened(stream, called) as opened:
@@ -148,13 +148,13 @@ def _plain(
             return shape(made, notes), notes
     except errors.UserError:
         raise
-    # Pillow's decoders raise nearly anything on damaged files: OSError, ValueError,
+    # Pillow's decoders raise many errors on damaged files: OSError, ValueError,
     # SyntaxError, EOFError, struct.error, DecompressionBombError and more.
     except Exception as error:
         raise errors.Damaged(
-            "A picture must be a whole file of a known kind with 8 or 16 bits",
+            "A picture must be a complete file of a known format with 8 or 16 bits",
             received=f"{called} ({_reason(error)})",
-            do="Fetch it again, convert it to PNG of 8 bits, or remove it",
+            do="Download it again, convert it to PNG of 8 bits, or remove it",
         ) from error
 
 
@@ -174,34 +174,34 @@ def _reason(error: Exception) -> str:
 
 
 def _stream(picture: pathlib.Path | bytes) -> BinaryIO:
-    """Opens a file; no pipe or device of that name is waited for."""
+    """Opens a regular file, without waiting for pipes or devices."""
     if isinstance(picture, bytes):
         return io.BytesIO(picture)
     if picture.is_symlink() and not picture.exists():
-        raise ValueError("a link to nothing")
+        raise ValueError("a dangling link")
     mode = os.stat(picture).st_mode
     if stat.S_ISDIR(mode):
-        os.listdir(picture)  # a folder that cannot be read says so
+        os.listdir(picture)  # raises an error if the folder cannot be read
         raise ValueError("a folder")
     if not stat.S_ISREG(mode):
-        raise ValueError("no plain file")
+        raise ValueError("not a regular file")
     return picture.open("rb")
 
 
 def _opened(stream: BinaryIO, name: str) -> Image.Image:
-    """Returns the picture with its header read and looked at, and nothing more."""
+    """Returns the picture after reading and checking only its header."""
     start = stream.read(12)
     if not start:
         raise ValueError("an empty file")
     if start[4:8] == b"ftyp" and start[8:12] in (b"heic", b"heix", b"mif1"):
-        raise ValueError("HEIC, which is not read")
+        raise ValueError("HEIC, which is not supported")
     suffix = pathlib.PurePath(name).suffix.lower()
     Image.init()
     kind = Image.registered_extensions().get(suffix)
     kinds = [known for known in _readable() if known not in _UNSIGNED or known == kind]
     opened = _identified(stream, kinds)
     if opened.format == "PNG":
-        # Pillow's decoder passes over checksums; only this reads them.
+        # Pillow's decoder ignores checksums; only `verify` checks them.
         opened.verify()
         opened = _identified(stream, kinds)
     width, height = opened.size
@@ -215,7 +215,7 @@ def _identified(stream: BinaryIO, kinds: list[str]) -> Image.Image:
     try:
         return Image.open(stream, formats=kinds)
     except Image.UnidentifiedImageError as error:
-        raise ValueError("no picture of a kind that is read, or cut off") from error
+        raise ValueError("truncated, or not a picture of a supported format") from error
 
 
 @functools.cache
@@ -232,7 +232,7 @@ def _centre(
     side = min(plain.size) if crop is None else crop
     if side > min(plain.size):
         raise errors.InvalidValue(
-            "A picture must be no smaller than the crop",
+            "A picture must not be smaller than the crop",
             received=f"{name}: {width}x{height} pixels are less than crop={side}",
             do="Crop less, or remove it from the set",
         )
@@ -241,7 +241,7 @@ def _centre(
     left, upper = (width - side) // 2, (height - side) // 2
     if side == size:
         return plain.crop((left, upper, left + side, upper + side))
-    # Where a margin is odd, half a pixel is cut on either side: the filter can.
+    # An odd margin cuts half a pixel on either side, which the filter supports.
     right, lower = left + (width - side) % 2, upper + (height - side) % 2
     around = plain.crop((left, upper, right + side, lower + side))
     x, y = (right - left) / 2, (lower - upper) / 2
@@ -252,7 +252,7 @@ def _centre(
 def _padded(
     plain: Image.Image, notes: list[str], *, size: int, background: tuple[int, int, int]
 ) -> Image.Image:
-    """Returns all of a picture, resized, with background beside it."""
+    """Returns the whole picture, resized and padded with background."""
     longest = max(plain.size)
     if longest < size:
         notes.append(ENLARGED)

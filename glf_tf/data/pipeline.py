@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Turns a set of images into batches whose order is a pure function of seed and step.
 
-Step `s` of a set that has `n` steps an epoch is batch `s % n` of epoch `s // n`, and an
-epoch's order is a permutation that depends on (seed, epoch) alone. Resuming at a step
-therefore needs no state of an iterator: `batches(..., start_step=k)` goes on exactly as
-a run that was never stopped.
+Step `s` of a set that has `n` steps per epoch is batch `s % n` of epoch `s // n`, and
+an epoch's order is a permutation that depends on (seed, epoch) alone. Resuming at a
+step therefore needs no iterator state: `batches(..., start_step=k)` continues exactly
+like an uninterrupted run.
 """
 
 __all__ = ["Source", "batches", "evaluation_batches", "share", "steps_per_epoch"]
@@ -18,13 +18,13 @@ from glf_tf import errors, types
 from glf_tf.data import image_set as image_set_lib
 
 _AHEAD = 4
-"""Batches made ahead of time for each of a worker's replicas.
+"""Number of batches prefetched for each of a worker's replicas.
 
-TensorFlow's own choice grows to gigabytes.
+TensorFlow's default grows to gigabytes.
 """
 
 Source = image_set_lib.ImageSet | Mapping[str, np.ndarray]
-"""A set of images, or arrays by name whose row i belongs to image i."""
+"""An image set, or arrays by name whose row i belongs to image i."""
 
 
 def batches(
@@ -38,23 +38,22 @@ def batches(
 ) -> tf.data.Dataset:
     """Returns endless batches for training.
 
-    What remains of an epoch after its last whole batch is dropped, and differs from
-    epoch to epoch.
+    The images after an epoch's last full batch are dropped; they differ between epochs.
 
     Args:
-        source: The images, or what is learned from instead of them.
-        batch_size: Images a batch, over all replicas.
-        seed: Decides the order.
-        start_step: The number of batches that were already consumed.
+        source: The images, or arrays that replace them in training.
+        batch_size: Images per batch, over all replicas.
+        seed: Determines the order.
+        start_step: The number of batches already consumed.
         shuffle: Whether to permute each epoch; the set's own order otherwise.
-        context: Whose share to read; everything without one. A worker gets the shares
-            of its replicas in turn, each a part of every batch.
+        context: The worker whose share to read; None reads everything. A worker gets
+            the shares of its replicas in turn, each a part of every batch.
 
     Returns:
-        batches: Of `image` float32 `[share, height, width, channels]` in [0, 1],
-            `index` int64 `[share]`, and `label` int64 `[share]` where the set has
-            labels; or `index` and the arrays' rows. `share` is `batch_size` over the
-            number of replicas. Where the set has masks, `mask` float32 `[share, height,
+        batches: Mappings of `image` float32 `[share, height, width, channels]` in [0,
+            1], `index` int64 `[share]`, and `label` int64 `[share]` if the set has
+            labels; or of `index` and the arrays' rows. `share` is `batch_size` over the
+            number of replicas. If the set has masks, `mask` float32 `[share, height,
             width, 1]` is 1 for visible pixels, and hidden ones are 0 in `image`.
 
     Raises:
@@ -67,7 +66,7 @@ def batches(
     steps = steps_per_epoch(size, batch_size=batch_size)
     if start_step < 0:
         raise errors.InvalidValue(
-            "`start_step` counts the batches consumed so far and cannot be negative",
+            "`start_step` is the number of batches consumed and cannot be negative",
             received=f"start_step={start_step}",
             do="Pass 0 to begin, or the step of the checkpoint",
         )
@@ -109,7 +108,7 @@ def evaluation_batches(source: Source, *, batch_size: int) -> tf.data.Dataset:
 
 
 def steps_per_epoch(size: int, *, batch_size: int) -> int:
-    """Returns the number of whole batches in a set of `size` images.
+    """Returns the number of full batches in a set of `size` images.
 
     Raises:
         InvalidValue: `batch_size` is not in [1, size].
@@ -121,10 +120,10 @@ def steps_per_epoch(size: int, *, batch_size: int) -> int:
 def _shuffled(order: tf.Tensor, *, seed: int, epoch: tf.Tensor) -> tf.Tensor:
     """Returns a permutation that depends on (seed, epoch) alone.
 
-    `index_shuffle` would give single places of a permutation without drawing the whole,
-    but it keeps eight bits of each number of its seed for a set of this size, so that
-    epoch 256 repeats epoch 0, and in consecutive epochs an image has nearly the same
-    place. A whole permutation of 60,000 takes 4 ms once an epoch.
+    `index_shuffle` would compute single entries of a permutation without drawing all of
+    it, but for a set of this size it uses eight bits of each number of its seed: epoch
+    256 repeats epoch 0, and an image has nearly the same position in consecutive
+    epochs. A permutation of 60,000 takes 4 ms once per epoch.
     """
     return tf.random.experimental.stateless_shuffle(
         order, seed=tf.stack([tf.constant(seed, tf.int64), epoch]), alg="philox"
@@ -132,14 +131,14 @@ def _shuffled(order: tf.Tensor, *, seed: int, epoch: tf.Tensor) -> tf.Tensor:
 
 
 def share(batch_size: int, *, replicas: int) -> int:
-    """Returns how many images of a batch each replica gets.
+    """Returns the number of images per replica.
 
     Raises:
-        InvalidValue: `batch_size` is not a multiple of their number.
+        InvalidValue: `batch_size` is not a multiple of the number of replicas.
     """
     if batch_size % replicas:
         raise errors.InvalidValue(
-            "Each replica must get as many images of a batch",
+            "All replicas must get the same number of images",
             received=f"batch_size={batch_size} for {replicas} replicas",
             do=f"Use a multiple of {replicas}, or fewer devices",
         )
@@ -190,7 +189,7 @@ def _with_arrays(
 
     def batch(index: tf.Tensor) -> types.Batch:
         index = tf.ensure_shape(index, [batch_size])
-        rows = {name: tf.gather(one, index) for name, one in tensors.items()}
+        rows = {name: tf.gather(tensor, index) for name, tensor in tensors.items()}
         return {**rows, "index": index}
 
     return order.map(batch)
@@ -200,7 +199,7 @@ def _with_images(
     order: tf.data.Dataset, image_set: image_set_lib.ImageSet, *, batch_size: int | None
 ) -> tf.data.Dataset:
     gather = (_gather_mapped if image_set.is_mapped else _gather)(image_set)
-    # On the CPU even where there is a GPU: tf.data runs there.
+    # On the CPU even if there is a GPU: tf.data runs there.
     with tf.device("CPU:0"):
         labels = None if image_set.labels is None else tf.constant(image_set.labels)
     mask_shape = (*image_set.image_shape[:2], 1)
@@ -211,20 +210,20 @@ def _with_images(
         result = {"image": tf.cast(pixels, tf.float32) / 255.0, "index": index}
         if image_set.masks is not None:
             mask = tf.ensure_shape(image_set.masks(index), [batch_size, *mask_shape])
-            # From here on nobody can see what is hidden.
+            # From here on, hidden pixels are not accessible.
             result |= {"image": mask * result["image"], "mask": mask}
         if labels is not None:
             result["label"] = tf.gather(labels, index)
         return result
 
-    # A gather from memory costs less than handing it to another thread; a read from a
-    # mapped file waits for the disk, and several can wait at once.
+    # A gather from memory is cheaper than passing it to another thread; reads from a
+    # mapped file wait for the disk, and can do so in parallel.
     calls = tf.data.AUTOTUNE if image_set.is_mapped else None
     return order.map(batch, num_parallel_calls=calls)
 
 
 def _gather(image_set: image_set_lib.ImageSet) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns a gather in the graph from a uint8 tensor that the graph captures."""
+    """Returns a gather in the graph from a captured uint8 tensor."""
     with tf.device("CPU:0"):
         tensor = tf.constant(image_set.images)
     return lambda index: tf.gather(tensor, index)
@@ -233,7 +232,7 @@ def _gather(image_set: image_set_lib.ImageSet) -> Callable[[tf.Tensor], tf.Tenso
 def _gather_mapped(
     image_set: image_set_lib.ImageSet,
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns a gather from a mapped file, which reads it in the order on the disk."""
+    """Returns a gather from a mapped file, which reads in the order on the disk."""
     images = image_set.images
 
     def read(index: np.ndarray) -> np.ndarray:
@@ -247,7 +246,7 @@ def _gather_mapped(
 
 
 def _options() -> tf.data.Options:
-    """Returns options that leave the processor to the model."""
+    """Returns options that leave the CPU's threads to the model."""
     options = tf.data.Options()
     options.deterministic = True
     options.threading.private_threadpool_size = 2

@@ -60,7 +60,7 @@ def check_range(images: np.ndarray, *, name: str = "images") -> None:
     """Checks the values of floats.
 
     Args:
-        images: Floats of any shape, at least one.
+        images: Floats of any shape `[...]`, at least one.
         name: What they are, for the error message.
 
     Raises:
@@ -120,7 +120,7 @@ def rounded(images: types.Tensor) -> np.ndarray:
 
 
 def to_rgb(images: np.ndarray) -> np.ndarray:
-    """Returns the images with three channels, grey ones repeated.
+    """Returns images `[..., 3]`, repeating the channel of grey ones `[..., 1]`.
 
     Raises:
         InvalidValue: There are neither one nor three channels.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads what Python users hold, arrays or `tf.data`, into a set of images."""
+"""Converts arrays and `tf.data` datasets into image sets."""
 
 __all__ = ["MOST_BYTES", "read"]
 
@@ -10,28 +10,28 @@ from glf_tf import errors
 from glf_tf.data import image_set, pixels
 
 MOST_BYTES = 8 * 2**30
-"""How much a `tf.data.Dataset` may hold: it is read into memory."""
+"""Maximum size of a `tf.data.Dataset`, which is read into memory."""
 
 
 def read(
     x: object, *, name: str = "arrays", split: str = "train"
 ) -> image_set.ImageSet:
-    """Returns a set of images.
+    """Returns an image set.
 
-    Pixels are kept as uint8: floats are rounded to the nearest of 256 levels.
+    Pixels are stored as uint8: floats are rounded to the nearest of 256 levels.
 
     Args:
         x: Images `[size, height, width, channels]`, uint8 or floats in [0, 1]; or a
             finite `tf.data.Dataset`, in batches or not, of images, of pairs (image,
             label), or of mappings with `image` and perhaps `label`; or an `ImageSet`,
             which is returned as it is.
-        name: What the set is called.
+        name: The set's name.
         split: "train" or "test".
 
     Raises:
-        InvalidType: It is none of them, or the pixels are neither uint8 nor floats.
-        InvalidValue: The shape is another, a float is outside of [0, 1] or NaN, or the
-            dataset is endless or holds more than `MOST_BYTES`.
+        InvalidType: `x` is of another type, or its pixels are neither uint8 nor floats.
+        InvalidValue: The shape is wrong, a float is outside of [0, 1] or NaN, or the
+            dataset is infinite or larger than `MOST_BYTES`.
     """
     if isinstance(x, image_set.ImageSet):
         return x
@@ -55,12 +55,12 @@ def _as_uint8(x: object) -> np.ndarray:
 
 
 def _collected(dataset: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray | None]:
-    """Returns a dataset's images and labels as arrays; labels are None without any."""
+    """Returns a dataset's images and labels, or None, as arrays."""
     if int(dataset.cardinality()) == tf.data.INFINITE_CARDINALITY:
         raise errors.InvalidValue(
-            "A dataset to train on ends",
+            "A dataset to train on must be finite",
             received="an endless tf.data.Dataset",
-            do="Leave out repeat(): `epochs` says how often it is seen",
+            do="Remove repeat(): `epochs` sets the number of passes",
         )
     images, labels, size = [], [], 0
     for element in dataset.as_numpy_iterator():
@@ -69,15 +69,15 @@ def _collected(dataset: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray | None]
         size += image.nbytes
         if size > MOST_BYTES:
             raise errors.InvalidValue(
-                f"A dataset is read into memory, at most {MOST_BYTES >> 30} GiB of it",
-                received=f"more than that after {len(images)} elements",
+                f"A dataset is read into memory and has at most {MOST_BYTES >> 30} GiB",
+                received=f"more after {len(images)} elements",
                 do="Take fewer images, or pass an ImageSet that maps a file",
             )
         images.append(image)
         labels += [] if label is None else [np.reshape(label, [-1])]
     if not images:
         raise errors.InvalidValue(
-            "A dataset holds at least one image", received="none", do="Look at it"
+            "A dataset has at least one image", received="none", do="Check the dataset"
         )
     found = np.concatenate(labels).astype(np.int64) if labels else None
     return np.concatenate(images), found

@@ -25,13 +25,13 @@ _WIDTH = 178
 class CelebA(dataset.AbstractDataset):
     """CelebA: 162,770 and 19,962 faces, cropped from 178x218 pixels and resized.
 
-    The 19,867 pictures of the validation part are in neither split. The pictures are
-    cropped and resized by the same code wherever they come from.
+    The 19,867 pictures of the validation split are in neither. Pictures of all sources
+    are cropped and resized by the same code.
 
     Args:
         paths: Searched for the folder `img_align_celeba` and
             `list_eval_partition.txt` in `data_dir/celeb_a` or `data_dir`, then TFDS.
-        crop: Height and width of the centre that is kept, at most 178 pixels.
+        crop: Height and width of the centre crop, at most 178 pixels.
         size: Height and width of the images, in pixels.
     """
 
@@ -111,13 +111,13 @@ def _names(partition: pathlib.Path, split: dataset.Split) -> list[str]:
             raise errors.InvalidValue(
                 "A line of the partition must be a file's name and 0, 1 or 2",
                 received=f"{' '.join(row)!r} in {partition}",
-                do="Fetch the file again",
+                do="Download the file again",
             )
     names = [name for name, part in rows if part == _PART[split]]
     if not names:
         raise errors.InvalidValue(
             f"The partition must name pictures of the {split} part ({_PART[split]})",
             received=f"{partition} with {len(rows)} lines",
-            do="Fetch the file again",
+            do="Download the file again",
         )
     return names

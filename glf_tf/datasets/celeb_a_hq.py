@@ -23,8 +23,8 @@ _SMALLEST, _LARGEST = 256, 1024
 class CelebAHq(dataset.AbstractDataset):
     """CelebA-HQ: about 27,000 and 3,000 faces, resized from up to 1024x1024 pixels.
 
-    The set has one part only. The test split is ours: a hash of a picture's name,
-    without its suffix, holds out about a tenth, the same wherever the set comes from.
+    The set has one split only. The test split is ours: a hash of a picture's name,
+    without its suffix, holds out about a tenth, the same for all sources.
 
     Args:
         paths: Searched for a folder `data_dir/celeb_a_hq` of pictures, then TFDS,
@@ -45,7 +45,8 @@ class CelebAHq(dataset.AbstractDataset):
     def load(self, split: dataset.Split) -> image_set.ImageSet:
         """Returns one split: images uint8 `[size, size, size, 3]`; no labels."""
         dataset.check_split(split)
-        # Not `data_dir` itself: any folder of pictures would pass for this set there.
+        # Not `data_dir` itself: any folder of pictures there would be taken for this
+        # set.
         folders = self.paths.folders(*_FOLDERS)[:-1]
         candidates = [
             sources.Source(

@@ -76,6 +76,6 @@ def _records(file: pathlib.Path) -> np.ndarray:
             f"A binary file of CIFAR-10 holds records of {_RECORD_BYTES} bytes, each "
             f"with a label below {_CLASSES}",
             received=f"{file}, which has {len(values)} bytes",
-            do="Fetch the file again; it must be of CIFAR-10's binary version",
+            do="Download the file again; it must be of CIFAR-10's binary version",
         )
     return records

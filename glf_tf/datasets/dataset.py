@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every data set is: a name that loads its splits from wherever they are."""
+"""The base class of data sets, which load their splits from local files or TFDS."""
 
 __all__ = ["AbstractDataset", "Split", "check_split"]
 
@@ -20,8 +20,8 @@ class AbstractDataset(parts.Part, abc.ABC):
 
     Attributes:
         paths: Folders to search.
-        squaring: How a user's pictures become images like those of the set: keywords
-            of `pictures.square` beside size and channels.
+        squaring: How a user's pictures are converted to images like those of the set:
+            keywords of `pictures.square` other than size and channels.
     """
 
     part_kind = "dataset"
@@ -39,19 +39,19 @@ class AbstractDataset(parts.Part, abc.ABC):
         """
 
     def report(self) -> tuple[str, ...]:
-        """Returns lines on what was found, for people; none for a set that is known."""
+        """Returns lines on the files found; none for a standard data set."""
         return ()
 
 
 def check_split(split: str) -> None:
-    """Refuses the name of a split that no data set has.
+    """Checks the name of a split.
 
     Raises:
         InvalidValue: `split` is neither "train" nor "test".
     """
     if split not in get_args(Split):
         raise errors.InvalidValue(
-            "`split` must be one of the two that every data set has",
+            "`split` must be train or test",
             received=f"split={split!r}",
             do=errors.suggestion(split, get_args(Split)),
         )

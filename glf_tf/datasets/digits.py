@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Digits: the 1,797 small scans that scikit-learn brings along; no network is needed.
+"""Digits: 1,797 small scans that come with scikit-learn; no network is needed.
 
 Alpaydin, Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning
 Repository, 1998 (its test part). https://doi.org/10.24432/C50P49
@@ -21,8 +21,8 @@ _SPLIT_SEED = 20200225
 class Digits(dataset.AbstractDataset):
     """Digits: 1,433 and 364 grey handwritten digits of 8x8 pixels, in 10 classes.
 
-    The split is ours, as the set has none: of each class a fifth, drawn once and for
-    all, is the test part.
+    The split is ours, as the set has none: a fixed random fifth of each class is the
+    test split.
 
     Args:
         paths: Not used; the set comes with scikit-learn.
@@ -34,7 +34,7 @@ class Digits(dataset.AbstractDataset):
     def load(self, split: dataset.Split) -> image_set.ImageSet:
         """Returns one split: images uint8 `[size, 8, 8, 1]`, labels in [0, 9]."""
         dataset.check_split(split)
-        # Importing scikit-learn takes a second, which only this set should pay.
+        # Imported here, as importing scikit-learn takes a second.
         from sklearn import datasets
 
         bunch = datasets.load_digits()
@@ -51,7 +51,7 @@ class Digits(dataset.AbstractDataset):
 
 def _is_test(labels: np.ndarray) -> np.ndarray:
     """Returns bool `[size]`: true for every fifth image of each class, shuffled."""
-    # RandomState's stream is frozen by NumPy's promise; that of default_rng is not.
+    # NumPy guarantees that RandomState's stream never changes; default_rng's may.
     random = np.random.RandomState(_SPLIT_SEED)
     order = random.permutation(len(labels))
     result = np.zeros(len(labels), bool)

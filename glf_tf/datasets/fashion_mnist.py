@@ -12,7 +12,7 @@ import pathlib
 from glf_tf.datasets import dataset, idx_folder, published, sources
 
 DEBIAN_FOLDER = "/usr/share/datasets/fashion-mnist"
-"""Where Debian's package dataset-fashion-mnist puts the files."""
+"""The folder of Debian's package dataset-fashion-mnist."""
 
 
 class FashionMnist(published.AbstractPublished):
@@ -20,7 +20,7 @@ class FashionMnist(published.AbstractPublished):
 
     Args:
         paths: Searched for IDX files in `data_dir/fashion_mnist` or `data_dir`,
-            then where Debian puts them, then TFDS.
+            then in Debian's folder, then TFDS.
     """
 
     set_name = "fashion_mnist"

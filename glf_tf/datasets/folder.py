@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A folder of the user's own pictures, of any sizes."""
+"""A folder of the user's own pictures, of any size."""
 
 __all__ = ["Folder"]
 
@@ -14,26 +14,27 @@ from glf_tf.datasets import dataset, folder_parts
 
 
 class Folder(dataset.AbstractDataset):
-    """The pictures in `data_dir` and the folders in it, as squares of one size.
+    """The pictures in `data_dir` and its subfolders, as squares of one size.
 
     Folders `train` and `test` (or `val`, `valid`, `validation`; in any case) are the
-    splits. Otherwise a hash of its path decides to which of them a picture belongs.
-    Where all pictures lie in folders exactly one deep, and these are two or more, the
-    folders are classes; else there are no labels.
+    splits. Otherwise a hash of a picture's path determines its split. If all pictures
+    are in two or more folders exactly one level deep, these folders are classes;
+    otherwise there are no labels.
 
     Args:
         paths: The pictures are in `data_dir`.
         size: Height and width of the images, in pixels.
         channels: 1 for grey, 3 for colour.
-        fit: "crop" keeps a picture's centre, "pad" all of it, with background beside.
-        crop: Height and width of the centre that is kept, in pixels; 0 for the shorter
-            side of each picture.
-        background: What lies behind and beside pictures: "white", #rrggbb or r,g,b.
-        flips: Whether each training picture is there a second time, left and right
-            exchanged.
-        on_broken: "refuse" stops at a file that cannot be read, "skip" leaves it out.
-        test_fraction: The part that is held out for the test split, in [0, 1); of two
-            pictures or more at least one, unless it is 0.
+        fit: "crop" keeps a picture's centre; "pad" keeps all of it and adds background.
+        crop: Height and width of the centre crop, in pixels; 0 for the shorter side of
+            each picture.
+        background: Colour, "white", #rrggbb or r,g,b, of the padding and behind
+            transparent pictures.
+        flips: Whether to add a horizontally flipped copy of each training picture.
+        on_broken: "refuse" raises an error for unreadable files, "skip" leaves them
+            out.
+        test_fraction: The fraction held out for the test split, in [0, 1); at least one
+            of two or more pictures, unless it is 0.
     """
 
     def __init__(
@@ -79,21 +80,21 @@ class Folder(dataset.AbstractDataset):
         Raises:
             NotFound: There are no pictures.
             InvalidValue: The split has no pictures.
-            Damaged: Some of them are broken; all these are named.
+            Damaged: Some pictures are broken; the message lists all of them.
         """
         dataset.check_split(split)
         return self._load(split)[0]
 
     def report(self) -> tuple[str, ...]:
-        """Returns what was found, used and left out, and which images are alike."""
+        """Returns lines on the files found, used and left out, and on duplicates."""
         (train, trained), (test, tested) = self._load("train"), self._load("test")
         originals = train.images[::2] if self.flips else train.images
         return (
             f"pictures of {self.paths.data_dir}",
-            *self._parts().told,
+            *self._parts().notes,
             f"train: {trained}" + ("; each mirrored too" if self.flips else ""),
             f"test: {tested}",
-            *duplicates.told(originals, test.images),
+            *duplicates.report(originals, test.images),
         )
 
     def _load(
@@ -111,7 +112,7 @@ class Folder(dataset.AbstractDataset):
         images, report = picture_files.load(
             found,
             root=root,
-            # The classes decide no pixels; they are here to be seen in the key.
+            # The classes do not affect the pixels; they are recorded in the key.
             key={"dataset": "folder", "split": split, "classes": parts.classes},
             paths=self.paths,
             on_broken=self.on_broken,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which pictures of a folder are trained on, which are held out, and their classes."""
+"""Splits a folder's pictures into training and test, and finds their classes."""
 
 __all__ = ["Parts", "found"]
 
@@ -27,16 +27,16 @@ class Parts:
         roots: The folder of each split's pictures.
         files: Each split's pictures, sorted by path.
         classes: The names of the classes, sorted; () where folders are no classes.
-        told: What was found and what was left out, for people.
+        notes: Lines on what was found and left out.
     """
 
     roots: dict[str, pathlib.Path]
     files: dict[str, list[pathlib.Path]]
     classes: tuple[str, ...]
-    told: tuple[str, ...]
+    notes: tuple[str, ...]
 
     def labels(self, split: str) -> np.ndarray | None:
-        """Returns the index of each picture's class, int64; None without classes."""
+        """Returns the class of each picture, int64 `[size]`; None without classes."""
         if not self.classes:
             return None
         numbers = {name: number for number, name in enumerate(self.classes)}
@@ -45,36 +45,36 @@ class Parts:
 
 
 def found(root: pathlib.Path, *, test_fraction: float) -> Parts:
-    """Returns the parts of a folder.
+    """Returns the splits and classes of a folder.
 
-    Folders such as `train` and `test` are the splits, in any case; where there is none
-    for testing, one for validation serves. Without both, a hash of its path decides to
-    which split a picture belongs. Where all pictures lie in folders exactly one deep,
-    and there are two of these or more, the folders are classes.
+    Folders such as `train` and `test` are the splits, in any case; if there is none for
+    testing, one for validation is used. Without both, a hash of a picture's path
+    determines its split. If all pictures are in two or more folders exactly one level
+    deep, these folders are classes.
 
     Raises:
         InvalidValue: Two folders are named as the same split.
     """
     everything = picture_files.survey(root)
-    roots, told = _split_folders(root)
+    roots, notes = _split_folders(root)
     if roots:
         files = {
             split: picture_files.survey(place).files for split, place in roots.items()
         }
         outside = len(everything.files) - sum(map(len, files.values()))
         if outside:
-            told.append(f"{outside} pictures beside these folders are left out")
+            notes.append(f"{outside} pictures outside of these folders are left out")
     else:
         roots = {"train": root, "test": root}
         files = _divided(everything.files, root=root, test_fraction=test_fraction)
     classes = _classes(roots, files)
     if classes:
-        told.append(f"{len(classes)} folders are classes: {_some(classes)}")
-    return Parts(roots, files, classes, (str(everything), *told))
+        notes.append(f"{len(classes)} folders are classes: {_some(classes)}")
+    return Parts(roots, files, classes, (str(everything), *notes))
 
 
 def _split_folders(root: pathlib.Path) -> tuple[dict[str, pathlib.Path], list[str]]:
-    """Returns the folders that are splits, none if one is missing, and a word."""
+    """Returns the folders of the splits, none if one is missing, and notes."""
     by_role = {}
     for place in sorted(root.glob("*")):
         for role, names in _NAMES.items():
@@ -86,21 +86,21 @@ def _split_folders(root: pathlib.Path) -> tuple[dict[str, pathlib.Path], list[st
     for role in ("train", serving):
         if len(by_role[role]) > 1:
             raise errors.InvalidValue(
-                f"One folder at most must be the {role} split",
+                f"At most one folder may be the {role} split",
                 received=f"{_some([place.name for place in by_role[role]])} in {root}",
-                do="Rename one of them, or join them",
+                do="Rename one of them, or merge them",
             )
     train, test = by_role["train"][0], by_role[serving][0]
-    told = [f"splits are the folders {train.name} and {test.name}"]
+    notes = [f"splits are the folders {train.name} and {test.name}"]
     if serving == "test" and "validation" in by_role:
-        told.append(f"the folder {by_role['validation'][0].name} is left out")
-    return {"train": train, "test": test}, told
+        notes.append(f"the folder {by_role['validation'][0].name} is left out")
+    return {"train": train, "test": test}, notes
 
 
 def _divided(
     files: list[pathlib.Path], *, root: pathlib.Path, test_fraction: float
 ) -> dict[str, list[pathlib.Path]]:
-    """Returns the pictures by split; of two or more, each split gets one at least."""
+    """Returns the pictures by split; each split gets one if there are two or more."""
     numbers = {
         file: picture_files.hashed(file.relative_to(root).as_posix()) for file in files
     }
@@ -116,7 +116,7 @@ def _divided(
 
 
 def _classes(roots: dict, files: dict) -> tuple[str, ...]:
-    """Returns the names of the classes, () where folders are none."""
+    """Returns the names of the classes, () if the folders are not classes."""
     depths, names = set(), set()
     for split, place in roots.items():
         for file in files[split]:

@@ -18,16 +18,16 @@ _FIRST_LABELS = {
     "mnist": {"train": "5041921314", "test": "7210414959"},
     "fashion_mnist": {"train": "9003027255", "test": "9211614657"},
 }
-"""How the sets begin: their files have the same names and are easily mixed up."""
+"""First labels of the sets, whose files have the same names and are easily confused."""
 
 
 def source(
     name: str, split: dataset.Split, *, folder: pathlib.Path | str
 ) -> sources.Source:
-    """Returns a folder that may hold the four files, under any of their usual names.
+    """Returns the source of a folder with the four files, under their usual names.
 
     These are `train-images-idx3-ubyte`, `train-labels-idx1-ubyte` and the same with
-    `t10k`, also with a dot for the last hyphen but one, also with `.gz`.
+    `t10k`, optionally with a dot in place of the second hyphen, and with `.gz`.
     """
     folder = pathlib.Path(folder)
     load = functools.partial(_load, name, split, folder=folder)
@@ -64,7 +64,7 @@ def _load(
 def _check_is(
     name: str, split: dataset.Split, *, labels: np.ndarray, folder: pathlib.Path
 ) -> None:
-    """Refuses the files of another set of which we know how it begins."""
+    """Refuses the files of another known set."""
     start = "".join(map(str, labels[:10]))
     for other, first_labels in _FIRST_LABELS.items():
         if other != name and start == first_labels[split]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Another data set with hidden pixels, to learn from incomplete images.
+"""Another data set with hidden pixels, for learning from incomplete images.
 
 Han, Lu, Zhu, Wu: Alternating Back-Propagation for Generator Network, 2017, section 5.3.
 https://arxiv.org/abs/1606.08571
@@ -17,16 +17,16 @@ from glf_tf.datasets import dataset as dataset_lib
 
 
 class Occluded(dataset_lib.AbstractDataset):
-    """Another data set, in whose training images pixels are hidden.
+    """Another data set with hidden pixels in its training images.
 
-    An image has the same mask each time. Batches bring it as `mask`, with hidden pixels
-    at 0; nothing that learns ever sees them. Test images are whole.
+    Each image has a fixed mask, which batches provide as `mask`. Hidden pixels are 0,
+    so that no training can use them. Test images are complete.
 
     Args:
         paths: Folders to search for the other set.
         dataset: The other set.
-        mask: What is hidden.
-        seed: Of the masks.
+        mask: The mask, which determines the hidden pixels.
+        seed: Seed of the masks.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Occluded(dataset_lib.AbstractDataset):
         self._mask, self._seed = mask, seed
 
     def report(self) -> tuple[str, ...]:
-        """Returns what is told of the other set."""
+        """Returns the report of the other set."""
         return self._whole.report()
 
     def load(self, split: dataset_lib.Split) -> image_set.ImageSet:

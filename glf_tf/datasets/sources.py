@@ -11,7 +11,7 @@ from glf_tf import errors
 from glf_tf.data import image_set
 
 MAX_BYTES = 2**30
-"""The most bytes of a file of a known set, packed or not: 1 GiB; theirs have less."""
+"""Maximum bytes of a file of a standard data set, compressed or not: 1 GiB."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,18 +58,18 @@ def all_or_none(
     *,
     siblings: Iterable[str] = (),
 ) -> list[pathlib.Path] | None:
-    """Returns the needed files of a folder, or None where it does not hold the set.
+    """Returns the needed files of a folder, or None if it does not have the set.
 
     Args:
         name: The data set's name.
         folder: The folder, which need not exist.
         needed: The names of the files of the wanted split.
-        siblings: Names of further files of the set: a folder that has one of them, but
-            not all that are needed, is an error and not a folder of something else.
+        siblings: Names of further files of the set: a folder with some of them that
+            lacks a needed file is an error, not a folder of something else.
 
     Raises:
-        NotFound: Some files are there and a needed one is not.
-        Damaged: One is no plain file, or too large.
+        NotFound: The folder has some files, but not all that are needed.
+        Damaged: A file is not a regular file, or too large.
     """
     files = [folder / item for item in needed]
     if not any(file.exists() for file in [*files, *(folder / s for s in siblings)]):
@@ -85,14 +85,14 @@ def _check_plain(name: str, file: pathlib.Path) -> None:
     size = file.stat().st_size
     if not file.is_file() or size > MAX_BYTES:
         raise errors.Damaged(
-            f"A file of {name} must be a plain one of at most {MAX_BYTES:,} bytes",
+            f"A file of {name} must be a regular one of at most {MAX_BYTES:,} bytes",
             received=f"{file}, {size:,} bytes" if file.is_file() else file,
             do="Fetch it again",
         )
 
 
 def missing_file(name: str, file: pathlib.Path) -> errors.NotFound:
-    """Returns the error for a folder that holds only a part of a data set."""
+    """Returns the error for a folder with only some files of a data set."""
     return errors.NotFound(
         f"A folder must hold all files of {name}, or none",
         received=f"{file.parent} without {file.name}",

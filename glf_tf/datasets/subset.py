@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The first images of another data set, for papers that train on few and for trials."""
+"""The first training images of another data set."""
 
 __all__ = ["Subset"]
 
@@ -12,12 +12,12 @@ from glf_tf.datasets import dataset as dataset_lib
 
 
 class Subset(dataset_lib.AbstractDataset):
-    """The first training images of another data set, with all its test images.
+    """The first training images of another data set, with all of its test images.
 
     Args:
         paths: Folders to search for the other set.
         dataset: The other set.
-        count: How many training images.
+        count: Number of training images.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Subset(dataset_lib.AbstractDataset):
         self.count = count
 
     def report(self) -> tuple[str, ...]:
-        """Returns what is told of the other set."""
+        """Returns the report of the other set."""
         return self._whole.report()
 
     def load(self, split: dataset_lib.Split) -> image_set.ImageSet:
@@ -47,7 +47,7 @@ class Subset(dataset_lib.AbstractDataset):
         if split == "train":
             if not 1 <= self.count <= size:
                 raise errors.InvalidValue(
-                    "A subset has as many images as there are, or fewer",
+                    "A subset cannot have more images than the data set",
                     received=f"count={self.count} of the {size} of {whole.name}",
                     do=f"Use a --dataset.count between 1 and {size}",
                 )

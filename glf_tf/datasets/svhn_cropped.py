@@ -68,15 +68,15 @@ def _load(split: dataset.Split, folder: pathlib.Path) -> image_set.ImageSet | No
 
 def _content(file: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
     """Returns pixels uint8 `[32, 32, 3, size]` and labels `[size]` in [1, 10]."""
-    # Importing SciPy's reader takes half a second, which only this set should pay.
+    # Imported here, as importing SciPy's reader takes half a second.
     from scipy import io
 
     try:
         _check_unpacked(file)
         content = io.loadmat(file, variable_names=["X", "y"])
         pixels, labels = content["X"], content["y"].reshape(-1)
-    # SciPy raises nearly anything on damaged files: KeyError where X or y is missing,
-    # and ValueError, TypeError, OSError, zlib.error and its own kinds otherwise.
+    # SciPy raises many errors on damaged files: KeyError where X or y is missing, and
+    # ValueError, TypeError, OSError, zlib.error and its own errors otherwise.
     except Exception as error:
         raise _damaged(file, f"cannot be read ({error})") from error
     if pixels.dtype != np.uint8 or pixels.shape != (*_IMAGE_SHAPE, len(labels)):
@@ -87,10 +87,10 @@ def _content(file: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _check_unpacked(file: pathlib.Path) -> None:
-    """Refuses a file that would take more memory than `sources.MAX_BYTES`.
+    """Refuses a file that would need more memory than `sources.MAX_BYTES`.
 
     A MATLAB file of version 5 is a header and elements: kind and size, each four bytes,
-    and content; compressed ones are unpacked here in steps, and nothing is kept.
+    and content; compressed ones are unpacked here in steps and discarded.
     """
     unpacked = 0
     with file.open("rb") as stream:
@@ -105,12 +105,12 @@ def _check_unpacked(file: pathlib.Path) -> None:
                 unpacked += len(inflate.decompress(content, _STEP_BYTES))
                 content = inflate.unconsumed_tail
     if unpacked > sources.MAX_BYTES:
-        raise ValueError(f"more than {sources.MAX_BYTES:,} bytes are packed in it")
+        raise ValueError(f"more than {sources.MAX_BYTES:,} bytes are compressed in it")
 
 
 def _damaged(file: pathlib.Path, found: str) -> errors.Damaged:
     return errors.Damaged(
         "A file of SVHN must have X, uint8 [32, 32, 3, size], and y in [1, 10]",
         received=f"{file}, which {found}",
-        do="Fetch the file again; it must be of SVHN's cropped version",
+        do="Download the file again; it must be of SVHN's cropped version",
     )

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sets of large pictures from TFDS, decoded by our own code and cached.
 
-TFDS hands on the encoded pictures as they were distributed; they are decoded, cropped
-and resized as picture files are, so that both sources give the same pixels.
+TFDS provides the original encoded pictures; they are decoded, cropped and resized like
+picture files, so that both sources give the same pixels.
 """
 
 __all__ = ["sources_of"]
@@ -30,15 +30,16 @@ def sources_of(
     keep: Callable[[str], bool] | None = None,
     **options: Any,
 ) -> list[sources.Source]:
-    """Returns the TFDS folders that may hold the set, in the order to try.
+    """Returns the TFDS sources of the set, in the order to try.
 
     Args:
         name: The data set's name.
         builder: The TFDS builder, such as "celeb_a_hq/256".
         split: "train" or "test".
-        tfds_split: The split of TFDS that holds it.
+        tfds_split: The corresponding split of TFDS.
         paths: Folders to search, and the cache.
-        keep: Whether the picture of that file name belongs to `split`; all where None.
+        keep: Returns whether the picture with a file name belongs to `split`; None
+            keeps all.
         **options: `size`, `channels` and `crop`, as `pictures.square` takes them.
     """
 
@@ -72,7 +73,7 @@ def _encoded(
 
 
 def _fingerprint(builder: Any) -> str:
-    """Returns a digest of what TFDS wrote about the set: sizes of all its shards."""
+    """Returns a digest of TFDS' metadata of the set, with the sizes of all shards."""
     description = pathlib.Path(builder.data_path) / "dataset_info.json"
     sha = hashlib.sha256(str(builder.data_path).encode())
     sha.update(description.read_bytes())

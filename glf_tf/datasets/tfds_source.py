@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """TensorFlow Datasets as a source: prepared folders, and downloads only on request.
 
-Without a network a download is retried in silence for more than three minutes. Hence
-nothing is downloaded unless `paths.download` says so, and then a connection is tried
-first.
+Without a network, TFDS silently retries a download for more than three minutes. Hence
+nothing is downloaded unless `paths.download` is set, and the connection is tried first.
 """
 
 __all__ = ["sources_of", "as_sources", "prepared", "examples"]
@@ -33,10 +32,10 @@ _PROBE_TIMEOUT_S = 3.0
 def sources_of(
     name: str, split: dataset.Split, *, paths: paths_lib.DataPaths
 ) -> list[sources.Source]:
-    """Returns the TFDS folders that may hold a labelled set, in the order to try.
+    """Returns the TFDS sources of a labelled set, in the order to try.
 
     Args:
-        name: The data set's name, which is also that of its TFDS builder.
+        name: The name of the data set and its TFDS builder.
         split: "train" or "test".
         paths: Searches `data_dir`, then TFDS' own folder.
     """
@@ -54,11 +53,11 @@ def as_sources(
     *,
     paths: paths_lib.DataPaths,
 ) -> list[sources.Source]:
-    """Returns one source a TFDS folder; the last may download.
+    """Returns one source per TFDS folder; the last may download.
 
     Args:
         name: The TFDS builder, such as "mnist" or "celeb_a_hq/256".
-        load: A function of (folder, *, download), as `prepared`, that returns the
+        load: A function of (folder, *, download), like `prepared`, that returns the
             split or None.
         paths: Folders to search.
     """
@@ -80,22 +79,22 @@ def as_sources(
 
 
 def prepared(name: str, *, folder: pathlib.Path, download: bool) -> Any | None:
-    """Returns the TFDS builder of a set that is prepared in `folder`, else None.
+    """Returns the TFDS builder of a set prepared in `folder`, or None.
 
     Args:
         name: The builder, such as "mnist" or "celeb_a_hq/256".
         folder: The TFDS data folder.
-        download: Whether to download and prepare the set where it is not there.
+        download: Whether to download and prepare a missing set.
 
     Raises:
         NotFound: There is no connection, the download failed, or TFDS is not installed
-            and the set is prepared or to be downloaded.
+            although the set is prepared or to be downloaded.
     """
     if importlib.util.find_spec("tensorflow_datasets") is None:
         if download or (folder / name).is_dir():
             raise _not_installed(name, folder=folder)
         return None
-    # Importing TFDS takes a third of a second, which only its users should pay.
+    # Imported here, as importing TFDS takes a third of a second.
     import tensorflow_datasets as tfds
 
     builder = tfds.builder(name, data_dir=folder)
@@ -126,13 +125,14 @@ def _not_installed(name: str, *, folder: pathlib.Path) -> errors.NotFound:
 def examples(
     builder: Any, split: str, features: Collection[str], *, decode_images: bool = True
 ) -> Iterator[dict[str, Any]]:
-    """Yields a prepared split's examples as NumPy values, in their fixed order.
+    """Yields a prepared split's examples as NumPy values, in a fixed order.
 
     Args:
         builder: What `prepared` returned.
         split: A split of TFDS.
-        features: Which features to read; the others of a set cost time for nothing.
-        decode_images: Whether `image` is uint8 pixels; the encoded bytes otherwise.
+        features: The features to read; others would only cost time.
+        decode_images: Whether `image` is decoded to uint8 pixels; encoded bytes
+            otherwise.
 
     Raises:
         InvalidValue: The set's files are damaged.
@@ -166,7 +166,7 @@ def _labelled(name: str, split: dataset.Split, *, builder: Any) -> image_set.Ima
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Hides TFDS' warnings of its own use of deprecated names; errors still show."""
+    """Hides TFDS' warnings about its own use of deprecated names."""
     before = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
     try:
@@ -178,7 +178,7 @@ def _quiet() -> Iterator[None]:
 def _damaged(builder: Any, split: str, found: str) -> errors.InvalidValue:
     found = " ".join(found.split())
     return errors.InvalidValue(
-        "A set that TFDS prepared must be whole",
+        "A data set prepared by TFDS must be complete",
         received=f"{builder.data_path}, split {split}: {found}",
         do="Remove the folder and prepare it again",
     )

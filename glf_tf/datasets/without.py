@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Another data set without one of its classes, whose images are then anomalies.
+"""Another data set without one of its classes, whose images are anomalies.
 
 Zenati, Foo, Lecouat, Manek, Chandrasekhar: Efficient GAN-Based Anomaly Detection, 2018
 (the pooled split). https://arxiv.org/abs/1802.06222
@@ -21,19 +21,19 @@ from glf_tf.datasets import dataset as dataset_lib
 class Without(dataset_lib.AbstractDataset):
     """Another data set without one of its classes.
 
-    Two splits are in use, whose shares of anomalies differ by a factor of three:
+    Two splits are common, whose fractions of anomalies differ by a factor of three:
 
-        standard  the set's own; with the class's images, its test split
-        pooled    of all normal images a share, drawn by a seed, is the training split;
-                  the others, with all the class's images, are tested on
+        standard  the set's own; the anomalies are the class's test images
+        pooled    trains on a random fraction of all normal images; tests on the
+                  others, with all of the class's images
 
     Args:
         paths: Folders to search for the other set.
         dataset: The other set, which has labels.
         label: The class that is left out.
-        split: Which of the two.
-        train_share: Of normal images, in the pooled split.
-        seed: Of the pooled split's permutation.
+        split: "standard" or "pooled".
+        train_share: Fraction of normal images in the training set of the pooled split.
+        seed: Seed of the pooled split's permutation.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Without(dataset_lib.AbstractDataset):
         super().__init__(paths)
         if not 0.0 < train_share < 1.0:
             raise errors.InvalidValue(
-                "The share of normal images to train on must lie between 0 and 1",
+                "The fraction of normal images to train on must lie between 0 and 1",
                 received=f"train_share={train_share}",
                 do="Use for instance --dataset.train_share=0.8",
             )
@@ -59,7 +59,7 @@ class Without(dataset_lib.AbstractDataset):
         self._train_share, self._seed = train_share, seed
 
     def report(self) -> tuple[str, ...]:
-        """Returns what is told of the other set."""
+        """Returns the report of the other set."""
         return self._whole.report()
 
     def load(self, split: dataset_lib.Split) -> image_set.ImageSet:
@@ -67,22 +67,22 @@ class Without(dataset_lib.AbstractDataset):
 
         Raises:
             Unsupported: The other set has no labels, or has hidden pixels.
-            InvalidValue: None of its images, or all, have the label.
+            InvalidValue: None or all of its images have the label.
         """
         dataset_lib.check_split(split)
         if self.split == "standard":
             return self._part(split, is_left_out=False)
         normal = self._pool(is_left_out=False)
-        # RandomState's stream is frozen by NumPy's promise.
+        # NumPy guarantees that RandomState's stream never changes.
         order = np.random.RandomState(self._seed).permutation(len(normal))
         count = int(self._train_share * len(normal))
         chosen = order[:count] if split == "train" else order[count:]
         return dataclasses.replace(normal.select(np.sort(chosen)), split=split)
 
     def load_mixed(self) -> image_set.ImageSet:
-        """Returns what is tested on: normal images, then the class's.
+        """Returns the test images: normal images, then those of the class.
 
-        Those of the class are what has the label `label`.
+        Images of the class have the label `label`.
 
         Raises:
             Unsupported: See `load`.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds the workers that train together, as a scheduler tells them about each other."""
+"""Resolves clusters of workers from a scheduler's environment variables."""
 
 __all__ = ["CLUSTERS", "resolver"]
 
@@ -13,48 +13,48 @@ from glf_tf import errors
 from glf_tf.devices import tf_config
 
 PORT = 12345
-"""Where workers listen, unless TF_CONFIG or Slurm's job decides."""
+"""The workers' port, unless TF_CONFIG or Slurm's job sets it."""
 
 _Resolver = tf.distribute.cluster_resolver.ClusterResolver
 
 
 def resolver(name: str) -> _Resolver:
-    """Returns the workers of a cluster, and which of them this process is.
+    """Returns the workers of a cluster, and this process's index among them.
 
     Args:
         name: "tf_config", "slurm" or "kubernetes"; "" for the first of them that the
-            environment speaks of.
+            environment sets.
 
     Raises:
-        InvalidValue: The environment does not speak of it, or wrongly, or there is no
-            such kind.
+        InvalidValue: The environment does not set it, or is wrong, or there is no such
+            kind.
     """
     if name and name not in CLUSTERS:
         raise errors.InvalidValue(
-            "The cluster must be of a kind that the library has",
+            "The cluster must be of a supported kind",
             received=f"cluster={name!r}",
             do=errors.suggestion(name, CLUSTERS),
         )
-    known = {one: variables for one, (variables, _) in CLUSTERS.items()}
-    for one in (name,) if name else known:
-        if all(os.environ.get(variable, "").strip() for variable in known[one]):
-            return _resolved(one)
+    known = {cluster: variables for cluster, (variables, _) in CLUSTERS.items()}
+    for kind in (name,) if name else known:
+        if all(os.environ.get(variable, "").strip() for variable in known[kind]):
+            return _resolved(kind)
     wanted = {name: known[name]} if name else known
     raise errors.InvalidValue(
-        "Several workers find each other through the environment",
+        "Several workers find each other through environment variables",
         received=f"cluster={name!r}, and none of "
-        + "; ".join(f"{', '.join(v)} ({one})" for one, v in wanted.items()),
+        + "; ".join(f"{', '.join(v)} ({cluster})" for cluster, v in wanted.items()),
         do="Start the workers as BUILD.md shows, or use --strategy=mirrored",
     )
 
 
 def is_described() -> bool:
-    """Returns whether TF_CONFIG speaks of several workers."""
+    """Returns whether TF_CONFIG names several workers."""
     return sum(map(len, tf_config.read().values())) > 1
 
 
 def _resolved(name: str) -> _Resolver:
-    """Reads the variables of a kind, and checks that they agree."""
+    """Reads the variables of a kind, and checks that they are consistent."""
     try:
         found = CLUSTERS[name][1]()
         workers = found.cluster_spec().num_tasks(found.task_type)
@@ -63,11 +63,11 @@ def _resolved(name: str) -> _Resolver:
     except errors.UserError:
         raise
     except ValueError as error:
-        variables = {one: os.environ[one] for one in CLUSTERS[name][0]}
-        told = ", ".join(f"{one}={value}" for one, value in variables.items())
+        variables = {variable: os.environ[variable] for variable in CLUSTERS[name][0]}
+        values = ", ".join(f"{variable}={text}" for variable, text in variables.items())
         raise errors.InvalidValue(
-            f"The variables of {name} must tell of all workers, and which this one is",
-            received=f"{told} ({str(error).splitlines()[0]})",
+            f"The variables of {name} must name all workers and this worker's index",
+            received=f"{values} ({str(error).splitlines()[0]})",
             do="Start the workers as BUILD.md shows under Devices",
         ) from error
     return found
@@ -75,7 +75,7 @@ def _resolved(name: str) -> _Resolver:
 
 def _tf_config() -> _Resolver:
     if not tf_config.read():
-        raise ValueError("it speaks of no cluster")
+        raise ValueError("it has no cluster")
     return tf.distribute.cluster_resolver.TFConfigClusterResolver()
 
 
@@ -83,7 +83,7 @@ def _slurm() -> _Resolver:
     """Returns the tasks of a Slurm step.
 
     TensorFlow's own resolver sorts the hosts by name, so that node10 comes before node9
-    and ranks point to other hosts than Slurm's; and it asks for nvidia-smi.
+    and ranks differ from Slurm's; and it needs nvidia-smi.
     """
     env = os.environ
     hosts = expand_hosts(env["SLURM_STEP_NODELIST"])
@@ -101,8 +101,8 @@ def _slurm() -> _Resolver:
 def _kubernetes() -> _Resolver:
     """Returns the pods of an indexed Job with a headless service of the Job's name.
 
-    Their names follow from the Job's, so that no pod asks Kubernetes for others, which
-    TensorFlow's own resolver needs rights, a package and running pods for.
+    Their names follow from the Job's. TensorFlow's own resolver asks Kubernetes
+    instead, which needs rights, a package and running pods.
     """
     job, count = os.environ["JOB_NAME"], int(os.environ["JOB_COMPLETIONS"])
     workers = [f"{job}-{index}.{job}:{PORT}" for index in range(count)]
@@ -119,7 +119,7 @@ def _simple(workers: list[str], *, index: int) -> _Resolver:
 
 
 def expand_hosts(text: str) -> list[str]:
-    """Returns the hosts of a list such as `gpu[08-10,12],login`, in its order."""
+    """Returns the hosts of a list such as `gpu[08-10,12],login`, in order."""
     hosts = []
     for prefix, ranges in re.findall(r"([^,\[\]]+)(?:\[([^\]]*)\])?", text):
         for part in ranges.split(",") if ranges else [""]:
@@ -152,4 +152,4 @@ CLUSTERS: Mapping[str, tuple[tuple[str, ...], Callable[[], _Resolver]]] = {
         _kubernetes,
     ),
 }
-"""The kinds of clusters: the variables that speak of one, and what reads them."""
+"""The kinds of clusters: their environment variables, and the resolver."""

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How workers meet when they start: within a limit, or with an error.
+"""Limits how long workers wait for each other when they start.
 
-By itself, TensorFlow waits for an hour where the first worker is missing, and for ever
-where another one is.
+By default, TensorFlow waits an hour for the first worker, and forever for the others.
 """
 
 __all__ = ["limit_registration", "wait_for_others"]
@@ -21,10 +20,10 @@ _PAUSE_SECONDS = 0.2
 
 
 def limit_registration(spec: tf.train.ClusterSpec, *, seconds: int) -> None:
-    """Limits how long workers look for the first one.
+    """Limits how long workers wait for the first one.
 
-    No public name sets the limit. This says what the strategy itself would say, which
-    then leaves it as it is.
+    There is no public API for this limit. This makes the call that the strategy itself
+    would make, which then skips it.
     """
     jobs = [
         coordination_config_pb2.CoordinatedJob(name=job, num_tasks=spec.num_tasks(job))
@@ -39,31 +38,31 @@ def limit_registration(spec: tf.train.ClusterSpec, *, seconds: int) -> None:
 
 
 def wait_for_others(spec: tf.train.ClusterSpec, *, address: str, seconds: int) -> None:
-    """Returns when all others listen, if this is the first worker, else at once.
+    """Waits until all other workers listen if this is the first one.
 
-    The others listen before they look for the first one.
+    The others listen before they connect to the first one.
 
     Args:
         spec: The workers.
-        address: This one's.
+        address: This worker's address.
         seconds: How long to wait.
 
     Raises:
-        Lost: One of them does not come.
+        Lost: A worker does not start in time.
     """
     workers = spec.as_dict()
     first, *missing = [*workers.get("chief", ()), *workers.get("worker", ())]
     if address != first:
         return
     end = time.monotonic() + seconds
-    while missing := [one for one in missing if not _listens(one)]:
+    while missing := [address for address in missing if not _listens(address)]:
         if time.monotonic() > end:
             raise errors.Lost(
                 "Each worker must have an address and an index of its own, and all "
                 f"must meet within {seconds} seconds",
-                received=f"no answer of {', '.join(missing)}",
-                do="Look at what the others tell, or wait longer with --meet_within; "
-                "then start all of them again",
+                received=f"no answer from {', '.join(missing)}",
+                do="Check the others' output, or wait longer with --meet_within; "
+                "then restart all of them",
             )
         time.sleep(_PAUSE_SECONDS)
 

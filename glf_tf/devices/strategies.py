@@ -17,25 +17,25 @@ def strategy(
 ) -> tf.distribute.Strategy:
     """Returns a distribution strategy.
 
-    Several workers must ask for theirs before TensorFlow does anything else.
+    With several workers, call this before TensorFlow does anything else.
 
     Args:
         name: "one_device": the first GPU, or the CPU; "mirrored": all GPUs, or all
             logical CPUs; "multi_worker": those of all hosts; "tpu"; "auto":
-            "multi_worker" where TF_CONFIG speaks of several workers, or "mirrored"
-            where there are several GPUs.
+            "multi_worker" if TF_CONFIG names several workers, or "mirrored" if there
+            are several GPUs.
         cluster: How the workers find each other; see `clusters.resolver`.
         tpu: Name of the TPU; "local" on a TPU's own host.
         meet_within: Seconds that workers wait for each other.
 
     Raises:
-        InvalidValue: There is no such strategy, or no cluster, or a wrong one.
+        InvalidValue: There is no such strategy, or no cluster, or an invalid one.
         Unsupported: There is no such TPU.
-        Lost: The other workers were not found.
+        Lost: The other workers did not answer.
     """
     if name not in STRATEGIES:
         raise errors.InvalidValue(
-            "The strategy must be one that the library has",
+            "The strategy must be a supported one",
             received=f"strategy={name!r}",
             do=errors.suggestion(name, STRATEGIES),
         )
@@ -53,8 +53,8 @@ def _auto() -> tf.distribute.Strategy:
     return strategy("mirrored" if several else "one_device")
 
 
-# One of each a process: a second mirrored strategy would reuse the first one's keys of
-# collective operations, for tensors of other shapes.
+# One of each per process: a second mirrored strategy would reuse the first one's keys
+# of collective operations for tensors of other shapes.
 @functools.cache
 def _mirrored() -> tf.distribute.Strategy:
     gpus = tf.config.list_logical_devices("GPU")
@@ -62,7 +62,7 @@ def _mirrored() -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy([device.name for device in devices])
 
 
-# Small gradients travel together, and great ones do not wait for each other.
+# Small gradients are sent together; large ones do not wait for each other.
 _PACKED = tf.distribute.experimental.CommunicationOptions(bytes_per_pack=32 * 2**20)
 
 
@@ -83,8 +83,8 @@ def _multi_worker(cluster: str, *, meet_within: int) -> tf.distribute.Strategy:
             f"meet within {meet_within} seconds",
             received=f"{error.message.splitlines()[0]} at {address} of "
             f"{spec.as_dict()}",
-            do="Look at what the others tell, or wait longer with --meet_within; then "
-            "start all of them again",
+            do="Check the others' output, or wait longer with --meet_within; then "
+            "restart all of them",
         ) from error
 
 
@@ -110,4 +110,4 @@ _LOCAL: Mapping[str, Callable[[], tf.distribute.Strategy]] = {
 }
 
 STRATEGIES = (*_LOCAL, "multi_worker", "tpu")
-"""What `strategy` takes."""
+"""The names of strategies."""

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads TF_CONFIG, the variable in which TensorFlow's workers are told of each other.
+"""Reads TF_CONFIG, the environment variable that lists TensorFlow's workers.
 
     {"cluster": {"worker": ["a:12345", "b:12345"]},
      "task": {"type": "worker", "index": 0}}
 
-TensorFlow itself takes what is wrong with it for one worker alone, waits for ever, or
-fails with what has nothing to do with the variable.
+If it is wrong, TensorFlow itself assumes a single worker, waits forever, or fails with
+an unrelated error.
 """
 
 __all__ = ["VARIABLE", "read"]
@@ -27,30 +27,30 @@ _ADDRESS = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[^\s:/\[\]]+):([0-9]{1,5})")
 
 
 def read() -> dict[str, list[str]]:
-    """Returns the addresses that TF_CONFIG gives the workers, by job.
+    """Returns the workers' addresses in TF_CONFIG, by job.
 
     Returns:
-        cluster: Empty where the variable is not set, or speaks of no cluster.
+        cluster: Empty if the variable is not set or has no cluster.
 
     Raises:
-        InvalidValue: It is wrong in any way.
+        InvalidValue: It is invalid in any way.
     """
     text = os.environ.get(VARIABLE, "")
     if not text.strip():
         return {}
     try:
-        told = json.loads(text)
+        config = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise _wrong("it must be JSON", text) from error
-    if not isinstance(told, Mapping):
+    if not isinstance(config, Mapping):
         raise _wrong("it must be a mapping with `cluster` and `task`", text)
-    cluster = told.get("cluster", {})
+    cluster = config.get("cluster", {})
     if not isinstance(cluster, Mapping):
         raise _wrong("`cluster` must be a mapping from jobs to addresses", cluster)
     if not cluster:
         return {}
     _check_cluster(cluster)
-    _check_task(told.get("task"), cluster=cluster)
+    _check_task(config.get("task"), cluster=cluster)
     return dict(cluster)
 
 
@@ -74,13 +74,13 @@ def _check_cluster(cluster: Mapping) -> None:
 
 
 def _check_task(task: object, *, cluster: Mapping) -> None:
-    """Checks which of the workers this process is."""
+    """Checks this process's entry, `task`."""
     if not isinstance(task, Mapping) or not {"type", "index"} <= set(task):
         raise _wrong("`task` must say this worker's `type` and `index`", task)
     job, index = task["type"], task["index"]
     if job not in cluster:
         raise _wrong("`type` must be a job of the cluster", job)
-    if isinstance(index, str) and index.isdecimal():  # as TensorFlow takes it
+    if isinstance(index, str) and index.isdecimal():  # as TensorFlow accepts it
         index = int(index)
     if type(index) is not int or not 0 <= index < len(cluster[job]):
         last = len(cluster[job]) - 1
@@ -89,9 +89,9 @@ def _check_task(task: object, *, cluster: Mapping) -> None:
 
 
 def _check_is_here(address: str) -> None:
-    """Checks that this machine has the address of its own, where that is a number.
+    """Checks that this worker's address, if numeric, is one of this machine.
 
-    A name may stand for a service that forwards to this machine.
+    A host name may belong to a service that forwards to this machine.
     """
     host = _ADDRESS.fullmatch(address)[1].strip("[]")
     try:
@@ -110,7 +110,7 @@ def _check_is_here(address: str) -> None:
 def _wrong(rule: str, received: object) -> errors.InvalidValue:
     text = received if isinstance(received, str) else json.dumps(received)
     return errors.InvalidValue(
-        f"{VARIABLE} tells each worker of all workers, and which of them it is: {rule}",
+        f"{VARIABLE} lists all workers, and which of them this one is: {rule}",
         received=text if len(text) < 200 else f"{text[:200]}...",
         do="Set it as BUILD.md shows under Devices, or unset it",
     )

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The processes that train one model together, as one of them sees the others.
+"""The worker processes that train one model together.
 
-All take the same steps: what one finds out by itself (that it was asked to stop, how
-long a step takes) is agreed on before anybody acts on it.
+All take the same steps. What one worker alone knows (a signal to stop, how long a step
+takes) is exchanged before any of them acts on it.
 """
 
 __all__ = ["Workers", "SharedSums"]
@@ -16,15 +16,15 @@ from glf_tf import types
 
 
 class Workers:
-    """The workers of the current strategy; one, where it is of one process.
+    """The workers of the current strategy; a single one without several processes.
 
     Attributes:
-        count: How many there are.
-        is_chief: Whether this one writes files and tells of progress.
+        count: The number of workers.
+        is_chief: Whether this worker writes files and shows progress.
     """
 
     def __init__(self):
-        """Looks at the strategy in whose scope it is called."""
+        """Uses the strategy in whose scope it is called."""
         self._strategy = tf.distribute.get_strategy()
         self.count = 1
         if isinstance(self._strategy, tf.distribute.MultiWorkerMirroredStrategy):
@@ -34,21 +34,21 @@ class Workers:
         self._reduce = tf.function(self._reduced, autograph=False)
 
     def mean(self, value: float) -> float:
-        """Returns the mean of what the workers pass; each waits for all others.
+        """Returns the mean of the workers' values; each waits for all others.
 
         Raises:
-            tf.errors.UnavailableError: One of them is gone.
+            tf.errors.UnavailableError: A worker is gone.
         """
         if self.count == 1:
             return value
         return float(self._reduce(tf.constant(value, tf.float64)))
 
     def any(self, value: bool) -> bool:
-        """Returns whether any worker passes true; each waits for all others."""
+        """Returns whether any worker passes True; each waits for all others."""
         return self.mean(float(value)) > 0.0
 
     def wait(self) -> None:
-        """Returns when all workers have come here."""
+        """Waits until all workers call this."""
         self.mean(0.0)
 
     def _reduced(self, value: tf.Tensor) -> tf.Tensor:
@@ -58,9 +58,9 @@ class Workers:
 
 
 class SharedSums:
-    """The sums of a function's values over batches, which the replicas share.
+    """Sums of a function's values over batches, shared by the replicas.
 
-    They are those of one device, but for the order of additions.
+    They equal those of one device, up to the order of additions.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class SharedSums:
         """Initializes the sums; call it in the strategy's scope.
 
         Args:
-            function: Gives scalars by name, from a batch and its number.
+            function: Returns scalars by name, given a batch and its index.
         """
         self._strategy = tf.distribute.get_strategy()
         self._function = function
@@ -80,7 +80,7 @@ class SharedSums:
         """Returns the sums by name.
 
         Args:
-            batches: Each worker goes through all of them, and computes with its own.
+            batches: All batches; each worker iterates over all and computes its own.
         """
         numbered = enumerate(batches)
         totals: dict[str, float] = {}
@@ -92,7 +92,7 @@ class SharedSums:
         return totals
 
     def _shared(self, group: list[tuple[int, types.Batch]]) -> tuple:
-        """Returns a batch for each replica, its number and weight: 0 without one."""
+        """Returns a batch for each replica, its index and weight: 0 without a batch."""
 
         def share(context):
             place = context.replica_id_in_sync_group

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures what is drawn: samples, reconstructions, anomalies.
+"""Evaluation of samples, reconstructions and anomaly scores.
 
-`evaluation.Evaluation` measures image sources by the metrics of `glf_tf.metrics`;
-`detection` measures scores of anomalies.
+`evaluation.Evaluation` applies the metrics of `glf_tf.metrics` to image sources;
+`detection` evaluates anomaly scores.
 """

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Images that a run is asked about: do they belong to its data?"""
+"""Images of which some are anomalies, for a run's anomaly scores."""
 
-__all__ = ["Suspects", "of_run"]
+__all__ = ["AnomalySet", "of_run"]
 
 import dataclasses
 import pathlib
@@ -20,14 +20,14 @@ from glf_tf.experiments import restore
 
 
 @dataclasses.dataclass(frozen=True)
-class Suspects:
+class AnomalySet:
     """Images of which some are anomalies.
 
     Attributes:
-        title: What they are, for people.
+        title: A description for readers.
         images: uint8 `[size, height, width, channels]`.
         is_anomaly: bool `[size]`.
-        names: What each image is called.
+        names: Name of each image.
     """
 
     title: str
@@ -43,23 +43,23 @@ def of_run(
     against: str = "",
     on_broken: decoding.OnBroken = "refuse",
     accept_new_data: bool = False,
-) -> Suspects:
-    """Returns what a run is asked about.
+) -> AnomalySet:
+    """Returns the images that a run scores.
 
     Args:
         workdir: The run's folder.
         paths: Paths of data; the data folder of the run if None is set.
-        against: What the anomalies are, beside the run's test images: a data set's
-            name, for its test images, an array NAME.npy or NAME.npz, or a folder of
-            pictures; "" for the class that training left out, with its own share of
-            test images.
+        against: The anomalies, added to the run's test images: a data set's name (its
+            test images), an array NAME.npy or NAME.npz, or a folder of pictures; ""
+            for the class that training left out, in the data set's test split.
         on_broken: "skip" leaves out pictures that cannot be read, with a warning.
-        accept_new_data: Whether to go on where the run's test images are others now.
+        accept_new_data: Whether to accept test images that differ from the recorded
+            ones.
 
     Raises:
-        Damaged: The run's test images are others than it noted.
-        InvalidValue: Training left no class out, and nothing is given.
-        NotFound: There is no run, or there are no such images.
+        Damaged: The run's test images differ from the recorded ones.
+        InvalidValue: Training left no class out, and `against` is "".
+        NotFound: The run or the images do not exist.
     """
     described = folder_lib.Folder(workdir).read()
     paths = restore.paths_of(described, paths)
@@ -71,12 +71,12 @@ def of_run(
         return _against(normal, against, own=own, on_broken=on_broken)
     if not isinstance(own, without.Without):
         raise errors.InvalidValue(
-            "Anomalies are images of a class that training left out, or are given",
+            "Anomalies are a class that training left out, or are given by --against",
             received=f"{workdir}, a run of {catalogue.name_of(described['dataset'])}",
             do="Train with --dataset=without --dataset.label=..., or pass --against",
         )
     mixed = own.load_mixed()
-    return Suspects(
+    return AnomalySet(
         title=f"{mixed.name}, {own.split} split",
         images=mixed.images,
         is_anomaly=mixed.labels == own.label,
@@ -90,8 +90,8 @@ def _against(
     *,
     own: dataset_lib.AbstractDataset,
     on_broken: decoding.OnBroken,
-) -> Suspects:
-    """Returns a run's test images, and then others as anomalies."""
+) -> AnomalySet:
+    """Returns a run's test images, followed by other images as anomalies."""
     others, names = _others(
         against, image_shape=normal.image_shape, own=own, on_broken=on_broken
     )
@@ -102,7 +102,7 @@ def _against(
             do="Resize them, or pass a folder of pictures, which are resized",
         )
     sizes = (len(normal), len(others))
-    return Suspects(
+    return AnomalySet(
         title=f"{normal.name} against {errors.printable(pathlib.Path(against).name)}",
         images=np.concatenate([normal.images, others]),
         is_anomaly=np.repeat([False, True], sizes),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How well runs tell anomalies: scores of images, and numbers over several seeds."""
+"""Anomaly detection of runs: scores of images, and statistics over several seeds."""
 
 __all__ = ["NUMBERS", "Detection", "Group", "detect", "groups"]
 
@@ -12,7 +12,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from glf_tf import catalogue, types
-from glf_tf.evaluation import anomaly_sets as suspects_lib
+from glf_tf.evaluation import anomaly_sets
 from glf_tf.experiments import folder as folder_lib
 from glf_tf.experiments import restore
 from glf_tf.inference import sampler
@@ -20,22 +20,22 @@ from glf_tf.metrics import auprc
 from glf_tf.tasks import anomaly, infer
 
 NUMBERS = ("average_precision", "trapezoid", "auroc", "chance", "floor")
-"""What is averaged over the runs of a group."""
+"""The measures that are averaged over the runs of a group."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Detection:
-    """What one run made of its suspects.
+    """The anomaly scores of one run.
 
     Attributes:
         run: The run's folder.
-        title: The model and the suspects.
-        identity: Equal for runs that differ by their seeds alone.
-        seed: The run's own.
-        inferred_by: How latents were found.
-        suspects: The images.
-        densities: Theirs.
-        weights: Of the likelihood in the scores.
+        title: The model and the images.
+        identity: Equal for runs that differ in their seeds alone.
+        seed: The run's seed.
+        inferred_by: How latents were inferred.
+        anomaly_set: The images.
+        densities: Their log-densities.
+        weights: Weights of the likelihood in the scores.
     """
 
     run: pathlib.Path
@@ -43,30 +43,30 @@ class Detection:
     identity: str
     seed: int
     inferred_by: str
-    suspects: suspects_lib.Suspects
+    anomaly_set: anomaly_sets.AnomalySet
     densities: anomaly.LogDensities
     weights: Sequence[float]
 
     def scores(self, weight: float) -> auprc.DetectionScores:
-        """Returns how well the scores of a weight tell the anomalies."""
+        """Returns how well the scores with a weight separate anomalies."""
         score = self.densities.score(weight=weight)
-        return auprc.scores(self.suspects.is_anomaly, score=score)
+        return auprc.scores(self.anomaly_set.is_anomaly, score=score)
 
     def to_csv(self) -> str:
-        """Returns the scores, an image a line.
+        """Returns the scores as CSV, a line per image.
 
         The columns are image, is_anomaly, log_likelihood, log_prior, and for each
         weight the score and its rank: the share of normal images that score lower.
         """
         columns = {
-            "image": self.suspects.names,
-            "is_anomaly": self.suspects.is_anomaly.astype(int),
+            "image": self.anomaly_set.names,
+            "is_anomaly": self.anomaly_set.is_anomaly.astype(int),
             "log_likelihood": self.densities.log_likelihood,
             "log_prior": self.densities.log_prior,
         }
         for weight in self.weights:
             score = self.densities.score(weight=weight)
-            normal = score[~self.suspects.is_anomaly]
+            normal = score[~self.anomaly_set.is_anomaly]
             columns[f"score_{weight:g}"] = score
             columns[f"rank_{weight:g}"] = anomaly.ranks(score, normal=normal)
         stream = io.StringIO()
@@ -78,13 +78,13 @@ class Detection:
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """Runs that differ by their seeds alone, under one weight.
+    """Runs that differ in their seeds alone, with one weight of the likelihood.
 
     Attributes:
-        title: What they are.
-        weight: Of the likelihood.
-        seeds: Their seeds.
-        values: By name of `NUMBERS`, a number a run.
+        title: A description of the runs.
+        weight: Weight of the likelihood.
+        seeds: The seeds of the runs.
+        values: By name of `NUMBERS`, one value per run.
     """
 
     title: str
@@ -93,7 +93,7 @@ class Group:
     values: Mapping[str, Sequence[float]]
 
     def mean(self, name: str) -> float:
-        """Returns a number's mean over the runs."""
+        """Returns the mean of a measure over the runs."""
         return statistics.fmean(self.values[name])
 
     def deviation(self, name: str) -> float | None:
@@ -104,7 +104,7 @@ class Group:
 
 def detect(
     workdir: pathlib.Path,
-    asked: suspects_lib.Suspects,
+    images: anomaly_sets.AnomalySet,
     *,
     weights: Sequence[float] = (1.0,),
     which: str = "latest",
@@ -112,22 +112,22 @@ def detect(
     start: str = "auto",
     seed: types.Seed = 0,
 ) -> Detection:
-    """Scores the suspects by a run's model.
+    """Scores images with a run's model.
 
     Args:
         workdir: The run's folder.
-        asked: The suspects.
-        weights: Of the likelihood.
-        which: "latest" or "best", the checkpoint.
-        chain: How chains run; None for the model's own way to find latents.
-        start: Where they start; one of `infer.STARTS`.
+        images: The images, and which of them are anomalies.
+        weights: Weights of the likelihood in the scores.
+        which: The checkpoint, "latest" or "best".
+        chain: Sampler of the latents; None for the model's default.
+        start: Where its chains start; one of `infer.STARTS`.
         seed: A stateless seed of the chains.
 
     Raises:
         InvalidValue: A weight is negative, or the images have another shape than the
             model's.
         Unsupported: The model has no density of images and latents.
-        Diverged: A chain did.
+        Diverged: A chain diverged.
     """
     for weight in weights:
         anomaly.check_weight(weight)
@@ -136,27 +136,27 @@ def detect(
     inference = infer.Inference(model, chain=chain, start=start)
     return Detection(
         run=workdir,
-        title=f"{catalogue.name_of(described['model'])}: {asked.title}",
-        identity=_identity(described, title=asked.title),
+        title=f"{catalogue.name_of(described['model'])}: {images.title}",
+        identity=_identity(described, title=images.title),
         seed=described["seed"],
         inferred_by=inference.description,
-        suspects=asked,
-        densities=anomaly.log_densities(inference, asked.images, seed=seed),
+        anomaly_set=images,
+        densities=anomaly.log_densities(inference, images.images, seed=seed),
         weights=tuple(weights),
     )
 
 
 def groups(detections: Sequence[Detection]) -> list[Group]:
-    """Returns the numbers of runs that differ by their seeds alone, for each weight."""
+    """Groups runs that differ in their seeds alone, for each weight."""
     by_identity: dict[str, list[Detection]] = {}
-    for one in detections:
-        by_identity.setdefault(one.identity, []).append(one)
+    for detection in detections:
+        by_identity.setdefault(detection.identity, []).append(detection)
     titles = [runs[0].title for runs in by_identity.values()]
     found = []
     for runs, title in zip(by_identity.values(), titles, strict=True):
-        is_told = titles.count(title) == 1
-        name = title if is_told else f"{title} ({runs[0].run.name})"
-        found += [_group(runs, title=name, weight=one) for one in runs[0].weights]
+        is_unique = titles.count(title) == 1
+        name = title if is_unique else f"{title} ({runs[0].run.name})"
+        found += [_group(runs, title=name, weight=weight) for weight in runs[0].weights]
     return found
 
 
@@ -166,7 +166,7 @@ def _group(runs: Sequence[Detection], *, title: str, weight: float) -> Group:
         title=title,
         weight=weight,
         seeds=[run.seed for run in runs],
-        values={name: [getattr(one, name) for one in scores] for name in NUMBERS},
+        values={name: [getattr(result, name) for result in scores] for name in NUMBERS},
     )
 
 

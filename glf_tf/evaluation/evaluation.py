@@ -46,9 +46,9 @@ class Evaluation:
         Args:
             train: The training images.
             test: The test images.
-            extractor: Makes what makes features; called when a metric needs them.
+            extractor: Returns the feature extractor; called when a metric needs it.
             settings: The protocol.
-            cache_dir: Where statistics of real images are kept; None for nowhere.
+            cache_dir: Folder that caches statistics of real images; None for no cache.
         """
         self._train, self._test, self._settings = train, test, settings
         self._make_extractor, self._cache_dir = extractor, cache_dir
@@ -57,7 +57,7 @@ class Evaluation:
 
     @property
     def extractor(self) -> features.AbstractExtractor | None:
-        """What has made features, None where no metric has needed any so far."""
+        """The feature extractor; None as long as no metric has needed it."""
         made = vars(self).get("_reference")
         return made and made.extractor
 
@@ -71,37 +71,37 @@ class Evaluation:
         )
 
     def samples(
-        self, subject: image_sources.AbstractSubject, *, metrics: Sequence[str]
+        self, source: image_sources.AbstractImageSource, *, metrics: Sequence[str]
     ) -> list[protocol.Measurement]:
-        """Measures samples with some of the suite's metrics, and "copies".
+        """Measures samples with the given metrics of the suite, and "copies".
 
         Raises:
             InvalidValue: Sizes differ from the data's, or there are too few samples.
         """
-        self._check(subject)
+        self._check(source)
         found = []
         if in_suite := _in_suite(metrics):
-            found += self._measure(subject, metrics=in_suite)
+            found += self._measure(source, metrics=in_suite)
         if "copies" in metrics:
-            found += self._copies(subject)
+            found += self._copies(source)
         return found
 
     def floor(self, *, metrics: Sequence[str] = ()) -> list[protocol.Measurement]:
-        """Measures real images of the other split: what a perfect model would get.
+        """Measures real images of the other split: the score of a perfect model.
 
-        With those of the metrics that are the suite's, or the Frechet distance alone.
+        Uses the given metrics of the suite, or the Frechet distance if there are none.
         """
         is_test = self._settings.reference_split == "test"
         other = self._train if is_test else self._test
-        subject = image_sources.GivenImages(
+        source = image_sources.GivenImages(
             other.images, name=f"real {other.split} images"
         )
-        return self._measure(subject, metrics=_in_suite(metrics) or ["fd"])
+        return self._measure(source, metrics=_in_suite(metrics) or ["fd"])
 
     def model(
         self, model: model_lib.GenerativeModel, *, metrics: Sequence[str]
     ) -> list[protocol.Measurement]:
-        """Measures reconstructions and likelihood, for those asked for that there are.
+        """Measures reconstructions and likelihoods, as far as `metrics` names them.
 
         Raises:
             Unsupported: The model has no latents, or for "nll" no encoder.
@@ -115,84 +115,82 @@ class Evaluation:
             "bound": self._bound,
         }
         chosen = [wanted[metric] for metric in metrics if metric in wanted]
-        return [one for measure in chosen for one in measure(model)]
+        return [measurement for measure in chosen for measurement in measure(model)]
 
     def _measure(
-        self, subject: image_sources.AbstractSubject, *, metrics: Sequence[str]
+        self, source: image_sources.AbstractImageSource, *, metrics: Sequence[str]
     ) -> list[protocol.Measurement]:
-        count = self._count(subject)
+        count = self._count(source)
         with warnings.catch_warnings():
             # The same text is in the measurement's notes.
             warnings.simplefilter("ignore", vectors.SmallSampleWarning)
             return suite.measure(
                 metrics,
-                draw=lambda seed: self._features(subject, count=count, seed=seed),
+                draw=lambda seed: self._features(source, count=count, seed=seed),
                 real=self._reference,
                 settings=self._protocol(
-                    subject, count=count, identity=self._reference.identity
+                    source, count=count, identity=self._reference.identity
                 ),
             )
 
     def _features(
-        self, subject: image_sources.AbstractSubject, *, count: int, seed: types.Seed
+        self, source: image_sources.AbstractImageSource, *, count: int, seed: types.Seed
     ) -> np.ndarray:
-        images = self._images(subject, count=count, seed=seed)
+        images = self._images(source, count=count, seed=seed)
         total = -(-count // image_sources.CHUNK)
-        bar = tqdm.tqdm(images, desc=subject.name, total=total, disable=None)
+        bar = tqdm.tqdm(images, desc=source.name, total=total, disable=None)
         return np.concatenate([self._reference.extractor(image) for image in bar])
 
     def _images(
-        self, subject: image_sources.AbstractSubject, *, count: int, seed: types.Seed
+        self, source: image_sources.AbstractImageSource, *, count: int, seed: types.Seed
     ) -> Iterator[np.ndarray]:
-        for images in subject.draw(count, seed=seed):
+        for images in source.draw(count, seed=seed):
             if self._settings.rounded:
                 yield pixels.round_to_uint8(images)
             else:
-                yield pixels.to_unit(images, name=subject.name)
+                yield pixels.to_unit(images, name=source.name)
 
     def _copies(
-        self, subject: image_sources.AbstractSubject
+        self, source: image_sources.AbstractImageSource
     ) -> list[protocol.Measurement]:
-        count, seed = self._count(subject), self._settings.seed
+        count, seed = self._count(source), self._settings.seed
         found = memorization.check(
-            np.concatenate(list(self._images(subject, count=count, seed=seed))),
+            np.concatenate(list(self._images(source, count=count, seed=seed))),
             train=self._train.images,
             test=self._test.images,
             seed=seed,
         )
         return self._plain(
             found.summary(),
-            subject=subject,
+            source=source,
             space="pixels",
             count=count,
             rounded=self._settings.rounded,
         )
 
     def _reconstruction(self, model) -> list[protocol.Measurement]:
-        subject, seed = self._reconstructions(model), self._settings.seed
-        drawn = np.concatenate(list(subject.draw(subject.most, seed=seed)))
+        source, seed = self._reconstructions(model), self._settings.seed
+        drawn = np.concatenate(list(source.draw(source.most, seed=seed)))
         error = reconstruction.squared_error(self._test.images, reconstructions=drawn)
         numbers = {
             "reconstruction_per_image": error.per_image_unit,
             "reconstruction_per_pixel": error.per_pixel_unit,
             "reconstruction_per_pixel_symmetric": error.per_pixel_symmetric,
         }
-        return self._plain(
-            numbers, subject=subject, space="pixels", notes=subject.notes
-        )
+        return self._plain(numbers, source=source, space="pixels", notes=source.notes)
 
     def _nll(self, model) -> list[protocol.Measurement]:
         model = reconstruct.as_autoencoder(model)
         found = likelihoods.latents(model, self._test)
-        subject = self._reconstructions(model)
-        return self._plain({"nll": found.nats}, subject=subject, space="latents")
+        source = self._reconstructions(model)
+        return self._plain({"nll": found.nats}, source=source, space="latents")
 
     def _bound(self, model) -> list[protocol.Measurement]:
         count, seed = self._settings.bound_samples, self._settings.seed
         found = likelihoods.bound(model, self._test, num_samples=count, seed=seed)
         numbers = {f"bound_{count}": found.nats}
-        subject = self._reconstructions(model)
-        return self._plain(numbers, subject=subject, space="pixels")
+        source = self._reconstructions(model)
+        return self._plain(numbers, source=source, space="pixels")
 
     def _reconstructions(self, model) -> image_sources.Reconstructions:
         inference = infer.Inference(
@@ -204,15 +202,15 @@ class Evaluation:
         self,
         numbers: dict,
         *,
-        subject: image_sources.AbstractSubject,
+        source: image_sources.AbstractImageSource,
         space: str,
         count: int | None = None,
         rounded: bool = False,
         notes: tuple[str, ...] = (),
     ) -> list[protocol.Measurement]:
-        """Returns measurements of one trial that no extractor took part in.
+        """Returns measurements of one trial that need no extractor.
 
-        Those of reconstructions are of all test images, whatever was asked for.
+        Reconstructions are measured on all test images, whatever the settings.
         """
         identity = {
             "extractor": space,
@@ -222,7 +220,7 @@ class Evaluation:
             "references": len(self._real_images),
         }
         asked = self._protocol(
-            subject, count=count or len(self._test), identity=identity
+            source, count=count or len(self._test), identity=identity
         )
         settings = dataclasses.replace(asked, trials=1, rounded=rounded)
         return [
@@ -237,30 +235,30 @@ class Evaluation:
         ]
 
     def _protocol(
-        self, subject: image_sources.AbstractSubject, *, count: int, identity: dict
+        self, source: image_sources.AbstractImageSource, *, count: int, identity: dict
     ) -> protocol.Protocol:
         asked = self._settings
         return protocol.Protocol(
             **identity,
-            subject=subject.name,
+            source=source.name,
             dataset=self._test.name,
             samples=count,
             # Reconstructions are the same in every trial.
-            trials=1 if subject.name == "reconstructions" else asked.trials,
+            trials=1 if source.name == "reconstructions" else asked.trials,
             rounded=asked.rounded,
             crop=asked.crop,
-            sampling=subject.sampling,
+            sampling=source.sampling,
             seed=asked.seed,
             preset=asked.preset,
         )
 
-    def _count(self, subject: image_sources.AbstractSubject) -> int:
-        most = subject.most or self._settings.samples
+    def _count(self, source: image_sources.AbstractImageSource) -> int:
+        most = source.most or self._settings.samples
         return min(self._settings.samples, most)
 
-    def _check(self, subject: image_sources.AbstractSubject) -> None:
-        """Looks at the first two images, before time is spent on the others."""
-        first = next(iter(subject.draw(min(2, subject.most or 2), seed=0)))
+    def _check(self, source: image_sources.AbstractImageSource) -> None:
+        """Checks the first two images, before time is spent on the others."""
+        first = next(iter(source.draw(min(2, source.most or 2), seed=0)))
         if first.shape[1:] != self._test.image_shape:
             raise errors.InvalidValue(
                 "Samples must have the shape of the data they are compared with",
@@ -268,10 +266,10 @@ class Evaluation:
                 f"{self._test.name}",
                 do="Resize them, or choose another --dataset",
             )
-        if self._count(subject) < 2:
+        if self._count(source) < 2:
             raise errors.InvalidValue(
                 "A distance needs at least 2 samples",
-                received=f"{self._count(subject)}",
+                received=f"{self._count(source)}",
                 do="Pass more samples",
             )
 

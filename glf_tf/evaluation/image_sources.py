@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be measured: anything that draws images from a seed."""
+"""Image sources: what an evaluation measures, drawn from a seed."""
 
 __all__ = [
-    "AbstractSubject",
+    "AbstractImageSource",
     "ModelSamples",
     "NormalLatents",
     "SavedModelSamples",
@@ -24,15 +24,15 @@ from glf_tf.models import model as model_lib
 from glf_tf.tasks import authors, infer, reconstruct, sample
 
 CHUNK = 500
-"""Images at a time."""
+"""Images per batch."""
 
 
-class AbstractSubject(abc.ABC):
-    """Something that draws images.
+class AbstractImageSource(abc.ABC):
+    """A source of images.
 
     Attributes:
-        name: What a protocol calls it, such as "samples".
-        most: How many images it can give, None for any number.
+        name: Its name in a protocol, such as "samples".
+        most: Number of images that it has; None for any number.
         sampling: "plain", or "authors"; see `tasks.authors`.
     """
 
@@ -42,10 +42,10 @@ class AbstractSubject(abc.ABC):
 
     @abc.abstractmethod
     def draw(self, count: int, *, seed: types.Seed) -> Iterator[np.ndarray]:
-        """Yields `count` images in all, `[some, height, width, channels]`."""
+        """Yields batches `[size, height, width, channels]` of `count` images in all."""
 
 
-class ModelSamples(AbstractSubject):
+class ModelSamples(AbstractImageSource):
     """Samples of a model."""
 
     def __init__(
@@ -55,11 +55,11 @@ class ModelSamples(AbstractSubject):
         sampling: Literal["plain", "authors"] = "plain",
         temperature: float = 1.0,
     ):
-        """Initializes the subject.
+        """Initializes the source.
 
         Args:
             model: The model.
-            sampling: "plain", or "authors" for the habits of the GLF authors' script.
+            sampling: "plain", or "authors" to sample as the GLF authors' script does.
             temperature: Factor on the noise.
         """
         self._model, self.sampling, self._temperature = model, sampling, temperature
@@ -70,11 +70,11 @@ class ModelSamples(AbstractSubject):
         return function(self._model, count, seed=seed, temperature=self._temperature)
 
 
-class NormalLatents(AbstractSubject):
-    """Decoded latents that no learned prior took part in: what the prior is worth.
+class NormalLatents(AbstractImageSource):
+    """Decoded latents of a normal distribution in place of the learned prior.
 
-    They are drawn from N(0, I), as in a figure of the GLF slides, or from the normal
-    distribution with the mean and covariance of the codes of real images.
+    The distribution is N(0, I), as in a figure of the GLF slides, or has the mean and
+    covariance of the codes of real images. The difference shows what the prior gains.
     """
 
     def __init__(
@@ -84,11 +84,12 @@ class NormalLatents(AbstractSubject):
         fitted_to: np.ndarray | None = None,
         temperature: float = 1.0,
     ):
-        """Initializes the subject.
+        """Initializes the source.
 
         Args:
             model: A model with an encoder.
-            fitted_to: uint8 images whose codes are fitted; None for N(0, I).
+            fitted_to: uint8 images `[size, height, width, channels]` whose codes are
+                fitted; None for N(0, I).
             temperature: Factor on the noise.
         """
         self._model = reconstruct.as_autoencoder(model)
@@ -118,18 +119,18 @@ class NormalLatents(AbstractSubject):
             yield encode(np.float32(images[start : start + CHUNK]) / 255.0).numpy()
 
 
-class SavedModelSamples(AbstractSubject):
+class SavedModelSamples(AbstractImageSource):
     """Samples of a SavedModel with the signature `sample`."""
 
     def __init__(self, folder: pathlib.Path, *, temperature: float = 1.0):
         """Loads the SavedModel.
 
         Args:
-            folder: Where it is.
+            folder: The folder of the SavedModel.
             temperature: Factor on the noise.
 
         Raises:
-            NotFound: There is none.
+            NotFound: The folder has no SavedModel.
             Damaged: It cannot be read.
             Unsupported: It has no signature `sample`.
         """
@@ -139,8 +140,8 @@ class SavedModelSamples(AbstractSubject):
                 received=f"--saved_model={folder}",
                 do="Pass the folder that tools/export.py wrote",
             )
-        # The root must be kept: its variables go when it does.
-        with _damage_told(folder):
+        # Keeps a reference to the root, which owns the variables.
+        with _damage_reported(folder):
             self._root = tf.saved_model.load(str(folder))
         if "sample" not in self._root.signatures:
             raise errors.Unsupported(
@@ -154,7 +155,7 @@ class SavedModelSamples(AbstractSubject):
         """Yields samples, with the seeds of `tasks.sample`."""
         for chunk in range(-(-count // CHUNK)):
             size = tf.constant(min(CHUNK, count - chunk * CHUNK))
-            with _damage_told(self._folder):
+            with _damage_reported(self._folder):
                 drawn = self._root.signatures["sample"](
                     num_samples=size,
                     seed=seeds.fold(seed, chunk) if chunk else seeds.make(seed),
@@ -164,10 +165,10 @@ class SavedModelSamples(AbstractSubject):
 
 
 @contextlib.contextmanager
-def _damage_told(folder: pathlib.Path) -> Iterator[None]:
-    """Turns what TensorFlow reports of a broken SavedModel into one line.
+def _damage_reported(folder: pathlib.Path) -> Iterator[None]:
+    """Turns TensorFlow's errors about a broken SavedModel into one line.
 
-    It comes upon it anywhere, as an error of any kind.
+    They may be of any kind, and occur on loading as well as on calls.
 
     Raises:
         Damaged: It is broken.
@@ -179,26 +180,26 @@ def _damage_told(folder: pathlib.Path) -> Iterator[None]:
     except Exception as error:
         lines = str(error).splitlines() or [type(error).__name__]
         raise errors.Damaged(
-            "A SavedModel is read whole",
+            "A SavedModel must be complete and intact",
             received=f"--saved_model={folder}: {lines[0][:200]}",
-            do="Export it once more with tools/export.py",
+            do="Export it again with tools/export.py",
         ) from error
 
 
-class GivenImages(AbstractSubject):
-    """Images that exist, of which a trial takes a random part."""
+class GivenImages(AbstractImageSource):
+    """Given images, of which each trial draws a random subset."""
 
     def __init__(self, images: np.ndarray, *, name: str = "samples"):
-        """Initializes the subject.
+        """Initializes the source.
 
         Args:
             images: `[size, height, width, channels]`.
-            name: What a protocol calls them.
+            name: Their name in a protocol.
         """
         self._images, self.name, self.most = images, name, len(images)
 
     def draw(self, count, *, seed):
-        """Yields images, none of them twice."""
+        """Yields images, drawn without replacement."""
         order = tf.random.experimental.stateless_shuffle(
             tf.range(len(self._images)), seed=seeds.make(seed)
         ).numpy()[:count]
@@ -206,16 +207,16 @@ class GivenImages(AbstractSubject):
             yield self._images[np.sort(order[start : start + CHUNK])]
 
 
-class Reconstructions(AbstractSubject):
+class Reconstructions(AbstractImageSource):
     """Reconstructions of real images, in their order."""
 
     name = "reconstructions"
 
     def __init__(self, inference: infer.Inference, images: np.ndarray):
-        """Initializes the subject.
+        """Initializes the source.
 
         Args:
-            inference: The model's way to find latents.
+            inference: How latents are inferred.
             images: uint8 `[size, height, width, channels]`.
         """
         self._images, self.most = images, len(images)
@@ -223,12 +224,12 @@ class Reconstructions(AbstractSubject):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader of an error of them must know."""
+        """Notes on how the reconstructions were made."""
         found = self._inference.description
         return () if found == "encoder" else (f"reconstructions by {found}",)
 
     def draw(self, count, *, seed):
-        """Yields the reconstructions of the first images; the seed is of chains."""
+        """Yields the reconstructions of the first images; `seed` is for chains."""
         for number, start in enumerate(range(0, count, CHUNK)):
             images = self._images[start : min(start + CHUNK, count)]
             yield self._inference.reconstruct(images, seed=seeds.fold(seed, number))

@@ -16,30 +16,31 @@ def log(
     *,
     step: int,
 ) -> None:
-    """Writes means to a run's TensorBoard, at the step of the model they are of."""
+    """Writes means to a run's TensorBoard, at the step of the measured model."""
     values = {
-        f"evaluation/{one.title}/{one.protocol.subject}": one.mean
-        for one in measurements
+        f"evaluation/{found.title}/{found.protocol.source}": found.mean
+        for found in measurements
     }
     summaries.Summaries(folder.path).scalars(values, step=step)
 
 
 def table(measurements: Sequence[protocol.Measurement]) -> str:
-    """Returns measurements as a table for people."""
-    rows = [
-        (
-            one.title,
-            f"{one.mean:.4g}" + ("" if one.std is None else f" ± {one.std:.2g}"),
-            one.protocol.subject + ("" if one.protocol.sampling == "plain" else "*"),
-            f"{one.protocol.samples:,} against {one.protocol.references:,} "
-            f"{one.protocol.reference_split}",
-        )
-        for one in measurements
-    ]
+    """Returns measurements as a text table."""
+    rows = [_row(measurement) for measurement in measurements]
     head = ("measure", "value", "of", "images")
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in [head, *rows]]
-    notes = sorted({note for one in measurements for note in one.notes})
-    if any(one.protocol.sampling == "authors" for one in measurements):
+    notes = sorted({note for measurement in measurements for note in measurement.notes})
+    if any(measurement.protocol.sampling == "authors" for measurement in measurements):
         notes.append("* sampled as the GLF authors' script does")
     return "\n".join(lines + notes)
+
+
+def _row(measurement: protocol.Measurement) -> tuple[str, str, str, str]:
+    used, std = measurement.protocol, measurement.std
+    return (
+        measurement.title,
+        f"{measurement.mean:.4g}" + ("" if std is None else f" ± {std:.2g}"),
+        used.source + ("" if used.sampling == "plain" else "*"),
+        f"{used.samples:,} against {used.references:,} {used.reference_split}",
+    )

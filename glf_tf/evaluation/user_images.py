@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The door for a user's own images: a folder of pictures, or an array."""
+"""Reads a user's own images: a folder of pictures, or an array."""
 
 __all__ = ["UserImages", "read"]
 
@@ -20,12 +20,12 @@ _BATCH = 256
 
 @dataclasses.dataclass(frozen=True)
 class UserImages:
-    """Images that somebody brought.
+    """A user's images.
 
     Attributes:
-        images: uint8 `[size, height, width, channels]`, or floats in [0, 1] where they
-            are not those of 8 bits.
-        names: What each image is called, on one line.
+        images: `[size, height, width, channels]`, uint8, or floats in [0, 1] that are
+            not multiples of 1 / 255.
+        names: Name of each image, on one line.
     """
 
     images: np.ndarray
@@ -47,10 +47,10 @@ def read(
 
     Args:
         path: A folder of pictures, NAME.npy or NAME.npz.
-        image_shape: (height, width, channels) of the run's images; arrays have it.
-        flag: The flag that the path came by, for messages.
-        resize: How pictures are made to fit, as `pictures.square` takes it beside size
-            and channels; None where they must have the size.
+        image_shape: (height, width, channels) of the run's images; arrays must have it.
+        flag: The flag of the path, for messages.
+        resize: Arguments of `pictures.square` other than size and channels; None if
+            pictures must already have the size.
         on_broken: "skip" leaves broken pictures out, with a warning.
 
     Raises:
@@ -135,17 +135,16 @@ def _exact(file: pathlib.Path, *, image_shape: types.ImageShape) -> pictures.Pic
 
 
 def _bytes_where_exact(images: np.ndarray, *, name: str) -> np.ndarray:
-    """Returns floats that are k / 255 as the uint8 that they came from.
+    """Returns floats that are multiples of 1 / 255 as uint8, others as they are.
 
-    So pictures have one score, whether they come as bytes or as floats. Floats between
-    these values, such as a model's samples, stay what they are.
+    So a picture has one score, whether it is given as bytes or as floats.
     """
     if images.dtype == np.uint8:
         return images
     found = np.empty(images.shape, np.uint8)
     slack = 255 * float(np.finfo(images.dtype).eps)
     is_exact = True
-    # All batches are looked at, as `batches` refuses values outside of [0, 1].
+    # All batches are read, as `batches` refuses values outside of [0, 1].
     batches = pixels.batches(images, size=_BATCH, name=name)
     for start, unit in zip(range(0, len(images), _BATCH), batches, strict=True):
         scaled = unit.astype(np.float64) * 255

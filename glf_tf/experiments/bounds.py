@@ -27,7 +27,7 @@ _MAX_NESTING, _MAX_FOREIGN_NESTING = 16, 64
 _DEPTHS = re.compile(r".*(blocks|flows|depth|levels|components|stride|pad)")
 _STEPS = re.compile(r".*(steps|iterations|count|label)")
 _SIZES_OF_PARTS = ("dataset", "mask")
-"""Kinds whose sizes are those of images, and no weights'."""
+"""Kinds whose sizes are those of images, not of weights."""
 
 
 class Wrong(Exception):  # noqa: N818 - becomes an error with the file's name
@@ -68,14 +68,14 @@ def text(value: object, *, at: str) -> None:
 
 
 def part(kind: str, spec: object, *, at: str, nesting: int = 0) -> dict:
-    """Returns a part's specification, completed, after a look at each option."""
+    """Checks a part's specification, and returns it with all options."""
     expect(nesting < _MAX_NESTING, at, f"nested {_MAX_NESTING} deep at most", "deeper")
     spec = {"name": spec} if isinstance(spec, str) else spec
     is_part = isinstance(spec, dict) and isinstance(spec.get("name"), str)
     expect(is_part, at, "a name, or an object with one", spec)
     if spec["name"] not in catalogue.names(kind):
         _foreign(spec, at=at, nesting=nesting)
-        return spec  # building it imports it, or says which there are
+        return spec  # checked when it is built
     known = catalogue.options(kind, spec["name"])
     for name, value in spec.items():
         option = known.get(name)
@@ -89,9 +89,9 @@ def part(kind: str, spec: object, *, at: str, nesting: int = 0) -> dict:
 
 
 def _foreign(value: object, *, at: str, nesting: int) -> None:
-    """Looks at what a plug-in was given; whoever reads a description imports none.
+    """Checks the arguments of a plug-in, without importing it.
 
-    Parts in it that are built in are looked at as anywhere.
+    Built-in parts among them are checked as everywhere.
     """
     wanted = f"nested {_MAX_FOREIGN_NESTING} deep at most"
     expect(nesting < _MAX_FOREIGN_NESTING, at, wanted, "deeper")
@@ -115,9 +115,9 @@ def _foreign(value: object, *, at: str, nesting: int) -> None:
 
 
 def _kinds_of(value: object) -> list[str]:
-    """Returns the kinds of which a value may be the specification of a built-in part.
+    """Returns the kinds of built-in parts of which a value may be a specification.
 
-    Configurations of Keras' layers have names as well, and other things beside them.
+    Configurations of Keras layers also have names, but other keys as well.
     """
     name = value.get("name") if isinstance(value, dict) else None
     if not isinstance(name, str):
@@ -179,7 +179,7 @@ _CHECKS = {
 
 
 def _bound(name: str) -> int:
-    """Returns the greatest value of a whole number of this name."""
+    """Returns the maximum of an integer option of this name."""
     if name.endswith("seed"):
         return 2**63 - 1
     if _STEPS.fullmatch(name):
@@ -188,17 +188,17 @@ def _bound(name: str) -> int:
 
 
 def check_weights(model: Mapping, *, arguments: Mapping) -> None:
-    """Refuses sizes that are possible one by one, and too large beside each other.
+    """Refuses sizes that are valid individually, but too large together.
 
-    A part's weights are estimated from below: as many matrices as its depths say, of
-    its greatest size.
+    A lower bound of a part's weights is that of matrices of its largest size, as many
+    as its depths state.
     """
     latent = model.get("latent_dim")
     latent = latent if is_int(latent) else 1
     pixels = math.prod(arguments["image_shape"])
     widest = max([latent, *_weights_of("model", model, latent=latent)])
     connections = {
-        "the images' pixels and the greatest size": pixels * widest,
+        "the images' pixels and the largest size": pixels * widest,
         "num_images codes": arguments.get("num_images", 1) * latent,
     }
     for what, weights in connections.items():
@@ -206,7 +206,7 @@ def check_weights(model: Mapping, *, arguments: Mapping) -> None:
 
 
 def _weights_of(kind: str, spec: Mapping, *, latent: int, at: str = "model"):
-    """Yields the sizes in a specification, after a look at each part's weights."""
+    """Yields the sizes in a specification, and checks the weights of each part."""
     if spec["name"] not in catalogue.names(kind):
         for name, value in spec.items():
             for inner in _kinds_of(value):

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `run.json` may say: its kinds of values, and bounds on what they ask for.
+"""Checks `run.json`: the types of its values, and bounds on sizes.
 
-Whoever loads a run builds what its description names. So a description that is cut off,
-changed, or somebody's trap is refused before memory or time is spent on it: a file of
-more than 16 MiB, a size of more than 65,536, a depth of more than 512, steps of more
-than 10,000,000, and a part or an image with more than 2**28 weights or connections.
+Loading a run builds the parts in its description. So a truncated, changed or malicious
+description is refused before it costs memory or time: files above 16 MiB, sizes above
+65,536, depths above 512, steps above 10,000,000, and parts or images with more than
+2**28 weights or connections.
 """
 
 __all__ = ["read"]
@@ -20,11 +20,11 @@ MAX_BYTES = 16 * 2**20
 
 
 def read(file: pathlib.Path) -> dict:
-    """Returns a description; its parts have all their options.
+    """Returns a description, whose parts have all of their options.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        Damaged: It says what no description says.
+        FileNotFoundError: The file does not exist.
+        Damaged: It is not a valid description.
     """
     found = _load(file)
     try:
@@ -45,15 +45,15 @@ def _load(file: pathlib.Path) -> object:
     except (OSError, ValueError, RecursionError) as error:
         if isinstance(error, errors.UserError):
             raise
-        what = getattr(error, "strerror", None) or "no JSON, or cut off"
+        what = getattr(error, "strerror", None) or "not JSON, or truncated"
         raise _damaged(file, what) from error
 
 
 def _damaged(file: pathlib.Path, what: str) -> errors.Damaged:
     return errors.Damaged(
-        "A run's folder describes the run in run.json, and once more in run.copy.json",
+        "A run's folder has its description in run.json, and a copy in run.copy.json",
         received=f"{file}: {what}",
-        do="Restore one of the two from a copy of the folder, or use another --workdir",
+        do="Restore one of the two from a backup, or use another --workdir",
     )
 
 
@@ -89,9 +89,9 @@ def _arguments(value: object, *, at: str) -> None:
 
 def _data(value: object, *, at: str) -> None:
     bounds.expect(isinstance(value, dict), at, "an object", value)
-    for split, one in value.items():
-        bounds.expect(isinstance(one, dict), f"{at}.{split}", "an object", one)
-        for name, fact in one.items():
+    for split, facts in value.items():
+        bounds.expect(isinstance(facts, dict), f"{at}.{split}", "an object", facts)
+        for name, fact in facts.items():
             kind = int if name == "images" else str
             is_right = isinstance(fact, kind) and not isinstance(fact, bool)
             bounds.expect(

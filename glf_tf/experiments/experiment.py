@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An experiment: a plan made of plain values, carried out in a run's folder."""
+"""Runs an experiment: trains a model as planned, in the folder of a run."""
 
 __all__ = ["check", "is_chief", "train"]
 
@@ -27,14 +27,14 @@ def train(
     accept_new_data: bool = False,
     stop_at: int = 0,
 ) -> model_lib.GenerativeModel:
-    """Trains a model, and leaves in the folder all that `Folder` names.
+    """Trains a model, and writes the files that `Folder` lists.
 
     Args:
-        plan: What to train.
-        folder: Where.
-        resume: Whether to go on from the newest checkpoint, if there is one.
-        accept_new_data: Whether to go on though the images are others.
-        stop_at: A global step to stop at, with the state saved; 0 for the end.
+        plan: The plan.
+        folder: The folder of the run.
+        resume: Whether to continue from the newest checkpoint, if there is one.
+        accept_new_data: Whether to continue although the images have changed.
+        stop_at: The global step at which to save the state and stop; 0 for the end.
 
     Returns:
         model: The trained model.
@@ -42,14 +42,14 @@ def train(
     Raises:
         InvalidValue: The folder holds a run and `resume` is false, or another plan.
         Busy: Another process trains in the folder.
-        NotFound: The data are nowhere.
-        Damaged: A run's data are others than it began with, or no checkpoint is whole.
-        Diverged: A loss term left the finite numbers.
+        NotFound: The data set was not found.
+        Damaged: The data of a run have changed, or no checkpoint is intact.
+        Diverged: A loss term became NaN or infinite.
         Exhausted: Memory or a disk is full.
-        Stopped: The process was told to stop; the state is saved.
+        Stopped: The process received a signal; the state is saved.
     """
     _configure(plan)
-    # First of all: workers meet before TensorFlow does anything else.
+    # First: workers must connect before TensorFlow does anything else.
     with _strategy(plan).scope():
         is_writer = workers.Workers().is_chief
         if is_writer:
@@ -64,7 +64,7 @@ def train(
                 data=identity.data_of(*sets),
                 accept_new_data=accept_new_data,
             )
-        # The initial weights, the only random numbers that Keras draws.
+        # For the initial weights, the only random numbers that Keras draws.
         keras.utils.set_random_seed(plan.training.seed)
         model = _model(plan, arguments)
         check(plan, model=model, sets=sets)
@@ -114,7 +114,7 @@ def _configure(plan: plan_lib.Plan) -> None:
 
 
 def is_chief(plan: plan_lib.Plan) -> bool:
-    """Returns whether this process, of those that train together, tells of it."""
+    """Returns whether this process, among its workers, reports progress."""
     return _strategy(plan).extended.should_checkpoint
 
 
@@ -129,6 +129,6 @@ def _strategy(plan: plan_lib.Plan) -> tf.distribute.Strategy:
 
 
 def _model(plan: plan_lib.Plan, arguments: Mapping) -> model_lib.GenerativeModel:
-    # Whole, as it is noted: what is left out is a default, whatever parts say.
+    # Complete, as it is recorded: options that are left out have their defaults.
     described = catalogue.completed("model", plan.model)
     return parts.make("model", described, **arguments)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Says what a failing machine failed at, and what to do: memory, disks, data files."""
+"""Turns failures of memory, disks, workers and data files into errors with advice."""
 
 __all__ = ["explained"]
 
@@ -26,17 +26,17 @@ def explained(
     *,
     data: Iterable[image_set.ImageSet],
 ) -> Iterator[None]:
-    """Turns what a machine reports while a plan is carried out into advice.
+    """Turns system errors during an experiment into errors with advice.
 
     Args:
         plan: The plan.
-        folder: Its folder.
-        data: What is read meanwhile.
+        folder: The folder of the run.
+        data: The image sets in use.
 
     Raises:
-        Exhausted: A disk is full, or memory.
+        Exhausted: The memory or a disk is full.
         Lost: Another worker is gone.
-        NotFound: A file that images are read from is gone, or was cut off.
+        NotFound: A file of images is gone or truncated.
     """
     try:
         yield
@@ -49,12 +49,12 @@ def explained(
             raise _memory(plan, error) from error
         if isinstance(error, _LOST) and workers.Workers().count > 1:
             raise _lost(folder, error) from error
-        for one in data:
-            one.check()
+        for images in data:
+            images.check()
         raise
 
 
-# What collective operations report when a peer breaks off.
+# What collective operations report when a peer disconnects.
 _LOST = (
     *(tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError),
     *(tf.errors.DeadlineExceededError, tf.errors.InternalError),
@@ -62,7 +62,7 @@ _LOST = (
 
 
 def _is_full_disk(error: Exception) -> bool:
-    # TensorFlow hands on what the system says, and no number.
+    # TensorFlow passes on the system's text, without its number.
     text = str(error)
     return getattr(error, "errno", None) in _FULL or any(
         os.strerror(number) in text for number in _FULL
@@ -71,17 +71,17 @@ def _is_full_disk(error: Exception) -> bool:
 
 def _disk(folder: folder_lib.Folder, error: Exception) -> errors.Exhausted:
     return errors.Exhausted(
-        "A run needs room on the disk of its folder",
+        "A run needs free space on the disk of its folder",
         received=f"--workdir={folder.path}: {_line(error)}",
-        do="Free some space, then go on from the newest checkpoint with --resume",
+        do="Free some space, then continue from the newest checkpoint with --resume",
     )
 
 
 def _memory(plan: plan_lib.Plan, error: Exception) -> errors.Exhausted:
     return errors.Exhausted(
-        "A batch and what is computed from it must fit in memory",
+        "A batch and its activations must fit in memory",
         received=f"batch_size={plan.training.batch_size}: {_line(error)}",
-        do="End what else uses the memory and go on with --resume, or begin anew in "
+        do="Free memory and continue with --resume, or train in "
         "another --workdir with a smaller --batch_size",
     )
 
@@ -89,15 +89,15 @@ def _memory(plan: plan_lib.Plan, error: Exception) -> errors.Exhausted:
 def _lost(folder: folder_lib.Folder, error: Exception) -> errors.Lost:
     said = str(error).split("Collective ops is aborted by: ")[-1].splitlines()
     return errors.Lost(
-        "All workers must live as long as the run",
-        received=f"one that is gone: {said[0].strip()}",
-        do="Look at what it told; then start all of them again with --resume, which "
-        f"goes on from the newest checkpoint in {folder.checkpoints}",
+        "All workers must run until training ends",
+        received=f"a worker that is gone: {said[0].strip()}",
+        do="Check its output; then restart all of them with --resume, which "
+        f"continues from the newest checkpoint in {folder.checkpoints}",
     )
 
 
 def _line(error: Exception) -> str:
-    """Returns what happened, without the graph that TensorFlow adds."""
+    """Returns the message of an error, without the graph that TensorFlow adds."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    telling = [one for one in lines if "OOM" in one or "space" in one] or lines
+    telling = [line for line in lines if "OOM" in line or "space" in line] or lines
     return telling[0].split("}} ")[-1].split(" [Op:")[0].strip()

@@ -46,15 +46,15 @@ def fit(
         model: The model.
         data: The training set.
         workdir: The folder: new, or that of the run to go on with.
-        options: How long and with what to train.
+        options: The settings of training.
         settings: The optimisers'.
         dataset: The data set that the images are of, by which tools find them again;
             None for images without one, which the data set `arrays` reads.
         validation_data: The test set; by default the data set's, if there is one.
         callbacks: Keras' and ours.
         reports: How often to report; a mapping has fields of `plan.Reports`.
-        resume: Whether to go on from the newest checkpoint, if there is one.
-        accept_new_data: Whether to go on though the images are others.
+        resume: Whether to continue from the newest checkpoint, if there is one.
+        accept_new_data: Whether to continue although the images have changed.
         is_silent: Whether no progress is shown.
 
     Returns:
@@ -65,7 +65,7 @@ def fit(
             the model's class has no name by which it is found again.
         Busy: Another process trains in the folder.
         Damaged: The images are others than the run began with.
-        Diverged: A loss term left the finite numbers.
+        Diverged: A loss term became NaN or infinite.
         Stopped: A signal came; the state is saved.
         Unsupported: The images have masks, and no data set.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What lies where in the folder of a run."""
+"""The layout of a run's folder."""
 
 __all__ = ["Folder"]
 
@@ -26,12 +26,12 @@ _WRITTEN = (
 class Folder:
     """The folder of a run.
 
-    flags.cfg      begins the run anew: `tools/train.py --flagfile=flags.cfg`; or tells
+    flags.cfg   repeats the run: `tools/train.py --flagfile=flags.cfg`; or tells
                    what `fit` was given in Python
-    flags.2.cfg    the flags that it went on with, where they were others; and so on
-    run.json       data set, model and history, for those who load it
-    run.copy.json  the same once more: one damaged file is not the end of a run
-    metrics.jsonl  every scalar, a line a time
+    flags.2.cfg the flags with which it was resumed, if they differ; and so on
+    run.json    data set, model and history, for loading the run
+    run.copy.json  a copy of run.json, in case one is damaged
+    metrics.jsonl  all scalars, one line per step
     checkpoints/   the newest, and the best
     tensorboard/   events
     samples/       pictures
@@ -56,7 +56,7 @@ class Folder:
 
     @property
     def holds_run(self) -> bool:
-        """Whether a run has begun in the folder."""
+        """Whether the folder has a run."""
         return any((self.path / name).exists() for name in _DESCRIPTIONS)
 
     @property
@@ -80,16 +80,16 @@ class Folder:
         return self.path / "saved_model"
 
     def read(self) -> dict:
-        """Returns what `run.json` says, or its copy where that is damaged.
+        """Returns the content of `run.json`, or of its copy if that is damaged.
 
         Its keys: `dataset` and `model`, specifications with all their options;
-        `arguments`, the model's that its data decided; `batch_size` and `seed`;
-        `data_dir`, `data_source` and `data`, where the images were and what they were;
-        `history`, a list of `history.Entry` as mappings.
+        `arguments`, the model's arguments that follow from the data; `batch_size` and
+        `seed`; `data_dir`, `data_source` and `data`, the origin and identity of the
+        images; `history`, a list of `history.Entry` as mappings.
 
         Raises:
             NotFound: There is no run in the folder.
-            Damaged: `run.json` and its copy are.
+            Damaged: Both `run.json` and its copy are damaged.
         """
         damage = None
         for name in _DESCRIPTIONS:
@@ -110,36 +110,36 @@ class Folder:
         )
 
     def lock(self) -> contextlib.AbstractContextManager[int]:
-        """Keeps other trainings out while this process lives.
+        """Locks the folder while this process runs.
 
         Raises:
-            Busy: On entering, where another process trains in the folder.
+            Busy: On entering, if another process trains in the folder.
         """
         return locking.locked(
             self.path / "lock",
-            rule="One process at a time trains in a folder",
-            received=f"--workdir={self.path}, in which another one trains",
+            rule="Only one process at a time may train in a folder",
+            received=f"--workdir={self.path}, in which another process trains",
         )
 
     def check_own(self) -> None:
         """Checks that training may write here.
 
-        Where there is no run yet, the folder must be empty, but for what a start that
-        was broken off has left: its lock, and the recipe beside it.
+        Without a run, the folder must be empty, except for the files of an interrupted
+        start: its lock and recipe.
 
         Raises:
-            Occupied: Something else is here, or a link stands where a run writes.
+            Occupied: The folder has other content, or a link in the place of an output.
         """
         for name in _WRITTEN:
             files.check_no_link(self.path / name)
         if not self.holds_run:
-            # Somebody's own recipe, without our lock beside it, is no start of ours.
+            # A recipe without a lock is a user's file, not an interrupted start.
             is_begun = locking.is_a_lock(self.path / "lock")
             ours = ("lock", "flags.cfg") if is_begun else ()
             folders.check_new(self.path, ours=(*ours, "training.log"))
 
     def write(self, name: str, text: str) -> None:
-        """Writes a small file whole or not at all."""
+        """Writes a small file atomically."""
         files.write(self.path / name, text)
 
     def describe(self, described: Mapping) -> None:

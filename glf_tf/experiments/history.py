@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The history of a run: with what it began, and with what else it went on.
+"""The history of a run: the flags, data, devices and versions of each of its parts.
 
-A run that is resumed as it was before goes on with the entry it has. One that is
-resumed with other flags, data, devices or versions gets a new entry, numbered from 1,
-which says from which step on it holds. Nothing is taken back: where a run went on from
-before the step of an entry, because later checkpoints were lost, a new entry at the
-earlier step stands in its place (`in_effect`). To train with each entry up to the step
-of the next is to train the run again.
+A run that is resumed without changes keeps its last entry. A run that is resumed with
+other flags, data, devices or versions gets a new entry, numbered from 1, which holds
+from its step on. Entries are never removed: if a run was resumed before the step of an
+entry, because later checkpoints were lost, a new entry at the earlier step replaces it
+(`in_effect`). Training with each entry up to the step of the next repeats the run.
 """
 
 __all__ = ["OF_PYTHON", "Entry", "read", "extended", "in_effect", "flags_name"]
@@ -28,12 +27,12 @@ _LIBRARIES = ("tensorflow", "keras", "tensorflow-probability")
 
 @functools.cache
 def _versions() -> dict[str, str]:
-    """Returns the versions of the libraries, and of our source text."""
+    """Returns the versions of the libraries, and a digest of this library's source."""
     found = {name: importlib.metadata.version(name) for name in _LIBRARIES}
     root = pathlib.Path(glf_tf.__file__).parent
     sha = hashlib.sha256()
     for file in sorted(root.rglob("*.py")):
-        # A wheel has the tools inside the package, a clone beside it.
+        # A wheel has the tools inside the package, a clone next to it.
         if file.is_relative_to(root / "tools"):
             continue
         sha.update(file.relative_to(root).as_posix().encode() + b"\0")
@@ -43,17 +42,17 @@ def _versions() -> dict[str, str]:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Entry:
-    """With what a run went on from a step.
+    """The settings of a run from a step on.
 
     Attributes:
-        number: From 1.
-        step: The global step from which on it holds.
-        changed: What differs from the entry before, as `{name: [before, after]}`:
-            flags, "data train images" and the like, "replicas", versions.
+        number: Its number, from 1.
+        step: The global step from which it holds.
+        changed: The differences from the entry before, as `{name: [before, after]}`:
+            flags, data (such as "data train images"), "replicas", versions.
         recipe: All flags, one a line; or, after `OF_PYTHON`, what `fit` was given.
-        data: `ImageSet.identity` of "train" and "test"; empty where nobody noted it.
-        replicas: Devices that shared a batch; 0 where nobody noted it.
-        versions: Of the libraries; empty where nobody noted them.
+        data: `ImageSet.identity` of "train" and "test"; empty if not recorded.
+        replicas: Number of devices that share a batch; 0 if not recorded.
+        versions: Versions of the libraries; empty if not recorded.
     """
 
     number: int
@@ -66,7 +65,7 @@ class Entry:
 
 
 def read(described: Mapping) -> list[Entry]:
-    """Returns the history in a description; [] in one of before there were any."""
+    """Returns the history in a description; [] in one of an older version."""
     names = [field.name for field in dataclasses.fields(Entry)]
     return [
         Entry(**{name: entry[name] for name in names}) for entry in described["history"]
@@ -74,11 +73,11 @@ def read(described: Mapping) -> list[Entry]:
 
 
 def extended(entries: Sequence[Entry], now: Entry) -> list[Entry]:
-    """Returns the entries, and one more if a run goes on otherwise than by the last.
+    """Returns the entries, with a new one if the settings have changed.
 
     Args:
-        entries: Those there are.
-        now: What holds from `now.step` on; its number and changes are found here.
+        entries: The entries so far.
+        now: The settings from `now.step` on; its number and changes are filled in.
     """
     if not entries:
         return [dataclasses.replace(now, number=1, changed={})]
@@ -93,10 +92,10 @@ def extended(entries: Sequence[Entry], now: Entry) -> list[Entry]:
 
 
 def in_effect(entries: Sequence[Entry]) -> list[Entry]:
-    """Returns the entries that led to what the run is, each at a later step."""
+    """Returns the entries that produced the present state, with ascending steps."""
     held: list[Entry] = []
     for entry in entries:
-        held = [one for one in held if one.step < entry.step]
+        held = [earlier for earlier in held if earlier.step < entry.step]
         held.append(entry)
     return held
 
@@ -107,7 +106,7 @@ def flags_name(number: int) -> str:
 
 
 def _changed(before: Entry, after: Entry) -> dict[str, list]:
-    """Returns what differs; of what was not noted before nobody can tell."""
+    """Returns the differences between recorded values."""
     found = _differing(_flags(before.recipe), _flags(after.recipe))
     for split in before.data:
         facts = _differing(before.data[split], after.data.get(split, {}))
@@ -120,7 +119,7 @@ def _changed(before: Entry, after: Entry) -> dict[str, list]:
 
 
 def _flags(recipe: str) -> dict[str, str]:
-    """Returns the values of a recipe's flags; one without a value is true, or not."""
+    """Returns the values of a recipe's flags, with booleans as text."""
     values = {}
     for line in recipe.splitlines():
         name, equals, value = line.strip().removeprefix("--").partition("=")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run is: what a process that goes on with it, or loads it, must share."""
+"""The identity of a run: what must not change when it is resumed or loaded."""
 
 __all__ = [
     "check",
@@ -26,12 +26,12 @@ from glf_tf.experiments import plan as plan_lib
 
 
 def check(folder: folder_lib.Folder, plan: plan_lib.Plan, *, resume: bool) -> None:
-    """Checks that a plan may be carried out in a folder.
+    """Checks that a plan may be executed in a folder.
 
     Raises:
         InvalidValue: The folder holds a run and `resume` is false, or another plan.
-        Occupied: It holds something that is no run.
-        Damaged: Nothing tells any more which run the folder holds.
+        Occupied: It has content other than a run.
+        Damaged: The description of the run is lost.
     """
     folder.check_own()
     if not folder.holds_run:
@@ -44,13 +44,13 @@ def check(folder: folder_lib.Folder, plan: plan_lib.Plan, *, resume: bool) -> No
             "--workdir",
         )
     before = _plain(folder.read())
-    # Runs that are older than an option have its default.
+    # Runs from before an option was added have its default.
     for kind in ("dataset", "model"):
         before[kind] = _plain(catalogue.completed(kind, before[kind]))
     for key, value in _identity(plan).items():
         if before[key] != value:
             raise errors.InvalidValue(
-                "A run goes on with the model, data, batch size and seed it began with",
+                "A run must keep its model, data, batch size and seed",
                 received=f"{key}={value} after {before[key]}",
                 do=f"Use the flags in {folder.flags}, or another --workdir",
             )
@@ -63,30 +63,31 @@ def check_data(
     data: Mapping[str, Mapping],
     accept_new_data: bool,
 ) -> None:
-    """Checks that a run goes on with the data that it began with.
+    """Checks that a run is resumed with its data.
 
     Args:
         folder: The run's folder.
-        arguments: What the data decide of the model.
-        data: What they are, by split; see `data_of`.
-        accept_new_data: Whether other images of the same size will do.
+        arguments: The model's arguments that follow from the data.
+        data: The identity of the data, by split; see `data_of`.
+        accept_new_data: Whether to accept other images of the same size.
 
     Raises:
-        InvalidValue: They are of another size.
-        Damaged: They are other images, and that was not accepted.
+        InvalidValue: The images have another size.
+        Damaged: They are other images, which were not accepted.
     """
     if not folder.holds_run:
         return
     before = folder.read()
     if before["arguments"] != _plain(arguments):
         raise errors.InvalidValue(
-            "A run goes on with data of the size it began with",
+            "A run must be resumed with data of the same size",
             received=f"{_plain(arguments)} after {before['arguments']}",
             do="Restore the data, or use another --workdir",
         )
     if "data" not in before:
         logging.warning(
-            "This run did not note its data; from now on it is %s.", _told(data)
+            "The data of this run were not recorded; from now on they are %s.",
+            _summary(data),
         )
         return
     compare_data(before["data"], data, accept_new_data=accept_new_data)
@@ -98,29 +99,29 @@ def compare_data(
     *,
     accept_new_data: bool,
 ) -> None:
-    """Compares the splits in `after` with what a run noted of them.
+    """Compares the splits in `after` with the recorded ones.
 
     Raises:
-        Damaged: They differ, and that was not accepted; accepted, it is a warning.
+        Damaged: They differ and were not accepted; accepted, they cause a warning.
     """
     noted = {split: before[split] for split in after if split in before}
     found = {split: after[split] for split in noted}
     if noted == found:
         return
-    told = f"{_told(found)} after {_told(noted)}"
+    change = f"{_summary(found)} after {_summary(noted)}"
     if accept_new_data:
-        logging.warning("The run's data are others than it began with: %s.", told)
+        logging.warning("The data of the run have changed: %s.", change)
         return
     raise errors.Damaged(
-        "A run's data are those that it began with",
-        received=told,
-        do="Restore them, or pass --accept_new_data to use those that are there",
+        "The data of a run must not change",
+        received=change,
+        do="Restore them, or pass --accept_new_data to use the new ones",
     )
 
 
 def data_of(*sets: image_set.ImageSet) -> dict[str, dict]:
-    """Returns what sets of images are, by split."""
-    return {one.split: one.identity for one in sets}
+    """Returns the identity of image sets, by split."""
+    return {images.split: images.identity for images in sets}
 
 
 def describe(
@@ -131,14 +132,14 @@ def describe(
     sets: Sequence[image_set.ImageSet],
     step: int,
 ) -> None:
-    """Writes what a run is, for those who load it or go on with it.
+    """Writes the identity of a run, for loading and resuming it.
 
     Args:
         folder: The run's folder.
-        plan: What is carried out from now on.
-        arguments: What the data decide of the model.
+        plan: The plan from now on.
+        arguments: The model's arguments that follow from the data.
         sets: The training images, and the test images if there are any.
-        step: The global step of now.
+        step: The current global step.
     """
     now = history.Entry(
         number=0,
@@ -169,7 +170,7 @@ def describe(
 
 
 def history_of(folder: folder_lib.Folder) -> list[history.Entry]:
-    """Returns a run's history; that of a run of before is what its flags tell."""
+    """Returns a run's history; for older runs it is derived from their flags."""
     if not folder.holds_run:
         return []
     if entries := history.read(folder.read()):
@@ -177,7 +178,7 @@ def history_of(folder: folder_lib.Folder) -> list[history.Entry]:
     try:
         recipe = folder.flags.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        logging.warning("%s cannot be read: the history begins now.", folder.flags)
+        logging.warning("%s cannot be read: the history starts now.", folder.flags)
         return []
     begun = history.Entry(
         number=1, step=0, changed={}, recipe=recipe, data={}, replicas=0, versions={}
@@ -185,27 +186,27 @@ def history_of(folder: folder_lib.Folder) -> list[history.Entry]:
     return [begun]
 
 
-def _told(data: Mapping[str, Mapping]) -> str:
-    """Returns sets of images as text, such as "train: 1437 images (5f1e..)"."""
+def _summary(data: Mapping[str, Mapping]) -> str:
+    """Returns image sets as text, such as "train: 1437 images (5f1e..)"."""
     return ", ".join(
-        f"{split}: {one.get('images')} images "
-        f"({' '.join(str(v) for k, v in one.items() if k != 'images')})"
-        for split, one in data.items()
+        f"{split}: {facts.get('images')} images "
+        f"({' '.join(str(v) for k, v in facts.items() if k != 'images')})"
+        for split, facts in data.items()
     )
 
 
 def arguments_of(spec: types.Model, data: image_set.ImageSet) -> dict:
-    """Returns the arguments of a model's constructor that the data decide."""
+    """Returns the arguments of a model's constructor that follow from the data."""
     return catalogue.load("model", catalogue.name_of(spec)).arguments_of(data)
 
 
 def _absolute(data_dir: pathlib.Path | None) -> str:
-    """Returns a folder as it is called from any other; "" for none."""
+    """Returns the absolute path of a folder; "" for none."""
     return "" if data_dir is None else str(data_dir.absolute())
 
 
 def _identity(plan: plan_lib.Plan) -> dict:
-    """Returns what a resumed run must share with the one it goes on from."""
+    """Returns what must not change when a run is resumed."""
     return {
         "dataset": _plain(catalogue.completed("dataset", plan.dataset)),
         "model": _plain(catalogue.completed("model", plan.model)),
@@ -215,7 +216,7 @@ def _identity(plan: plan_lib.Plan) -> dict:
 
 
 def _plain(value: object) -> object:
-    """Returns a specification as JSON gives it back: tuples are lists."""
+    """Returns a specification as read back from JSON: tuples are lists."""
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Locks that keep a second process out of a folder for as long as the first lives."""
+"""Locks that reserve a folder for a process and its children."""
 
 __all__ = ["is_a_lock", "locked"]
 
@@ -12,26 +12,26 @@ from glf_tf import errors, files
 
 
 def is_a_lock(file: pathlib.Path) -> bool:
-    """Returns whether a file may be a lock of ours: they are empty, and no links."""
+    """Returns whether a file may be a lock: an empty file, not a link."""
     is_plain = file.is_file() and not file.is_symlink()
     return is_plain and file.stat().st_size == 0
 
 
 @contextlib.contextmanager
 def locked(file: pathlib.Path, *, rule: str, received: str) -> Iterator[int]:
-    """Holds the lock of a file, which the system drops when the last holder ends.
+    """Holds the lock of a file, which the system releases when the last holder ends.
 
     Args:
-        file: The file; it and its folder are made where they are not there.
-        rule: What the error says must hold.
-        received: What it says of the folder.
+        file: The file; it and its folder are created if necessary.
+        rule: The rule in the error.
+        received: The description of the folder in the error.
 
     Yields:
-        descriptor: What a child inherits to hold the lock as well.
+        descriptor: Inherited by children that hold the lock as well.
 
     Raises:
-        Busy: Another process holds it.
-        Occupied: There is a link, or no plain file, of that name.
+        Busy: Another process holds the lock.
+        Occupied: A link, or something else than a regular file, has that name.
     """
     with files.lockable(file) as stream:
         try:
@@ -40,6 +40,6 @@ def locked(file: pathlib.Path, *, rule: str, received: str) -> Iterator[int]:
             raise errors.Busy(
                 rule,
                 received=received,
-                do=f"Wait until it has ended, or end it: `fuser {file}` says which",
+                do=f"Wait until it has ended, or end it: `fuser {file}` shows its id",
             ) from error
         yield stream.fileno()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All that decides a run, as plain values; nothing here loads TensorFlow."""
+"""The plan of a run, as plain values; nothing here loads TensorFlow."""
 
 __all__ = ["Devices", "Plan", "Reports", "Start"]
 
@@ -13,18 +13,19 @@ from glf_tf.data import paths as paths_lib
 from glf_tf.metrics.extractors import names
 from glf_tf.training import options
 
-"""What can make features; "auto" is the classifier where data have labels for it, and
-else the random convolutional network, which needs none."""
+"""The feature extractors; "auto" is the classifier if the data set has labels for it,
+otherwise the random convolutional network.
+"""
 
 
-# Before the classes, as one of them has others for its defaults.
+# Before the classes, as `Plan` uses the others as defaults.
 def _check_names(settings: object) -> None:
-    """Checks the fields of a data class that take one of several names."""
+    """Checks the fields of a dataclass that have a choice of names."""
     for name, kind in typing.get_type_hints(type(settings)).items():
         known, value = typing.get_args(kind), getattr(settings, name)
         if known and value not in known:
             raise errors.InvalidValue(
-                f"`{name}` must be one that the library has",
+                f"`{name}` must be a known name",
                 received=f"{name}={value!r}",
                 do=errors.suggestion(value, filter(None, known)),
             )
@@ -32,24 +33,26 @@ def _check_names(settings: object) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Reports:
-    """How often a run reports; an interval of 0 is never.
+    """How often a run reports; an interval of 0 means never.
 
     Attributes:
-        log_every: Steps between scalars of the training terms, beside each epoch's.
-        validate_every: Epochs between passes over the test set.
+        log_every: Steps between scalars of the training terms, in addition to each
+            epoch's.
+        validate_every: Epochs between evaluations of the terms on the test set.
         draw_every: Epochs between pictures and histograms.
         save_every: Epochs between checkpoints.
-        keep_checkpoints: How many of the newest to keep.
-        best_by: The scalar of the test set whose least value marks the best checkpoint;
-            one of a metric is called "evaluation/fd".
-        evaluate_every: Epochs between measures of samples.
-        evaluate_metric: What is measured: fd, kid, prd or precision_recall.
-        evaluate_samples: How many samples, against as many test images.
-        extractor: What makes features; "auto" is the classifier where data have labels.
-        inception_graph: Where the 2015 graph is; "" to look in the cache.
-        export: Whether the trained model is exported as a SavedModel as well.
-        profile: How many steps to trace for TensorBoard's profiler, after as many that
-            warm up; 0 for none.
+        keep_checkpoints: Number of newest checkpoints to keep.
+        best_by: The scalar whose minimum marks the best checkpoint, such as "test/nll"
+            or, for a metric of samples, "evaluation/fd".
+        evaluate_every: Epochs between evaluations of samples.
+        evaluate_metric: The metric of samples: fd, kid, prd or precision_recall.
+        evaluate_samples: Number of samples, compared with as many test images.
+        extractor: The feature extractor; "auto" is the classifier if the data set has
+            labels.
+        inception_graph: File of the 2015 Inception graph; "" for that in the cache.
+        export: Whether to export the trained model as a SavedModel.
+        profile: Number of steps to trace for TensorBoard's profiler, after as many
+            warm-up steps; 0 for none.
     """
 
     log_every: int = 100
@@ -67,25 +70,25 @@ class Reports:
     profile: int = 0
 
     def __post_init__(self):
-        """Checks names, intervals and counts, and that the best can be told.
+        """Checks names, intervals and counts, and that `best_by` is measured.
 
         Raises:
-            InvalidValue: One is unknown, negative or too small, or nothing would
-                measure `best_by`.
+            InvalidValue: A value is unknown, negative or too small, or `best_by` is not
+                measured.
         """
         _check_names(self)
         if self.best_by.startswith("evaluation/") and not self.evaluate_every:
             raise errors.InvalidValue(
-                "The best checkpoint is told by a scalar that is measured",
+                "The best checkpoint needs a scalar that is measured",
                 received=f"best_by={self.best_by} and evaluate_every=0",
                 do="Set --evaluate_every, or another --best_by",
             )
         if self.inception_graph and self.extractor != "inception":
             raise errors.InvalidValue(
-                "`inception_graph` is what the extractor inception reads",
+                "`inception_graph` is for the extractor inception",
                 received=f"inception_graph={self.inception_graph} with "
                 f"extractor={self.extractor}",
-                do="Pass --extractor=inception, or leave --inception_graph out",
+                do="Pass --extractor=inception, or remove --inception_graph",
             )
         for name, value in dataclasses.asdict(self).items():
             if (name.endswith("_every") or name == "profile") and value < 0:
@@ -99,34 +102,34 @@ class Reports:
                 raise errors.InvalidValue(
                     f"`{name}` must be at least {least}",
                     received=f"{name}={getattr(self, name)}",
-                    do="Use a greater number",
+                    do="Use a larger number",
                 )
 
 
 @dataclasses.dataclass(frozen=True)
 class Start:
-    """Where the first weights come from, beside the seed.
+    """The initial weights, if they come from another run.
 
     Attributes:
-        start_from: The folder of a run whose newest weights are taken over, where names
-            and shapes agree; "" for none. With `--epochs=autoencoder:0,prior:20`, for
-            instance, another prior is learned on a finished autoencoder.
-        start_layers: The layers whose weights are taken over, with commas between, such
-            as "encoder,decoder"; "" for all.
+        start_from: The folder of a run whose newest weights are used where names and
+            shapes agree; "" for none. With `--epochs=autoencoder:0,prior:20`, for
+            instance, a new prior is trained on a finished autoencoder.
+        start_layers: The layers whose weights are used, comma-separated, such as
+            "encoder,decoder"; "" for all.
     """
 
     start_from: str = dataclasses.field(default="", metadata={"kind": "path"})
     start_layers: str = ""
 
     def __post_init__(self):
-        """Checks that layers are taken from somewhere.
+        """Checks that `start_layers` has a run.
 
         Raises:
-            InvalidValue: They are not.
+            InvalidValue: There is no `start_from`.
         """
         if self.start_layers and not self.start_from:
             raise errors.InvalidValue(
-                "`start_layers` are those of the run to start from",
+                "`start_layers` needs `start_from`",
                 received=f"start_layers={self.start_layers} without start_from",
                 do="Pass --start_from as well, or neither",
             )
@@ -134,21 +137,21 @@ class Start:
 
 @dataclasses.dataclass(frozen=True)
 class Devices:
-    """What a run is computed on.
+    """The devices of a run.
 
     Attributes:
         strategy: "one_device", "mirrored" (all of this host), "multi_worker" (those of
             several hosts), "tpu", or "auto"; see `devices.strategy`.
         cluster: How workers find each other: "tf_config", "slurm", "kubernetes", or ""
-            for the one that the environment speaks of.
+            for the one that the environment sets.
         meet_within: Seconds that workers wait for each other when they start.
         tpu: Name of the TPU; "local" on its own host.
-        deterministic: Whether operations that run in any order on GPUs must keep one,
-            so that a run repeats bit for bit; slower.
-        tf32: Whether GPUs that can multiply float32 numbers with 10 of the 23 bits of
-            their fraction, which is faster.
-        op_threads: Threads that one operation may use on a CPU; 0 to choose: one for a
-            small MLP, whose operations run beside each other, and else one a core.
+        deterministic: Whether operations on GPUs must be deterministic, so that a run
+            repeats bit for bit; slower.
+        tf32: Whether GPUs may use TensorFloat-32, which is faster, with 10 of 23 bits
+            of the fraction.
+        op_threads: Threads per operation on a CPU; 0 for one if the model is a small
+            MLP, whose operations run in parallel, otherwise one per core.
     """
 
     strategy: Literal["auto", "mirrored", "one_device", "multi_worker", "tpu"] = "auto"
@@ -163,7 +166,7 @@ class Devices:
         """Checks names and the number of threads.
 
         Raises:
-            InvalidValue: One is unknown, of use only to another strategy, or negative.
+            InvalidValue: A value is unknown, for another strategy, or negative.
         """
         _check_names(self)
         for name, strategy in (("cluster", "multi_worker"), ("tpu", "tpu")):
@@ -172,11 +175,11 @@ class Devices:
                 raise errors.InvalidValue(
                     f"`{name}` is for the strategy {strategy}",
                     received=f"{name}={value} with strategy={self.strategy}",
-                    do=f"Pass --strategy={strategy}, or leave --{name} out",
+                    do=f"Pass --strategy={strategy}, or remove --{name}",
                 )
         if not 1 <= self.meet_within <= 10**6:
             raise errors.InvalidValue(
-                "Workers wait for each other for at least a second",
+                "Workers must wait for each other for at least a second",
                 received=f"meet_within={self.meet_within}",
                 do="Use a positive number of seconds",
             )
@@ -184,24 +187,25 @@ class Devices:
             raise errors.InvalidValue(
                 "The number of threads of an operation must not be negative",
                 received=f"op_threads={self.op_threads}",
-                do="Use 0 to choose, or a positive number",
+                do="Use 0 for the default, or a positive number",
             )
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """All that decides a run.
+    """All settings of a run.
 
     Attributes:
         dataset: The data set: a name, or a mapping with `name` and options.
-        model: The model, likewise; its `image_shape` comes from the data.
+        model: The model: a name, or a mapping with `name` and options; its
+            `image_shape` comes from the data.
         paths: Paths of data and caches.
-        training: How long and with what to train.
+        training: The settings of training.
         optimizers: The settings of the optimisers.
-        reports: How often to report.
-        devices: What to compute on.
-        start: Whose weights to start from.
-        recipe: The flags as text, one a line, for the folder and TensorBoard.
+        reports: The intervals of reports.
+        devices: The devices.
+        start: The initial weights.
+        recipe: The flags as text, one per line, for the folder and TensorBoard.
         flags: The flags as values, for TensorBoard's HParams page.
     """
 

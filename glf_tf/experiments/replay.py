@@ -15,12 +15,12 @@ from glf_tf.experiments import history
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """What is trained with one entry's flags.
+    """A part of a run that is trained with the flags of one entry.
 
     Attributes:
-        recipe: All flags, one a line.
-        start: The global step where it begins.
-        stop_at: The one where the next begins; 0 for the last.
+        recipe: All flags, one per line.
+        start: The global step at which it begins.
+        stop_at: The global step at which the next part begins; 0 for the last.
     """
 
     recipe: str
@@ -29,20 +29,19 @@ class Part:
 
 
 def parts(run: folder_lib.Folder) -> list[Part]:
-    """Returns the parts of a run, in their order.
+    """Returns the parts of a run, in order.
 
-    What flags do not decide, devices and versions, is not in them: a warning tells
-    where it changed.
+    Changes of devices and versions, which flags do not set, cause a warning.
 
     Raises:
-        NotFound: There is no run, or nobody noted how it began.
+        NotFound: There is no run, or its beginning was not recorded.
         Unsupported: Its data changed on the way, or Python made its model.
     """
     entries = history.in_effect(history.read(run.read()))
     if not entries or entries[0].step:
         raise errors.NotFound(
-            "A run is trained again from its history",
-            received=f"{run.path}, which has none of its beginning",
+            "Training a run again needs its history",
+            received=f"{run.path}, which has no history of its beginning",
             do=f"Train with --flagfile={run.flags}",
         )
     _check_flags(run, entries)
@@ -53,10 +52,10 @@ def parts(run: folder_lib.Folder) -> list[Part]:
         for before, after in zip(entries, entries[1:], strict=False)
         if after.recipe != before.recipe
     ]
-    stops = [one.step for one in begins[1:]] + [0]
+    stops = [entry.step for entry in begins[1:]] + [0]
     return [
-        Part(one.recipe, start=one.step, stop_at=stop)
-        for one, stop in zip(begins, stops, strict=True)
+        Part(entry.recipe, start=entry.step, stop_at=stop)
+        for entry, stop in zip(begins, stops, strict=True)
     ]
 
 
@@ -71,14 +70,14 @@ def replay(
 
     Args:
         run: The run.
-        into: Where to train.
-        train: Called as `train(part, resume=...)`; trains in `into`, from where that
-            is, to the part's end.
-        resume: Whether to go on with a replay that was broken off.
+        into: The folder to train in.
+        train: Called as `train(part, resume=...)`; trains in `into` from its current
+            step to the part's end.
+        resume: Whether to continue an interrupted replay.
 
     Raises:
-        NotFound: There is no run, or nobody noted how it began.
-        Unsupported: Its data changed on the way.
+        NotFound: There is no run, or its beginning was not recorded.
+        Unsupported: Its data changed during training.
     """
     todo = parts(run)
     begun = len(parts(into)) if resume and into.holds_run else 0
@@ -97,24 +96,24 @@ def _check_flags(run: folder_lib.Folder, entries: list[history.Entry]) -> None:
 
 
 def _check_data(run: folder_lib.Folder, entries: list[history.Entry]) -> None:
-    noted = [one for one in entries if one.data]
+    noted = [entry for entry in entries if entry.data]
     for before, after in zip(noted, noted[1:], strict=False):
         if before.data != after.data:
             raise errors.Unsupported(
-                "A run is trained again with the one set of data that it had",
-                received=f"{run.path}, which went on with others at step {after.step}",
-                do=f"Train its parts by hand, from {run.flags} on",
+                "A run can be trained again if its data did not change",
+                received=f"{run.path}, whose data changed at step {after.step}",
+                do=f"Train its parts by hand, starting with {run.flags}",
             )
 
 
 def _warn(entries: list[history.Entry]) -> None:
-    """Tells what changed beside the flags: the end may differ in the last bits."""
+    """Warns of changes other than flags, which may change the last bits of results."""
     for before, after in zip(entries, entries[1:], strict=False):
         for name in ("replicas", "versions"):
             old, new = getattr(before, name), getattr(after, name)
             if old and new and old != new:
                 logging.warning(
-                    "From step %d on the run had other %s: %s after %s. Its replay "
-                    "has those of now.",
+                    "From step %d the run had other %s: %s after %s. The replay "
+                    "uses the present ones.",
                     *(after.step, name, new, old),
                 )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Loads the model, and the data, of a run."""
+"""Loads the model and the data of a run."""
 
 __all__ = [
     "Loaded",
@@ -38,7 +38,7 @@ class Loaded(NamedTuple):
 
     Attributes:
         model: The model.
-        step: The global step that it was saved at, which tells its checkpoint.
+        step: The global step of its checkpoint.
     """
 
     model: model_lib.GenerativeModel
@@ -46,18 +46,18 @@ class Loaded(NamedTuple):
 
 
 def newest(store: checkpoints.Checkpoints, folder: folder_lib.Folder) -> dict | None:
-    """Restores what a run goes on from: the newest whole checkpoint, or the best.
+    """Restores the newest intact checkpoint of a run, or the best one.
 
     Args:
         store: The run's checkpoints.
         folder: Its folder.
 
     Returns:
-        state: What was saved with it; None where there is no checkpoint yet.
+        state: The state saved with it; None without a checkpoint.
 
     Raises:
-        Damaged: There are checkpoints, and none of them is whole.
-        InvalidValue: Those that are whole hold another model's variables.
+        Damaged: There are checkpoints, but none is intact.
+        InvalidValue: The intact ones have another model's variables.
     """
     damage = None
     try:
@@ -68,7 +68,7 @@ def newest(store: checkpoints.Checkpoints, folder: folder_lib.Folder) -> dict | 
     if state is None and best.exists():
         state = store.restore(best)
         logging.warning(
-            "The run's best checkpoint, of step %d, is used: no newer one is whole.",
+            "The run's best checkpoint, of step %d, is used: no newer one is intact.",
             state["global_step"],
         )
     if state is None and damage is not None:
@@ -79,19 +79,20 @@ def newest(store: checkpoints.Checkpoints, folder: folder_lib.Folder) -> dict | 
 def load(
     workdir: str | pathlib.Path, *, which: Literal["latest", "best"] = "latest"
 ) -> Loaded:
-    """Returns the trained model of a run, and the step that it is of.
+    """Returns the trained model of a run, and its global step.
 
-    It has averages of weights where the checkpoint has any; see `training/averages.py`.
+    It has the averages of weights if the checkpoint has any; see
+    `training/averages.py`.
 
     Args:
         workdir: The run's folder.
-        which: The newest checkpoint, or the best. Where the newest is damaged, the one
-            before it is loaded, with a warning.
+        which: The newest checkpoint, or the best. If the newest is damaged, the one
+            before is loaded, with a warning.
 
     Raises:
         NotFound: There is no run, or no checkpoint.
-        Damaged: No checkpoint is whole, or the best is not.
-        InvalidValue: They hold another model's variables.
+        Damaged: No checkpoint, or not the best one, is intact.
+        InvalidValue: They have another model's variables.
     """
     folder = folder_lib.Folder(pathlib.Path(workdir))
     described = folder.read()
@@ -130,16 +131,16 @@ def load_model(
 
 
 def _check_plugins(described: Mapping) -> None:
-    """Refuses a run with parts of packages that are not installed.
+    """Checks that the packages of a run's plug-ins are installed.
 
     Raises:
-        NotFound: One is not.
+        NotFound: A package is not installed.
     """
     for plugin in described.get("plugins", ()):
         distribution, version = plugin["distribution"], plugin["version"]
         if distribution and not _is_installed(distribution):
             raise errors.NotFound(
-                "The packages that a run's parts come from must be installed",
+                "The packages of a run's parts must be installed",
                 received=f"{plugin['kind']} {plugin['name']} of {distribution} "
                 f"{version}, which is not",
                 do=f"Run pip install {distribution}=={version}",
@@ -157,11 +158,11 @@ def _is_installed(distribution: str) -> bool:
 def check_start(
     start: plan_lib.Start, model: model_lib.GenerativeModel
 ) -> tuple[pathlib.Path, dict[str, tf.Variable]]:
-    """Returns the checkpoint to start from, and the variables that may take it over.
+    """Returns the checkpoint to start from, and the variables to restore.
 
     Raises:
         NotFound: There is no run or no checkpoint.
-        InvalidValue: There is no layer of such a name.
+        InvalidValue: There is no layer of that name.
     """
     folder = folder_lib.Folder(pathlib.Path(start.start_from).expanduser())
     folder.read()
@@ -171,7 +172,7 @@ def check_start(
         known = sorted({name.split("/")[1] for name in variables})
         if layer not in known:
             raise errors.InvalidValue(
-                "`start_layers` names layers of the model",
+                "`start_layers` must be layers of the model",
                 received=f"start_layers={start.start_layers}",
                 do=errors.suggestion(layer, known),
             )
@@ -184,18 +185,18 @@ def check_start(
 
 
 def take_over(start: plan_lib.Start, model: model_lib.GenerativeModel) -> None:
-    """Gives a model the weights of another run's, where names and shapes agree.
+    """Loads the weights of another run into a model, where names and shapes agree.
 
     Raises:
         NotFound: There is no run or no checkpoint.
-        InvalidValue: There is no layer of such a name, or nothing agrees.
+        InvalidValue: There is no layer of that name, or nothing agrees.
     """
     checkpoint, variables = check_start(start, model)
     taken = checkpoints.take_over(checkpoint, variables)
     logging.info("%d of %d weights from %s", len(taken), len(variables), checkpoint)
     if not taken:
         raise errors.InvalidValue(
-            "The run to start from must have weights of the same names and shapes",
+            "The run to start from must have weights with the same names and shapes",
             received=f"start_from={start.start_from}, none of {len(variables)}",
             do="Use a run with the same network, image and latent size",
         )
@@ -214,11 +215,11 @@ def load_data(
         workdir: The run's folder.
         split: "train" or "test".
         paths: Paths of data; the data folder of the run if None is set.
-        accept_new_data: Whether to warn, not to refuse, where the images are others.
+        accept_new_data: Whether to accept changed images, with a warning.
 
     Raises:
-        NotFound: There is no run, or the data are nowhere.
-        Damaged: They are other images than the run noted.
+        NotFound: There is no run, or its data were not found.
+        Damaged: The images differ from the recorded ones.
     """
     described = folder_lib.Folder(pathlib.Path(workdir)).read()
     _check_plugins(described)
@@ -236,7 +237,7 @@ def paths_of(described: Mapping, paths: paths_lib.DataPaths) -> paths_lib.DataPa
     """Returns the paths, with the data folder of a run where they have none.
 
     Raises:
-        NotFound: The run's folder of data is no more.
+        NotFound: The run's data folder does not exist any more.
     """
     if paths.data_dir is not None or not described["data_dir"]:
         return paths
@@ -245,7 +246,7 @@ def paths_of(described: Mapping, paths: paths_lib.DataPaths) -> paths_lib.DataPa
 
 def _no_checkpoint(folder: folder_lib.Folder) -> errors.NotFound:
     return errors.NotFound(
-        "A model is loaded from a checkpoint",
+        "Loading a model needs a checkpoint",
         received=f"{folder.checkpoints}, which has none",
         do="Train the run first, or wait for its first epoch to end",
     )

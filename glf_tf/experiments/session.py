@@ -41,12 +41,12 @@ def carry_out(
     Call it in the strategy's scope.
 
     Args:
-        plan: What to train.
-        folder: Where.
+        plan: The plan.
+        folder: The folder of the run.
         model: The model.
         sets: The training set, and the test set if there is one.
-        arguments: What the data decide of the model.
-        resume: Whether to go on from the newest checkpoint, if there is one.
+        arguments: The model's arguments that follow from the data.
+        resume: Whether to continue from the newest checkpoint, if there is one.
         report: Lines on the data set, for people.
         **options: Those of `Session`.
 
@@ -59,7 +59,7 @@ def carry_out(
         failures.explained(plan, folder, data=sets),
     ):
         if group.is_chief:
-            # Again: another process may have left a run here meanwhile.
+            # Again: another process may have made a run here in the meantime.
             identity.check(folder, plan, resume=resume)
         session = Session(plan, folder, model=model, sets=sets, **options)
         step = session.restore(resume=resume)
@@ -69,7 +69,7 @@ def carry_out(
         session.run()
         if group.is_chief and plan.reports.export:
             export.export(model, folder.saved_model, is_of_run=True)
-        # Who leaves early looks like one who was lost.
+        # A worker that exits early would seem lost to the others.
         group.wait()
     return session
 
@@ -96,11 +96,11 @@ class Session:
         """Initializes the session; call it in the strategy's scope.
 
         Args:
-            plan: What to train.
-            folder: Where.
+            plan: The plan.
+            folder: The folder of the run.
             model: The model.
             sets: The training set, and the test set if there is one.
-            stop_at: A global step to stop at, with the state saved; 0 for the end.
+            stop_at: The global step at which to save the state and stop; 0 for the end.
             callbacks: Keras' and ours, of a user of `fit`; None where a tool trains.
             is_silent: Whether no progress is shown.
         """
@@ -141,10 +141,10 @@ class Session:
         self._saving.get_loop_state = self._loop.get_state
 
     def restore(self, *, resume: bool) -> int:
-        """Goes to where training begins, or goes on; returns the global step."""
+        """Restores the state from which training starts; returns the global step."""
         state = restore.newest(self._store, self._folder) if resume else None
         if state is None and self._folder.holds_run:
-            logging.warning("%s has no checkpoint: training begins.", self._folder.path)
+            logging.warning("%s has no checkpoint: training starts.", self._folder.path)
         if state is not None:
             self._loop.set_state(state)
         elif self._plan.start.start_from:
@@ -182,7 +182,7 @@ class Session:
 
     def _save_end(self) -> None:
         """Saves what no step left, and what a user's callbacks changed in the end."""
-        if self._store.latest() is None:  # no step was asked for
+        if self._store.latest() is None:  # no step was needed
             self._save(self._loop.get_state())
         if self.listeners is None or self._saving.state is None:
             return
@@ -195,13 +195,13 @@ class Session:
             self._store.save(state, step=self._loop.global_step)
 
     def _check_position(self, step: int) -> None:
-        """Checks that all workers go on from one checkpoint."""
+        """Checks that all workers continue from the same checkpoint."""
         if self._workers.mean(step) != step:
             raise errors.InvalidValue(
                 "All workers must see the folder of the run",
-                received=f"step {step} in --workdir={self._folder.path} on this one, "
+                received=f"step {step} in --workdir={self._folder.path} here, "
                 "and another step on others",
-                do="Put it on a file system that they share",
+                do="Put it on a shared file system",
             )
 
     def _make_measures(self) -> list[reports.Validation | reports.SampleQuality]:
@@ -255,12 +255,12 @@ class Session:
             drawing.Histograms(to_draw, **shown),
             profiling.Profile(often.profile, folder=self._folder.tensorboard),
             *(self.listeners.callbacks if self.listeners is not None else ()),
-            # Last, so that what is saved is the others' state after they ran.
+            # Last, so that it saves the state of the other callbacks after they ran.
             self._saving,
         ]
 
     def _reference(self) -> reference.Reference:
-        """Returns the real images that samples are compared with while training."""
+        """Returns the real images for the evaluation of samples during training."""
         asked, cache_dir = self._plan.reports, self._plan.paths.cache_dir
         return reference.Reference(
             self._test.images[: asked.evaluate_samples],
@@ -276,12 +276,12 @@ class Session:
         )
 
     def _with_evidence(self, error: loop.NonFinite) -> errors.Diverged:
-        """Writes the offending batch, and returns an error that names it."""
+        """Writes the batch that diverged, and returns an error that names its file."""
         file = self._folder.path / f"nonfinite_step_{error.step}.npz"
         with files.replacing(file) as stream:
             np.savez(stream, **error.batch)
         latest = self._store.latest()
-        goes_on = f"go on from {latest} with --resume" if latest else "start anew"
+        goes_on = f"continue from {latest} with --resume" if latest else "start again"
         return errors.Diverged(
             error.rule,
             received=f"{error.received}; its batch is in {file}",

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turns the signals of schedulers and people into a question.
+"""Turns SIGTERM and SIGINT into a request that the loop polls.
 
-The first one is heard after the step, the fit or the validation of the moment, so that
-the state of then is saved. A second one does not wait: what was saved before is there.
+The first signal takes effect after the current step, fit or validation, and the state
+is saved. A second one stops at once; earlier checkpoints are kept.
 """
 
 __all__ = ["StopSignal"]
@@ -11,11 +11,11 @@ import os
 import signal
 import threading
 
-_HEARD = b"Stopping after what is being computed; a second signal stops at once.\n"
+_HEARD = b"Stopping after the current step; a second signal stops at once.\n"
 
 
 class StopSignal:
-    """Turns SIGTERM and SIGINT into a question that the loop asks between calls."""
+    """A context that turns SIGTERM and SIGINT into a request to stop."""
 
     def __init__(self):
         self._event = threading.Event()
@@ -36,9 +36,9 @@ class StopSignal:
 
     def _set(self, number, frame):
         del frame
-        if self._event.is_set():  # asked twice: do not wait for the step
+        if self._event.is_set():  # the second signal: do not wait for the step
             signal.signal(number, self._before[number])
             signal.raise_signal(number)
         self._event.set()
-        # Not by `sys.stderr`, which may be in the midst of a line.
+        # Not by `sys.stderr`, which may be in the middle of a line.
         os.write(2, _HEARD)

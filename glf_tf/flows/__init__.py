@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Flows: chains of flow steps, one file a flow; file name = value of `--flow`."""
+"""Flows: chains of flow steps, one file each; file name = value of `--flow`."""

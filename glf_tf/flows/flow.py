@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every flow is: flow steps in a chain, from data (first) to noise (last)."""
+"""The base class of flows: chains of steps, from data (first) to noise (last)."""
 
 __all__ = ["AbstractFlow", "check_sizes"]
 
@@ -25,16 +25,16 @@ class AbstractFlow(parts.Part, step.AbstractFlowStep):
 
         Args:
             event_dim: Size of the vectors.
-            **kwargs: Keras' own.
+            **kwargs: Keyword arguments of `keras.layers.Layer`.
         """
         super().__init__(event_dim, **kwargs)
-        # The scope gives every variable a path of its own, which checkpoints rely on.
+        # The scope gives every variable a unique path, which checkpoints need.
         with keras.name_scope(self.name):
             steps = self.make_steps()
-        # An attribute each: `tf.train.Checkpoint` does not look into Keras' lists.
+        # An attribute each: `tf.train.Checkpoint` does not track Keras' lists.
         self._step_names = tuple(_attributes(type(self), steps))
-        for name, one in zip(self._step_names, steps, strict=True):
-            setattr(self, name, one)
+        for name, layer in zip(self._step_names, steps, strict=True):
+            setattr(self, name, layer)
         self.built = True
 
     @property
@@ -49,26 +49,26 @@ class AbstractFlow(parts.Part, step.AbstractFlowStep):
     def bijector(self, *, training: bool = False) -> tfb.Bijector:
         """Returns a fresh `tfb.Chain` from noise to data."""
         # A chain's forward applies its last bijector first: noise enters at the end.
-        return _Chain([one.bijector(training=training) for one in self.steps])
+        return _Chain([layer.bijector(training=training) for layer in self.steps])
 
 
 def _attributes(cls: type, steps: list[step.AbstractFlowStep]) -> Iterator[str]:
     """Yields the attributes that hold a flow's steps, which `.keras` files name.
 
-    Steps of somebody's flow may have names that Keras counted up to, other ones in each
-    process.
+    The steps of a user-defined flow may have names that Keras numbered, which differ
+    between processes.
     """
     is_ours = naming.is_ours(cls)
-    for index, one in enumerate(steps):
-        yield one.name if is_ours else f"step_{index}"
+    for index, layer in enumerate(steps):
+        yield layer.name if is_ours else f"step_{index}"
 
 
 class _Chain(tfb.Chain):
-    """A `tfb.Chain`, also where its bijectors are no composite tensors.
+    """A `tfb.Chain`, even if its bijectors are not composite tensors.
 
-    `tfb.Chain` itself would then make an instance of a class of TFP's own that is no
-    `tfb.Chain`. As ever where parts hold functions, a traced function takes a chain by
-    its closure and not as an argument.
+    `tfb.Chain` itself would then create an instance of another class. As always if
+    parts have functions, a traced function must capture the chain, not take it as an
+    argument.
     """
 
 
@@ -76,7 +76,7 @@ def check_sizes(**sizes: int) -> None:
     """Checks a flow's sizes, by name.
 
     Raises:
-        InvalidValue: One is smaller than 1.
+        InvalidValue: A size is smaller than 1.
     """
     for name, size in sizes.items():
         if size < 1:

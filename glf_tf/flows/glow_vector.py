@@ -44,7 +44,7 @@ class GlowVector(flow.AbstractFlow):
 
     def make_steps(self) -> list[step.AbstractFlowStep]:
         """Returns new steps; the first one is next to the data."""
-        return [one for block in range(self._blocks) for one in self._block(block)]
+        return [step for block in range(self._blocks) for step in self._block(block)]
 
     def _block(self, block: int) -> list[step.AbstractFlowStep]:
         name, common = f"block_{block}", {"dtype": self.dtype_policy}

@@ -22,10 +22,10 @@ class RealNVP(flow.AbstractFlow):
     A "two_sided" block transforms the first half given the second, then the second
     given the first: every coordinate is transformed in every block. A "one_sided" block
     transforms the second half alone, and no permutation follows the last block; that is
-    the form of the slides. Four of them leave some 2.5 of 40 coordinates untouched,
-    which is why it is not the default.
+    the form of the slides. Four of them leave about 2.5 of 40 coordinates unchanged, so
+    it is not the default.
 
-    The default sizes are ours: of those in docs/results.md the best on held-out codes.
+    The default sizes are ours: the best on held-out codes in docs/results.md.
 
     Args:
         event_dim: Size of the vectors.
@@ -36,8 +36,8 @@ class RealNVP(flow.AbstractFlow):
         scale: How the couplings' log-scale is bounded.
         batch_norm: Whether the conditioners normalise over the batch.
         conditioner: "separate" networks for shift and log-scale, as the authors have,
-            or one "shared" by both, as the slides have, of half the parameters; "auto"
-            for the one that goes with `sides`.
+            or one "shared" by both, as the slides have, with half the parameters;
+            "auto" for that of the source of `sides`.
         permutation_seed: Block k is followed by the permutation of seed
             `permutation_seed + k`; 0 gives those of the authors' code.
     """

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Inference of latents: one file a sampler; file name = value of `--inference`."""
+"""Samplers of latents, one file each; file name = value of `--inference`."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Langevin dynamics: noisy gradient steps on a log-density, short runs of them.
+"""Langevin dynamics: short runs of noisy gradient steps on a log-density.
 
 Nijkamp, Pang, Han, Zhou, Zhu, Wu: Learning Multi-layer Latent Variable Model via
 Variational Optimization of Short Run MCMC for Approximate Inference, 2020.
@@ -19,19 +19,20 @@ from glf_tf import errors, seeds, types
 from glf_tf.inference import metropolis, sampler
 
 DIVERGENCE = 1e3
-"""A chain has diverged whose energy exceeds its first one this many times, plus one."""
+"""A chain has diverged if its energy exceeds this multiple of its first one, plus one.
+"""
 
 
 class _State(NamedTuple):
-    """What a step hands on to the next.
+    """The state of the loop.
 
     Attributes:
-        step: How often the gradient was computed.
-        point: Where the chains are.
-        proposal: Where they would go.
+        step: Number of gradients computed.
+        point: The present points, `[chains, dim]`.
+        proposal: The proposed points, `[chains, dim]`.
         limit: The energy at which a chain counts as diverged.
-        accepted: How many proposals were accepted.
-        diverged: Which chains have diverged.
+        accepted: Number of accepted proposals.
+        diverged: Whether each chain has diverged.
     """
 
     step: tf.Tensor
@@ -51,26 +52,26 @@ class Langevin(sampler.AbstractSampler):
     `z <- z + xi grad log p(z) + sqrt(2 xi) eps` is `s^2 / 2`, so that s = 0.1 is
     xi = 0.005.
 
-    A step costs one forward and one backward pass of the log-density, and nothing else.
-    No gradient goes through the chain. It ends early when the energy, -log p, of a
-    chain is not finite or a thousand times that of its start.
+    A step costs one forward and one backward pass of the log-density. No gradient flows
+    through the chain. It ends early if the energy, -log p, of a chain is not finite or
+    a thousand times its first one.
 
-    Steps of a fixed size draw from a density near p, not from p. With `adjusted`, a
-    step is a proposal that is accepted with probability
+    With steps of a fixed size, the stationary density is only near p. With `adjusted`,
+    a step is a proposal that is accepted with probability
 
         min(1, p(z') q(z | z') / (p(z) q(z' | z))),  q(z' | z) = N(z + s^2 / 2 grad log
         p(z), s^2 I)
 
-    which makes p itself stationary; K steps then cost K + 1 passes. A temperature T
-    is a factor on the noise: what is stationary, or near it, is then p^(1 / T^2).
+    which makes p itself stationary; K steps then cost K + 1 passes. A temperature T is
+    a factor on the noise: the stationary density is then p^(1 / T^2).
 
     Args:
-        steps: K, how many steps.
+        steps: K, the number of steps.
         step_size: The papers' s.
-        decay: What the step size has been multiplied by at the last step; it falls
-            geometrically. 1 for a constant one.
-        noise: Whether the noise is added; without it, gradient ascent.
-        adjusted: Whether steps are accepted or rejected as Metropolis and Hastings say.
+        decay: Ratio of the last step size to the first; it changes geometrically. 1 for
+            a constant step size.
+        noise: Whether noise is added; without it, this is gradient ascent.
+        adjusted: Whether steps are accepted or rejected (Metropolis-Hastings).
     """
 
     advice = "Lower the step size of the chains, such as --inference.step_size"
@@ -87,9 +88,9 @@ class Langevin(sampler.AbstractSampler):
         _check(steps=steps, step_size=step_size, decay=decay)
         if adjusted and not noise:
             raise errors.InvalidValue(
-                "A Metropolis adjustment is of steps with noise",
+                "A Metropolis adjustment needs steps with noise",
                 received=f"noise={noise}, adjusted={adjusted}",
-                do="Leave one of the two as it is by default",
+                do="Use the default of one of the two",
             )
         self.steps, self.step_size, self.decay = steps, step_size, decay
         self.noise, self.adjusted = noise, adjusted
@@ -102,8 +103,8 @@ class Langevin(sampler.AbstractSampler):
         seed: types.Seed,
         temperature: float | tf.Tensor = 1.0,
     ) -> sampler.Chains:
-        """Moves chains towards a density; see `AbstractSampler`."""
-        # Protects whatever made the start: an encoder, or a map of noise.
+        """Moves chains `[batch, dim]` towards a density; see `AbstractSampler`."""
+        # Protects what computed the start: an encoder, or a map of noise.
         z = tf.stop_gradient(tf.convert_to_tensor(z))
         seed = seeds.make(seed)
         temperature = tf.cast(temperature, z.dtype)
@@ -111,7 +112,7 @@ class Langevin(sampler.AbstractSampler):
         def body(state: _State) -> tuple[_State]:
             return (self._step(log_prob, state, seed=seed, temperature=temperature),)
 
-        # A proposal is judged where the gradient is computed: one pass more.
+        # A proposal is accepted where the next gradient is computed: one more pass.
         passes = self.steps + self.adjusted
         (state,) = tf.while_loop(
             lambda state: ~tf.reduce_any(state.diverged),
@@ -130,7 +131,7 @@ class Langevin(sampler.AbstractSampler):
         seed: tf.Tensor,
         temperature: tf.Tensor,
     ) -> _State:
-        """Computes the gradient at the proposal, goes there, and makes the next one."""
+        """Moves to the proposal, computes its gradient, and proposes the next point."""
         noise_seed, accept_seed = seeds.split(seeds.fold(seed, state.step), 2)
         candidate = metropolis.evaluate(log_prob, state.proposal)
         energy = -candidate.log_prob

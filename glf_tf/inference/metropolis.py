@@ -33,7 +33,7 @@ class Point(NamedTuple):
 
 
 def evaluate(log_prob: sampler.LogProb, z: tf.Tensor) -> Point:
-    """Returns the log-density and its gradient: one forward and one backward pass."""
+    """Returns the log-density `[batch]` and its gradient `[batch, dim]`."""
     # Watching the latents alone, so that no gradient of a weight is computed.
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(z)

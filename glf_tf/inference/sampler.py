@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every sampler is: it moves chains of latents towards a density."""
+"""The base class of samplers, which move chains of latents towards a density."""
 
 __all__ = ["AbstractSampler", "Chains", "LogProb", "DIAGNOSTICS", "check"]
 
@@ -13,7 +13,7 @@ import tensorflow as tf
 from glf_tf import errors, parts, types
 
 LogProb = Callable[[tf.Tensor], tf.Tensor]
-"""A log-density but for a constant: latents `[batch, dim]` to nats `[batch]`."""
+"""An unnormalised log-density: latents `[batch, dim]` to nats `[batch]`."""
 
 DIAGNOSTICS = (
     "energy",
@@ -23,22 +23,22 @@ DIAGNOSTICS = (
     "steps",
     "divergence",
 )
-"""The names under which `Chains.diagnostics` tells how chains ran."""
+"""The names of `Chains.diagnostics`."""
 
 
 class Chains(NamedTuple):
-    """Where chains ended, and how they got there.
+    """The ends of chains, with diagnostics.
 
     Attributes:
         z: Latents `[batch, dim]`, with no gradient.
-        energy: `-log_prob` where it was computed last, `[batch]`: at `z` with a
-            Metropolis adjustment, else one step before it.
+        energy: The last computed `-log_prob`, `[batch]`: at `z` with a Metropolis
+            adjustment, otherwise one step before.
         gradient_norm: The norm of the gradient there, `[batch]`.
         movement: The distance of `z` from the start, `[batch]`.
-        acceptance: The share of proposals that were accepted, `[batch]`.
-        steps: How many steps were taken, int32 `[]`: fewer than asked for if a chain
+        acceptance: The fraction of accepted proposals, `[batch]`.
+        steps: The number of steps taken, int32 `[]`: fewer than requested if a chain
             diverged.
-        diverged: Which chains did, bool `[batch]`.
+        diverged: Whether each chain diverged, bool `[batch]`.
     """
 
     z: tf.Tensor
@@ -52,8 +52,8 @@ class Chains(NamedTuple):
     def diagnostics(self, prefix: str) -> dict[str, tf.Tensor]:
         """Returns `{f"{prefix}_{name}": value}` for `DIAGNOSTICS`, of shape `[batch]`.
 
-        "divergence" is 0, and infinite for a chain that diverged: as a measured term it
-        ends training at once.
+        "divergence" is 0, or infinite for a chain that diverged: as a measured term it
+        stops training.
         """
         divergence = tf.where(self.diverged, float("inf"), 0.0)
         steps = tf.fill(tf.shape(divergence), tf.cast(self.steps, tf.float32))
@@ -72,14 +72,14 @@ class Chains(NamedTuple):
 
 
 class AbstractSampler(parts.Part, abc.ABC):
-    """A way to draw from a density that is known but for a constant.
+    """A sampler of unnormalised densities.
 
     Its options are its constructor's keywords.
     """
 
     part_kind = "inference"
     advice = "Lower the learning rate"
-    """What a user can do where its chains diverge."""
+    """Advice if its chains diverge."""
 
     @abc.abstractmethod
     def run(
@@ -90,12 +90,12 @@ class AbstractSampler(parts.Part, abc.ABC):
         seed: types.Seed,
         temperature: float | tf.Tensor = 1.0,
     ) -> Chains:
-        """Moves chains towards a density, each by itself.
+        """Moves independent chains towards a density.
 
         Args:
-            log_prob: The log-density but for a constant; row i of its result depends on
-                row i of its argument alone.
-            z: Where the chains start, `[batch, dim]`.
+            log_prob: The unnormalised log-density; row i of its result depends on row i
+                of its argument alone.
+            z: The start of the chains, `[batch, dim]`.
             seed: A stateless seed.
             temperature: T, a factor on the standard deviation of the noise; chains then
                 move towards `log_prob / T^2`.
@@ -103,20 +103,21 @@ class AbstractSampler(parts.Part, abc.ABC):
 
 
 def check(chains: Chains, *, advice: str = AbstractSampler.advice) -> Chains:
-    """Returns chains whose values are known, if none of them diverged.
+    """Returns eager chains, if none of them diverged.
 
     Args:
         chains: The chains, from outside of a traced function.
-        advice: What a user can do.
+        advice: Advice for the error.
 
     Raises:
-        Diverged: A chain did; the message has the first one's step and energy.
+        Diverged: A chain diverged; the message has the step and energy of the first
+            one.
     """
     diverged = np.flatnonzero(chains.diverged)
     if diverged.size:
         first = diverged[0]
         raise errors.Diverged(
-            "The energy of a chain must stay finite and near that of its start",
+            "The energy of a chain must stay finite and near its first value",
             received=f"energy {float(chains.energy[first]):.4g} in chain {first} after "
             f"step {int(chains.steps)} ({diverged.size} of "
             f"{len(chains.diverged)} chains diverged)",

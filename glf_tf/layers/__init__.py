@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keras layers that several kinds of part share."""
+"""Keras layers shared by several kinds of part."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Somebody's encoder and decoder, made to give what models of this library expect."""
+"""Adapters that make users' encoders and decoders fit this library's models."""
 
 __all__ = ["Encoder", "Decoder", "gives_images"]
 
@@ -12,15 +12,15 @@ from keras import layers
 from glf_tf import errors, naming, types
 
 _LEAST = 1e-6
-"""The least distance of a pixel from 0 and 1 of which a logit is taken."""
+"""Minimum distance of pixels from 0 and 1 when logits are computed."""
 
 
 class Encoder(layers.Layer):
-    """An encoder of somebody's: `[batch, *image_shape]` to `[batch, code_dim]`.
+    """A user's encoder, `[batch, *image_shape]` to `[batch, code_dim]`.
 
-    Of one output, the numbers are taken as they are. Two are a posterior as in Keras'
-    examples, means and log-variances, `[batch, latent_dim]` each: they become one of
-    means and log-scales, `[mean, log_variance / 2]`.
+    A single output is used as it is. Two outputs are a posterior as in Keras' examples,
+    means and log-variances, `[batch, latent_dim]` each: they become one output of means
+    and log-scales, `[mean, log_variance / 2]`.
     """
 
     def __init__(
@@ -38,20 +38,20 @@ class Encoder(layers.Layer):
             name: Its role, under which the layer's variables are saved.
 
         Raises:
-            InvalidValue: It does not take such images, or gives something else.
+            InvalidValue: It does not accept such images, or has another output.
         """
         super().__init__(name=name, dtype=keras.config.floatx())
         self.layer = layer
         outputs = _outputs(layer, image_shape, role=name, takes="images")
         self._is_pair = isinstance(outputs, (list, tuple))
         outputs = list(outputs) if self._is_pair else [outputs]
-        shapes = [tuple(one.shape) for one in outputs]
+        shapes = [tuple(output.shape) for output in outputs]
         is_right = len(set(shapes)) == 1 and len(shapes) <= 2 and len(shapes[0]) == 2
         if not is_right or shapes[0][1] is None:
             raise errors.InvalidValue(
-                "An encoder gives [batch, numbers], or two such outputs, means and "
+                "An encoder returns [batch, numbers], or two such outputs, means and "
                 "log-variances",
-                received=f"{type(layer).__name__} that gives {_shown(shapes)}",
+                received=f"{type(layer).__name__} that returns {_shown(shapes)}",
                 do="End it with Flatten and Dense(latent_dim)",
             )
         self.code_dim = sum(shape[1] for shape in shapes)
@@ -60,7 +60,7 @@ class Encoder(layers.Layer):
 
     @property
     def is_pair(self) -> bool:
-        """Whether the layer gives means and log-variances as two outputs."""
+        """Whether the layer has two outputs, means and log-variances."""
         return self._is_pair
 
     def call(self, image, training=False):
@@ -68,14 +68,15 @@ class Encoder(layers.Layer):
         found = self.layer(image, training=training)
         if not self._is_pair:
             return tf.cast(found, self.compute_dtype)
-        mean, log_variance = (tf.cast(one, self.compute_dtype) for one in found)
+        mean, log_variance = (tf.cast(output, self.compute_dtype) for output in found)
         return tf.concat([mean, 0.5 * log_variance], axis=-1)
 
 
 class Decoder(layers.Layer):
-    """A decoder of somebody's: `[batch, latent_dim]` to pixel logits.
+    """A user's decoder, `[batch, latent_dim]` to pixel logits.
 
-    Where it gives images in [0, 1], logits are those of pixels within [1e-6, 1 - 1e-6].
+    If it returns images in [0, 1], pixels are clipped to [1e-6, 1 - 1e-6] for the
+    logits.
     """
 
     def __init__(
@@ -93,11 +94,11 @@ class Decoder(layers.Layer):
             layer: A Keras layer or model.
             latent_dim: Size of the latents.
             image_shape: (height, width, channels).
-            output: What the layer gives; see `gives_images` for "auto".
+            output: The kind of the layer's output; see `gives_images` for "auto".
             name: Its role, under which the layer's variables are saved.
 
         Raises:
-            InvalidValue: It does not take such latents, or gives something else.
+            InvalidValue: It does not accept such latents, or has another output.
         """
         super().__init__(name=name, dtype=keras.config.floatx())
         self.layer = layer
@@ -105,8 +106,8 @@ class Decoder(layers.Layer):
         shape = None if isinstance(found, (list, tuple)) else tuple(found.shape)
         if shape is None or shape[1:] != tuple(image_shape):
             raise errors.InvalidValue(
-                f"A decoder gives images [batch, {_shown([tuple(image_shape)])[1:]}",
-                received=f"{type(layer).__name__} that gives "
+                f"A decoder returns images [batch, {_shown([tuple(image_shape)])[1:]}",
+                received=f"{type(layer).__name__} that returns "
                 f"{'several outputs' if shape is None else _shown([shape])}",
                 do=f"End it with Reshape({tuple(image_shape)})",
             )
@@ -126,20 +127,20 @@ class Decoder(layers.Layer):
 
 
 def gives_images(layer: keras.layers.Layer) -> bool:
-    """Returns whether a decoder gives images in [0, 1], or else pixel logits.
+    """Returns whether a decoder returns images in [0, 1], and not pixel logits.
 
-    It gives images where its last layer that has an activation ends in a sigmoid; of a
-    Keras model, the last of `layers` counts, and layers without activation and weights,
-    such as `Reshape`, are passed over. Anything else is taken for logits.
+    It returns images if its last layer with an activation has a sigmoid. For a Keras
+    model this is the last of `layers`; layers without activation and weights, such as
+    `Reshape`, are skipped. Anything else is taken as logits.
 
     Raises:
-        InvalidValue: The activation is of another range than both.
+        InvalidValue: The activation has neither range.
     """
     activation = _last_activation(layer)
     name = getattr(activation, "__name__", "linear")
     if name in ("tanh", "relu", "softmax", "softplus", "exponential"):
         raise errors.InvalidValue(
-            "A decoder gives pixel logits, or images in [0, 1] by a sigmoid",
+            "A decoder must return pixel logits, or images in [0, 1] by a sigmoid",
             received=f"{type(layer).__name__} that ends in {name}",
             do="End it in a sigmoid or without activation, or pass decoder_output",
         )
@@ -157,26 +158,28 @@ def _last_activation(layer: keras.layers.Layer):
 def _outputs(
     layer: keras.layers.Layer, shape: tuple[int, ...], *, role: str, takes: str
 ):
-    """Returns what a layer gives for a batch, symbolically; its variables then exist.
+    """Returns a layer's symbolic output for a batch, and thereby builds it.
 
     Raises:
-        InvalidValue: It cannot be called so.
+        InvalidValue: It cannot be called with such inputs.
     """
     given = keras.KerasTensor((None, *shape), dtype=keras.config.floatx())
     try:
-        # The scope gives every variable that is made here a path of its own.
+        # The scope gives every new variable a unique path.
         with keras.name_scope(role):
             return layer(given, training=False)
     except Exception as error:
         lines = str(error).splitlines() or [type(error).__name__]
         raise errors.InvalidValue(
-            f"The {role} takes {takes} {_shown([(None, *shape)])}",
+            f"The {role} must accept {takes} {_shown([(None, *shape)])}",
             received=f"{type(layer).__name__}: {lines[0]}",
-            do="Pass a layer that can be called with them",
+            do="Pass a layer that accepts them",
         ) from error
 
 
 def _shown(shapes: list[tuple]) -> str:
     """Returns shapes as text, such as "[batch, 28, 28, 1]"."""
-    sizes = [["batch" if size is None else str(size) for size in one] for one in shapes]
-    return " and ".join(f"[{', '.join(one)}]" for one in sizes)
+    sizes = [
+        ["batch" if size is None else str(size) for size in shape] for shape in shapes
+    ]
+    return " and ".join(f"[{', '.join(size)}]" for size in sizes)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A convolution whose bias costs as little in the gradient as it should."""
+"""A convolution with a faster gradient of its bias."""
 
 __all__ = ["BiasedConv"]
 
@@ -10,10 +10,10 @@ from keras import layers
 
 @keras.saving.register_keras_serializable(package="glf_tf")
 class BiasedConv(layers.Conv2D):
-    """`keras.layers.Conv2D`, with the gradient of its bias summed on its own.
+    """`keras.layers.Conv2D`, with a separate sum for the gradient of its bias.
 
-    TensorFlow takes the gradients of kernel and bias in one oneDNN operation, which for
-    images of one channel takes twice as long as the two.
+    TensorFlow computes the gradients of kernel and bias in one oneDNN operation, which
+    for images of one channel takes twice as long as both separately.
     """
 
     def call(self, inputs):
@@ -26,7 +26,7 @@ class BiasedConv(layers.Conv2D):
 
 @tf.custom_gradient
 def add_bias(x: tf.Tensor, bias: tf.Tensor):
-    """Returns `tf.nn.bias_add(x, bias)`, for images `x`."""
+    """Returns `x + bias`, for images `x` `[batch, height, width, channels]`."""
 
     def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return upstream, tf.reduce_sum(upstream, axis=[0, 1, 2])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Batch normalisation over the whole batch, however many devices share it.
+"""Batch normalisation over the whole batch, on any number of devices.
 
 Ioffe, Szegedy: Batch Normalization, 2015. https://arxiv.org/abs/1502.03167
 """
@@ -22,10 +22,10 @@ class BatchNorm(keras.layers.BatchNormalization):
         mean = mean over replicas of m,  m = mean(x) on a replica
         variance = mean over replicas of mean((x - m)^2) + (m - mean)^2
 
-    Keras' own synchronised layer takes `mean(x^2) - mean(x)^2`, of which rounding may
-    leave nothing where the mean is large. Here replicas meet once, and once more for
-    the gradient. On one device this is Keras' layer, with images normalised by
-    TensorFlow's fused operation.
+    Keras' own synchronised layer computes `mean(x^2) - mean(x)^2`, which loses all
+    digits if the mean is large. Here replicas communicate once, and once more for the
+    gradient. On one device this is Keras' layer, with images normalised by TensorFlow's
+    fused operation.
 
     Keras' momentum is the complement of PyTorch's: 0.9 here is 0.1 there.
     """
@@ -34,9 +34,9 @@ class BatchNorm(keras.layers.BatchNormalization):
         """Initializes the layer.
 
         Args:
-            momentum: Share of the moving averages that a step keeps.
+            momentum: Decay of the moving averages per step.
             epsilon: Added to the variance.
-            **kwargs: Keras' own.
+            **kwargs: Keyword arguments of `keras.layers.BatchNormalization`.
         """
         super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
 
@@ -44,8 +44,8 @@ class BatchNorm(keras.layers.BatchNormalization):
         """Returns the normalised inputs, of the same shape.
 
         Raises:
-            InvalidValue: In training, a batch has one value for each mean: what it is
-                would not reach the output.
+            InvalidValue: In training, a batch has one value for each mean, so that the
+                output would not depend on it.
         """
         is_learning = training and self.trainable
         if is_learning and _values_for_each_mean(inputs) == 1:
@@ -60,7 +60,7 @@ class BatchNorm(keras.layers.BatchNormalization):
             is_training=True,
         )
         size = tf.cast(tf.size(inputs) // inputs.shape[-1], variance.dtype)
-        # What the operation returns is divided by `size - 1`.
+        # The operation's variance is divided by `size - 1`.
         self._follow(self.moving_variance, variance * (size - 1.0) / size)
         self._follow(self.moving_mean, mean)
         return outputs
@@ -76,7 +76,7 @@ class BatchNorm(keras.layers.BatchNormalization):
     def _moments(self, inputs, mask):
         if _replicas() == 1:
             return super()._moments(inputs, mask)
-        # Every replica has as many images.
+        # Every replica has the same number of images.
         local = tf.stack(tf.nn.moments(inputs, self._reduction_axes))
         means, variances = tf.unstack(_of_all(local), axis=1)
         mean = tf.reduce_mean(means, axis=0)
@@ -88,11 +88,12 @@ def check_batch_size(layers: Iterable[keras.layers.Layer], batch_size: int) -> N
     """Checks, before anything is trained, that batches have statistics.
 
     Args:
-        layers: Those of a model, the innermost ones included.
-        batch_size: Images a batch, over all replicas.
+        layers: All layers of a model, including nested ones.
+        batch_size: Images per batch, over all replicas.
 
     Raises:
-        InvalidValue: There is one, and a layer that normalises vectors by their batch.
+        InvalidValue: Batches have a single image, and a layer normalises vectors over
+            the batch.
     """
     for layer in layers if batch_size == 1 else ():
         if isinstance(layer, BatchNorm) and _is_of_vectors(layer):
@@ -105,15 +106,15 @@ def _is_of_vectors(layer: BatchNorm) -> bool:
 
 def _of_one_value(layer: BatchNorm, *, received: str) -> errors.InvalidValue:
     return errors.InvalidValue(
-        "Batch normalisation needs at least two values for each mean: of one it makes "
-        "the same, whatever it is",
+        "Batch normalisation needs at least two values for each mean: a single value "
+        "becomes a constant",
         received=f"{received} for {layer.path}",
         do="Use --batch_size=2 or more, or parts without batch normalisation",
     )
 
 
 def _values_for_each_mean(inputs: tf.Tensor) -> int | None:
-    """Returns how many values each mean is of, over all replicas, if that is known."""
+    """Returns the number of values of each mean, over all replicas, or None."""
     sizes = tuple(inputs.shape)[:-1]
     return None if None in sizes else math.prod(sizes) * _replicas()
 
@@ -124,7 +125,7 @@ def _replicas() -> int:
 
 
 def _of_all(local: tf.Tensor) -> tf.Tensor:
-    """Returns what each replica has, `[replicas, ...]`, on every one."""
+    """Returns the values of all replicas, `[replicas, ...]`, on each of them."""
     replica = tf.distribute.get_replica_context()
     own = tf.one_hot(
         replica.replica_id_in_sync_group,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Spectral normalisation of any network: layers whose matrices have norm 1.
+"""Spectral normalisation of networks: layers whose matrices have norm 1.
 
 Miyato, Kataoka, Koyama, Yoshida: Spectral Normalization for Generative Adversarial
 Networks, 2018, algorithm 1. https://arxiv.org/abs/1802.05957
@@ -12,16 +12,17 @@ import tensorflow as tf
 from keras import layers
 
 _OUTPUT_AXIS = {layers.Dense: 1, layers.Conv2D: 3, layers.Conv2DTranspose: 2}
-"""The layers that have a matrix, and the kernel's axis of outputs."""
+"""The supported layers, with the axis of outputs of their kernels."""
 
 _FIRST_ITERATIONS = 20
-"""Enough for the first training steps to know the norm already."""
+"""Iterations at the start, so that the first training steps have the right norm."""
 
 
 def normalized(model: keras.Model) -> keras.Model:
-    """Returns a new model like a sequential or functional one, spectrally normalised.
+    """Returns a spectrally normalised copy of a sequential or functional model.
 
-    Its dense and convolutional layers are wrapped in `SpectralNormalized`; names stay.
+    Its dense and convolutional layers are wrapped in `SpectralNormalized`, with their
+    names.
     """
 
     def clone(layer: layers.Layer) -> layers.Layer:
@@ -35,21 +36,21 @@ def normalized(model: keras.Model) -> keras.Model:
 
 @keras.saving.register_keras_serializable(package="glf_tf")
 class SpectralNormalized(layers.Wrapper):
-    """A layer that works with `W / sigma(W)` instead of its kernel `W`.
+    """A layer with the kernel `W / sigma(W)` instead of `W`.
 
         v = normalize(W^T u),  u' = normalize(W v),  sigma = u'^T W v   (algorithm 1)
 
-    `W` is the kernel as a matrix of [outputs, everything else]; `u` is a weight that is
-    not trainable, one step of power iteration better after each training step. The
-    gradient goes through the division; `u` and `v` are constants to it. At inference
-    `sigma = norm(W^T u)`, and `u` stays.
+    `W` is the kernel as a matrix of [outputs, everything else]; `u` is a non-trainable
+    weight, improved by one power iteration per training step. The gradient flows
+    through the division; `u` and `v` are constants. At inference `sigma = norm(W^T u)`,
+    and `u` is kept.
 
     Deviation: `keras.layers.SpectralNormalization` overwrites the kernel, so that the
-    optimiser's step and the division alternate, and takes the inputs of a transposed
-    convolution for its outputs.
+        optimiser's step and the division alternate, and confuses inputs and outputs of
+        a transposed convolution.
 
     Args:
-        layer: A dense layer, a convolution or a transposed one.
+        layer: A dense layer, a convolution or a transposed convolution.
     """
 
     def __init__(self, layer: layers.Layer, **kwargs):
@@ -59,8 +60,9 @@ class SpectralNormalized(layers.Wrapper):
     def build(self, input_shape=None):
         """Creates the layer's weights and `u`."""
         super().build(input_shape)
-        # Every replica finds the same one from the same kernel: nothing to send. That
-        # is "on_read", which `add_weight` does not know.
+        # All replicas compute the same value from the same kernel, without
+        # communication. This is synchronisation "on_read", which `add_weight` does not
+        # support.
         self.u = keras.Variable(
             self._first_u,
             shape=(self.layer.kernel.shape[self._axis],),
@@ -84,13 +86,13 @@ class SpectralNormalized(layers.Wrapper):
             v = tf.math.l2_normalize(tf.linalg.matvec(matrix, u, transpose_a=True))
             v = tf.stop_gradient(v)
         sigma = tf.tensordot(u, tf.linalg.matvec(matrix, v), axes=1)
-        # Within the scope the kernel has another value, and is not assigned to.
+        # Within the scope the kernel has another value, without an assignment.
         mapping = [(self.layer.kernel, kernel / tf.maximum(sigma, 1e-12))]
         with keras.StatelessScope(state_mapping=mapping):
             return self.layer(inputs)
 
     def compute_output_shape(self, input_shape):
-        """Returns that of the layer."""
+        """Returns the output shape of the layer."""
         return self.layer.compute_output_shape(input_shape)
 
     def _matrix(self, kernel: tf.Tensor) -> tf.Tensor:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A half of the image that is hidden."""
+"""Masks that hide one half of the image."""
 
 __all__ = ["HalfMask"]
 
@@ -13,7 +13,7 @@ from glf_tf.masks import mask
 
 
 class HalfMask(mask.AbstractMask):
-    """Hides one half of the image; of an odd number of pixels, the smaller part.
+    """Hides one half of the image; the smaller part of an odd number of pixels.
 
     Args:
         side: Which half is hidden.
@@ -31,7 +31,7 @@ class HalfMask(mask.AbstractMask):
         length = height if is_upright else width
         if length < 2:
             raise errors.InvalidValue(
-                "An image with a hidden half has two pixels in that direction",
+                "An image with a hidden half needs two pixels in that direction",
                 received=f"side={side} for images of {height}x{width}",
                 do="Hide a half in the other direction",
             )
@@ -43,5 +43,5 @@ class HalfMask(mask.AbstractMask):
 
     def draw(self, index: tf.Tensor, *, seed: types.Seed) -> tf.Tensor:
         """Returns the masks, all the same; see `AbstractMask`."""
-        del seed  # nothing is drawn
+        del seed  # no randomness
         return mask.fixed(self._visible, index=index)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every mask is: which pixels of an image are visible, drawn by seed and index."""
+"""The base class of masks: functions of seed and index to visible pixels."""
 
 __all__ = ["AbstractMask", "fixed"]
 
@@ -12,10 +12,10 @@ from glf_tf import parts, types
 
 
 class AbstractMask(parts.Part, abc.ABC):
-    """A way to hide a part of each image: 1 where a pixel is visible, 0 where hidden.
+    """A mask of images: 1 for visible pixels, 0 for hidden ones.
 
-    Some pixels are hidden and some are visible, whatever is drawn. The options of a
-    mask are its constructor's keywords.
+    Every image has hidden and visible pixels. The options of a mask are its
+    constructor's keywords.
     """
 
     part_kind = "mask"
@@ -24,7 +24,7 @@ class AbstractMask(parts.Part, abc.ABC):
         """Initializes the mask.
 
         Args:
-            image_shape: (height, width, channels) of the images that it is for.
+            image_shape: (height, width, channels) of the images.
         """
         self.image_shape = tuple(image_shape)
 
@@ -33,18 +33,18 @@ class AbstractMask(parts.Part, abc.ABC):
         """Returns the masks of images, float32 `[batch, height, width, 1]`.
 
         Args:
-            index: Which images, int `[batch]`. A mask depends on the seed and on its
-                own image's index alone, so that an image has the same one each time.
+            index: Indices of the images, int `[batch]`. A mask depends on the seed and
+                its image's index alone, so that an image always has the same mask.
             seed: A stateless seed.
         """
 
 
 def fixed(visible: np.ndarray, *, index: tf.Tensor) -> tf.Tensor:
-    """Returns one mask for all images, float32 `[batch, height, width, 1]`.
+    """Returns the same mask for all images, float32 `[batch, height, width, 1]`.
 
     Args:
         visible: bool `[height, width]`.
-        index: Which images, `[batch]`.
+        index: Indices of the images, int `[batch]`.
     """
-    one = tf.constant(visible, tf.float32)[None, :, :, None]
-    return tf.tile(one, [tf.shape(index)[0], 1, 1, 1])
+    mask = tf.constant(visible, tf.float32)[None, :, :, None]
+    return tf.tile(mask, [tf.shape(index)[0], 1, 1, 1])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A mask that somebody drew."""
+"""Masks from a picture."""
 
 __all__ = ["PictureMask"]
 
@@ -16,18 +16,18 @@ _HALF = 128
 
 
 class PictureMask(mask.AbstractMask):
-    """Hides what is dark in a picture, and shows what is bright.
+    """Hides the dark pixels of a picture, and shows the bright ones.
 
     Args:
-        file: The picture, of the images' size; a pixel of half the brightness or more
-            is visible, and so is what is transparent: it is laid on white.
+        file: The picture, of the images' size; pixels of at least half the brightness
+            are visible, and so are transparent ones, which are laid on white.
     """
 
     def __init__(self, image_shape: types.ImageShape, *, file: types.Path = ""):
         super().__init__(image_shape)
         if not file:
             raise errors.InvalidValue(
-                "A mask that somebody drew is read from a picture",
+                "This mask needs a picture",
                 received="no file",
                 do="Pass --mask.file=NAME.png",
             )
@@ -35,7 +35,7 @@ class PictureMask(mask.AbstractMask):
         size = self.image_shape[:2]
         if self._visible.shape != size:
             raise errors.InvalidValue(
-                "A mask has the size of the images",
+                "A mask must have the size of the images",
                 received=f"{_sized(self._visible.shape)} in {file} for images of "
                 f"{_sized(size)}",
                 do=f"Draw it with {_sized(size)} pixels",
@@ -43,21 +43,21 @@ class PictureMask(mask.AbstractMask):
         if self._visible.all() or not self._visible.any():
             kind = "all visible" if self._visible.all() else "all hidden"
             raise errors.InvalidValue(
-                "A mask has hidden pixels, which are dark, and visible ones",
+                "A mask needs hidden pixels, which are dark, and visible ones",
                 received=f"{file}, where they are {kind}",
                 do="Draw both in black and white",
             )
 
     def draw(self, index: tf.Tensor, *, seed: types.Seed) -> tf.Tensor:
         """Returns the masks, all the same; see `AbstractMask`."""
-        del seed  # nothing is drawn
+        del seed  # no randomness
         return mask.fixed(self._visible, index=index)
 
 
 def _read(file: pathlib.Path) -> np.ndarray:
     if not file.exists():
         raise errors.NotFound(
-            "A mask's picture must be a file that exists",
+            "The picture of a mask must exist",
             received=f"--mask.file={file}",
             do="Pass a PNG file of the images' size, white where they are visible",
         )

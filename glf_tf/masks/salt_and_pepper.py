@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Single pixels that are hidden, anywhere."""
+"""Masks that hide random pixels."""
 
 __all__ = ["SaltAndPepper"]
 
@@ -10,13 +10,13 @@ from glf_tf.masks import mask
 
 
 class SaltAndPepper(mask.AbstractMask):
-    """Hides a share of the pixels, others in each image.
+    """Hides a random fraction of the pixels of each image.
 
-    Exactly `round(share * height * width)` of them, each such set as likely as another;
+    Exactly `round(share * height * width)` of them, with all such sets equally likely;
     a pixel of a colour image is hidden in all channels.
 
     Args:
-        share: How much is hidden, in (0, 1).
+        share: Fraction of hidden pixels, in (0, 1).
     """
 
     def __init__(self, image_shape: types.ImageShape, *, share: float = 0.5):
@@ -26,7 +26,7 @@ class SaltAndPepper(mask.AbstractMask):
         hidden = round(share * self._pixels) if 0.0 < share < 1.0 else 0
         if not 1 <= hidden < self._pixels:
             raise errors.InvalidValue(
-                "The share of hidden pixels must leave at least one hidden and one "
+                "The fraction of hidden pixels must leave at least one hidden and one "
                 "visible",
                 received=f"share={share} of {self._pixels} pixels",
                 do="Use for instance --mask.share=0.5",
@@ -36,9 +36,9 @@ class SaltAndPepper(mask.AbstractMask):
     def draw(self, index: tf.Tensor, *, seed: types.Seed) -> tf.Tensor:
         """Returns the masks; see `AbstractMask`."""
 
-        def ranks(one: tf.Tensor) -> tf.Tensor:
+        def ranks(image_index: tf.Tensor) -> tf.Tensor:
             return tf.random.experimental.stateless_shuffle(
-                tf.range(self._pixels), seed=seeds.fold(seed, one), alg="philox"
+                tf.range(self._pixels), seed=seeds.fold(seed, image_index), alg="philox"
             )
 
         drawn = tf.map_fn(ranks, index, fn_output_signature=tf.int32)

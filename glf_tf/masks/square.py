@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A square that is hidden."""
+"""Masks that hide a square."""
 
 __all__ = ["SquareMask"]
 
@@ -16,7 +16,7 @@ class SquareMask(mask.AbstractMask):
 
     Args:
         size: Its side in pixels.
-        place: Where it is; "random" for another place in each image.
+        place: Its position; "random" for another position in each image.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class SquareMask(mask.AbstractMask):
         height, width, _ = self.image_shape
         if not 1 <= size <= min(height, width) or size == max(height, width):
             raise errors.InvalidValue(
-                "A hidden square fits in the image and leaves some of it visible",
+                "A hidden square must fit in the image and leave some pixels visible",
                 received=f"size={size} for images of {height}x{width}",
                 do=f"Use for instance --mask.size={max(1, min(height, width) // 2)}",
             )
@@ -69,9 +69,9 @@ class SquareMask(mask.AbstractMask):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         rows, columns = (more + 1 for more in room)
 
-        def place(one: tf.Tensor) -> tf.Tensor:
+        def place(image_index: tf.Tensor) -> tf.Tensor:
             return tf.random.stateless_uniform(
-                [], seeds.fold(seed, one), maxval=rows * columns, dtype=tf.int32
+                [], seeds.fold(seed, image_index), maxval=rows * columns, dtype=tf.int32
             )
 
         places = tf.map_fn(place, index, fn_output_signature=tf.int32)
@@ -79,6 +79,6 @@ class SquareMask(mask.AbstractMask):
 
 
 def _is_within(length: int, *, start: tf.Tensor, size: int) -> tf.Tensor:
-    """Returns bool `[batch, length]`: which places are in [start, start + size)."""
+    """Returns bool `[batch, length]`, true for positions in [start, start + size)."""
     places = tf.range(length)[None]
     return (places >= start[:, None]) & (places < start[:, None] + size)

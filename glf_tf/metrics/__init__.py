@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures of images: functions of features, and where the features come from."""
+"""Metrics of images: functions of features, and the feature extractors."""

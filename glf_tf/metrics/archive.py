@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arrays on disk with what they are: written whole or not at all, read or refused."""
+"""Archives of arrays with metadata, written atomically and checked on reading."""
 
 __all__ = [
     "StaleArchive",
@@ -29,7 +29,7 @@ _HEADER = "header"
 
 
 MOST_BYTES = 2**31
-"""What the arrays of an archive may take; the largest of ours takes some 50 MB."""
+"""Maximum size of the arrays of an archive; the library's largest takes 50 MB."""
 
 _UNREADABLE = (
     *(OSError, ValueError, LookupError, TypeError, EOFError, NotImplementedError),
@@ -38,11 +38,11 @@ _UNREADABLE = (
 
 
 class NotKeptWarning(UserWarning):
-    """Something was computed that could not be kept for the next time."""
+    """A warning that a result could not be cached."""
 
 
 class StaleArchive(errors.Damaged):
-    """A file that cannot be used: cut off, or of another kind or version."""
+    """A file that cannot be used: truncated, or of another kind or version."""
 
 
 def save(
@@ -53,14 +53,14 @@ def save(
     arrays: Mapping[str, np.ndarray],
     about: Mapping[str, Any],
 ) -> None:
-    """Writes a file under another name and moves it into place when it is complete.
+    """Writes a file under a temporary name, and renames it when it is complete.
 
     Args:
-        path: Where to; folders are made.
-        kind: What it is, such as "feature statistics".
-        version: Of the code that can read it.
-        arrays: By name.
-        about: What to remember, of kinds that JSON knows.
+        path: The file; folders are created.
+        kind: Its kind, such as "feature statistics".
+        version: The version of its format.
+        arrays: The arrays by name.
+        about: Metadata, as JSON values.
     """
     header = json.dumps({"kind": kind, "version": version, "about": dict(about)})
     with files.replacing(path) as stream:
@@ -68,10 +68,9 @@ def save(
 
 
 def keep(path: pathlib.Path, **what) -> None:
-    """Saves what can be computed again; where it cannot be written, a warning says so.
+    """Saves a result that can be computed again; warns if it cannot be written.
 
-    A file of another user's that may not be replaced is left alone: this user's own
-    stands beside it.
+    If another user's file cannot be replaced, this user's is written next to it.
     """
     for place in _places(path):
         try:
@@ -88,10 +87,10 @@ def keep(path: pathlib.Path, **what) -> None:
 def find(
     path: pathlib.Path, *, kind: str, version: int
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
-    """Returns what `keep` saved, as `load` does; None where there is nothing.
+    """Returns what `keep` saved, like `load`; None if there is no file.
 
     Raises:
-        StaleArchive: There are files, and all of them are of no use.
+        StaleArchive: No file can be used.
     """
     stale = None
     for place in _places(path):
@@ -112,11 +111,11 @@ def _places(path: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
 def load(
     path: pathlib.Path, *, kind: str, version: int
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Returns the arrays, and what was remembered about them.
+    """Returns the arrays and their metadata.
 
     Raises:
         NotFound: There is no such file.
-        StaleArchive: The file is cut off, or of another kind or version.
+        StaleArchive: The file is truncated, or of another kind or version.
     """
     if not path.exists():
         raise errors.NotFound(
@@ -131,27 +130,27 @@ def load(
         raise StaleArchive(
             f"The {kind} must be a complete file",
             received=f"{path}, which cannot be read ({error})",
-            do="Delete it; it will be made anew",
+            do="Delete it, so that it is computed again",
         ) from error
     _check(header, path=path, kind=kind, version=version)
     return arrays, about
 
 
 def _read(stream: BinaryIO) -> dict[str, np.ndarray]:
-    """Reads all arrays of a file, which may be a stranger's.
+    """Reads all arrays of a file, which may be untrusted.
 
-    Ours are stored as they are: an array takes no more than the file has.
+    The arrays are not compressed: they need no more memory than the file's size.
     """
     size = stream.seek(0, os.SEEK_END)
     with zipfile.ZipFile(stream) as archive:
         members = archive.infolist()
-        if size > MOST_BYTES or sum(one.file_size for one in members) > size:
+        if size > MOST_BYTES or sum(member.file_size for member in members) > size:
             raise ValueError(f"more than {MOST_BYTES:,} bytes, or than the file has")
-        if any(one.compress_type != zipfile.ZIP_STORED for one in members):
+        if any(member.compress_type != zipfile.ZIP_STORED for member in members):
             raise ValueError("compressed arrays")
         return {
-            one.filename.removesuffix(".npy"): _array(archive.read(one))
-            for one in members
+            member.filename.removesuffix(".npy"): _array(archive.read(member))
+            for member in members
         }
 
 
@@ -178,5 +177,5 @@ def _check(
         raise StaleArchive(
             f"The file must hold {kind} of version {version}",
             received=f"{path}, which holds {found[0]} of version {found[1]}",
-            do="Delete it; it will be made anew",
+            do="Delete it, so that it is computed again",
         )

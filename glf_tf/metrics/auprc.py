@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How well a score finds anomalies: average precision, AUROC, and what chance gives.
+"""Anomaly detection metrics: average precision, AUROC, and their chance levels.
 
 Davis, Goadrich, The Relationship Between Precision-Recall and ROC Curves, 2006,
 https://doi.org/10.1145/1143844.1143874
 Boyd, Santos Costa, Davis, Page, Unachievable Region in Precision-Recall Space and Its
 Effect on Empirical Evaluation, 2012, https://arxiv.org/abs/1206.4667 (the floor)
 
-The literature on anomaly detection joins the points of the precision-recall curve by
-straight lines, which flatters; the average precision is a sum of steps. Both are given,
-with the share of anomalies: a number below that is worse than a coin.
+The literature on anomaly detection integrates the precision-recall curve by trapezoids,
+which is optimistic; the average precision is a sum of steps. Both are given, with the
+fraction of anomalies, which a random score reaches.
 """
 
 __all__ = ["DetectionScores", "scores"]
@@ -29,9 +29,9 @@ class DetectionScores:
         average_precision: Area under the precision-recall curve, by steps.
         trapezoid: The same area by straight lines, for comparison with the literature.
         auroc: Area under the receiver operating characteristic; chance gives 0.5.
-        chance: The share of anomalies: the average precision of a random score.
-        floor: The least average precision that any score can have at that share.
-        count: How many were scored.
+        chance: The fraction of anomalies: the average precision of a random score.
+        floor: The minimum average precision of any score at that fraction.
+        count: Number of scores.
     """
 
     average_precision: float
@@ -47,7 +47,7 @@ def scores(is_anomaly: types.Tensor, *, score: types.Tensor) -> DetectionScores:
 
     Args:
         is_anomaly: `[size]`, bool or 0 and 1.
-        score: `[size]`, larger for what is more anomalous.
+        score: `[size]`, larger for anomalies.
 
     Raises:
         InvalidValue: The shapes differ, a label is neither 0 nor 1, a score is not
@@ -78,7 +78,7 @@ def _check(labels: np.ndarray, *, score: np.ndarray) -> None:
         raise errors.InvalidValue(
             "Scores must be finite",
             received=f"{np.count_nonzero(~np.isfinite(score))} that are NaN or inf",
-            do="Look at the images with these scores",
+            do="Check the images with these scores",
         )
     if set(np.unique(labels).tolist()) != {0, 1}:
         raise errors.InvalidValue(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Digests: what a number was computed from, in letters that can be compared."""
+"""Digests of arrays, files and texts."""
 
 __all__ = ["of_array", "of_file", "of_text"]
 
@@ -14,8 +14,8 @@ _ROWS = 4096
 def of_array(array: np.ndarray) -> str:
     """Returns 16 hexadecimal digits of the SHA-256 of shape and content.
 
-    Of uint8 images, it is the digest that `glf_tf.data.image_set` computes. The content
-    is read in slices, so that a mapped file stays on disk.
+    For uint8 images, it equals `ImageSet.digest`. The content is read in slices, so
+    that a mapped file stays on disk.
     """
     sha = hashlib.sha256(repr(array.shape).encode())
     if array.dtype != np.uint8:

@@ -6,8 +6,8 @@ Update Rule Converge to a Local Nash Equilibrium, 2017, https://arxiv.org/abs/17
 
     distance = |mean_1 - mean_2|^2 + tr(cov_1) + tr(cov_2) - 2 tr((cov_1 cov_2)^(1/2))
 
-With the features of the 2015 Inception graph it is the FID; with any other it bears the
-extractor's name. It falls as samples are added: compare only equal counts.
+With the features of the 2015 Inception graph it is the FID; with others it has the
+extractor's name. It decreases with the number of samples: compare only equal counts.
 
 Deviation: the public code takes the square root of the product, which is not symmetric,
 loses its real part to rounding, and fails below full rank. Here the last trace is the
@@ -35,7 +35,7 @@ import threadpoolctl
 from glf_tf import errors, types
 from glf_tf.metrics import vectors
 
-_BLOCK = 2048  # Rows that wait for one matrix product; a product a row would be slow.
+_BLOCK = 2048  # Rows per matrix product.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -45,7 +45,7 @@ class Statistics:
     Attributes:
         mean: float64 `[dim]`.
         covariance: float64 `[dim, dim]`, divided by `count - 1`.
-        count: How many features there were.
+        count: Number of features.
     """
 
     mean: np.ndarray
@@ -71,10 +71,10 @@ class Moments:
     """
 
     def __init__(self, dim: int):
-        """Starts with no features.
+        """Initializes the moments without features.
 
         Args:
-            dim: Their width.
+            dim: The width of features.
         """
         self._count = 0
         self._mean = np.zeros(dim)
@@ -91,7 +91,7 @@ class Moments:
         """Returns the statistics of all features so far.
 
         Raises:
-            InvalidValue: There were fewer than two, or one is not finite.
+            InvalidValue: There are fewer than two, or one is not finite.
         """
         self._absorb()
         if self._count < 2 or not np.isfinite(self._mean).all():
@@ -124,7 +124,7 @@ def statistics(
     """Returns the statistics of features.
 
     Args:
-        features: `[size, dim]`; or, with `dim` given, pieces of it one after the other.
+        features: `[size, dim]`; or, with `dim`, an iterable of such pieces.
         dim: The width of the pieces.
     """
     if dim is None:
@@ -140,8 +140,8 @@ def statistics(
 def distance(samples: Statistics, *, reference: Statistics) -> float:
     """Returns the squared Frechet distance, at least 0.
 
-    It is symmetric in its arguments to the last bit. The matrix root is that of the
-    larger set, mostly the reference, which keeps it for the next call.
+    It is exactly symmetric in its arguments. The matrix root is that of the larger set,
+    usually the reference, which caches it.
 
     Raises:
         InvalidValue: The widths differ.
@@ -159,27 +159,31 @@ def distance(samples: Statistics, *, reference: Statistics) -> float:
 
 
 def raw_distance(samples: Statistics, *, reference: Statistics) -> float:
-    """Returns what `distance` does, without its checks."""
+    """Computes `distance` without checks."""
     shift = samples.mean - reference.mean
     rooted, other = sorted((samples, reference), key=_order)
     inner = rooted.root @ other.covariance @ rooted.root
     values = _eigvalsh((inner + inner.T) / 2)
     root_trace = np.sum(np.sqrt(np.maximum(values, 0)))
     spread = np.trace(samples.covariance) + np.trace(reference.covariance)
-    # Rounding can carry the distance of a set to itself to about -1e-8.
+    # Due to rounding, the distance of a set to itself may be about -1e-8.
     return max(float(shift @ shift + spread - 2 * root_trace), 0.0)
 
 
-def _order(one: Statistics) -> tuple:
-    """Returns what decides, whichever is named first, of which set the root is taken.
+def _order(statistics: Statistics) -> tuple:
+    """Returns a key for choosing the set of the root, whatever the order of arguments.
 
-    Rounding differs between the two.
+    The choice affects rounding.
     """
-    return (-one.count, np.trace(one.covariance), one.covariance.tobytes())
+    return (
+        -statistics.count,
+        np.trace(statistics.covariance),
+        statistics.covariance.tobytes(),
+    )
 
 
 def small_sample_note(count: int, *, dim: int) -> str | None:
-    """Returns what too few samples do to the distance; None where they suffice."""
+    """Returns a note on too few samples; None if they suffice."""
     if count > dim:
         return None
     return (
@@ -191,8 +195,8 @@ def small_sample_note(count: int, *, dim: int) -> str | None:
 
 
 def _eigh(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    # One thread: with more, OpenBLAS waits by spinning, and an eigenvalue problem that
-    # takes a second takes a minute as soon as another process wants the same cores.
+    # One thread: with more, OpenBLAS spins while waiting, and an eigenvalue problem of
+    # a second takes a minute if another process uses the same cores.
     with threadpoolctl.threadpool_limits(1, user_api="blas"):
         return np.linalg.eigh(matrix)
 

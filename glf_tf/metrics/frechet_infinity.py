@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Frechet distance that infinitely many samples would have, by extrapolation.
+"""The Frechet distance of infinitely many samples, by extrapolation.
 
 Chong, Forsyth, Effectively Unbiased FID and Inception Score and Where to Find Them,
 2019, https://arxiv.org/abs/1911.07023
 
 The bias of the distance is about `slope / count`, with a slope that differs from model
-to model, so that even equal counts do not make two models comparable. A line through
-the distances of several counts, against `1 / count`, meets 0 at the number wanted. The
-reference stays as it is: the bias of its own finite count remains.
+to model, so that even equal counts do not make two models comparable. The intercept at
+0 of a line through the distances of several counts, against `1 / count`, is the
+estimate. The bias due to the reference's own finite count remains.
 """
 
 __all__ = ["Extrapolation", "distance", "fit_line"]
@@ -28,7 +28,7 @@ class Extrapolation:
 
     Attributes:
         value: The distance at infinitely many samples.
-        slope: How fast the bias falls.
+        slope: The slope of the bias.
         counts: The sample counts on the line.
         distances: The distances measured there.
     """
@@ -52,13 +52,13 @@ def distance(
     Args:
         features: `[size, dim]` of the samples.
         reference: Statistics of the real images.
-        seed: Decides which samples make each subset.
-        points: How many counts to measure, evenly spaced.
-        smallest: The least of them; None for 5,000 as in the paper, or half of the
-            samples where there are fewer than 10,000.
+        seed: Seed of the subsets.
+        points: Number of counts, evenly spaced.
+        smallest: The smallest count; None for 5,000 as in the paper, or for half of the
+            samples if there are fewer than 10,000.
 
     Raises:
-        InvalidValue: The features are not fit, or fewer than two counts differ.
+        InvalidValue: The features are invalid, or fewer than two counts differ.
     """
     features = vectors.check(features)
     size, dim = features.shape
@@ -92,7 +92,7 @@ def fit_line(counts: list[int], *, distances: list[float]) -> Extrapolation:
 def _check_counts(counts: Sequence[int], *, size: int) -> None:
     if len(set(counts)) < 2 or max(counts) > size:
         raise errors.InvalidValue(
-            "A line takes distances at two sample counts or more, at most all samples",
+            "A line needs distances at two or more sample counts, up to all samples",
             received=f"counts {sorted(set(map(int, counts)))} of {size} samples",
-            do="Draw more samples, or ask for more points and a smaller `smallest`",
+            do="Draw more samples, or use more points and a smaller `smallest`",
         )

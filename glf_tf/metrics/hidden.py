@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Squared error of images of which parts were hidden: of those parts, and of all.
+"""Squared error of recovered images: over hidden pixels, and over all.
 
-Papers on recovery print a mean without saying of which pixels, or in which unit: here
-are both, in [0, 1] and in [-1, 1].
+Papers on recovery state neither which pixels they average nor their range: here are
+both means, for pixels in [0, 1] and in [-1, 1].
 """
 
 __all__ = ["HiddenError", "hidden_error"]
@@ -18,15 +18,15 @@ from glf_tf.metrics import reconstruction
 
 @dataclasses.dataclass(frozen=True)
 class HiddenError:
-    """Mean squared errors over a set of images, each over all the pixels it is of.
+    """Mean squared errors over all pixels of a set of images.
 
     Attributes:
         hidden_unit: Of hidden pixels in [0, 1].
         hidden_symmetric: Of hidden pixels in [-1, 1].
         all_unit: Of all pixels in [0, 1].
         all_symmetric: Of all pixels in [-1, 1].
-        hidden_share: How much was hidden.
-        count: How many images.
+        hidden_share: Fraction of hidden pixels.
+        count: Number of images.
     """
 
     hidden_unit: float
@@ -40,15 +40,15 @@ class HiddenError:
 def hidden_error(
     images: types.Tensor, *, made: types.Tensor, masks: types.Tensor
 ) -> HiddenError:
-    """Returns the squared error between images and what was made of their parts.
+    """Returns the squared error between images and their completions.
 
     Args:
         images: `[size, height, width, channels]`, uint8 or floats in [0, 1].
-        made: The same.
-        masks: `[size, height, width, 1]`, 1 for what was visible.
+        made: Completions `[size, height, width, channels]`, uint8 or floats in [0, 1].
+        masks: `[size, height, width, 1]`, 1 for visible pixels.
 
     Raises:
-        InvalidValue: Shapes differ, or nothing was hidden.
+        InvalidValue: Shapes differ, or nothing is hidden.
     """
     whole = reconstruction.squared_error(images, reconstructions=made)
     hidden = 1.0 - np.asarray(masks, np.float64)
@@ -56,13 +56,13 @@ def hidden_error(
         raise errors.InvalidValue(
             "There must be a mask [height, width, 1] for each image",
             received=f"{hidden.shape} for images {np.shape(images)}",
-            do="Pass the masks that the images were hidden with",
+            do="Pass the masks of the images",
         )
     if not hidden.any():
         raise errors.InvalidValue(
-            "An error of hidden pixels takes some that were hidden",
-            received="masks that show everything",
-            do="Look at the masks",
+            "An error of hidden pixels needs hidden pixels",
+            received="masks without hidden pixels",
+            do="Check the masks",
         )
     squares = np.square(pixels.to_unit(images) - pixels.to_unit(made))
     total, channels = float(np.sum(hidden * squares)), np.shape(images)[3]

@@ -9,7 +9,7 @@ https://arxiv.org/abs/1801.01401
                - 2 mean_{i, j} kernel(x_i, y_j)
 
 Without the diagonals it is unbiased at any sample count, and may be negative. It is
-averaged over random subsets, as is customary, whose spread shows its noise.
+averaged over random subsets, as usual; their standard deviation shows its noise.
 """
 
 __all__ = ["KernelDistance", "distance", "squared_mmd"]
@@ -27,10 +27,10 @@ class KernelDistance:
     """A kernel distance over subsets.
 
     Attributes:
-        mean: Over the subsets; may be negative.
-        std: Over the subsets, so not of the mean: they overlap.
-        subsets: How many.
-        subset_size: Samples in each.
+        mean: Mean over the subsets; may be negative.
+        std: Standard deviation over the subsets, which overlap; not that of the mean.
+        subsets: Number of subsets.
+        subset_size: Samples per subset.
     """
 
     mean: float
@@ -52,12 +52,12 @@ def distance(
     Args:
         features: `[size, dim]` of the samples.
         reference: `[reference_size, dim]` of the real images.
-        seed: Decides the subsets.
-        subsets: How many to average.
-        subset_size: Rows of each, without replacement; fewer where there are fewer.
+        seed: Seed of the subsets.
+        subsets: Number of subsets.
+        subset_size: Rows per subset, without replacement; at most all.
 
     Raises:
-        InvalidValue: The features are not fit, or a count is too small.
+        InvalidValue: The features are invalid, or a count is too small.
     """
     features, reference = vectors.check_pair(features, reference=reference)
     size = min(subset_size, len(features), len(reference))
@@ -79,7 +79,7 @@ def distance(
 
 
 def squared_mmd(features: np.ndarray, *, reference: np.ndarray) -> float:
-    """Returns the unbiased estimate from all rows of both, in float64."""
+    """Returns the unbiased estimate from all rows `[size, dim]` of both, in float64."""
     x, y = features.astype(np.float64), reference.astype(np.float64)
     within = _mean_off_diagonal(x) + _mean_off_diagonal(y)
     return float(within - 2 * _kernel_sum(x, others=y) / (len(x) * len(y)))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Negative log likelihood of held-out vectors, such as the latents of test images.
 
-The likelihood of a latent that an encoder chose freely has an arbitrary scale: stretch
-the latents by s, and it falls by `dim * log(s)` nats. Compare densities only on the
-same latents; across encoders the number says nothing.
+The log likelihood of an encoder's latents depends on their arbitrary scale: scaling
+them by s lowers it by `dim * log(s)` nats. Compare densities only on the same latents,
+not across encoders.
 """
 
 __all__ = ["Likelihood", "negative_log_likelihood"]
@@ -21,10 +21,10 @@ class Likelihood:
     """Mean negative log likelihood; smaller is better.
 
     Attributes:
-        nats: An example.
-        bits_per_dim: A dimension of an example.
-        standard_error: Of `nats`, over the examples; None for a single one.
-        count: How many examples.
+        nats: Nats per example.
+        bits_per_dim: Bits per dimension of an example.
+        standard_error: Standard error of `nats`; None for a single example.
+        count: Number of examples.
     """
 
     nats: float
@@ -34,10 +34,10 @@ class Likelihood:
 
 
 def negative_log_likelihood(log_prob: types.Tensor, *, dim: int) -> Likelihood:
-    """Returns the summary of log densities `[size]` in nats, of `dim` wide vectors.
+    """Summarises log densities `[size]`, in nats, of vectors of width `dim`.
 
     Raises:
-        InvalidValue: There is none, or one is not finite.
+        InvalidValue: There are none, or one is not finite.
     """
     log_prob = np.asarray(log_prob, np.float64)
     if log_prob.ndim != 1 or not log_prob.size or not np.isfinite(log_prob).all():
@@ -45,7 +45,7 @@ def negative_log_likelihood(log_prob: types.Tensor, *, dim: int) -> Likelihood:
             "Log densities must be finite and have the shape [size]",
             received=f"shape {log_prob.shape}, "
             f"{np.count_nonzero(~np.isfinite(log_prob))} not finite",
-            do="Look at the vectors with these densities",
+            do="Check the vectors with these densities",
         )
     count, nats = len(log_prob), -float(log_prob.mean())
     return Likelihood(

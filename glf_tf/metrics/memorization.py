@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether samples are copies of training images: distances to the nearest ones.
+"""Detects copies of training images, by distances to the nearest ones.
 
 Meehan, Chaudhuri, Dasgupta, A Non-Parametric Test to Detect Data-Copying in Generative
 Models, 2020, https://arxiv.org/abs/2004.05675
 
-The honest yardstick is the test set: real images that the model has not seen. Samples
-that lie nearer to the training images than test images do have been copied from them.
-Distances are Euclidean, between pixels in [0, 1].
+The yardstick is the test set: real images that the model has not seen. Samples that are
+closer to the training images than test images are suggest copying. Distances are
+Euclidean, between pixels in [0, 1].
 """
 
 __all__ = ["Memorization", "check"]
@@ -22,19 +22,19 @@ from glf_tf.metrics import neighbors, vectors
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Memorization:
-    """How near samples come to training images, beside how near test images come.
+    """Distances of samples to training images, compared with those of test images.
 
     Attributes:
         to_train: float64 `[size]`, from each sample to the nearest training image.
-        nearest_train: int64 `[size]`, which one that is, to show it next to the sample.
+        nearest_train: int64 `[size]`, the index of that training image.
         to_test: float64 `[size]`, from each sample to the nearest test image.
         test_to_train: float64 `[test_size]`, from each test image to the nearest
-            training image: what `to_train` would look like for new real images.
-        closer_to_train: Share of samples that are nearer to a training image than to a
-            test image, among equally many of both; about 0.5 without copying. A copy
-            of a training image that is not among them does not show here.
-        copying: Probability that a sample is nearer to the training set than a test
-            image is; well above 0.5 means copies, well below 0.5 poor samples.
+            training image: `to_train` for new real images.
+        closer_to_train: Fraction of samples that are closer to a training image than to
+            a test image, among equally many of both; about 0.5 without copying. It does
+            not detect copies of training images that are not among them.
+        copying: Probability that a sample is closer to the training set than a test
+            image; well above 0.5 for copies, well below 0.5 for poor samples.
     """
 
     to_train: np.ndarray
@@ -45,7 +45,7 @@ class Memorization:
     copying: float
 
     def summary(self) -> dict[str, float]:
-        """Returns the numbers: shares, and medians of the distances."""
+        """Returns the fractions, and the medians of the distances."""
         return {
             "closer_to_train": self.closer_to_train,
             "copying": self.copying,
@@ -66,12 +66,13 @@ def check(
 
     Args:
         samples: `[size, height, width, channels]`, uint8 or floats in [0, 1].
-        train: The images that the model has seen; a mapped file may be large.
-        test: Real images that it has not seen.
-        seed: Decides the training images of the comparison at equal counts.
+        train: Training images `[train_size, height, width, channels]`, maybe a large
+            mapped file.
+        test: Test images `[test_size, height, width, channels]`.
+        seed: Seed of the subset of training images for equal counts.
 
     Raises:
-        InvalidValue: The images are not fit, or of different shapes.
+        InvalidValue: The images are invalid, or of different shapes.
     """
     samples, train, test = _rows(samples, train=train, test=test)
     nearest_train, to_train = neighbors.nearest(samples, others=train)
@@ -106,7 +107,7 @@ def _rows(
         )
     for name, x in checked.items():
         for _ in pixels.batches(x, size=4096, name=name):
-            pass  # Looks at the values.
+            pass  # Checks the values.
     return [x.reshape(len(x), -1) for x in checked.values()]
 
 
@@ -120,14 +121,14 @@ def _to_some(
 ) -> np.ndarray:
     """Returns the distances to the nearest of at most `count` of the others.
 
-    More candidates come nearer; only equally many can be compared.
+    Distances decrease with the number of candidates, so only equal numbers compare.
     """
     some = vectors.subset(others, count=count, seed=seed)
     return known if some is others else neighbors.nearest(samples, others=some)[1]
 
 
 def _share_below(distances: np.ndarray, *, others: np.ndarray) -> float:
-    """Returns how often the one is smaller, pair by pair; a tie counts half."""
+    """Returns the fraction of pairs in which the first is smaller; ties count half."""
     return float(np.mean((distances < others) + 0.5 * (distances == others)))
 
 

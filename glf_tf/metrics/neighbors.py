@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Distances between many vectors, a block at a time, so that memory stays bounded.
+"""Distances between many vectors, computed in blocks to bound the memory.
 
 All distances between 50,000 points and 50,000 others are 10 GB in float32; a block of
-them is 32 MB. TensorFlow does the products, on whatever device there is.
+them is 32 MB. TensorFlow computes the products, on any device.
 
-A squared distance is a difference of products, `|x|^2 + |y|^2 - 2 x y`, of which
-float32 has six or seven digits. Where neighbours are so near beside their vectors'
-lengths that these do not suffice, as where one direction dominates, float64 takes over.
+A squared distance is a difference of products, `|x|^2 + |y|^2 - 2 x y`, which float32
+computes to six or seven digits. If the distances of neighbours are too small relative
+to their vectors' lengths, as when one direction dominates, float64 is used.
 """
 
 __all__ = ["blocks", "radii", "nearest"]
@@ -20,31 +20,31 @@ import tensorflow as tf
 from glf_tf import errors, tensor_float
 
 BLOCK_ELEMENTS = 2**23
-"""Distances in memory at a time: 32 MB in float32."""
+"""Number of distances in memory at a time: 32 MB in float32."""
 
-# Below this share of their squared lengths, two points cannot be told apart. Such
-# distances are set to 0, so that a duplicate is exactly as near as a duplicate can be.
+# Below this fraction of their squared lengths, two points cannot be distinguished. Such
+# distances are set to 0, so that duplicates have distance 0.
 _RESOLUTION = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-14}
 
 _RELIABLE = 1e-3
-"""Share of the squared lengths from which on float32 has three digits of a distance."""
+"""Fraction of the squared lengths above which float32 has three digits."""
 
 
 def blocks(
     points: np.ndarray, *, others: np.ndarray, dtype: npt.DTypeLike = np.float32
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yields squared Euclidean distances, some rows of them at a time.
+    """Yields squared Euclidean distances, some rows at a time.
 
     Args:
         points: `[size, dim]`.
         others: `[other_size, dim]`.
-        dtype: float32 or float64, what to compute in.
+        dtype: float32 or float64, used for the computation.
 
     Yields:
         A slice of the points, and `[slice, other_size]`, its squared distances.
     """
-    # Shifting both sets leaves distances alone and shortens the vectors, whose lengths
-    # decide how many digits the difference of products loses.
+    # Shifting both sets keeps distances and shortens the vectors, whose lengths
+    # determine the loss of digits in the difference of products.
     center = others.mean(axis=0, dtype=np.float64).astype(dtype)
     fixed = tf.constant(others - center, dtype)
     lengths = tf.reduce_sum(fixed**2, axis=1)
@@ -65,10 +65,10 @@ def radii(points: np.ndarray, *, ks: tuple[int, ...]) -> np.ndarray:
 
     Args:
         points: `[size, dim]`, with `size > max(ks)`.
-        ks: Each k wanted; a duplicate of a point counts as another point.
+        ks: The values of k; a duplicate of a point counts as another point.
 
     Returns:
-        `[len(ks), size]`, float32 where that can tell all of them, else float64.
+        `[len(ks), size]`, float32 if that is precise enough, otherwise float64.
     """
     found = _radii(points, ks=ks, dtype=np.float32)
     center = points.mean(axis=0, dtype=np.float64)
@@ -83,7 +83,7 @@ def _radii(
 ) -> np.ndarray:
     result = np.empty((len(ks), len(points)), dtype)
     for part, squared in blocks(points, others=points, dtype=dtype):
-        squared = squared.copy()  # What comes out of TensorFlow cannot be written to.
+        squared = squared.copy()  # TensorFlow's arrays are read-only.
         squared[np.arange(len(squared)), np.arange(part.start, part.stop)] = np.inf
         squared.partition([k - 1 for k in ks], axis=1)
         result[:, part] = squared[:, [k - 1 for k in ks]].T
@@ -93,23 +93,22 @@ def _radii(
 def nearest(
     points: np.ndarray, *, others: np.ndarray, rows: int = 2048
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns, for every point, the index of the nearest of the others, and how far.
+    """Returns, for every point, the index and distance of the nearest of the others.
 
     Both sets may be mapped files: no more than `rows` of either are read at a time.
 
     Args:
-        points: `[size, dim]`; uint8 stands for values in [0, 1], as everywhere.
-        others: `[other_size, dim]`, likewise.
-        rows: The rows to hold.
+        points: `[size, dim]`; uint8 is scaled to [0, 1], as everywhere.
+        others: `[other_size, dim]`, of the same kind.
+        rows: Maximum number of rows in memory.
 
     Returns:
         index: int64 `[size]`.
-        distance: float64 `[size]`, Euclidean, computed anew from the pair found, so
-            that an exact copy is at distance 0. Of equally near ones the first is
-            found.
+        distance: float64 `[size]`, Euclidean, recomputed from the pair, so that an
+            exact copy has distance 0. The first of equally close ones is returned.
 
     Raises:
-        InvalidValue: There is no point or no other, or the vectors are of two sizes.
+        InvalidValue: There are no points or no others, or the vectors differ in size.
     """
     _check(points, others)
     index = np.zeros(len(points), np.int64)
@@ -130,7 +129,7 @@ def _nearest_of(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns the nearest of the others to each point, and its squared distance.
 
-    float32 chooses; where it finds a second one about as near, float64 does.
+    Chosen in float32, or in float64 if a second one is about as close.
     """
     index = np.empty(len(points), np.int64)
     center = others.mean(axis=0, dtype=np.float64).astype(np.float32)
@@ -151,7 +150,7 @@ def _nearest_of(
 def _near(
     points: tf.Tensor, *, others: tf.Tensor, lengths: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the nearest of the others, and all that may be it for float32's digits.
+    """Returns the nearest of the others, and all that are as close in float32.
 
         argmin_j |x - y_j|^2 = argmin_j |y_j|^2 / 2 - x y_j
 
@@ -162,8 +161,8 @@ def _near(
 
     Returns:
         best: int64 `[size]`.
-        near: int64 `[pairs, 2]`, points and others that are about as near, the best
-            among them.
+        near: int64 `[pairs, 2]`, points and others that are about as close, including
+            the best.
     """
     halves = lengths / 2 - tf.matmul(points, others, transpose_b=True)
     longest = tf.reduce_sum(points**2, axis=1) + tf.reduce_max(lengths)
@@ -175,7 +174,7 @@ def _near(
 def _decide(
     best: np.ndarray, near: np.ndarray, *, points: np.ndarray, others: np.ndarray
 ) -> None:
-    """Puts in what float64 finds, where float32 found several about as near."""
+    """Replaces the results of float32 with several candidates by those of float64."""
     counts = np.bincount(near[:, 0], minlength=len(best))
     rows = np.flatnonzero(counts > 1)
     if not rows.size:
@@ -190,7 +189,7 @@ def _check(points: np.ndarray, others: np.ndarray) -> None:
     shapes = np.shape(points), np.shape(others)
     if shapes[0][1:] != shapes[1][1:] or 0 in (*shapes[0], *shapes[1]):
         raise errors.InvalidValue(
-            "Neighbours are looked for among vectors of the same size, at least one",
+            "Neighbours need vectors of the same size, at least one",
             received=f"{shapes[0]} among {shapes[1]}",
             do="Pass [size, dim] and [other_size, dim]",
         )

@@ -24,7 +24,7 @@ from sklearn import cluster
 from glf_tf import errors, types
 from glf_tf.metrics import vectors
 
-_EDGE = 1e-10  # Keeps the slopes off 0 and infinity.
+_EDGE = 1e-10  # Keeps the slopes away from 0 and infinity.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -32,8 +32,8 @@ class Curve:
     """A precision-recall curve of distributions.
 
     Attributes:
-        precision: `[angles]`, in [0, 1], rising.
-        recall: `[angles]`, in [0, 1], falling.
+        precision: `[angles]`, in [0, 1], increasing.
+        recall: `[angles]`, in [0, 1], decreasing.
     """
 
     precision: np.ndarray
@@ -46,12 +46,12 @@ class Curve:
 
     @property
     def f_8(self) -> float:
-        """F_8: how much of the reference the samples cover."""
+        """F_8: the fraction of the reference that the samples cover."""
         return self.f_score(8.0)
 
     @property
     def f_1_8(self) -> float:
-        """F_1/8: how much of the samples looks like the reference."""
+        """F_1/8: the fraction of samples that look like the reference."""
         return self.f_score(1 / 8)
 
 
@@ -68,11 +68,11 @@ def curve(
 
     Args:
         features: `[size, dim]` of the samples.
-        reference: `[size, dim]` of as many real images.
-        seed: Decides the clusterings.
-        clusters: How many k-means clusters.
-        angles: Points of the curve.
-        runs: Clusterings to average over.
+        reference: `[size, dim]` of the same number of real images.
+        seed: Seed of the clusterings.
+        clusters: Number of k-means clusters.
+        angles: Number of points of the curve.
+        runs: Number of clusterings to average.
 
     Raises:
         InvalidValue: The counts differ, or there are fewer points than clusters.
@@ -80,7 +80,7 @@ def curve(
     features, reference = vectors.check_pair(features, reference=reference)
     _check_counts(len(features), reference=len(reference), clusters=clusters)
     union = np.concatenate([features, reference])
-    # k-means takes differences of products: short vectors leave it more digits.
+    # k-means takes differences of products, which are more precise for short vectors.
     union = (union - union.mean(axis=0, dtype=np.float64)).astype(union.dtype)
     rng = vectors.generator(seed)
     curves = []
@@ -96,7 +96,7 @@ def curve(
 def curve_of_histograms(
     samples: np.ndarray, reference: np.ndarray, *, angles: int = 1001
 ) -> Curve:
-    """Returns the curve of two histograms `[bins]` over the same bins, of sum 1."""
+    """Returns the curve of two normalised histograms `[bins]` over the same bins."""
     slopes = np.tan(np.linspace(_EDGE, np.pi / 2 - _EDGE, angles))[:, np.newaxis]
     precision = np.minimum(slopes * reference, samples).sum(axis=1)
     recall = precision / slopes[:, 0]
@@ -106,12 +106,12 @@ def curve_of_histograms(
 def _histograms(
     union: np.ndarray, *, clusters: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the histograms of the first and of the second half of `union`."""
+    """Returns the histograms of the first and the second half of `union`."""
     kmeans = cluster.MiniBatchKMeans(
         n_clusters=clusters, n_init=10, random_state=int(rng.integers(2**31))
     )
-    # One thread: where other processes want the cores, more threads spin while they
-    # wait for each other, and take ten times as long.
+    # One thread: if other processes use the cores, more threads spin while they wait
+    # for each other, and take ten times as long.
     with threadpoolctl.threadpool_limits(1):
         labels = kmeans.fit(union).labels_
     first, second = np.split(labels, 2)
@@ -123,7 +123,7 @@ def _histograms(
 def _check_counts(samples: int, *, reference: int, clusters: int) -> None:
     if samples != reference:
         raise errors.InvalidValue(
-            "PRD compares equally many samples and real images",
+            "PRD needs the same number of samples and real images",
             received=f"{samples} and {reference}",
             do="Draw a subset of the larger set with `vectors.subset`",
         )
@@ -131,5 +131,5 @@ def _check_counts(samples: int, *, reference: int, clusters: int) -> None:
         raise errors.InvalidValue(
             "PRD needs at least as many samples as clusters",
             received=f"{samples} samples, clusters={clusters}",
-            do="Draw more samples or ask for fewer clusters",
+            do="Draw more samples or use fewer clusters",
         )

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Precision, recall, density and coverage: whose sample lies in whose neighbourhoods.
+"""Precision, recall, density and coverage, by nearest-neighbour balls.
 
 Kynkaanniemi, Karras, Laine, Lehtinen, Aila, Improved Precision and Recall Metric for
 Assessing Generative Models, 2019, https://arxiv.org/abs/1904.06991
 Naeem, Oh, Uh, Choi, Yoo, Reliable Fidelity and Diversity Metrics for Generative Models,
 2020, https://arxiv.org/abs/2002.09797
 
-A point's ball reaches to its k-th nearest neighbour in its own set, rim included.
+A point's closed ball reaches to its k-th nearest neighbour in its own set.
 
-    precision = share of samples in any real ball          recall = the same, reversed
+    precision = fraction of samples in any real ball         recall = the same, reversed
     density   = mean number of real balls a sample is in, divided by k; may exceed 1
-    coverage  = share of real balls that hold any sample
+    coverage  = fraction of real balls with any sample
 
-Recall measures with the balls of the samples, and scattered samples have large ones:
-noise can raise it. Coverage, whose balls are those of real images, is safer.
+Recall uses the balls of the samples, which are large if samples are scattered: noise
+can raise it. Coverage, which uses the balls of real images, is more robust.
 """
 
 __all__ = ["Scores", "scores"]
@@ -50,7 +50,7 @@ def scores(
     precision_k: int = 3,
     density_k: int = 5,
 ) -> Scores:
-    """Returns all four; they share their distances.
+    """Returns all four measures.
 
     Args:
         features: `[size, dim]` of the samples.
@@ -59,7 +59,7 @@ def scores(
         density_k: The same for density and coverage.
 
     Raises:
-        InvalidValue: The features are not fit, or too few for such neighbours.
+        InvalidValue: The features are invalid, or too few for k neighbours.
     """
     features, reference = vectors.check_pair(features, reference=reference)
     smaller = min(len(features), len(reference))
@@ -88,7 +88,7 @@ def _count(
     precise, balls = 0, 0
     recalled = np.zeros(len(reference), bool)
     covered = np.zeros(len(reference), bool)
-    dtype = np.result_type(*radii)  # float64 where either set needs it
+    dtype = np.result_type(*radii)  # float64 if either set needs it
     for part, squared in neighbors.blocks(features, others=reference, dtype=dtype):
         precise += np.count_nonzero(np.any(squared <= small, axis=1))
         recalled |= np.any(squared <= own[part, np.newaxis], axis=0)

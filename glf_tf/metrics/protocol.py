@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a number was measured with, stored beside it; and the papers' settings by name.
+"""The protocol of a measurement, stored with it; and presets of published settings.
 
 Xiao, Yan, Amit, Generative Latent Flow, 2019, https://arxiv.org/abs/1905.10485
-Two Frechet distances compare only if all of this is equal; most that are compared in
-print are not.
+Two Frechet distances are comparable only if their protocols are equal, which most
+published comparisons neglect.
 """
 
 __all__ = [
@@ -25,20 +25,20 @@ from typing import Any, Literal
 from glf_tf import errors
 
 VERSION = 1
-"""Of the JSON form."""
+"""Version of the JSON format."""
 
 Sampling = Literal["plain", "authors"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """The counts and habits of a paper.
+    """The protocol of a paper.
 
     Attributes:
-        samples: Generated images a trial.
-        reference_split: Which real images they are compared with.
-        references: How many of those; None for all.
-        trials: Independent draws of samples.
+        samples: Generated images per trial.
+        reference_split: The split of the real images.
+        references: Number of real images; None for all.
+        trials: Number of independent draws of samples.
         rounded: Whether samples are rounded to uint8, as in an image file.
     """
 
@@ -61,7 +61,7 @@ def preset(name: str) -> Preset:
     """Returns a preset.
 
     Raises:
-        InvalidValue: There is none of that name.
+        InvalidValue: There is no such preset.
     """
     if name not in PRESETS:
         raise errors.InvalidValue(
@@ -74,27 +74,27 @@ def preset(name: str) -> Preset:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """All that decides a number, except for the model.
+    """Everything that determines a measurement, except for the model.
 
     Attributes:
-        subject: What was measured: "samples", "reconstructions", "train images".
+        source: The images measured: "samples", "reconstructions", "real train images".
         dataset: The name of the data set.
         extractor: The extractor's name.
         extractor_checksum: The digest of its weights.
-        reference_split: Which real images, such as "test".
-        reference_digest: Their digest.
-        references: How many of them.
-        samples: How many images were measured a trial.
-        trials: How many independent draws.
+        reference_split: The split of the real images, such as "test".
+        reference_digest: Digest of the real images.
+        references: Number of real images.
+        samples: Number of images measured per trial.
+        trials: Number of independent draws.
         rounded: Whether the images were rounded to uint8.
-        crop: How the real images were cropped and resized; "" for as they are.
+        crop: How the real images were cropped and resized; "" for not at all.
         sampling: "plain", or "authors" for batch statistics and a per-image stretch
             while sampling, as in the GLF authors' script.
-        seed: Of samples, subsets and clusterings.
+        seed: Seed of samples, subsets and clusterings.
         preset: The name of the preset, "" for none.
     """
 
-    subject: str
+    source: str
     dataset: str
     extractor: str
     extractor_checksum: str
@@ -113,14 +113,14 @@ class Protocol:
         """Checks the counts and the sampling.
 
         Raises:
-            InvalidValue: There is nothing to measure, or no such sampling.
+            InvalidValue: A count is too small, or there is no such sampling.
         """
         if min(self.samples, self.references) < 2 or self.trials < 1:
             raise errors.InvalidValue(
-                "A protocol needs two images on either side, and one trial",
+                "A protocol needs two samples, two references and one trial",
                 received=f"samples={self.samples}, references={self.references}, "
                 f"trials={self.trials}",
-                do="Measure more",
+                do="Use larger numbers",
             )
         if self.sampling not in ("plain", "authors"):
             raise errors.InvalidValue(
@@ -132,14 +132,14 @@ class Protocol:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """A number with all that produced it.
+    """A measured metric with the protocol that produced it.
 
     Attributes:
         metric: Its key, such as "fd".
-        title: Its name for people, such as "FID" or "FD-classifier(mnist)".
-        values: One a trial.
-        protocol: What it was measured with.
-        notes: What a reader must know, such as too few samples.
+        title: Its display name, such as "FID" or "FD-classifier(mnist)".
+        values: One value per trial.
+        protocol: The protocol.
+        notes: Caveats, such as too few samples.
     """
 
     metric: str
@@ -149,14 +149,14 @@ class Measurement:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self):
-        """Checks that there is one value a trial.
+        """Checks that there is one value per trial.
 
         Raises:
-            InvalidValue: There is not.
+            InvalidValue: The number of values differs.
         """
         if len(self.values) != self.protocol.trials:
             raise errors.InvalidValue(
-                "A measurement has one value a trial",
+                "A measurement has one value per trial",
                 received=f"{len(self.values)} values, {self.protocol.trials} trials",
                 do="State the trials that were run",
             )
@@ -168,11 +168,11 @@ class Measurement:
 
     @property
     def std(self) -> float | None:
-        """Standard deviation over the trials, of one trial less; None for one."""
+        """Sample standard deviation over the trials; None for one trial."""
         return statistics.stdev(self.values) if len(self.values) > 1 else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns everything in kinds that JSON knows, with mean and std."""
+        """Returns all fields as JSON values, with mean and std."""
         return {
             "version": VERSION,
             "metric": self.metric,
@@ -203,19 +203,24 @@ class Measurement:
                 title=record["title"],
                 values=tuple(record["values"]),
                 notes=tuple(record["notes"]),
-                protocol=Protocol(**record["protocol"]),
+                protocol=Protocol(**_renamed(record["protocol"])),
             )
         except (KeyError, TypeError) as error:
             raise errors.InvalidValue(
-                "A measurement must have all of its fields, and no others",
-                received=f"a record that lacks or misnames one ({error})",
+                "A measurement must have exactly its fields",
+                received=f"a record with missing or unknown fields ({error})",
                 do="Do not edit records by hand",
             ) from error
 
 
+def _renamed(fields: dict[str, Any]) -> dict[str, Any]:
+    """Returns the fields of a protocol; older records call `source` "subject"."""
+    return {"source" if key == "subject" else key: fields[key] for key in fields}
+
+
 def to_json(measurements: Sequence[Measurement]) -> str:
     """Returns measurements as a JSON list."""
-    return json.dumps([one.to_dict() for one in measurements], indent=2)
+    return json.dumps([measurement.to_dict() for measurement in measurements], indent=2)
 
 
 def from_json(text: str) -> list[Measurement]:

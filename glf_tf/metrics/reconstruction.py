@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Squared error of reconstructions, in every unit in which papers print it.
+"""Squared error of reconstructions, in all common units.
 
-A "reconstruction error" is a sum over the values of an image or their mean, of pixels
-in [0, 1] or in [-1, 1]; between the four lie factors of 4 and of the number of values.
+A "reconstruction error" may be a sum or a mean over the values of an image, of pixels
+in [0, 1] or in [-1, 1]; these differ by factors of 4 and of the number of values.
 """
 
 __all__ = ["ReconstructionError", "squared_error"]
@@ -21,15 +21,15 @@ _BATCH = 1024
 class ReconstructionError:
     """Mean squared errors over a set of images.
 
-    A pixel here is one value: a colour image has three a place.
+    A pixel here is one value: a colour image has three per position.
 
     Attributes:
         per_image_unit: Summed over an image, pixels in [0, 1].
         per_pixel_unit: Averaged over an image, pixels in [0, 1].
         per_image_symmetric: Summed over an image, pixels in [-1, 1].
         per_pixel_symmetric: Averaged over an image, pixels in [-1, 1].
-        standard_error: Of `per_image_unit`, over the images; None for a single one.
-        count: How many images.
+        standard_error: Standard error of `per_image_unit`; None for a single image.
+        count: Number of images.
     """
 
     per_image_unit: float
@@ -47,10 +47,10 @@ def squared_error(
 
     Args:
         images: `[size, height, width, channels]`, uint8 or floats in [0, 1].
-        reconstructions: The same.
+        reconstructions: `[size, height, width, channels]`, uint8 or floats in [0, 1].
 
     Raises:
-        InvalidValue: The shapes differ, or the images are not fit.
+        InvalidValue: The shapes differ, or the images are invalid.
     """
     images = pixels.check(images)
     made = pixels.check(reconstructions, name="reconstructions")

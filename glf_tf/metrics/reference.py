@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The real images that samples are compared with, and what is known about them."""
+"""The real images that samples are compared with, with features and statistics."""
 
 __all__ = ["Reference"]
 
@@ -16,13 +16,13 @@ from glf_tf.metrics.extractors import features
 
 
 class Reference:
-    """Real images with their features and statistics, each computed when first asked.
+    """Real images with their features and statistics, which are computed when needed.
 
     Attributes:
-        extractor: What makes the features.
-        split: What the images are, such as "test".
+        extractor: The feature extractor.
+        split: Name of the images, such as "test".
         images: `[size, height, width, channels]`.
-        digest: Of the images.
+        digest: Digest of the images.
     """
 
     def __init__(
@@ -33,13 +33,14 @@ class Reference:
         split: str,
         cache_dir: pathlib.Path | None = None,
     ):
-        """Names the images and their extractor.
+        """Initializes the reference.
 
         Args:
-            images: uint8 or floats in [0, 1]; a mapped file may be large.
-            extractor: What makes the features.
-            split: What the images are, such as "test".
-            cache_dir: Where statistics are kept and found again; None for nowhere.
+            images: `[size, height, width, channels]`, uint8 or floats in [0, 1]; maybe
+                a large mapped file.
+            extractor: The feature extractor.
+            split: Name of the images, such as "test".
+            cache_dir: Folder that caches statistics; None for no cache.
         """
         self.images = pixels.check(images, name="reference images")
         self.extractor, self.split = extractor, split
@@ -51,15 +52,15 @@ class Reference:
 
     @functools.cached_property
     def features(self) -> np.ndarray:
-        """Features of all images, float32 `[size, dim]`, held in memory."""
+        """Features of all images, float32 `[size, dim]`, in memory."""
         return self.extractor(self.images)
 
     @functools.cached_property
     def statistics(self) -> frechet.Statistics:
-        """Statistics of the features, from the cache where there is one.
+        """Statistics of the features, from the cache if there is one.
 
-        Without a checksum another extractor of the same name looks the same: what it
-        found is not kept.
+        Extractors without a checksum cannot be identified: their statistics are not
+        cached.
         """
         if self._cache_dir is None or not self.extractor.checksum:
             return self._compute()
@@ -73,7 +74,7 @@ class Reference:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """The fields of a `protocol.Protocol` that are the reference's to fill."""
+        """The fields of a `protocol.Protocol` that the reference determines."""
         return {
             "extractor": self.extractor.name,
             "extractor_checksum": self.extractor.checksum,

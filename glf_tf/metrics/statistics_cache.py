@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reference statistics on disk, found again by what they were computed from."""
+"""Cache of reference statistics, keyed by the images and the extractor."""
 
 __all__ = ["StaleCacheWarning", "path_of", "load", "save", "load_or_compute"]
 
@@ -14,20 +14,20 @@ from glf_tf.metrics import archive, digest, frechet
 
 KIND = "feature statistics"
 VERSION = 1
-"""Raise it when the same images and extractor would give other statistics."""
+"""Increased when the same images and extractor give other statistics."""
 
 
 class StaleCacheWarning(UserWarning):
-    """A file of a cache that could not be used and was made anew."""
+    """A warning that a cached file could not be used and was computed again."""
 
 
 def path_of(
     folder: pathlib.Path, *, extractor: str, checksum: str, images: str
 ) -> pathlib.Path:
-    """Returns the file for some statistics.
+    """Returns the file of statistics.
 
     Args:
-        folder: Of the cache.
+        folder: The folder of the cache.
         extractor: The extractor's name.
         checksum: The extractor's checksum.
         images: The digest of the images.
@@ -37,7 +37,7 @@ def path_of(
 
 
 def save(path: pathlib.Path, *, statistics: frechet.Statistics) -> None:
-    """Writes the statistics, whole or not at all."""
+    """Writes the statistics atomically."""
     archive.save(path, **_archived(statistics))
 
 
@@ -46,7 +46,7 @@ def load(path: pathlib.Path) -> frechet.Statistics:
 
     Raises:
         NotFound: There is no such file.
-        StaleArchive: It is cut off or of another version.
+        StaleArchive: It is truncated or of another version.
     """
     return _statistics(*archive.load(path, kind=KIND, version=VERSION), path=path)
 
@@ -54,10 +54,10 @@ def load(path: pathlib.Path) -> frechet.Statistics:
 def load_or_compute(
     path: pathlib.Path, *, compute: Callable[[], frechet.Statistics]
 ) -> frechet.Statistics:
-    """Returns the statistics in a file, or computes and keeps them.
+    """Returns the statistics in a file, or computes and saves them.
 
-    A file that cannot be used is made anew, with a `StaleCacheWarning`; where it cannot
-    be written, it is done without, with an `archive.NotKeptWarning`.
+    A file that cannot be used is replaced, with a `StaleCacheWarning`; if it cannot be
+    written, there is an `archive.NotKeptWarning`.
     """
     try:
         found = archive.find(path, kind=KIND, version=VERSION)
@@ -82,10 +82,10 @@ def _archived(statistics: frechet.Statistics) -> dict[str, Any]:
 def _statistics(
     arrays: Mapping[str, np.ndarray], about: Mapping[str, Any], *, path: pathlib.Path
 ) -> frechet.Statistics:
-    """Returns what an archive holds.
+    """Returns the statistics in an archive.
 
     Raises:
-        StaleArchive: It holds no statistics.
+        StaleArchive: It has no statistics.
     """
     try:
         mean, covariance = arrays["mean"], arrays["covariance"]
@@ -103,7 +103,7 @@ def _statistics(
     if not is_right:
         raise archive.StaleArchive(
             "Statistics are a mean, a covariance and a count",
-            received=f"{path}, which holds something else",
+            received=f"{path}, which has other content",
             do="Delete it; it will be made anew",
         )
     return frechet.Statistics(mean, covariance, count=count)

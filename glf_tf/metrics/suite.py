@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All measures of generated images by key, and a run of some of them over trials.
+"""All metrics of generated images by key, and their measurement over trials.
 
 key                 numbers                                 with Inception called
 fd                  fd                                      FID
@@ -37,19 +37,19 @@ def compute(
     real: reference.Reference,
     seed: types.Seed,
 ) -> dict[str, float]:
-    """Returns the numbers of some metrics.
+    """Computes metrics.
 
     Args:
         metrics: Keys of `METRICS`.
         samples: Features `[size, dim]`, from the extractor of `real`.
         real: The real images.
-        seed: Decides subsets and clusterings.
+        seed: Seed of subsets and clusterings.
 
     Returns:
-        numbers: By key; a metric may have several.
+        numbers: Values by key; a metric may have several.
 
     Raises:
-        InvalidValue: There is no such metric, or the features are not fit.
+        InvalidValue: There is no such metric, or the features are invalid.
     """
     _check_known(metrics)
     numbers = {}
@@ -69,13 +69,13 @@ def measure(
 
     Args:
         metrics: Keys of `METRICS`.
-        draw: From a seed to the features `[samples, dim]` of new samples.
+        draw: Returns the features `[samples, dim]` of new samples for a seed.
         real: The real images.
-        settings: The protocol, whose counts and names must be the true ones.
+        settings: The protocol, whose counts and names must be correct.
 
     Raises:
-        InvalidValue: There is no such metric, or the protocol tells of another
-            extractor, other references or another count than were used.
+        InvalidValue: There is no such metric, or the protocol has another extractor,
+            reference or count than those in use.
     """
     _check_known(metrics)
     _check_honest(settings, real=real)
@@ -98,10 +98,10 @@ def measure(
 
 
 def title(key: str, *, extractor: str) -> str:
-    """Returns the name of a number for people.
+    """Returns the display name of a value.
 
-    Only with the 2015 graph are distances called FID and KID; with any other extractor
-    every number bears its name.
+    Distances are called FID and KID with the 2015 graph only; with other extractors,
+    all names include the extractor.
     """
     inception_name, other_name = _TITLES[key]
     if extractor == features.INCEPTION:
@@ -112,7 +112,7 @@ def title(key: str, *, extractor: str) -> str:
 def _fd(
     samples: np.ndarray, *, real: reference.Reference, seed: types.Seed
 ) -> dict[str, float]:
-    del seed  # Nothing is drawn.
+    del seed  # no randomness
     statistics = frechet.statistics(samples)
     return {"fd": frechet.distance(statistics, reference=real.statistics)}
 
@@ -134,7 +134,7 @@ def _prd(
     samples: np.ndarray, *, real: reference.Reference, seed: types.Seed
 ) -> dict[str, float]:
     subset_seed, cluster_seed = seeds.split(seed, num=2)
-    count = min(len(samples), len(real))  # PRD wants equally many of both.
+    count = min(len(samples), len(real))  # PRD needs equal numbers.
     curve = prd.curve(
         vectors.subset(samples, count=count, seed=subset_seed),
         reference=vectors.subset(real.features, count=count, seed=subset_seed),
@@ -146,7 +146,7 @@ def _prd(
 def _precision_recall(
     samples: np.ndarray, *, real: reference.Reference, seed: types.Seed
 ) -> dict[str, float]:
-    del seed  # Nothing is drawn.
+    del seed  # no randomness
     scores = precision_recall.scores(samples, reference=real.features)
     return dataclasses.asdict(scores)
 
@@ -158,7 +158,7 @@ METRICS = {
     "prd": _prd,
     "precision_recall": _precision_recall,
 }
-"""From keys to functions of (features, real=, seed=)."""
+"""The metrics: functions of (features, real=, seed=) by key."""
 
 _TITLES = {
     "fd": ("FID", "FD"),
@@ -210,7 +210,7 @@ def _check_honest(settings: protocol.Protocol, *, real: reference.Reference) -> 
 def _check_count(samples: int, *, settings: protocol.Protocol) -> None:
     if samples != settings.samples:
         raise errors.InvalidValue(
-            "A trial must have as many samples as its protocol says",
+            "A trial must have as many samples as its protocol states",
             received=f"{samples} samples, samples={settings.samples}",
             do="Draw that many, or change the protocol",
         )

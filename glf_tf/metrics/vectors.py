@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every metric takes as features, checked; and random subsets of them."""
+"""Checks of features, and random subsets of them."""
 
 __all__ = ["SmallSampleWarning", "check", "check_pair", "generator", "subset"]
 
@@ -9,14 +9,14 @@ from glf_tf import errors, seeds, types
 
 
 class SmallSampleWarning(UserWarning):
-    """A number that was computed from too few samples to be compared with others."""
+    """A warning about too few samples for a comparable result."""
 
 
 def check(features: types.Tensor, *, name: str = "features") -> np.ndarray:
     """Returns the features as an array `[size, dim]` of floats.
 
     Raises:
-        InvalidValue: The shape is another, there are fewer than two rows, or a value is
+        InvalidValue: The shape is wrong, there are fewer than two rows, or a value is
             not finite.
     """
     features = np.asarray(features)
@@ -24,7 +24,7 @@ def check(features: types.Tensor, *, name: str = "features") -> np.ndarray:
         raise errors.InvalidValue(
             f"{name} must have the shape [size, dim]",
             received=f"shape {features.shape}",
-            do="Flatten what the extractor returns, one row an image",
+            do="Flatten the extractor's output, one row per image",
         )
     if len(features) < 2:
         raise errors.InvalidValue(
@@ -36,7 +36,7 @@ def check(features: types.Tensor, *, name: str = "features") -> np.ndarray:
         raise errors.InvalidValue(
             f"{name} must be finite",
             received=f"{np.count_nonzero(~np.isfinite(features))} that are NaN or inf",
-            do="Look at the images and at the extractor that made them",
+            do="Check the images and the extractor",
         )
     return features
 

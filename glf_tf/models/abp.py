@@ -24,12 +24,12 @@ class ABP(inferred.AbstractInferred):
         z ~ K Langevin steps on log p(x | z) + log N(z; 0, I)
         loss = mean(-log p(x | z)),  x ~ N(g(z), sigma^2 I)
 
-    As in the paper, an image's chain goes on from where it was when the image was last
-    seen, so that few steps a visit are enough; or it starts anew from N(0, I).
+    As in the paper, the chain of an image continues from its last visit, so that few
+    steps per visit suffice; or it starts anew from N(0, I).
 
     Args:
         image_shape: (height, width, channels).
-        num_images: Size of the training set: each image has a chain.
+        num_images: Size of the training set; each image has a chain.
         start: Whether chains persist, or start from N(0, I) at each visit.
         **kwargs: As in `AbstractInferred`.
     """
@@ -55,5 +55,5 @@ class ABP(inferred.AbstractInferred):
         return self._prior
 
     def stages(self) -> tuple[stages.Stage, ...]:
-        """Returns one stage with one optimiser."""
+        """Returns a stage with one optimiser."""
         return (self.posterior_stage(),)

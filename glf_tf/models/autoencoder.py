@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What models with an encoder, a decoder and a prior on latents have in common."""
+"""The base class of models with an encoder, a decoder and a prior on latents."""
 
 __all__ = ["AbstractAutoencoder"]
 
@@ -19,7 +19,7 @@ _AT_ONCE = 500
 
 
 class AbstractAutoencoder(latent.AbstractLatentModel):
-    """A model of latents with an encoder.
+    """A latent variable model with an encoder.
 
     It has an `encoder`, a `decoder` and a `reconstruction` term from the options
     `latent_dim`, `network` and `reconstruction`; a concrete class gives `prior`.
@@ -41,16 +41,17 @@ class AbstractAutoencoder(latent.AbstractLatentModel):
 
         Args:
             image_shape: (height, width, channels).
-            latent_dim: Size of the latents; that of the parts which are objects, where
-                it is left out. The GLF paper has 20 for MNIST, else 64.
-            network: The encoder's and decoder's family.
-            encoder: Another encoder than the network's: a Keras layer, or a network of
-                which the encoder is taken.
-            decoder: Another decoder than the network's, likewise.
-            decoder_output: What a Keras layer that is the decoder gives; "auto" for
-                images where it ends in a sigmoid, else logits.
+            latent_dim: Size of the latents; by default that of parts given as objects.
+                The GLF paper has 20 for MNIST, otherwise 64.
+            network: The family of the encoder and decoder.
+            encoder: Another encoder than that of `network`: a Keras layer, or another
+                network.
+            decoder: Another decoder than that of `network`: a Keras layer, or another
+                network.
+            decoder_output: Output of a Keras layer as decoder: "images", "logits", or
+                "auto" for images if it ends in a sigmoid, otherwise logits.
             reconstruction: The reconstruction term.
-            name: Keras' own.
+            name: Name of the Keras model.
 
         Raises:
             InvalidValue: The latent size is not positive.
@@ -82,12 +83,12 @@ class AbstractAutoencoder(latent.AbstractLatentModel):
 
     @property
     def code_sizes(self) -> coders.Sizes:
-        """How many numbers the encoder gives: as many as there are latents."""
+        """The size of the encoder's output: one number per latent."""
         return coders.Sizes()
 
     @property
     def autoencoder_group(self) -> stages.Group:
-        """All that is learned by reconstruction, for one optimiser."""
+        """The group of all layers that learn by reconstruction."""
         layers = (self.encoder, self.decoder, self.reconstruction)
         return stages.Group("autoencoder", layers=layers)
 
@@ -95,7 +96,7 @@ class AbstractAutoencoder(latent.AbstractLatentModel):
         """Returns the latents of images: `[batch, latent_dim]`.
 
         Raises:
-            InvalidType: The images are no floats.
+            InvalidType: The images are not floats.
             InvalidValue: They have another shape than the model's, or values outside
                 of [0, 1], or NaN.
         """
@@ -103,7 +104,7 @@ class AbstractAutoencoder(latent.AbstractLatentModel):
         return self._encode(image, training=training)
 
     def _encode(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
-        """Returns what `encode` does, of images that are fit or noisy."""
+        """Computes `encode` without checks, also of noisy images."""
         return self.encoder(image, training=training)
 
     def first_latents(
@@ -111,14 +112,14 @@ class AbstractAutoencoder(latent.AbstractLatentModel):
     ) -> tf.Tensor:
         """Returns where chains start for images: `[batch, latent_dim]`.
 
-        Whole images start from the encoder's latents. Of an image with hidden pixels
-        the encoder would make an image of what hides them, and chains take long to
-        leave that: it starts from a draw of the prior.
+        Chains of complete images start at the encoder's latents. For images with hidden
+        pixels they start at a draw of the prior: the encoder would treat what hides
+        them as part of the image, and chains take long to leave these latents.
 
         Args:
             image: `[batch, height, width, channels]` in [0, 1].
-            mask: 1 for visible pixels; see `log_joint`.
-            seed: A stateless seed, of the same draws as in `infer_latents`.
+            mask: `[batch, height, width, 1]`, 1 for visible pixels; see `log_joint`.
+            seed: A stateless seed, with the same draws as in `infer_latents`.
         """
         image, mask = self._visible(image, mask)
         encoded = self._encode(image)
@@ -130,24 +131,26 @@ class AbstractAutoencoder(latent.AbstractLatentModel):
         return tf.where(is_whole[:, None], encoded, tf.cast(drawn, encoded.dtype))
 
     def encode_all(self, data: image_set.ImageSet) -> np.ndarray:
-        """Returns the latents of a whole set, `[size, latent_dim]`."""
+        """Returns the latents of an image set, `[size, latent_dim]`."""
         batches = pipeline.evaluation_batches(data, batch_size=_AT_ONCE)
-        return np.concatenate([self._traced_encode(one["image"]) for one in batches])
+        return np.concatenate(
+            [self._traced_encode(batch["image"]) for batch in batches]
+        )
 
-    # TensorFlow keeps one trace for each model, as long as the model lives.
+    # TensorFlow keeps one trace per model, as long as the model exists.
     @tf.function(autograph=False, reduce_retracing=True)
     def _traced_encode(self, image: tf.Tensor) -> tf.Tensor:
         return self.encode(image)
 
     def signatures(self):
-        """Returns those of the base class, and those of codes."""
+        """Returns the signatures of the base class, and those of codes."""
         return super().signatures() | signatures.of_codes(self)
 
     def stages_on_codes(self, group: stages.Group) -> tuple[stages.Stage, ...]:
-        """Returns the stages that learn the prior alone, on codes.
+        """Returns the stages that train the prior alone, on codes.
 
-        The first, named as the group, has an update of it. A prior whose noise is
-        fitted has that done before the first and once more after it, in "noise".
+        The first has the name of the group, which it updates. If the prior's noise is
+        fitted, this is done before the first, and again after it in a stage "noise".
         """
         learned = stages.Stage.of(
             group.name,
@@ -172,16 +175,16 @@ class AbstractAutoencoder(latent.AbstractLatentModel):
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:
         """Returns "nll", -log p(z) of codes in nats, `[batch]`."""
-        del seed  # nothing is drawn
+        del seed  # no randomness
         return {"nll": -self.prior.log_prob(batch["z"], training=training)}
 
     def call(self, image, training=False):
-        """Returns `reconstruct(image)`, so that the model is a Keras model."""
+        """Returns reconstructions `[batch, height, width, channels]`, for Keras."""
         z = self.encode(image, training=training)
         return self._decode(z, training=training)
 
     def reconstruct(self, image: tf.Tensor) -> tf.Tensor:
-        """Returns the decoded codes of images, in [0, 1]; raises what `encode` does."""
+        """Returns the decoded codes of images, in [0, 1]; raises as `encode`."""
         return self._decode(self.encode(image))
 
 

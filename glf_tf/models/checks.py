@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks of options that many models have."""
+"""Checks of common options of models."""
 
 __all__ = ["not_negative", "positive", "at_least"]
 
@@ -9,7 +9,7 @@ from glf_tf import errors
 
 
 def not_negative(name: str, value: float) -> float:
-    """Returns a weight.
+    """Returns a valid weight.
 
     Raises:
         InvalidValue: It is negative or not finite.
@@ -24,7 +24,7 @@ def not_negative(name: str, value: float) -> float:
 
 
 def positive(name: str, value: float) -> float:
-    """Returns a size that is not a count.
+    """Returns a valid positive number.
 
     Raises:
         InvalidValue: It is not positive, or not finite.
@@ -39,13 +39,13 @@ def positive(name: str, value: float) -> float:
 
 
 def at_least(name: str, value: int, least: int, *, why: str = "") -> int:
-    """Returns a size.
+    """Returns a valid size.
 
     Args:
         name: The option.
         value: Its value.
-        least: The smallest that is allowed.
-        why: The reason, where it is not plain.
+        least: The minimum.
+        why: The reason, if it is not obvious.
 
     Raises:
         InvalidValue: It is smaller.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Encoders and decoders of models: of a network's family, or somebody's own layers."""
+"""Encoders and decoders of models: of a network family, or a user's layers."""
 
 __all__ = ["Sizes", "made", "make_encoder", "make_decoder", "generator", "settled_dim"]
 
@@ -13,13 +13,13 @@ from glf_tf.layers import adapters
 from glf_tf.networks import network as network_lib
 
 Output = Literal["auto", "logits", "images"]
-"""What a decoder of somebody's gives; see `adapters.gives_images` for "auto"."""
+"""Kinds of output of a user's decoder; see `adapters.gives_images` for "auto"."""
 
 Coder = network_lib.AbstractNetwork | keras.layers.Layer
 
 
 class Sizes(NamedTuple):
-    """How many numbers an encoder gives: `per_latent * latent_dim + extra`."""
+    """The size of an encoder's output: `per_latent * latent_dim + extra`."""
 
     per_latent: int = 1
     extra: int = 0
@@ -30,16 +30,16 @@ class Sizes(NamedTuple):
 
 
 def made(value: Any) -> Coder | None:
-    """Returns a layer or a network that is given as an object, specification or name.
+    """Returns a layer or a network from an object, specification or name.
 
     Args:
-        value: A Keras layer; what `foreign.specification` gives of one; the name of a
-            class of layers, with or without options, such as `module:Class`; or a
-            network, of which the one half is taken. None stays None.
+        value: A Keras layer; its `foreign.specification`; the name of a class of
+            layers, such as `module:Class`, with or without options; or a network, of
+            which one half is used. None is returned as it is.
 
     Raises:
         InvalidType: It is none of these.
-        InvalidValue: It cannot be made.
+        InvalidValue: It cannot be built.
     """
     if value is None:
         return None
@@ -62,7 +62,7 @@ def make_encoder(
     """Returns an encoder, `[batch, *image_shape]` to `[batch, code_dim]`.
 
     Raises:
-        InvalidValue: It gives codes of another size.
+        InvalidValue: Its output has another size.
     """
     code_dim = sizes.code_dim(latent_dim)
     if isinstance(given, network_lib.AbstractNetwork):
@@ -78,7 +78,7 @@ def make_decoder(
     """Returns a decoder, `[batch, latent_dim]` to pixel logits.
 
     Raises:
-        InvalidValue: It takes or gives something else.
+        InvalidValue: Its input or output has another shape.
     """
     if isinstance(given, network_lib.AbstractNetwork):
         return given.decoder(latent_dim, image_shape)
@@ -95,17 +95,17 @@ def generator(
     decoder: Any,
     output: Output,
 ) -> tuple[keras.layers.Layer, int]:
-    """Returns the decoder of a model without encoder, and the size of its latents.
+    """Returns the decoder of a model without encoder, and the size of latents.
 
     Args:
-        model: The model, with its `image_shape`; its arguments are settled.
-        latent_dim: As given, or the default.
-        network: The family whose decoder it is, unless there is another.
-        decoder: Another one, or None.
-        output: What that gives, if it is a layer of somebody's.
+        model: The model, with its `image_shape`.
+        latent_dim: The constructor's argument.
+        network: The family of the decoder, unless one is given.
+        decoder: Another decoder, or None.
+        output: The kind of its output, if it is a Keras layer.
 
     Raises:
-        InvalidType: One of them is no part.
+        InvalidType: One of them is not a part.
         InvalidValue: They contradict each other.
     """
     other = made(decoder)
@@ -128,14 +128,14 @@ def settled_dim(
     decoder: Coder | None = None,
     sizes: Sizes | None = None,
 ) -> int:
-    """Returns the size of the latents: as given, or that of the parts, or `default`.
+    """Returns the size of the latents: the given one, that of the parts, or `default`.
 
     Args:
-        default: The constructor's argument, which is its default unless it was given.
-        model: The model, of which objects among the arguments count.
-        encoder: Its encoder, if it is somebody's.
-        decoder: Its decoder, if it is somebody's.
-        sizes: What the encoder gives, if there is one.
+        default: The constructor's argument, which may be its default.
+        model: The model, whose arguments may be objects with a size.
+        encoder: Its encoder, if it is a user's.
+        decoder: Its decoder, if it is a user's.
+        sizes: The sizes of the encoder's output, if there is an encoder.
 
     Raises:
         InvalidValue: They contradict each other.
@@ -152,9 +152,9 @@ def settled_dim(
         found["decoder"] = taken[-1]
     if len(set(found.values())) > 1:
         raise errors.InvalidValue(
-            "All parts of a model have latents of one size",
+            "All parts of a model must have the same size of latents",
             received=", ".join(f"{name}: {size}" for name, size in found.items()),
-            do="Make them for the same size, and pass it as latent_dim or leave it out",
+            do="Build them for the same size, and pass it as latent_dim or omit it",
         )
     return next(iter(found.values()), default)
 
@@ -175,7 +175,7 @@ def _wrong_codes(
     size = "" if latent_dim is None else f" with latent_dim={latent_dim}"
     outputs = "two outputs" if encoder.is_pair else "one output"
     return errors.InvalidValue(
-        f"The encoder of this model gives {per}latent_dim{extra} numbers{pairs}",
+        f"The encoder of this model must return {per}latent_dim{extra} numbers{pairs}",
         received=f"{encoder.code_dim} in {outputs}{size}",
         do="Change the size of its last layer",
     )

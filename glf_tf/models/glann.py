@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""GLANN: a code and a generator for the training images, then a map of noise to codes.
+"""GLANN: a generator with a code for each training image, and a mapper to codes.
 
 Hoshen, Li, Malik: Non-Adversarial Image Synthesis with Generative Latent Nearest
 Neighbors, 2019. https://arxiv.org/abs/1812.08985
@@ -22,7 +22,7 @@ from glf_tf.networks import network as network_lib
 from glf_tf.training import stages as stages_lib
 
 CANDIDATES_PER_IMAGE = 2
-"""Mapped noises an epoch among which each code's nearest is found, as released."""
+"""Candidates per code in each epoch, as in the released code."""
 
 _AT_ONCE = 8192
 _LEAST_NORM = 1e-12
@@ -30,36 +30,37 @@ _LEAST_NORM = 1e-12
 
 @keras.saving.register_keras_serializable(package="glf_tf")
 class GLANN(model.GenerativeModel):
-    """A generator on learned codes, and a mapper that draws codes.
+    """A generator of learned codes, and a mapper that samples codes.
 
     Stage "glo" learns a code for each training image together with the generator:
 
         min sum_i recon(x_i, G(z_i)),  |z_i| = 1
 
     Stage "imle" learns the mapper, by implicit maximum likelihood: each epoch draws
-    noises e_j ~ N(0, I), two for each code, and each code pulls its nearest one:
+    noises e_j ~ N(0, I), two for each code, and each code attracts its nearest one:
 
         j(i) = argmin_j |z_i - T(e_j)|^2,  min sum_i |z_i - T(e_j(i))|^2
 
     A sample is G(T(e) / |T(e)|). The mapper is linear, BN, ReLU, twice, and linear,
-    without biases. There is no encoder, and no density of anything.
+    without biases. There is no encoder and no density.
 
-    Deviation: what differs from the released code. Adam keeps its moments from epoch to
-    epoch, where theirs is made anew. Candidates and samples are mapped with the moving
-    averages of the batch normalisation, theirs with each batch's statistics. Codes are
-    on the sphere from the first epoch on, theirs from its end. The generator is that of
-    `network`; theirs has leaky ReLUs.
+    Deviation: Adam keeps its moments between epochs; the released code resets them.
+        Candidates and samples are mapped with moving averages of the batch
+        normalisation; there with each batch's statistics. Codes are on the sphere from
+        the start; there from the end of the first epoch. The generator is that of
+        `network`; there it has leaky ReLUs.
 
     Args:
         image_shape: (height, width, channels).
-        num_images: Size of the training set: each image has a code.
+        num_images: Size of the training set; each image has a code.
         latent_dim: Size of the codes.
         noise_dim: Size of the noise.
         hidden: Width of the mapper's hidden layers.
-        network: The family whose decoder is the generator.
-        decoder: Another generator than the network's: a Keras layer, or a network.
-        decoder_output: What a Keras layer that is the decoder gives; "auto" for images
-            where it ends in a sigmoid, else logits.
+        network: The family of the generator.
+        decoder: Another generator than that of `network`: a Keras layer, or another
+            network.
+        decoder_output: Output of a Keras layer as decoder: "images", "logits", or
+            "auto" for images if it ends in a sigmoid, otherwise logits.
         reconstruction: The reconstruction term; the paper's is perceptual.
     """
 
@@ -94,25 +95,25 @@ class GLANN(model.GenerativeModel):
         )
         self.table = _Table(num_images, self.latent_dim, trainable=True, name="table")
         self.mapper = _mapper(noise_dim, self.latent_dim, hidden=hidden)
-        # A variable, so that a run that is resumed in the midst of an epoch has it.
+        # A variable, so that a run that is resumed within an epoch has it.
         self.matched = _Table(num_images, noise_dim, trainable=False, name="matched")
         self.built = True
 
     def check_data(self, data: image_set.ImageSet) -> None:
-        """Checks that there are as many images as codes.
+        """Checks that the numbers of images and codes agree.
 
         Raises:
-            InvalidValue: There are not.
+            InvalidValue: They differ.
         """
         if len(data) != self.num_images:
             raise errors.InvalidValue(
-                "GLANN has a code for each image that it is trained on",
+                "GLANN must have one code per training image",
                 received=f"{len(data)} images for {self.num_images} codes",
-                do="Train on the same images, or make the model with their number",
+                do="Train on the same images, or build the model with their number",
             )
 
     def stages(self) -> tuple[stages_lib.Stage, ...]:
-        """Returns the two stages; neither has terms on images that have no code."""
+        """Returns the two stages, whose terms are only defined on training images."""
         generator = stages_lib.Group("generator", (self.decoder, self.reconstruction))
         codes = stages_lib.Group("codes", (self.table,))
         glo = stages_lib.Stage.of(
@@ -136,8 +137,8 @@ class GLANN(model.GenerativeModel):
         return glo, imle
 
     def _normalize_codes(self, data: image_set.ImageSet, *, seed: types.Seed) -> None:
-        """Puts the codes back on the sphere."""
-        del seed  # nothing is drawn
+        """Projects the codes to the sphere."""
+        del seed  # no randomness
         self.check_data(data)
         self.table.rows.assign(self.codes())
 
@@ -145,18 +146,18 @@ class GLANN(model.GenerativeModel):
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:
         """Returns "reconstruction" of the images' codes, `[batch]`."""
-        del seed  # nothing is drawn
+        del seed  # no randomness
         z = _on_sphere(self.table(batch["index"]))
         logits = self.decoder(z, training=training)
         return {"reconstruction": self.reconstruction(batch["image"], logits)}
 
     def _cached_codes(self, data: image_set.ImageSet) -> dict[str, np.ndarray]:
-        """Returns the codes "z", all that the mapper learns from."""
+        """Returns the codes "z", on which the mapper is trained."""
         self.check_data(data)
         return {"z": self.codes().numpy()}
 
     def _match_noise(self, data: image_set.ImageSet, *, seed: types.Seed) -> None:
-        """Finds the noise that each code pulls, among fresh draws."""
+        """Finds the noise that each code attracts, among new draws."""
         self.check_data(data)
         count = CANDIDATES_PER_IMAGE * self.num_images
         noise = tf.random.stateless_normal([count, self.noise_dim], seeds.make(seed))
@@ -172,7 +173,7 @@ class GLANN(model.GenerativeModel):
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:
         """Returns "match", a mean over coordinates, `[batch]`."""
-        del seed  # nothing is drawn
+        del seed  # no randomness
         z = self.map_noise(self.matched(batch["index"]), training=training)
         error = tf.math.squared_difference(z, batch["z"])
         return {"match": tf.reduce_mean(error, axis=1)}
@@ -186,10 +187,10 @@ class GLANN(model.GenerativeModel):
         return tf.cast(self.mapper(noise, training=training), tf.float32)
 
     def decode(self, z: tf.Tensor) -> tf.Tensor:
-        """Returns the images in [0, 1] of latents, which are put on the sphere.
+        """Returns the images in [0, 1] of latents, which are projected to the sphere.
 
         Raises:
-            InvalidType: The latents are no floats.
+            InvalidType: The latents are not floats.
             InvalidValue: They are not `[batch, latent_dim]`, or not finite.
         """
         return self._decode(inputs.latents(z, dim=self.latent_dim))
@@ -221,21 +222,21 @@ class GLANN(model.GenerativeModel):
 
         Args:
             start: Noises `[batch, noise_dim]`, or latents `[batch, latent_dim]`.
-            end: As `start`.
-            num_steps: Points on each line, both ends included.
-            space: What `start` and `end` are: nothing inverts the mapper.
+            end: Noises `[batch, noise_dim]`, or latents `[batch, latent_dim]`.
+            num_steps: Number of points on each line, including both ends.
+            space: The space of `start` and `end`, as the mapper has no inverse.
 
         Returns:
             Images `[batch, num_steps, height, width, channels]`.
 
         Raises:
-            InvalidType: Noises or latents are no floats.
-            InvalidValue: They have another size, or are not finite; or there is no
-                point, or no such space.
+            InvalidType: Noises or latents are not floats.
+            InvalidValue: They have another size, or are not finite; or `num_steps` or
+                `space` is invalid.
         """
         inputs.steps(num_steps)
         dim = self.noise_dim if inputs.space(space) == "noise" else self.latent_dim
-        start, end = (inputs.latents(one, dim=dim) for one in (start, end))
+        start, end = (inputs.latents(point, dim=dim) for point in (start, end))
         weight = tf.linspace(0.0, 1.0, num_steps)[None, :, None]
         line = (1.0 - weight) * start[:, None] + weight * end[:, None]
         flat = tf.reshape(line, [-1, start.shape[1]])
@@ -244,7 +245,7 @@ class GLANN(model.GenerativeModel):
 
 
 class _Table(layers.Layer):
-    """A row for each training image."""
+    """A table with a row for each training image."""
 
     def __init__(self, size: int, dim: int, *, trainable: bool, name: str):
         super().__init__(name=name, dtype=keras.config.floatx())
@@ -282,13 +283,13 @@ def _hidden(units: int, index: int) -> list[layers.Layer]:
 
 
 def _dense(units: int, name: str) -> layers.Layer:
-    # PyTorch's start, U(-1/sqrt(inputs), 1/sqrt(inputs)).
+    # PyTorch's initialiser, U(-1/sqrt(inputs), 1/sqrt(inputs)).
     start = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
     return layers.Dense(units, use_bias=False, kernel_initializer=start, name=name)
 
 
 def _on_sphere(z: tf.Tensor) -> tf.Tensor:
     norm = tf.norm(z, axis=-1, keepdims=True)
-    # As released: the gradient is that of a scale, and may point off the sphere, where
-    # Adam follows it until the next epoch puts the codes back.
+    # As released: the gradient may point off the sphere, where Adam follows it until
+    # the next epoch projects the codes.
     return z / tf.stop_gradient(tf.maximum(norm, _LEAST_NORM))

@@ -25,27 +25,29 @@ class GLF(autoencoder.AbstractAutoencoder):
         loss = mean(beta * recon(x, G(E(x))) + nll(f(stop_gradient(E(x)))))     (eq. 2)
         nll(f(z)) = -log N(f(z); 0, I) - log |det df/dz|                        (eq. 1)
 
-    The likelihood never reaches the encoder: with the gradient stopped, autoencoder and
-    flow share no parameter, and Adam divides the factor `beta` out again but for its
-    `epsilon`, which is not multiplied: a `beta` of 64 with an `epsilon` of 64e-8 gives
-    the bits of 1 with 1e-8. Clipping and weight decay would not divide it out either.
-    Without the stop (regularised GLF) `beta` matters, and small values diverge.
+    The gradient of the likelihood does not reach the encoder: with the gradient
+    stopped, autoencoder and flow share no parameter, and Adam divides the factor `beta`
+    out again but for its `epsilon`, which is not multiplied: a `beta` of 64 with an
+    `epsilon` of 64e-8 gives the bits of 1 with 1e-8. Clipping and weight decay would
+    not divide it out either. Without the stop (regularised GLF) `beta` matters, and
+    small values diverge.
 
     Ours: learned beside an encoder that moves, the flow lags behind. By default a
     closing stage learns it further on the codes of the finished encoder, with noise
     from a mixture that is fitted before it and once more after it, by expectation
     maximisation: 33 to 39 s a fit of 50 components to 60,000 codes, on a shared core.
-    docs/results.md has what it is worth. `procedure="joint"` is the paper's.
+    docs/results.md has its effect. `procedure="joint"` is the paper's.
 
     Args:
         image_shape: (height, width, channels).
         flow: The flow on the latents.
         beta: Weight of the reconstruction term.
-        stop_gradient: Whether the flow's likelihood is kept from the encoder.
-        procedure: "joint" learns both at once, as the paper does; "closing" then goes
-            on with the flow alone; "two_stage" learns the flow after the autoencoder.
-        components: Of the noise's mixture, where the flow has a stage of its own; 0 for
-            N(0, I). See `FlowPrior`.
+        stop_gradient: Whether to stop the likelihood's gradient before the encoder.
+        procedure: "joint" trains both at once, as in the paper; "closing" then
+            continues with the flow alone; "two_stage" trains the flow after the
+            autoencoder.
+        components: Number of components of the noise's mixture, if the flow has its own
+            stage; 0 for N(0, I). See `FlowPrior`.
         **kwargs: As in `AbstractAutoencoder`.
     """
 
@@ -67,7 +69,7 @@ class GLF(autoencoder.AbstractAutoencoder):
         )
         if procedure == "two_stage" and not stop_gradient:
             raise errors.InvalidValue(
-                "Without the stop-gradient, autoencoder and flow are learned together",
+                "Without the stop-gradient, both must be trained together",
                 received=f"procedure={procedure!r}, stop_gradient={stop_gradient}",
                 do='Use procedure="joint", or keep the stop-gradient',
             )
@@ -91,7 +93,7 @@ class GLF(autoencoder.AbstractAutoencoder):
         return self._prior.flow
 
     def stages(self) -> tuple[stages.Stage, ...]:
-        """Returns what the procedure says; "joint" has two optimisers, "noise" none."""
+        """Returns the stages; "joint" has two optimisers, "noise" none."""
         ae = self.autoencoder_group
         flow = stages.Group("flow", layers=(self.prior,))
         joint = stages.Stage.of(
@@ -117,10 +119,10 @@ class GLF(autoencoder.AbstractAutoencoder):
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:
         """Returns "reconstruction" and "nll" (nats) of eq. 2, each `[batch]`."""
-        del seed  # nothing is drawn
+        del seed  # no randomness
         z = self._encode(batch["image"], training=training)
         terms = self._reconstruction_term(batch, z, training=training)
-        # Protects the encoder: the flow would shrink its latents towards zero.
+        # Protects the encoder, whose latents the flow would shrink towards zero.
         z = tf.stop_gradient(z) if self.stop_gradient else z
         terms["nll"] = -self.prior.log_prob_of_normal(z, training=training)
         return terms
@@ -129,7 +131,7 @@ class GLF(autoencoder.AbstractAutoencoder):
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:
         """Returns "reconstruction", `[batch]`."""
-        del seed  # nothing is drawn
+        del seed  # no randomness
         z = self._encode(batch["image"], training=training)
         return self._reconstruction_term(batch, z, training=training)
 

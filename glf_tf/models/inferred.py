@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What models have in common whose latents are inferred by Markov chains in training.
+"""The base class of models whose training infers latents by Markov chains.
 
 Han, Lu, Zhu, Wu: Alternating Back-Propagation for Generator Network, 2017.
 https://arxiv.org/abs/1606.08571
@@ -20,11 +20,11 @@ from glf_tf.training import stages
 
 
 class AbstractInferred(latent.AbstractLatentModel):
-    """A generator and a prior, learned on latents that chains infer.
+    """A generator and a prior, trained on latents inferred by chains.
 
     Each training step runs a chain from `start` towards p(z | x), outside every tape,
-    and then minimises -log p(x, z) at its end. Where a batch has a `mask`, hidden
-    pixels count in neither.
+    and then minimises -log p(x, z) at its end. If a batch has a `mask`, hidden pixels
+    are ignored in both.
 
     It has a `decoder`, a `reconstruction` term and a `sampler` from the options
     `latent_dim`, `network`, `reconstruction` and `inference`; a concrete class gives
@@ -51,19 +51,18 @@ class AbstractInferred(latent.AbstractLatentModel):
 
         Args:
             image_shape: (height, width, channels).
-            latent_dim: Size of the latents; that of the parts which are objects, where
-                it is left out.
-            network: The family whose decoder is the generator.
-            decoder: Another generator than the network's: a Keras layer, or a network.
-            decoder_output: What a Keras layer that is the decoder gives; "auto" for
-                images where it ends in a sigmoid, else logits.
-            reconstruction: The reconstruction term; its sigma is that of pixels in
-                [-1, 1].
-            inference: How chains run.
+            latent_dim: Size of the latents; by default that of parts given as objects.
+            network: The family of the generator.
+            decoder: Another generator than that of `network`: a Keras layer, or another
+                network.
+            decoder_output: Output of a Keras layer as decoder: "images", "logits", or
+                "auto" for images if it ends in a sigmoid, otherwise logits.
+            reconstruction: The reconstruction term; its sigma is for pixels in [-1, 1].
+            inference: The sampler of chains.
             start: Where chains start in training: "normal", "prior", or "persistent",
-                where the image's last one ended.
+                at the end of the image's last chain.
             num_images: Size of the training set, for persistent chains.
-            name: Keras' own.
+            name: Name of the Keras model.
 
         Raises:
             InvalidValue: A size is not positive.
@@ -88,27 +87,27 @@ class AbstractInferred(latent.AbstractLatentModel):
 
     @property
     def sampler(self) -> sampler_lib.AbstractSampler:
-        """How chains run."""
+        """The sampler of chains."""
         return self._sampler
 
     @property
     def chain_start(self) -> latent.Start:
-        """As in training, but N(0, I) where chains persist: new images have none."""
+        """As in training, or "normal" if chains persist, which new images lack."""
         return "normal" if self.start == "persistent" else self.start
 
     @property
     def generator_group(self) -> stages.Group:
-        """The generator, for one optimiser."""
+        """The group of the generator."""
         return stages.Group("generator", (self.decoder, self.reconstruction))
 
     @property
     def is_validated(self) -> bool:
-        """Whether terms can be measured on new images: not by persistent chains."""
+        """Whether terms can be measured on new images, which have no chains."""
         return self.store is None
 
     @property
     def posterior_weights(self) -> Mapping[str, float]:
-        """The weights of `posterior_terms`: the chain is measured, not minimised."""
+        """The weights of `posterior_terms`; those of the chain are 0."""
         names = [f"posterior_{name}" for name in sampler_lib.DIAGNOSTICS]
         return {"reconstruction": 1.0, **dict.fromkeys(["mse", *names], 0.0)}
 
@@ -125,12 +124,12 @@ class AbstractInferred(latent.AbstractLatentModel):
 
     @property
     def advice(self) -> Mapping[str, str]:
-        """What to do where a chain diverged."""
+        """Advice for diverged chains."""
         advice = self.sampler.advice
         return {"posterior_divergence": advice, "posterior_energy": advice}
 
     def infer_batch(self, batch: types.Batch, *, seed: tf.Tensor) -> types.Batch:
-        """Returns the batch with latents "z" and how their chains ran, "posterior_"."""
+        """Returns the batch with latents "z" and chain diagnostics "posterior_..."."""
         kept = None if self.store is None else self.store.read(batch["index"])
         chains = self.infer_latents(
             batch["image"], batch.get("mask"), seed=seeds.make(seed), start=kept
@@ -146,9 +145,9 @@ class AbstractInferred(latent.AbstractLatentModel):
 
         Returns:
             `reconstruction`, -log p(x | z) in nats, `[batch]`; `mse`, of pixels in [-1,
-            1]; and what `infer_batch` says of the chains.
+            1]; and the diagnostics of `infer_batch`.
         """
-        del seed  # nothing is drawn
+        del seed  # no randomness
         mask = self.checked_mask(batch.get("mask"))
         logits = self.decoder(batch["z"], training=training)
         logits = tf.cast(logits, tf.float32)
@@ -167,8 +166,8 @@ def signed_mse(
 
     Args:
         image: `[batch, height, width, channels]` in [0, 1].
-        logits: Pixel logits of the same shape.
-        mask: 1 for the pixels that count; None for all.
+        logits: Pixel logits `[batch, height, width, channels]`.
+        mask: `[batch, height, width, 1]`, 1 for pixels that count; None for all.
     """
     error = tf.math.squared_difference(image, tf.sigmoid(logits))
     error *= signed_gaussian.RANGE**2

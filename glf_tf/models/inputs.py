@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What models take from their users, checked at the public methods, once for all.
+"""Checks of the inputs of models' public methods.
 
-Kinds and shapes are checked always, also while a graph is traced. Values are looked at
-in eager mode alone: in a graph that would cost every call. What is served there is
-guarded by `glf_tf.export`.
+Dtypes and shapes are always checked, also while tracing. Values are checked in eager
+mode only, as checks in a graph would slow down every call. `glf_tf.export` guards the
+inputs of exported models.
 """
 
 __all__ = [
@@ -34,13 +34,13 @@ def images(image: types.Tensor, *, shape: types.ImageShape) -> tf.Tensor:
         shape: (height, width, channels) of the model.
 
     Raises:
-        InvalidType: They are no floats.
+        InvalidType: They are not floats.
         InvalidValue: They have another shape, or values outside of [0, 1], or NaN.
     """
     image = _floats(image, name="Images", do="Divide uint8 by 255")
     if image.shape.rank != 4 or not image.shape[1:].is_compatible_with(shape):
         raise errors.InvalidValue(
-            "Images have the model's shape, [batch, height, width, channels]",
+            "Images must have the model's shape, [batch, height, width, channels]",
             received=f"shape {tuple(image.shape)} for {tuple(shape)}",
             do=f"Pass images [batch, {', '.join(map(str, shape))}]",
         )
@@ -51,11 +51,12 @@ def images(image: types.Tensor, *, shape: types.ImageShape) -> tf.Tensor:
 
 
 def masked(image: types.Tensor, mask: tf.Tensor | None) -> types.Tensor:
-    """Returns images whose hidden pixels are 0, whatever they were, also NaN.
+    """Returns images with hidden pixels set to 0, also if they were NaN.
 
     Args:
         image: `[batch, height, width, channels]`.
-        mask: 1 for visible pixels, of a shape that can be broadcast; None for all.
+        mask: `[batch, height, width, 1]`, 1 for visible pixels; None if all are
+            visible.
     """
     if mask is None:
         return image
@@ -64,7 +65,7 @@ def masked(image: types.Tensor, mask: tf.Tensor | None) -> types.Tensor:
 
 
 def binary(mask: tf.Tensor) -> tf.Tensor:
-    """Returns a mask.
+    """Returns a valid mask `[batch, height, width, 1 or channels]`.
 
     Raises:
         InvalidValue: It has values other than 0 and 1.
@@ -84,17 +85,17 @@ def latents(z: types.Tensor, *, dim: int, name: str = "Latents") -> tf.Tensor:
 
     Args:
         z: `[batch, dim]`; the batch may be empty.
-        dim: Their size.
-        name: What they are, for the error message.
+        dim: The size of the latents.
+        name: Their name in error messages.
 
     Raises:
-        InvalidType: They are no floats.
+        InvalidType: They are not floats.
         InvalidValue: They have another shape, or are not all finite.
     """
     z = _floats(z, name=name, do="Convert them first")
     if z.shape.rank != 2 or not z.shape[1:].is_compatible_with([dim]):
         raise errors.InvalidValue(
-            f"{name} have the shape [batch, {dim}]",
+            f"{name} must have the shape [batch, {dim}]",
             received=f"shape {tuple(z.shape)}",
             do="Pass for instance what `encode` returns",
         )
@@ -103,33 +104,33 @@ def latents(z: types.Tensor, *, dim: int, name: str = "Latents") -> tf.Tensor:
         raise errors.InvalidValue(
             f"{name} are finite",
             received=f"{np.count_nonzero(~np.isfinite(values))} that are NaN or inf",
-            do="Look at where they come from",
+            do="Check their computation",
         )
     return z
 
 
 def count(n: int | tf.Tensor) -> int | tf.Tensor:
-    """Returns a number of samples; 0 is one.
+    """Returns a valid number of samples, which may be 0.
 
     Raises:
-        InvalidType: It is no whole number.
+        InvalidType: It is not a whole number.
         InvalidValue: It is negative.
     """
     return _whole(n, name="The number of samples", least=0)
 
 
 def steps(num_steps: int | tf.Tensor) -> int | tf.Tensor:
-    """Returns a number of points on a line.
+    """Returns a valid number of points on a line.
 
     Raises:
-        InvalidType: It is no whole number.
-        InvalidValue: There is none.
+        InvalidType: It is not a whole number.
+        InvalidValue: It is not positive.
     """
     return _whole(num_steps, name="The number of points", least=1)
 
 
 def temperature(value: float | tf.Tensor) -> float | tf.Tensor:
-    """Returns a factor on the standard deviation of noise.
+    """Returns a valid factor on the standard deviation of noise.
 
     Raises:
         InvalidValue: It is negative or not finite.
@@ -137,22 +138,22 @@ def temperature(value: float | tf.Tensor) -> float | tf.Tensor:
     known = _values(tf.convert_to_tensor(value))
     if known.size and not 0.0 <= float(known) < np.inf:
         raise errors.InvalidValue(
-            "The temperature scales the noise: it is finite and not negative",
+            "The temperature must be finite and not negative",
             received=f"temperature={float(known)}",
-            do="Use 1 for the model's own samples, less for likelier ones",
+            do="Use 1 for the model's own samples, less for more likely ones",
         )
     return value
 
 
 def space(name: str) -> str:
-    """Returns where a line is straight.
+    """Returns a valid space of interpolation.
 
     Raises:
         InvalidValue: It is neither "noise" nor "latent".
     """
     if name not in ("noise", "latent"):
         raise errors.InvalidValue(
-            "A line is straight in the prior's noise, or among latents",
+            "The space of interpolation must be noise or latent",
             received=f"space={name!r}",
             do='Use space="noise" or space="latent"',
         )
@@ -166,11 +167,11 @@ def _whole(n: int | tf.Tensor, *, name: str, least: int) -> int | tf.Tensor:
         known = operator.index(np.asarray(n).item() if tf.is_tensor(n) else n)
     except (TypeError, ValueError) as error:
         raise errors.InvalidType(
-            f"{name} is a whole number", received=repr(n), do="Pass an int"
+            f"{name} must be a whole number", received=repr(n), do="Pass an int"
         ) from error
     if known < least:
         raise errors.InvalidValue(
-            f"{name} is at least {least}", received=known, do="Ask for more"
+            f"{name} must be at least {least}", received=known, do="Use more"
         )
     return n
 
@@ -185,7 +186,7 @@ def _floats(value: types.Tensor, *, name: str, do: str) -> tf.Tensor:
 
 
 def _values(tensor: tf.Tensor) -> np.ndarray:
-    """Returns the values of a tensor in eager mode; none while a graph is traced."""
+    """Returns the values of a tensor in eager mode; None while tracing."""
     if not tf.executing_eagerly() or not hasattr(tensor, "numpy"):
         return np.empty([0])
     return tensor.numpy()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What models that decode latents drawn from a prior have in common."""
+"""The base class of models that decode latents drawn from a prior."""
 
 __all__ = ["AbstractLatentModel", "Start", "learned_prior"]
 
@@ -16,15 +16,15 @@ from glf_tf.models import inputs, model, signatures
 from glf_tf.priors import prior as prior_lib
 
 Start = Literal["normal", "prior"] | tf.Tensor
-"""Where chains start: draws of N(0, I), draws of the prior, or given latents."""
+"""Starts of chains: draws of N(0, I), draws of the prior, or given latents."""
 
 
 class AbstractLatentModel(model.GenerativeModel):
     """A model that draws a latent from its prior and decodes it.
 
     A concrete class sets `latent_dim`, `decoder` and `reconstruction`, and gives
-    `prior`. The joint density of images and latents is then known but for a constant,
-    and so latents can be inferred by Markov chains, of whole images and of parts.
+    `prior`. The joint density of images and latents is then known up to a constant, so
+    that latents can be inferred by Markov chains, also for images with hidden pixels.
     """
 
     @property
@@ -34,30 +34,30 @@ class AbstractLatentModel(model.GenerativeModel):
 
     @property
     def sampler(self) -> sampler_lib.AbstractSampler:
-        """How `infer_latents` runs its chains if it is not told."""
+        """The default sampler of `infer_latents`."""
         return langevin.Langevin()
 
     @property
     def chain_start(self) -> Start:
-        """Where `infer_latents` starts its chains if it is not told."""
+        """The default start of chains in `infer_latents`."""
         return "normal"
 
     def signatures(self):
-        """Returns those of the base class, and those of latents."""
+        """Returns the signatures of the base class, and those of latents."""
         return super().signatures() | signatures.of_latents(self)
 
     def check_data(self, data: image_set.ImageSet) -> None:
-        """Checks that there are as many codes as the fit of the prior needs.
+        """Checks that there are enough codes for the fit of the prior.
 
         Raises:
-            InvalidValue: There are fewer images.
+            InvalidValue: There are too few images.
         """
         least = self.prior.least_codes
         if len(data) >= least:
             return
         flag = "components" if "components" in self.get_config() else "prior.components"
         raise errors.InvalidValue(
-            f"The prior is fitted to at least {least} codes, one an image",
+            f"The fit of the prior needs at least {least} codes, one per image",
             received=f"{len(data)} training images",
             do=f"Use more images, or a --{flag} of at most {len(data)}",
         )
@@ -66,7 +66,7 @@ class AbstractLatentModel(model.GenerativeModel):
         """Returns the images of latents, in [0, 1].
 
         Raises:
-            InvalidType: The latents are no floats.
+            InvalidType: The latents are not floats.
             InvalidValue: They are not `[batch, latent_dim]`, or not finite.
         """
         return self._decode(inputs.latents(z, dim=self.latent_dim), training=training)
@@ -84,11 +84,11 @@ class AbstractLatentModel(model.GenerativeModel):
     def log_prob(self, z: tf.Tensor) -> tf.Tensor:
         """Returns the prior's log-density of latents in nats, `[batch]`.
 
-        It is a density of latents, not of images. Where nothing fixes the latents'
-        scale, as in GLF, it can be compared between priors on the same latents only.
+        It is a density of latents, not of images. If the scale of latents is arbitrary,
+        as in GLF, it is only comparable between priors on the same latents.
 
         Raises:
-            InvalidType: The latents are no floats.
+            InvalidType: The latents are not floats.
             InvalidValue: They are not `[batch, latent_dim]`, or not finite.
         """
         return self.prior.log_prob(inputs.latents(z, dim=self.latent_dim))
@@ -103,21 +103,21 @@ class AbstractLatentModel(model.GenerativeModel):
     ) -> tf.Tensor:
         """Returns `weight * log p(x | z) + log p(z)` in nats, `[batch]`.
 
-        As far as the reconstruction term is a log-likelihood (`is_likelihood`) and the
-        prior normalised; but for a constant otherwise.
+        It is exact if the reconstruction term is a log-likelihood (`is_likelihood`) and
+        the prior normalised, otherwise up to a constant.
 
         Args:
             image: `[batch, height, width, channels]` in [0, 1].
             z: `[batch, latent_dim]`.
-            mask: 1 for visible pixels and 0 for hidden ones, which do not count:
-                `[batch, height, width, 1]`, or with the images' channels.
-            weight: Of the likelihood.
+            mask: `[batch, height, width, 1 or channels]`, 1 for visible pixels and 0
+                for hidden ones, which are ignored.
+            weight: Weight of the likelihood.
 
         Raises:
-            InvalidType: Images or latents are no floats.
-            InvalidValue: Images, latents or mask have another shape, or values that
-                they cannot have; hidden pixels may have any.
-            Unsupported: There is a mask, and the reconstruction term is no sum over
+            InvalidType: Images or latents are not floats.
+            InvalidValue: Images, latents or mask have a wrong shape or values; hidden
+                pixels may have any value.
+            Unsupported: There is a mask, and the reconstruction term is not a sum over
                 pixels.
         """
         z = inputs.latents(z, dim=self.latent_dim)
@@ -127,7 +127,7 @@ class AbstractLatentModel(model.GenerativeModel):
     def _visible(
         self, image: types.Tensor, mask: types.Tensor | None
     ) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """Returns images without what is hidden, and the mask; both checked."""
+        """Returns valid images without hidden pixels, and the mask."""
         mask = self.checked_mask(mask)
         seen = inputs.masked(image, mask)
         return inputs.images(seen, shape=self.image_shape), mask
@@ -156,24 +156,24 @@ class AbstractLatentModel(model.GenerativeModel):
         start: Start | None = None,
         chain: sampler_lib.AbstractSampler | None = None,
     ) -> sampler_lib.Chains:
-        """Runs a chain towards p(z | x) for each image, with nothing learned.
+        """Runs a chain towards p(z | x) for each image.
 
         Args:
             image: `[batch, height, width, channels]` in [0, 1].
-            mask: The visible pixels; see `log_joint`.
+            mask: `[batch, height, width, 1 or channels]`, 1 for visible pixels.
             seed: A stateless seed.
-            start: Where the chains start; latents `[batch, latent_dim]` for instance
-                from an encoder; None for `chain_start`.
-            chain: How they run; None for `sampler`.
+            start: The start of chains, such as latents `[batch, latent_dim]` from an
+                encoder; None for `chain_start`.
+            chain: The sampler; None for `sampler`.
 
         Returns:
-            chains: Where they ended, and how they got there.
+            chains: The ends of the chains, with diagnostics.
 
         Raises:
-            InvalidType: The images are no floats.
-            InvalidValue: Images or mask have another shape, or values that they cannot
-                have, or the start is unknown; hidden pixels may have any value.
-            Unsupported: There is a mask, and the reconstruction term is no sum over
+            InvalidType: The images are not floats.
+            InvalidValue: Images or mask have a wrong shape or values, or the start is
+                unknown; hidden pixels may have any value.
+            Unsupported: There is a mask, and the reconstruction term is not a sum over
                 pixels.
         """
         image, mask = self._visible(image, mask)
@@ -187,7 +187,7 @@ class AbstractLatentModel(model.GenerativeModel):
     def start_latents(
         self, n: int | tf.Tensor, start: Start, *, seed: types.Seed
     ) -> tf.Tensor:
-        """Returns where `n` chains start, `[n, latent_dim]`.
+        """Returns the start of `n` chains, `[n, latent_dim]`.
 
         Raises:
             InvalidValue: There is no such start.
@@ -200,7 +200,7 @@ class AbstractLatentModel(model.GenerativeModel):
             shape, dtype = [n, self.latent_dim], self.prior.compute_dtype
             return tf.random.stateless_normal(shape, seeds.make(seed), dtype=dtype)
         raise errors.InvalidValue(
-            "A chain starts from N(0, I), from the prior, or from given latents",
+            "A chain must start at N(0, I), the prior, or given latents",
             received=f"start={start!r}",
             do='Use "normal", "prior" or a tensor [batch, latent_dim]',
         )
@@ -216,11 +216,11 @@ class AbstractLatentModel(model.GenerativeModel):
             return None
         mask = tf.cast(mask, tf.float32)
         height, width, channels = self.image_shape
-        shapes = [(height, width, one) for one in (1, channels)]
+        shapes = [(height, width, depth) for depth in (1, channels)]
         if mask.shape.rank != 4 or tuple(mask.shape[1:]) not in shapes:
             raise errors.InvalidValue(
-                "A mask is 1 where the image is visible: [batch, height, width, 1], or "
-                "with the images' channels",
+                "A mask, 1 for visible pixels, must be [batch, height, width, 1], or "
+                "have the images' channels",
                 received=f"a mask {mask.shape} for images {self.image_shape}",
                 do=f"Pass a mask [batch, {height}, {width}, 1]",
             )
@@ -239,22 +239,24 @@ class AbstractLatentModel(model.GenerativeModel):
         Args:
             start: Latents `[batch, latent_dim]`.
             end: Latents `[batch, latent_dim]`.
-            num_steps: Points on each line, both ends included.
-            space: Where the lines are straight: in the prior's noise, as in figure 2f
-                of the GLF paper, or among the latents themselves.
+            num_steps: Number of points on each line, including both ends.
+            space: The space of the lines: the prior's noise, as in figure 2f of the GLF
+                paper, or the latents.
 
         Returns:
             Images `[batch, num_steps, height, width, channels]`.
 
         Raises:
-            InvalidType: The latents are no floats.
-            InvalidValue: They are not `[batch, latent_dim]`, or not finite; or there is
-                no point, or no such space.
+            InvalidType: The latents are not floats.
+            InvalidValue: They are not `[batch, latent_dim]`, or not finite; or
+                `num_steps` or `space` is invalid.
             Unsupported: The prior has no noise space.
         """
         inputs.steps(num_steps)
         inputs.space(space)
-        start, end = (inputs.latents(one, dim=self.latent_dim) for one in (start, end))
+        start, end = (
+            inputs.latents(point, dim=self.latent_dim) for point in (start, end)
+        )
         if space == "noise":
             prior = self._noise_prior()
             start, end = prior.inverse(start), prior.inverse(end)
@@ -276,10 +278,10 @@ class AbstractLatentModel(model.GenerativeModel):
 
 
 def learned_prior(spec: types.Prior, *, latent_dim: int) -> prior_lib.AbstractPrior:
-    """Returns a prior that is learned by gradients with the rest, or has no weights.
+    """Returns a prior without weights, or that is learned by gradients.
 
     Raises:
-        InvalidValue: It is one that is fitted to codes.
+        InvalidValue: It must be fitted to codes.
     """
     made = parts.make("prior", spec, latent_dim=latent_dim)
     if isinstance(made, prior_lib.Fitted) or made.fits_noise:

@@ -21,7 +21,7 @@ from glf_tf.training import stages as stages_lib
 
 @keras.saving.register_keras_serializable(package="glf_tf")
 class LEBM(inferred.AbstractInferred):
-    """A generator whose prior is N(0, I), tilted by a learned energy.
+    """A generator with the prior N(0, I), tilted by a learned energy.
 
         z ~ K Langevin steps on log p(x | z) + log p(z), from N(0, I)
         y ~ K_0 Langevin steps on log p(z) = -E(z) - |z|^2 / 2, from N(0, I)
@@ -29,13 +29,13 @@ class LEBM(inferred.AbstractInferred):
         loss of the energy    = mean(E(z)) - mean(E(y))
 
     The second loss has the gradient of the prior's negative log-likelihood of z. A
-    sample is decoded from a chain of its own.
+    sample is decoded from its own chain.
 
     Args:
         image_shape: (height, width, channels).
         energy_hidden: Width of the energy's two hidden layers.
         prior_steps: K_0, steps of the prior's chains.
-        prior_step_size: The papers' s of the prior's chains.
+        prior_step_size: The paper's s of the prior's chains.
         **kwargs: As in `AbstractInferred`.
     """
 
@@ -64,11 +64,11 @@ class LEBM(inferred.AbstractInferred):
 
     @property
     def prior(self) -> energy.LatentEnergy:
-        """The tilted normal density, but for its constant."""
+        """The unnormalised tilted normal density."""
         return self._prior
 
     def stages(self) -> tuple[stages_lib.Stage, ...]:
-        """Returns one stage of two updates, each with an optimiser of its own."""
+        """Returns a stage of two updates, each with its own optimiser."""
         generator = stages_lib.Update(
             "generator",
             (self.generator_group,),
@@ -87,9 +87,9 @@ class LEBM(inferred.AbstractInferred):
         return (joint,)
 
     def infer_batch(self, batch: types.Batch, *, seed: tf.Tensor) -> types.Batch:
-        """Returns the batch with latents of the posterior, "z", and of the prior.
+        """Returns the batch with latents of the posterior, "z", and prior, "z_prior".
 
-        Those are "z_prior"; how the chains ran is in "posterior_" and "prior_".
+        Diagnostics of the chains are "posterior_..." and "prior_...".
         """
         posterior_seed, prior_seed = seeds.split(seed, 2)
         batch = super().infer_batch(batch, seed=posterior_seed)
@@ -100,7 +100,7 @@ class LEBM(inferred.AbstractInferred):
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:
         """Returns "contrast" and its parts, `[batch]`."""
-        del seed  # nothing is drawn
+        del seed  # no randomness
         above = self.prior.energy(batch["z"], training=training)
         below = self.prior.energy(batch["z_prior"], training=training)
         chains = {name: batch[name] for name in batch if name.startswith("prior_")}
@@ -113,7 +113,7 @@ class LEBM(inferred.AbstractInferred):
 
     @property
     def advice(self) -> Mapping[str, str]:
-        """What to do where a chain of either kind diverged."""
+        """Advice for diverged chains of either kind."""
         advice = "Lower --prior_step_size or the learning rate of the prior"
         return {
             **super().advice,

@@ -21,22 +21,22 @@ from glf_tf.training import stages
 
 @keras.saving.register_keras_serializable(package="glf_tf")
 class LFBM(inferred.AbstractInferred):
-    """A generator and a prior, both learned on latents that short chains infer.
+    """A generator and a prior, both trained on latents inferred by short chains.
 
         z ~ K Langevin steps on log p(x | z) + log p(z), from N(0, I)
         loss = mean(-log p(x | z) - log p(z)),  x ~ N(g(z), sigma^2 I)
 
-    The paper's prior is a flow. Generator and prior share no weight: each learns its
-    own part of the loss.
+    The paper's prior is a flow. Generator and prior share no weights: each minimises
+    its own part of the loss.
 
     Deviation: the released generator's loss lacks the factor 1 / (2 sigma^2) of the
-    likelihood, which Adam does not feel. The released log-density of the prior has
-    another constant, which is wrong.
+        likelihood, to which Adam is invariant. The released log-density of the prior
+        has a wrong constant.
 
     Args:
         image_shape: (height, width, channels).
-        prior: The density of the latents; one that gradients train, or N(0, I).
-        start: Whether chains start from N(0, I), as released, or from the prior.
+        prior: The density of the latents, trained by gradients, or N(0, I).
+        start: Whether chains start at N(0, I), as released, or at the prior.
         **kwargs: As in `AbstractInferred`.
     """
 
@@ -59,7 +59,7 @@ class LFBM(inferred.AbstractInferred):
         return self._prior
 
     def stages(self) -> tuple[stages.Stage, ...]:
-        """Returns one stage with an optimiser for the generator, one for the prior."""
+        """Returns a stage with one optimiser each for generator and prior."""
         groups = [self.generator_group]
         if self.prior.trainable_variables:
             groups.append(stages.Group("prior", (self.prior,)))

@@ -26,15 +26,15 @@ class LFBMVAE(variational.AbstractVariational):
     with x ~ N(g(z), sigma^2 I): the negative ELBO. No gradient is stopped. No code was
     released: the encoder, which mirrors the generator, and the posterior are ours.
 
-    The model's own latents can be inferred by chains as well, `infer_latents`, for
-    instance with the encoder's as `start`.
+    Latents can also be inferred by chains, `infer_latents`, for instance with the
+    encoder's latents as `start`.
 
     Args:
         image_shape: (height, width, channels).
         latent_dim: Size of the latents.
-        network: The encoder's and generator's family.
-        prior: The density of the latents; one that gradients train, or N(0, I).
-        reconstruction: The reconstruction term; its sigma is that of pixels in [-1, 1].
+        network: The family of the encoder and generator.
+        prior: The density of the latents, trained by gradients, or N(0, I).
+        reconstruction: The reconstruction term; its sigma is for pixels in [-1, 1].
         **kwargs: As in `AbstractAutoencoder`.
     """
 
@@ -68,9 +68,9 @@ class LFBMVAE(variational.AbstractVariational):
         return self._prior
 
     def stages(self) -> tuple[stages.Stage, ...]:
-        """Returns one stage with an optimiser for encoder and generator, one more.
+        """Returns a stage with an optimiser for the autoencoder and one for the prior.
 
-        The loss is the ELBO; what has weight 0 is measured, not minimised.
+        The loss is the negative ELBO; terms of weight 0 are only measured.
         """
         groups = [self.autoencoder_group]
         if self.prior.trainable_variables:
@@ -87,5 +87,5 @@ class LFBMVAE(variational.AbstractVariational):
     def sample_posterior(
         self, image: tf.Tensor, *, seed: types.Seed
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns a latent for each image, and log q(z | x)."""
+        """Returns latents `[batch, latent_dim]`, and log q(z | x) `[batch]`."""
         return self.sample_normal(image, seed=seed)

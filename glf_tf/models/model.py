@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The contract between models and everything else.
+"""The base class of models, and their interface.
 
-A model is a Keras model that owns layers, says in `stages` how it is trained, with what
-functions and weights, and draws images in `_sample`. It knows no optimiser, strategy,
-path or flag; the loop knows no model.
+A model is a Keras model that owns layers, declares its training in `stages`, with
+functions and weights, and draws images in `_sample`. It does not depend on optimisers,
+strategies, paths or flags; the loop does not depend on models.
 """
 
 __all__ = ["GenerativeModel"]
@@ -25,11 +25,11 @@ from glf_tf.training import stages as stages_lib
 class GenerativeModel(trainable.Trainable, parts.Part, keras.Model, abc.ABC):
     """A model that draws images.
 
-    Keras owns the names `losses`, `weights` and `metrics`: what this library minimises
-    are *terms*.
+    Keras has attributes `losses`, `weights` and `metrics`: the losses of this library
+    are called *terms*.
 
     Attributes:
-        uses_masks: Whether its terms leave out the pixels that a batch's `mask` hides.
+        uses_masks: Whether its terms ignore the pixels hidden by a batch's `mask`.
     """
 
     part_kind = "model"
@@ -40,7 +40,7 @@ class GenerativeModel(trainable.Trainable, parts.Part, keras.Model, abc.ABC):
 
         Args:
             image_shape: (height, width, channels).
-            name: Keras' own.
+            name: Name of the Keras model.
         """
         super().__init__(name=name)
         self.image_shape = _checked_shape(image_shape)
@@ -55,14 +55,13 @@ class GenerativeModel(trainable.Trainable, parts.Part, keras.Model, abc.ABC):
         """Returns `n` images in [0, 1], `[n, height, width, channels]`.
 
         Args:
-            n: How many; 0 is no error.
+            n: Number of images, which may be 0.
             seed: A stateless seed: the same seed draws the same images.
             temperature: Factor on the standard deviation of the noise. In a graph,
-                where its value is not known, the images of one that is negative or not
-                finite are NaN.
+                images are NaN if it is negative or not finite.
 
         Raises:
-            InvalidType: `n` or the seed is no whole number.
+            InvalidType: `n` or the seed is not a whole number.
             InvalidValue: A value is out of range.
         """
         n, temperature = inputs.count(n), inputs.temperature(temperature)
@@ -76,48 +75,48 @@ class GenerativeModel(trainable.Trainable, parts.Part, keras.Model, abc.ABC):
     def _sample(
         self, n: int | tf.Tensor, *, seed: types.Seed, temperature: float | tf.Tensor
     ) -> tf.Tensor:
-        """Returns what `sample` does, of arguments that are fit."""
+        """Computes `sample` with valid arguments."""
 
-    # TensorFlow keeps one trace for each model, as long as the model lives.
+    # TensorFlow keeps one trace per model, as long as the model exists.
     @tf.function(autograph=False, reduce_retracing=True)
     def traced_sample(
         self, n: tf.Tensor, *, seed: tf.Tensor, temperature: tf.Tensor
     ) -> tf.Tensor:
-        """Returns what `sample` returns; traced once, for tensors of any value."""
+        """Computes `sample`, traced once for all values."""
         return self.sample(n, seed=seed, temperature=temperature)
 
     @property
     def advice(self) -> Mapping[str, str]:
-        """What to do about a term that is not finite: `{term: advice}`.
+        """Advice for terms that are not finite: `{term: advice}`.
 
-        For terms that a lower learning rate does not mend.
+        For terms that a lower learning rate does not fix.
         """
         return {}
 
     def check_data(self, data: image_set.ImageSet) -> None:
-        """Checks that a training set is fit for all stages, before the first one.
+        """Checks that a training set is suitable for all stages, before the first one.
 
         Raises:
-            InvalidValue: It is not.
+            InvalidValue: It is not suitable.
         """
         del data
 
     def signatures(self) -> dict[str, Callable]:
-        """Returns the traced functions that an exported model is served by."""
+        """Returns the signatures of the exported model."""
         return signatures.of_samples(self)
 
     @classmethod
     def arguments_of(cls, data: image_set.ImageSet) -> dict:
-        """Returns the arguments of the constructor that the training set decides.
+        """Returns the arguments of the constructor that follow from the training set.
 
-        `image_shape`, and `num_images` where each image has parameters of its own.
+        `image_shape`, and `num_images` if images have their own parameters.
 
         Raises:
-            Unsupported: Pixels are hidden, and the model would learn from them.
+            Unsupported: Pixels are hidden, and the model does not ignore them.
         """
         if data.masks is not None and not cls.uses_masks:
             raise errors.Unsupported(
-                "A model that learns from incomplete images leaves hidden pixels out",
+                "A model that learns from incomplete images must ignore hidden pixels",
                 received=f"{cls.__name__} for {data.name}",
                 do="Use for instance --model=lfbm, abp, lebm, sri or lfbm_vae",
             )
@@ -126,7 +125,7 @@ class GenerativeModel(trainable.Trainable, parts.Part, keras.Model, abc.ABC):
         return {name: value for name, value in decided.items() if name in wanted}
 
     def build_from_config(self, config: dict) -> None:
-        """Does nothing: all variables exist when the constructor returns."""
+        """Does nothing: the constructor creates all variables."""
         del config
 
 

@@ -25,7 +25,7 @@ _WITH_WEIGHT = ("l2", "gradient_penalty")
 
 @keras.saving.register_keras_serializable(package="glf_tf")
 class RAE(autoencoder.AbstractAutoencoder):
-    """A deterministic autoencoder with a regularised decoder; its prior comes after.
+    """A deterministic autoencoder with a regularised decoder, followed by a prior.
 
         loss = mean(recon(x, G(z)) + latent_weight * sum(z^2)
                     + regularization_weight * penalty),  z = E(x)        (section 3.1)
@@ -37,22 +37,21 @@ class RAE(autoencoder.AbstractAutoencoder):
         spectral_norm       none; each kernel W of the decoder is W / sigma(W) instead
         none                none: the RAE of the GLF paper, with `latent_weight` 0.5
 
-    A plain autoencoder has no penalty and `latent_weight` 0. Afterwards the prior
-    learns the codes' density: a normal one in closed form, a mixture by expectation
-    maximisation, a flow by gradients on the codes of the whole set, and N(0, I) not at
-    all.
+    A plain autoencoder has no penalty and `latent_weight` 0. Afterwards the prior is
+    fitted to the codes: a normal density in closed form, a mixture by expectation
+    maximisation, a flow by gradients on all codes; N(0, I) needs no fit.
 
     The reconstruction term is summed over pixels and the others over latents or
     weights; the authors' code takes means over both, so that their weights must be
-    multiplied: by pixels / latent_dim, and that of `l2` by pixels. The penalty of the
-    gradient is their code's; equation 10 has the norm of the Jacobian itself. Where a
-    batch normalisation follows, the norm of a layer's kernel cancels, also with `l2`.
+    multiplied by pixels / latent_dim, and that of `l2` by pixels. The gradient penalty
+    is that of their code; equation 10 has the norm of the Jacobian. If a batch
+    normalisation follows, the norm of a layer's kernel cancels, also with `l2`.
 
     Args:
         image_shape: (height, width, channels).
         prior: The density of the codes.
-        regularization: How the decoder is kept smooth.
-        latent_weight: Weight of the codes' squared norm.
+        regularization: The regularisation of the decoder.
+        latent_weight: Weight of the squared norm of codes.
         regularization_weight: Weight of the penalty l2 or gradient_penalty.
         **kwargs: As in `AbstractAutoencoder`.
     """
@@ -77,7 +76,7 @@ class RAE(autoencoder.AbstractAutoencoder):
         self.regularization_weight = regularization_weight
         if regularization == "spectral_norm":
             _check_decoder(self.decoder)
-            # Keras would keep the variables of the one that is replaced.
+            # Keras would keep the variables of the replaced decoder.
             self._tracker.untrack(self.decoder)
             self.decoder = spectral.normalized(self.decoder)
         self._prior = parts.make("prior", prior, latent_dim=self.latent_dim)
@@ -89,9 +88,9 @@ class RAE(autoencoder.AbstractAutoencoder):
         return self._prior
 
     def stages(self) -> tuple[stages_lib.Stage, ...]:
-        """Returns the autoencoder's stage, and the prior's if it has anything to learn.
+        """Returns the autoencoder's stage, and the prior's unless it is fixed.
 
-        A prior that needs no gradients has a stage without updates; see also
+        A prior without gradients has a stage without updates; see also
         `stages_on_codes`.
         """
         first = stages_lib.Stage.of(
@@ -109,7 +108,7 @@ class RAE(autoencoder.AbstractAutoencoder):
         )
 
     def _autoencoder_weights(self) -> Mapping[str, float]:
-        """Returns the loss's weights; "latent" of weight 0 is measured alone."""
+        """Returns the weights of the loss; "latent" of weight 0 is only measured."""
         weights = {"reconstruction": 1.0, "latent": self.latent_weight}
         if self.regularization in _WITH_WEIGHT:
             weights[self.regularization] = self.regularization_weight
@@ -122,7 +121,7 @@ class RAE(autoencoder.AbstractAutoencoder):
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:
         """Returns the terms of the loss: "l2" is [], the others are `[batch]`."""
-        del seed  # nothing is drawn
+        del seed  # no randomness
         z = self._encode(batch["image"], training=training)
         terms = {"latent": tf.reduce_sum(tf.square(tf.cast(z, tf.float32)), axis=-1)}
         if self.regularization == "gradient_penalty":
@@ -142,8 +141,8 @@ class RAE(autoencoder.AbstractAutoencoder):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(z)
             logits = self.decoder(z, training=training)
-            # Over the batch as well: each image depends on its own latent, but for
-            # what batch normalisation mixes.
+            # Summed over the batch: each image depends on its own latent, except for
+            # batch normalisation.
             total = tf.reduce_sum(tf.square(tf.sigmoid(tf.cast(logits, tf.float32))))
         gradient = tf.cast(tape.gradient(total, z), tf.float32)
         return logits, tf.reduce_sum(tf.square(gradient), axis=-1)
@@ -157,7 +156,7 @@ class RAE(autoencoder.AbstractAutoencoder):
 def _check_decoder(decoder: keras.layers.Layer) -> None:
     if isinstance(decoder, adapters.Decoder):
         raise errors.Unsupported(
-            "The spectral normalisation is of decoders of the library's networks",
+            "Spectral normalisation supports decoders of the library's networks",
             received=f"a decoder of the class {type(decoder.layer).__name__}",
             do="Wrap its layers in keras.layers.SpectralNormalization yourself",
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The traced functions that a model is served by; `glf_tf.export` lists them."""
+"""The signatures of exported models; `glf_tf.export` lists them."""
 
 __all__ = ["of_codes", "of_latents", "of_samples"]
 
@@ -17,7 +17,7 @@ _SEED = (0, 0)
 
 
 def of_samples(model: keras.Model) -> dict[str, Callable]:
-    """Returns the signature that every model has."""
+    """Returns the signature of all models."""
 
     def sample(num_samples, seed, temperature):
         return {"image": model.sample(num_samples, seed=seed, temperature=temperature)}
@@ -70,7 +70,7 @@ def of_codes(model: keras.Model) -> dict[str, Callable]:
 
 
 def of_latents(model: keras.Model) -> dict[str, Callable]:
-    """Returns the signatures of a model that draws a latent and decodes it."""
+    """Returns the signatures of a latent variable model."""
     inferred = _inference(model)
     scores = {"score": _traced(_score(model, inferred), image=_image(model))}
     if not isinstance(model.reconstruction, reconstruction.AbstractPixelwise):
@@ -89,7 +89,7 @@ def _inference(model: keras.Model) -> Callable:
     has_encoder = hasattr(model, "encode")
     takes_masks = isinstance(model.reconstruction, reconstruction.AbstractPixelwise)
 
-    # One function for all signatures, so that the loop is in the file once.
+    # One function for all signatures, so that the file has the loop once.
     @tf.function(reduce_retracing=True, autograph=False)
     def inferred(image, mask, seed):
         start = model.first_latents(image, mask, seed=seed) if has_encoder else None
@@ -139,16 +139,16 @@ def _with_masks(model: keras.Model, inferred: Callable) -> dict[str, Callable]:
 
 
 def _fit_images(*images: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
-    """Returns images, grey where one of a row is none, and which rows are, `[batch]`.
+    """Returns images with invalid rows set to grey, and bool `[batch]` for valid rows.
 
-    Grey, so that no row disturbs another: chains stop where one of them diverges.
+    Grey, so that invalid rows do not affect others: all chains stop if one diverges.
     """
     low, high = -pixels.SLACK, 1.0 + pixels.SLACK
     is_fit = tf.reduce_all(
         [
             # NaN compares as false.
-            tf.reduce_all((low <= one) & (one <= high), axis=[1, 2, 3])
-            for one in images
+            tf.reduce_all((low <= image) & (image <= high), axis=[1, 2, 3])
+            for image in images
         ],
         axis=0,
     )
@@ -156,7 +156,7 @@ def _fit_images(*images: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
 
 
 def _or_nan(outputs: dict[str, tf.Tensor], is_fit: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Returns outputs with NaN in the rows that are not fit."""
+    """Returns outputs with NaN in invalid rows."""
 
     def guarded(output):
         rows = tf.reshape(is_fit, [-1, *[1] * (output.shape.rank - 1)])

@@ -18,17 +18,17 @@ from glf_tf.training import stages
 
 @keras.saving.register_keras_serializable(package="glf_tf")
 class SRI(inferred.AbstractInferred):
-    """A generator of N(0, I), learned on latents of chains that start there.
+    """A generator of N(0, I), trained on latents of chains that start at N(0, I).
 
         z ~ K Langevin steps of size s on log p(x | z) + log N(z; 0, I), from N(0, I)
         loss = mean(-log p(x | z)),  x ~ N(g(z), sigma^2 I)
 
-    The end of the chain is taken as a sample of an approximate posterior q_s(z | x),
-    however short the chain. There is one layer of latents, or, with the network
-    `ladder`, as many as that has: z is then the noise of all of them.
+    The end of the short chain is a sample of an approximate posterior q_s(z | x). There
+    is one layer of latents or, with the network `ladder`, several: z is then the noise
+    of all of them.
 
-    Deviation: the paper chooses s by the divergence of q_s from the posterior; here it
-    is given.
+    Deviation: the paper optimises s by the divergence of q_s from the posterior; here
+        it is given.
 
     Args:
         image_shape: (height, width, channels).
@@ -54,5 +54,5 @@ class SRI(inferred.AbstractInferred):
         return self._prior
 
     def stages(self) -> tuple[stages.Stage, ...]:
-        """Returns one stage with one optimiser."""
+        """Returns a stage with one optimiser."""
         return (self.posterior_stage(),)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Latents of training images that are kept from step to step."""
+"""A store of the latents of training images, kept between steps."""
 
 __all__ = ["LatentStore"]
 
@@ -9,22 +9,22 @@ from keras import layers
 
 
 class LatentStore(layers.Layer):
-    """A latent for each training image, drawn from N(0, I) at the start.
+    """A latent for each training image, initially drawn from N(0, I).
 
-    They are weights that no optimiser trains, so that a resumed run has them. Every
-    replica has a copy of all of them, and writes what all replicas found.
+    They are non-trainable weights, so that a resumed run has them. Every replica has a
+    copy of all latents, and writes the updates of all replicas.
     """
 
     def __init__(self, num_images: int, latent_dim: int, *, name: str = "store"):
-        """Draws the latents.
+        """Initializes the store with random latents.
 
         Args:
             num_images: Size of the training set.
             latent_dim: Size of the latents.
-            name: Keras' own.
+            name: Name of the Keras layer.
         """
         super().__init__(name=name, dtype=keras.config.floatx())
-        # `add_weight` does not know "on_read": a copy a replica, none of them summed.
+        # `add_weight` does not support "on_read", with one copy per replica.
         with keras.name_scope(name):
             self.rows = keras.Variable(
                 keras.initializers.RandomNormal(stddev=1.0),
@@ -42,10 +42,10 @@ class LatentStore(layers.Layer):
         return tf.gather(tf.convert_to_tensor(self.rows.value), index)
 
     def write(self, index: tf.Tensor, z: tf.Tensor) -> None:
-        """Keeps the latents of images."""
+        """Stores latents `[batch, latent_dim]` of the images with indices `[batch]`."""
         context = tf.distribute.get_replica_context()
         if context.num_replicas_in_sync > 1:
-            # What an iterator gives is on no device yet, as gathering needs it.
+            # An iterator's elements are not yet on a device, as gathering needs.
             index, z = tf.identity(index), tf.identity(z)
             index, z = context.all_gather(index, axis=0), context.all_gather(z, axis=0)
         rows = tf.convert_to_tensor(self.rows.value)

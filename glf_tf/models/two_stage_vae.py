@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Two-Stage VAE: a second VAE learns the latents of a first.
+"""The Two-Stage VAE: a second VAE models the latents of a first.
 
 Dai, Wipf: Diagnosing and Enhancing VAE Models, 2019. https://arxiv.org/abs/1903.05789
 """
@@ -21,19 +21,19 @@ _AT_ONCE = 500
 
 @keras.saving.register_keras_serializable(package="glf_tf")
 class TwoStageVAE(variational.AbstractVariational):
-    """A VAE whose prior is another VAE, learned after it.
+    """A VAE whose prior is another VAE, trained after it.
 
         first   mean(nll(x | z) + KL(q(z | x) || N(0, I))),  z = mu(x) + sigma(x) eps
         second  mean(nll(z | u) + KL(q(u | z) || N(0, I))),  z ~ q(z | x) anew each step
 
-    with Gaussian likelihoods of one learned variance each, of pixels and of latents
-    (section 4). Where the decoder's variance falls, the first VAE reconstructs well
-    and its latents are far from N(0, I); the second one, whose data have the dimension
-    of its latents, can match them. An image is the decoded `z = f(u) + gamma eps`,
+    with Gaussian likelihoods with a learned variance each, of pixels and of latents
+    (section 4). As the decoder's variance decreases, the first VAE reconstructs well,
+    but its latents are far from N(0, I); the second VAE, whose data and latents have
+    the same dimension, can match them. An image is the decoded `z = f(u) + gamma eps`,
     `u ~ N(0, I)`, without noise on the pixels.
 
-    In the first stage the encoder and the decoder learn, in the second one they are
-    left alone: it learns from `mu` and `sigma` of the whole set.
+    The first stage trains encoder and decoder; the second uses the fixed `mu` and
+    `sigma` of the whole set.
 
     Deviation: the encoder gives `log sigma` rather than the inverse softplus of
     `sigma - 1e-6`, and its layers have no spectral normalisation.
@@ -73,7 +73,7 @@ class TwoStageVAE(variational.AbstractVariational):
         return self._prior
 
     def stages(self) -> tuple[stages_lib.Stage, ...]:
-        """Returns the two stages, each with a negative ELBO of its own."""
+        """Returns the two stages, each with its own negative ELBO."""
         first = stages_lib.Stage.of(
             "autoencoder",
             self.autoencoder_group,
@@ -105,7 +105,7 @@ class TwoStageVAE(variational.AbstractVariational):
     def _codes(self, data: image_set.ImageSet) -> dict[str, np.ndarray]:
         """Returns "code", means and log-scales of the posteriors, for the second stage.
 
-        The latents themselves are drawn from them anew at each step.
+        The latents are drawn from them at each step.
         """
         batches = pipeline.evaluation_batches(data, batch_size=_AT_ONCE)
         codes = [self._traced_code(batch["image"]) for batch in batches]
@@ -126,7 +126,7 @@ class TwoStageVAE(variational.AbstractVariational):
     def sample_posterior(
         self, image: tf.Tensor, *, seed: types.Seed
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns a latent for each image, and log q(z | x)."""
+        """Returns latents `[batch, latent_dim]`, and log q(z | x) `[batch]`."""
         return self.sample_normal(image, seed=seed)
 
     def _drawn(

@@ -22,14 +22,14 @@ class VAE(variational.AbstractVariational):
         loss = mean(recon(x, G(z)) + kl_weight * KL(q(z | x) || N(0, I))),  z ~ q(z | x)
 
     With `kl_weight` 1 and a reconstruction term that is a likelihood, the loss is the
-    negative ELBO (appendix B of the paper for the KL divergence). The squared error is
-    the likelihood of a Gaussian decoder of variance 1/2 but for a constant; another
-    variance, given or learned, is `reconstruction="gaussian"`.
+    negative ELBO (appendix B of the paper for the KL divergence). The squared error is,
+    up to a constant, the likelihood of a Gaussian decoder of variance 1/2;
+    `reconstruction="gaussian"` has another variance, given or learned.
 
     Args:
         image_shape: (height, width, channels).
-        kl_weight: Weight of the KL divergence, the beta of the beta-VAE. What is called
-            `beta` in this library weighs the reconstruction, as in the GLF paper.
+        kl_weight: Weight of the KL divergence, the beta of the beta-VAE. Options called
+            `beta` in this library weight the reconstruction, as in the GLF paper.
         **kwargs: As in `AbstractAutoencoder`.
     """
 
@@ -52,7 +52,7 @@ class VAE(variational.AbstractVariational):
         return self._prior
 
     def stages(self) -> tuple[stages.Stage, ...]:
-        """Returns one stage; the negative ELBO is measured in it, not minimised."""
+        """Returns a stage, in which the negative ELBO is only measured."""
         joint = stages.Stage.of(
             "joint",
             self.autoencoder_group,
@@ -79,5 +79,5 @@ class VAE(variational.AbstractVariational):
     def sample_posterior(
         self, image: tf.Tensor, *, seed: types.Seed
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns a latent for each image, and log q(z | x)."""
+        """Returns latents `[batch, latent_dim]`, and log q(z | x) `[batch]`."""
         return self.sample_normal(image, seed=seed)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A variational autoencoder whose posterior is carried through planar flows.
+"""A variational autoencoder whose posterior is transformed by planar flows.
 
 Rezende, Mohamed: Variational Inference with Normalizing Flows, 2015.
 https://arxiv.org/abs/1505.05770
@@ -22,24 +22,24 @@ from glf_tf.training import stages as stages_lib
 
 @keras.saving.register_keras_serializable(package="glf_tf")
 class VAEFlowPosterior(variational.AbstractVariational):
-    """A VAE with the prior N(0, I) and a posterior that can bend.
+    """A VAE with the prior N(0, I) and a posterior transformed by planar flows.
 
         z_0 ~ N(mean(x), scale(x)^2),  z = f_K(... f_1(z_0))
         log q(z | x) = log q_0(z_0 | x) - sum_k log |det df_k|            (eq. 13)
         loss = E[log q(z | x)] + E[recon(x, G(z))] - E[log p(z)]          (eq. 15)
 
-    The loss is the negative ELBO. With warm-up, a weight `w` that rises from 0.01 to 1
-    tempers it: "joint" weighs the whole of log p(x, z), the reconstruction included
-    (eq. 20); "kl" weighs both terms of the KL divergence, and leaves the
-    reconstruction whole. The ELBO without weights is measured in each case.
+    The loss is the negative ELBO. With warm-up, it is tempered by a weight `w` that
+    increases from 0.01 to 1: "joint" weights all of log p(x, z), including the
+    reconstruction (eq. 20); "kl" weights both terms of the KL divergence only. The ELBO
+    without weights is measured in each case.
 
     Args:
         image_shape: (height, width, channels).
         flows: Number of planar flows.
-        amortized: Whether the encoder moves the flows' parameters for each image; else
-            all images share them.
-        warm_up: What the rising weight tempers.
-        warm_up_steps: Steps in which the weight rises by 1.
+        amortized: Whether the encoder adds an offset to the flows' parameters for each
+            image; otherwise all images share them.
+        warm_up: The terms that the warm-up weights.
+        warm_up_steps: Steps in which the weight increases by 1.
         **kwargs: As in `AbstractAutoencoder`.
     """
 
@@ -60,7 +60,7 @@ class VAEFlowPosterior(variational.AbstractVariational):
         self._amortized, self._warm_up = amortized, warm_up
         self._ramp = stages_lib.Ramp(0.01, steps=warm_up_steps)
         self._flow_names = tuple(f"planar_{index}" for index in range(flows))
-        # An attribute each: `tf.train.Checkpoint` does not look into Keras' lists.
+        # An attribute each: `tf.train.Checkpoint` does not track Keras' lists.
         for index, flow in enumerate(self._flow_names):
             setattr(self, flow, planar.Planar(self.latent_dim, seed=index, name=flow))
         self._prior = standard_normal.StandardNormalPrior(self.latent_dim)
@@ -68,7 +68,7 @@ class VAEFlowPosterior(variational.AbstractVariational):
 
     @property
     def code_sizes(self) -> coders.Sizes:
-        """Means, log-scales, and `2 * latent_dim + 1` numbers a flow that is moved."""
+        """Means, log-scales, and `2 * latent_dim + 1` numbers per amortised flow."""
         arguments = parts.arguments_of(self)
         moved = arguments["flows"] if arguments["amortized"] else 0
         return coders.Sizes(per_latent=2 + 2 * moved, extra=moved)
@@ -80,11 +80,11 @@ class VAEFlowPosterior(variational.AbstractVariational):
 
     @property
     def flows(self) -> list[planar.Planar]:
-        """The planar flows, in the order that a sample of the posterior takes."""
+        """The planar flows, in the order of their application to samples."""
         return [getattr(self, name) for name in self._flow_names]
 
     def stages(self) -> tuple[stages_lib.Stage, ...]:
-        """Returns one stage with two optimisers."""
+        """Returns a stage with two optimisers."""
         flow = stages_lib.Group("flow", layers=tuple(self.flows))
         joint = stages_lib.Stage.of(
             "joint",
@@ -96,7 +96,7 @@ class VAEFlowPosterior(variational.AbstractVariational):
         return (joint,)
 
     def _joint_weights(self) -> Mapping[str, stages_lib.Weight]:
-        """Returns the weights; what has weight 0 is measured, not minimised."""
+        """Returns the weights; terms of weight 0 are only measured."""
         rising = {
             "none": (),
             "joint": ("reconstruction", "cross_entropy"),
@@ -123,7 +123,7 @@ class VAEFlowPosterior(variational.AbstractVariational):
         terms = {
             "reconstruction": self.reconstruction(batch["image"], logits),
             "cross_entropy": -self.prior.log_prob(z),
-            # The normal part in closed form: less noise in the gradient.
+            # The normal part in closed form, for less noise in the gradient.
             "negative_entropy": -normal.entropy() - log_det,
         }
         terms["kl"] = terms["cross_entropy"] + terms["negative_entropy"]
@@ -131,14 +131,14 @@ class VAEFlowPosterior(variational.AbstractVariational):
         return terms
 
     def _encode(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
-        """Returns the posterior's centres, carried through the flows."""
+        """Returns the means of the posterior's base, transformed by the flows."""
         code = self.code(image, training=training)
         return self._carry(self.normal_of(code).mean, code)[0]
 
     def sample_posterior(
         self, image: tf.Tensor, *, seed: types.Seed
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns a latent for each image, and log q(z | x)."""
+        """Returns latents `[batch, latent_dim]`, and log q(z | x) `[batch]`."""
         code = self.code(image)
         normal = self.normal_of(code)
         noise = self.noise_like(normal, seed=seed)
@@ -146,9 +146,9 @@ class VAEFlowPosterior(variational.AbstractVariational):
         return z, normal.log_prob_of_noise(noise) - log_det
 
     def _carry(self, z: tf.Tensor, code: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns latents carried through the flows, and the sum of log-determinants.
+        """Returns latents transformed by the flows, and the sum of log-determinants.
 
-        The density is obtained along the way: no flow is ever inverted.
+        No flow needs to be inverted.
         """
         moves = [None] * len(self._flow_names)
         if self._amortized:

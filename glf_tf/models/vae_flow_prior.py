@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A variational autoencoder whose prior is a flow, learned with it.
+"""A variational autoencoder whose prior is a flow, trained jointly.
 
-Xiao, Yan, Amit: Generative Latent Flow, 2019, section 3.4. GLF is what this model
-becomes as `beta` grows. https://arxiv.org/abs/1905.10485
+Xiao, Yan, Amit: Generative Latent Flow, 2019, section 3.4. GLF is the limit of this
+model for large `beta`. https://arxiv.org/abs/1905.10485
 """
 
 __all__ = ["VAEFlowPrior"]
@@ -22,9 +22,9 @@ class VAEFlowPrior(variational.AbstractVariational):
 
         loss = mean(beta * recon(x, G(z)) - log p(z) + E[log q(z | x)])         (eq. 4)
 
-    With z ~ q(z | x). No gradient is stopped: the entropy of the posterior is what
-    keeps the latents from collapsing. `beta` is 1 / (2 v) for a Gaussian decoder of
-    variance v; to learn it, use `reconstruction="gaussian"` with `learned`.
+    With z ~ q(z | x). No gradient is stopped: the entropy of the posterior prevents the
+    collapse of latents. `beta` is 1 / (2 v) for a Gaussian decoder of variance v; to
+    learn it, use `reconstruction="gaussian"` with `learned`.
 
     Args:
         image_shape: (height, width, channels).
@@ -58,10 +58,10 @@ class VAEFlowPrior(variational.AbstractVariational):
         return self._prior
 
     def stages(self) -> tuple[stages.Stage, ...]:
-        """Returns one stage with two optimisers.
+        """Returns a stage with two optimisers.
 
-        Its loss is eq. 4; what has weight 0 is measured, not minimised. Figure 3 of the
-        paper has "negative_entropy" without its constant.
+        Its loss is eq. 4; terms of weight 0 are only measured. Figure 3 of the paper
+        has "negative_entropy" without its constant.
         """
         minimised = {"reconstruction": self.beta, "nll": 1.0, "negative_entropy": 1.0}
         joint = stages.Stage.of(
@@ -76,5 +76,5 @@ class VAEFlowPrior(variational.AbstractVariational):
     def sample_posterior(
         self, image: tf.Tensor, *, seed: types.Seed
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns a latent for each image, and log q(z | x)."""
+        """Returns latents `[batch, latent_dim]`, and log q(z | x) `[batch]`."""
         return self.sample_normal(image, seed=seed)

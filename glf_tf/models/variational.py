@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What variational autoencoders have in common: a posterior and bounds of log p(x)."""
+"""The base class of variational autoencoders: a posterior and bounds of log p(x)."""
 
 __all__ = ["AbstractVariational", "DiagonalNormal"]
 
@@ -28,7 +28,7 @@ class DiagonalNormal:
     log_scale: tf.Tensor
 
     def sample(self, noise: tf.Tensor) -> tf.Tensor:
-        """Returns `mean + scale * noise`."""
+        """Returns `mean + scale * noise`, `[batch, latent_dim]`."""
         return self.mean + tf.exp(self.log_scale) * noise
 
     def log_prob_of_noise(self, noise: tf.Tensor) -> tf.Tensor:
@@ -52,33 +52,33 @@ class DiagonalNormal:
 
 
 class AbstractVariational(autoencoder.AbstractAutoencoder):
-    """An autoencoder whose encoder gives a distribution, q(z | x).
+    """An autoencoder whose encoder returns a distribution, q(z | x).
 
     The encoder's output is all means, then all log-scales, the logarithms of standard
-    deviations. Somebody's encoder may as well give two outputs, means and log-variances
-    (see `adapters.Encoder`). `encode` returns the mean, which is also what
-    reconstructions are made of.
+    deviations. A user's encoder may also have two outputs, means and log-variances (see
+    `adapters.Encoder`). `encode` returns the mean, which is decoded for
+    reconstructions.
     """
 
     @property
     def code_sizes(self) -> coders.Sizes:
-        """How many numbers the encoder gives: a mean and a log-scale a latent."""
+        """The size of the encoder's output: a mean and a log-scale per latent."""
         return coders.Sizes(per_latent=2)
 
     def code(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
-        """Returns the encoder's output: means, log-scales, and what more there is."""
+        """Returns the encoder's output `[batch, code_dim]`: means and log-scales."""
         code = self.encoder(image, training=training)
         return tf.cast(code, self.reconstruction.compute_dtype)
 
     def normal_of(self, code: tf.Tensor) -> DiagonalNormal:
-        """Returns the normal distribution that a code describes."""
+        """Returns the normal distribution of an encoder's output."""
         both = code[:, : 2 * self.latent_dim]
         return DiagonalNormal(*tf.split(both, 2, axis=-1))
 
     def base_posterior(
         self, image: tf.Tensor, *, training: bool = False
     ) -> DiagonalNormal:
-        """Returns the normal distribution that the encoder gives."""
+        """Returns the distributions of images `[batch, height, width, channels]`."""
         return self.normal_of(self.code(image, training=training))
 
     def _encode(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
@@ -89,7 +89,7 @@ class AbstractVariational(autoencoder.AbstractAutoencoder):
     def sample_posterior(
         self, image: tf.Tensor, *, seed: types.Seed
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Draws a latent for each image, with nothing learned.
+        """Draws a latent for each image.
 
         Returns:
             z: `[batch, latent_dim]`.
@@ -99,7 +99,7 @@ class AbstractVariational(autoencoder.AbstractAutoencoder):
     def sample_normal(
         self, image: tf.Tensor, *, seed: types.Seed
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns what `sample_posterior` does where the posterior is the normal."""
+        """Computes `sample_posterior` `[batch, latent_dim]`, if it is normal."""
         posterior = self.base_posterior(image)
         noise = self.noise_like(posterior, seed=seed)
         return posterior.sample(noise), posterior.log_prob_of_noise(noise)
@@ -113,10 +113,10 @@ class AbstractVariational(autoencoder.AbstractAutoencoder):
     def learned_prior_terms(
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:
-        """Returns the terms of the ELBO where the prior is learned, `[batch]`, in nats.
+        """Returns the terms of the ELBO with a learned prior, `[batch]`, in nats.
 
-        "reconstruction" is of visible pixels where the batch has a `mask`; "nll" is
-        -log p(z), and "negative_entropy" is E[log q(z | x)]; "kl" is their sum, and
+        "reconstruction" is over visible pixels if the batch has a `mask`; "nll" is -log
+        p(z), and "negative_entropy" is E[log q(z | x)]; "kl" is their sum, and
         "negative_elbo" that of all three.
         """
         image, mask = batch["image"], self.checked_mask(batch.get("mask"))
@@ -140,8 +140,8 @@ class AbstractVariational(autoencoder.AbstractAutoencoder):
 
             log(1/K sum_k p(x | z_k) p(z_k) / q(z_k | x)),  z_k ~ q(z | x)
 
-        With one sample it is that of the ELBO; it rises with the number of samples, and
-        is exact in the limit. Burda, Grosse, Salakhutdinov: Importance Weighted
+        With one sample it is the ELBO; it increases with the number of samples, and is
+        exact in the limit. Burda, Grosse, Salakhutdinov: Importance Weighted
         Autoencoders, 2016, eq. 8. https://arxiv.org/abs/1509.00519
 
         Args:
@@ -150,7 +150,7 @@ class AbstractVariational(autoencoder.AbstractAutoencoder):
             num_samples: K, at least 1.
 
         Raises:
-            Unsupported: The reconstruction term is no likelihood.
+            Unsupported: The reconstruction term is not a likelihood.
             InvalidValue: `num_samples` is less than 1.
         """
         self._check_bound(num_samples)
@@ -170,7 +170,7 @@ class AbstractVariational(autoencoder.AbstractAutoencoder):
     def _check_bound(self, num_samples: int) -> None:
         if num_samples < 1:
             raise errors.InvalidValue(
-                "A bound of the likelihood takes at least 1 sample",
+                "A bound of the likelihood needs at least 1 sample",
                 received=f"num_samples={num_samples}",
                 do="Use for instance num_samples=100",
             )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Wasserstein autoencoders have in common.
+"""The base class of Wasserstein autoencoders.
 
 Tolstikhin, Bousquet, Gelly, Schoelkopf: Wasserstein Auto-Encoders, 2018.
 https://arxiv.org/abs/1711.01558
@@ -20,17 +20,17 @@ _PRETRAINING_STEPS = 200
 
 
 class AbstractWAE(autoencoder.AbstractAutoencoder):
-    """A deterministic autoencoder whose codes, all together, resemble N(0, s^2 I).
+    """A deterministic autoencoder whose aggregate codes resemble N(0, s^2 I).
 
         loss = reconstruction_weight * mean(recon(x, G(E(x)))) + weight * D(E(x), prior)
 
-    A first stage, "pretrain", may move the encoder's mean and covariance near the
-    prior's. It has the options `reconstruction_weight`, `weight`, `prior_scale`,
-    `input_noise` and `pretrain` beside those of `AbstractAutoencoder`.
+    A first stage, "pretrain", may fit the codes' mean and covariance to the prior's. It
+    has the options `reconstruction_weight`, `weight`, `prior_scale`, `input_noise` and
+    `pretrain` in addition to those of `AbstractAutoencoder`.
 
-    Deviation: the authors' code ends the pretraining where its loss is below 0.1, has
-    a batch of its own for it (1,000 images for MNIST), and takes the moments of draws
-    from the prior where we take the prior's own.
+    Deviation: the authors' code ends the pretraining when its loss is below 0.1, has
+        another batch size for it (1,000 images for MNIST), and uses the moments of
+        draws from the prior instead of the prior's own.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class AbstractWAE(autoencoder.AbstractAutoencoder):
         pretrain: bool = True,
         **kwargs,
     ):
-        """Initializes what the options describe.
+        """Initializes the model.
 
         Args:
             image_shape: (height, width, channels).
@@ -52,9 +52,10 @@ class AbstractWAE(autoencoder.AbstractAutoencoder):
             weight: Weight of the penalty, lambda in the papers.
             prior_scale: The prior's standard deviation, not its variance.
             input_noise: Standard deviation of noise on training images before the
-                encoder, truncated at two of them; the authors' code has 0.01.
-            pretrain: Whether up to 200 steps match the codes' mean and covariance to
-                the prior's before all else.
+                encoder, truncated at two standard deviations; the authors' code has
+                0.01.
+            pretrain: Whether up to 200 initial steps match the codes' mean and
+                covariance to the prior's.
             **kwargs: As in `AbstractAutoencoder`.
         """
         super().__init__(image_shape, **kwargs)
@@ -75,7 +76,7 @@ class AbstractWAE(autoencoder.AbstractAutoencoder):
 
     @property
     def pretraining(self) -> tuple[stages.Stage, ...]:
-        """The stage "pretrain", or nothing."""
+        """Returns the stage "pretrain", if requested."""
         if not self._is_pretrained:
             return ()
         pretrain = stages.Stage.of(
@@ -88,7 +89,7 @@ class AbstractWAE(autoencoder.AbstractAutoencoder):
         return (pretrain,)
 
     def code(self, image: tf.Tensor, *, seed: types.Seed, training: bool) -> tf.Tensor:
-        """Returns the codes of images, to which noise is added while training."""
+        """Returns the codes `[batch, latent_dim]`, with noise on images in training."""
         if training and self.input_noise > 0.0:
             image += tf.random.stateless_truncated_normal(
                 tf.shape(image), seed=seed, stddev=self.input_noise, dtype=image.dtype

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""WAE-GAN: codes are held near the prior by a critic that tells them from draws.
+"""WAE-GAN: a critic that distinguishes codes from draws keeps codes near the prior.
 
 Tolstikhin, Bousquet, Gelly, Schoelkopf: Wasserstein Auto-Encoders, 2018, algorithm 1.
 https://arxiv.org/abs/1711.01558
@@ -20,7 +20,7 @@ from glf_tf.training import stages
 
 @keras.saving.register_keras_serializable(package="glf_tf")
 class WAEGAN(wae.AbstractWAE):
-    """A Wasserstein autoencoder with a critic's verdict as its penalty.
+    """A Wasserstein autoencoder with an adversarial penalty.
 
     A step updates the critic first, then the autoencoder against the new critic T:
 
@@ -30,20 +30,20 @@ class WAEGAN(wae.AbstractWAE):
         y ~ N(0, prior_scale^2 I),  T(z) = critic(z) [+ log p(z)]
 
     that is, cross entropies in nats with the labels 1 for draws and 0 for codes, and
-    the form that does not saturate for the encoder. A critic that cannot tell the two
+    the non-saturating form for the encoder. A critic that cannot distinguish the two
     has `critic_prior = critic_code = adversarial = log 2`.
 
     The best critic is log p(z) - log q(z), with q the codes' density. As p is known, a
     critic with the `prior_trick` learns -log q alone.
 
-    The authors' code has 0.05 as `reconstruction_weight`. Under Adam only the ratio of
-    the two weights counts: their `weight` of 10 is 200 for each unit of squared error.
-    An error of pixels in [-1, 1] is 4 times that of pixels in [0, 1], which ours are.
+    The authors' code has 0.05 as `reconstruction_weight`. With Adam only the ratio of
+    the two weights matters: their `weight` of 10 is 200 per unit of squared error. An
+    error of pixels in [-1, 1] is 4 times that of pixels in [0, 1], as here.
 
-    Deviation: the authors' code updates the autoencoder first, and where it adds
-    log p(z), it adds that of every code to every logit (shapes [n, 1] and [n] make
-    [n, n]), with one constant of log(2 pi) / 2 for all coordinates together. Ours is
-    the log-density of each code.
+    Deviation: the authors' code updates the autoencoder first, and its log p(z) adds
+        that of every code to every logit (shapes [n, 1] and [n] broadcast to [n, n]),
+        with one constant of log(2 pi) / 2 for all coordinates. Here it is the
+        log-density of each code.
 
     Args:
         image_shape: (height, width, channels).
@@ -74,7 +74,7 @@ class WAEGAN(wae.AbstractWAE):
         self.built = True
 
     def stages(self) -> tuple[stages.Stage, ...]:
-        """Returns the pretraining, if there is one, and a stage of two players."""
+        """Returns the pretraining, if requested, and a stage with two updates."""
         weight = self.penalty_weight
         critic_update = stages.Update(
             "critic",
@@ -94,8 +94,8 @@ class WAEGAN(wae.AbstractWAE):
         joint = stages.Stage("joint", (critic_update, autoencoder))
         return (*self.pretraining, joint)
 
-    # Both players see codes normalised by their batch, as the decoder does; batch
-    # normalisation's moving averages therefore take in each batch twice.
+    # Both players use codes normalised over the batch, like the decoder, so that the
+    # moving averages of batch normalisation are updated twice per batch.
 
     def _critic_terms(
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool
@@ -129,8 +129,7 @@ class WAEGAN(wae.AbstractWAE):
 def _check_weight(weight: float) -> None:
     if weight <= 0.0:
         raise errors.InvalidValue(
-            "`weight`, which multiplies all that the critic learns from, must be "
-            "positive",
+            "`weight`, which multiplies the critic's loss, must be positive",
             received=f"weight={weight}",
             do="Use for instance --weight=10, or --model=wae_mmd --weight=0",
         )

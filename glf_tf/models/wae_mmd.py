@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""WAE-MMD: codes are held near the prior by a maximum mean discrepancy.
+"""WAE-MMD: a maximum mean discrepancy keeps codes near the prior.
 
 Tolstikhin, Bousquet, Gelly, Schoelkopf: Wasserstein Auto-Encoders, 2018, algorithm 2.
 https://arxiv.org/abs/1711.01558
@@ -18,7 +18,7 @@ from glf_tf.training import stages
 
 @keras.saving.register_keras_serializable(package="glf_tf")
 class WAEMMD(wae.AbstractWAE):
-    """A Wasserstein autoencoder with a kernel's discrepancy as its penalty.
+    """A Wasserstein autoencoder with a kernel discrepancy as penalty.
 
         loss = reconstruction_weight * mean(recon(x, G(E(x)))) + weight * mmd
         mmd = MMD^2({E(x_i)}, {z_i}),  z_i ~ N(0, prior_scale^2 I)
@@ -26,16 +26,16 @@ class WAEMMD(wae.AbstractWAE):
     with as many draws as images, and the unbiased estimate of
     `divergences.imq_mmd_squared`, which may be negative.
 
-    The authors' code has 0.05 as `reconstruction_weight`. Under Adam only the ratio of
-    the two weights counts: their `weight` of 10 is 200 for each unit of squared error.
-    An error of pixels in [-1, 1] is 4 times that of pixels in [0, 1], which ours are.
+    The authors' code has 0.05 as `reconstruction_weight`. With Adam only the ratio of
+    the two weights matters: their `weight` of 10 is 200 per unit of squared error. An
+    error of pixels in [-1, 1] is 4 times that of pixels in [0, 1], as here.
 
-    The discrepancy is one of a batch. With several replicas each compares its own part
-    of the batch with draws of its own: still unbiased, with more variance, so that
-    replicas do not equal one device. And where an encoder normalises by its batch, the
-    codes of a training batch are no independent draws: their centre varies too little,
-    and the term may stay below 0 on average in training while that of the test set,
-    which moving averages normalise, is positive.
+    The discrepancy is that of a batch. With several replicas, each compares its part of
+    the batch with its own draws: this is unbiased, but has more variance, so that
+    results differ from one device. If the encoder normalises over the batch, the codes
+    of a training batch are not independent: their mean varies too little, and the term
+    may be negative on average in training, while that of the test set, normalised by
+    moving averages, is positive.
 
     Args:
         image_shape: (height, width, channels).
@@ -53,7 +53,7 @@ class WAEMMD(wae.AbstractWAE):
         self.built = True
 
     def stages(self) -> tuple[stages.Stage, ...]:
-        """Returns the pretraining, if there is one, and one stage for all else."""
+        """Returns the pretraining, if requested, and a stage for everything else."""
         joint = stages.Stage.of(
             "joint",
             self.autoencoder_group,

@@ -18,8 +18,8 @@ def critic(
 
     `depth` dense layers with ReLU, and a linear one.
 
-    Deviation: weights start as Keras' do (Glorot, uniform); in the code of the WAE
-    paper they start from N(0, 0.01^2), which five layers make a signal of 1e-4.
+    Deviation: weights start as in Keras (Glorot, uniform); in the code of the WAE paper
+        they start from N(0, 0.01^2), which in five layers reduces the signal to 1e-4.
 
     Args:
         latent_dim: Size of the latents.

@@ -25,13 +25,13 @@ class DCGAN(network.AbstractNetwork):
 
     Each halves the side and doubles the filters, up to `max_filters`; all but the first
     are normalised over the batch. The GLF paper uses such a pair at 256 x 256 without
-    giving its widths; these are ours.
+    stating its widths; these are ours.
 
     Args:
         filters: Filters next to the image.
-        max_filters: Most filters of a layer.
-        precision: Of the layers before the last one: float32, or bfloat16 or float16,
-            which GPUs and some CPUs multiply faster.
+        max_filters: Maximum number of filters of a layer.
+        precision: Precision of all layers except the last: float32, or bfloat16 or
+            float16, which are faster on GPUs and some CPUs.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class DCGAN(network.AbstractNetwork):
         halvings = round(math.log2(max(height, 1) / INNER))
         if height != width or halvings < 1 or height != INNER * 2**halvings:
             raise errors.InvalidValue(
-                "The DCGAN network needs square images of a side 8, 16, 32, 64, ...",
+                "The DCGAN network needs square images of 8, 16, 32, 64, ... pixels",
                 received=f"image_shape={image_shape}",
                 do="Resize the images, or use --network=infogan",
             )

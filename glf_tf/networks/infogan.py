@@ -31,8 +31,8 @@ class InfoGAN(network.AbstractNetwork):
     Args:
         filters: Filters of the outer convolutions.
         hidden: Width of the dense layers.
-        precision: Of the layers before the last one: float32, or bfloat16 or float16,
-            which GPUs and some CPUs multiply faster.
+        precision: Precision of all layers except the last: float32, or bfloat16 or
+            float16, which are faster on GPUs and some CPUs.
     """
 
     def __init__(

@@ -41,8 +41,8 @@ class Ladder(network.AbstractNetwork):
         mean:    conv 5x5 without padding, to as many maps as z_l has numbers, GELU;
                  dense; and so log(std^2), between 0 and 10
 
-    All of eps together is N(0, I), so a model whose prior is N(0, I) need not know that
-    there are layers: a chain that infers eps infers every z_l.
+    All of eps together is N(0, I), so a model with the prior N(0, I) needs no special
+    treatment of the layers: a chain that infers eps infers every z_l.
 
     A released generator ends in `tanh(h)`, pixels in [-1, 1]: the pixel logits are
     `2 h`. Weights start as PyTorch's do, uniform within 1 / sqrt(fan-in).
@@ -54,8 +54,8 @@ class Ladder(network.AbstractNetwork):
         latent_dims: Sizes of the layers of latents, the top one first; `latent_dim` is
             their sum.
         filters: Feature maps of the blocks.
-        precision: Of the layers before the last one: float32, or bfloat16 or float16,
-            which GPUs and some CPUs multiply faster.
+        precision: Precision of all layers except the last: float32, or bfloat16 or
+            float16, which are faster on GPUs and some CPUs.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Ladder(network.AbstractNetwork):
         self.latent_dims, self.filters = tuple(latent_dims), filters
         if not self.latent_dims or min(*self.latent_dims, filters) < 1:
             raise errors.InvalidValue(
-                "The layers of latents and the filters are at least one, and positive",
+                "The sizes of the layers of latents and the filters must be positive",
                 received=f"latent_dims={self.latent_dims}, filters={filters}",
                 do="Use for instance --network.latent_dims=64,64,64,96,128",
             )
@@ -109,7 +109,7 @@ class Ladder(network.AbstractNetwork):
         """
         if latent_dim != sum(self.latent_dims):
             raise errors.InvalidValue(
-                "`latent_dim` is the sum of the layers' sizes",
+                "`latent_dim` must be the sum of the layers' sizes",
                 received=f"latent_dim={latent_dim}, latent_dims={self.latent_dims}",
                 do=f"Use --latent_dim={sum(self.latent_dims)}",
             )
@@ -135,7 +135,7 @@ class Ladder(network.AbstractNetwork):
     def _layer(
         self, z: keras.KerasTensor, inner: tuple[int, int], *, index: int
     ) -> keras.KerasTensor:
-        """Returns what a layer makes of its latents alone."""
+        """Returns a layer's feature maps of its latents alone."""
         made = self._project(z, inner, name=f"project_{index}")
         return self._block(made, name=f"block_{index}")
 
@@ -173,7 +173,8 @@ class Ladder(network.AbstractNetwork):
             **self._options(z.shape[1]),
         )(z)
         h = layers.Reshape((*inner, _MAPS), name=f"{name}_reshape")(h)
-        # Released as a transposed one: with stride 1 the same, but for the fan-in.
+        # Released as transposed convolution: with stride 1 the same, except for the
+        # fan-in.
         return layers.Conv2D(
             self.filters,
             _LARGE,
@@ -185,7 +186,7 @@ class Ladder(network.AbstractNetwork):
         )(h)
 
     def _block(self, h: keras.KerasTensor, *, name: str) -> keras.KerasTensor:
-        """Returns feature maps and what two convolutions make of them."""
+        """Returns a residual block of two convolutions."""
         made = h
         for kernel in (_LARGE, 3):
             made = layers.Conv2D(
@@ -199,19 +200,19 @@ class Ladder(network.AbstractNetwork):
         return made + h
 
     def _options(self, fan: int) -> dict:
-        """Returns what every layer before the last one is made with."""
+        """Returns the arguments of every layer except the last."""
         return {**_start(fan), "dtype": self.policy}
 
 
 def _start(fan: int) -> dict:
-    """Returns the initialisers of a layer, as PyTorch has them by default.
+    """Returns the initialisers of a layer, PyTorch's defaults.
 
     Args:
         fan: The fan-in; of a transposed convolution PyTorch counts the outputs.
     """
     bound = 1.0 / math.sqrt(fan)
     names = ("kernel_initializer", "bias_initializer")
-    # One each: an initialiser makes the same numbers again.
+    # One each: a reused initialiser repeats its values.
     return {name: keras.initializers.RandomUniform(-bound, bound) for name in names}
 
 

@@ -18,8 +18,8 @@ class MLP(network.AbstractNetwork):
 
     Args:
         hidden: Widths of the encoder's hidden layers; the decoder has them in reverse.
-        precision: Of the layers before the last one: float32, or bfloat16 or float16,
-            which GPUs and some CPUs multiply faster.
+        precision: Precision of all layers except the last: float32, or bfloat16 or
+            float16, which are faster on GPUs and some CPUs.
     """
 
     def __init__(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every network family is: a maker of encoders and decoders that fit together."""
+"""The base class of network families, which build matching encoders and decoders."""
 
 __all__ = ["AbstractNetwork", "batch_norm"]
 
@@ -19,11 +19,12 @@ class AbstractNetwork(parts.Part, abc.ABC):
     logits*: `sigmoid(logits)` is the image, and the Bernoulli loss needs no logarithm
     of it.
 
-    Weights are float32 in every precision, and so is the last layer of a network: what
-    flows and likelihoods are given is not rounded.
+    Weights and the last layer are float32 in every precision, so that the inputs of
+    flows and likelihoods are not rounded.
 
     Args:
-        precision: Of the layers before the last one: float32, bfloat16 or float16.
+        precision: Precision of all layers except the last: float32, bfloat16 or
+            float16.
     """
 
     part_kind = "network"
@@ -31,7 +32,7 @@ class AbstractNetwork(parts.Part, abc.ABC):
     def __init__(self, *, precision: str = "float32"):
         if precision not in _POLICIES:
             raise errors.InvalidValue(
-                "A network computes with numbers of a known precision",
+                "The precision of a network must be a known one",
                 received=f"precision={precision}",
                 do=errors.suggestion(precision, _POLICIES),
             )
@@ -59,14 +60,14 @@ class AbstractNetwork(parts.Part, abc.ABC):
 
     @property
     def policy(self) -> str:
-        """Keras' name of the precision, for the layers before the last one."""
+        """Keras' name of the precision of all layers except the last."""
         return _POLICIES[self.precision]
 
     def _chained(self, stack: Iterable, *, name: str) -> keras.Model:
-        """Returns layers in a row, the first an input, in the network's precision."""
+        """Returns a sequential model of layers, of which the first is an input."""
         stack = list(stack)
         last = max(
-            i for i, one in enumerate(stack) if hasattr(one, "kernel_regularizer")
+            i for i, layer in enumerate(stack) if hasattr(layer, "kernel_regularizer")
         )
         for layer in stack[1:last]:
             layer.dtype_policy = self.policy

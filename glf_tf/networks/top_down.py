@@ -43,8 +43,8 @@ class TopDown(network.AbstractNetwork):
         widths: Feature maps of the generator's layers, next to the latent first.
         last_stride: Whether the layer next to the image doubles its side (2) or keeps
             it (1).
-        precision: Of the layers before the last one: float32, or bfloat16 or float16,
-            which GPUs and some CPUs multiply faster.
+        precision: Precision of all layers except the last: float32, or bfloat16 or
+            float16, which are faster on GPUs and some CPUs.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class TopDown(network.AbstractNetwork):
             )
         if last_stride not in (1, 2):
             raise errors.InvalidValue(
-                "The layer next to the image doubles its side or keeps it",
+                "The layer next to the image must double its side or keep it",
                 received=f"last_stride={last_stride}",
                 do="Use --network.last_stride=2 or 1",
             )
@@ -100,7 +100,7 @@ class TopDown(network.AbstractNetwork):
         stack = [
             keras.Input((latent_dim,), name="z"),
             layers.Reshape((1, 1, latent_dim), name="reshape"),
-            # From one pixel: a dense layer with one bias a map.
+            # From one pixel: a dense layer with one bias per map.
             layers.Conv2DTranspose(
                 self.widths[0],
                 inner,
@@ -157,7 +157,7 @@ def _start(area: int, maps: int) -> keras.initializers.Initializer:
         area: Pixels of the kernel.
         maps: Feature maps of its input and output together.
     """
-    # Keras' own is cut off at two deviations.
+    # Keras' own is truncated at two deviations.
     return keras.initializers.RandomNormal(stddev=math.sqrt(2.0 / (area * maps)))
 
 

@@ -10,23 +10,22 @@ from keras import layers
 _KERNEL, _STRIDE = 4, 2
 
 FEW = 4
-"""Channels up to which the products are cheaper to move than to leave."""
+"""Maximum number of channels for the matrix product."""
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")
 class Upsampling(layers.Conv2DTranspose):
     """`keras.layers.Conv2DTranspose`, 4x4 with stride 2 and padding "same".
 
-    oneDNN takes several times as long as the arithmetic where the output has few
-    channels, as the last layer of a decoder has. There, on a CPU, the pixels are
-    multiplied with the kernel in one matrix product, and the products that belong to
-    an output pixel, four of sixteen, are added. The gradients are those of TensorFlow,
-    which are fast.
+    oneDNN is several times slower than necessary if the output has few channels, as in
+    the last layer of a decoder. In this case, on a CPU, the pixels are multiplied with
+    the kernel in one matrix product, and the four of sixteen products of an output
+    pixel are added. The gradients are those of TensorFlow, which are fast.
 
     Args:
         filters: Channels of the output.
-        **kwargs: Those of `keras.layers.Conv2DTranspose`, but for `kernel_size`,
-            `strides` and `padding`.
+        **kwargs: Keyword arguments of `keras.layers.Conv2DTranspose` except
+            `kernel_size`, `strides` and `padding`.
     """
 
     def __init__(self, filters: int, **kwargs):
@@ -76,14 +75,14 @@ def _products(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 
 
 def _folded(products: tf.Tensor) -> tf.Tensor:
-    """Adds what falls upon the same pixel.
+    """Adds the products of the same output pixel.
 
-    Of the pixel i, the row a of the kernel falls upon the row 2 i + a - 1:
+    For the pixel i, the row a of the kernel contributes to the row 2 i + a - 1:
 
         row 2 i      = row 1 of pixel i  +  row 3 of pixel i - 1
         row 2 i + 1  = row 2 of pixel i  +  row 0 of pixel i + 1
 
-    and so for the columns.
+    and likewise for the columns.
     """
     batch, height, width = _sizes(products)
     outputs = products.shape[-1] // _KERNEL
@@ -99,6 +98,6 @@ def _folded(products: tf.Tensor) -> tf.Tensor:
 
 
 def _sizes(x: tf.Tensor) -> list[int | tf.Tensor]:
-    """Returns batch, height and width, as numbers where they are known."""
+    """Returns batch, height and width, as numbers if they are static."""
     shape = tf.shape(x)
     return [shape[i] if x.shape[i] is None else x.shape[i] for i in range(3)]

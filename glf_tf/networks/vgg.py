@@ -14,7 +14,7 @@ import tensorflow as tf
 from glf_tf.networks import vgg_weights
 
 ACTIVATIONS = ("in_place", "before", "after")
-"""Which side of their ReLU features of convolutions are taken at; see `Network`."""
+"""Whether features of convolutions are taken before or after ReLU; see `Network`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,41 +69,41 @@ VGG16 = Architecture(
 
 
 class Network:
-    """Features of pixels, from weights that are read when they are first needed.
+    """Features of pixels, with weights that are read when they are first needed.
 
-    It is no Keras layer, on purpose. What Keras sees is written to every checkpoint,
-    and a model that only draws would need the weights' file. The weights are eager
-    constants: a traced function takes them as inputs, and does not hold a copy.
+    It is intentionally not a Keras layer, as its weights would be in every checkpoint,
+    and a model that only samples would need their file. The weights are eager
+    constants: a traced function captures them without a copy.
     """
 
     def __init__(
         self, weights: str, *, architecture: Architecture, levels: int, activation: str
     ):
-        """Initializes the network, and reads nothing.
+        """Initializes the network without reading the weights.
 
         Args:
-            weights: What `vgg_weights.read` is to read.
+            weights: The weights, as for `vgg_weights.read`.
             architecture: The layers.
-            levels: How many of the compared layers, from the first.
-            activation: Where features of convolutions are taken: "before" or "after"
-                their ReLU, or after it but for the last level's ("in_place").
+            levels: Number of compared layers, from the first.
+            activation: Whether features of convolutions are taken "before" or "after"
+                ReLU; "in_place" for after ReLU except at the last level.
         """
         self._weights, self._tensors = weights, None
         self._architecture, self._levels = architecture, levels
         self._activation = activation
 
     def load(self) -> None:
-        """Reads the weights, unless they were read before.
+        """Reads the weights once.
 
         Raises:
-            NotFound: Their file is not there, and cannot be downloaded.
-            InvalidValue: Their file holds something else.
+            NotFound: Their file does not exist and cannot be downloaded.
+            InvalidValue: Their file has other content.
         """
         if self._tensors is not None:
             return
         shapes = self._architecture.kernel_shapes(self._levels)
         arrays = vgg_weights.read(self._weights, shapes=shapes)
-        # It may be a trace, or a replica's, that needs them first.
+        # They may be first needed in a trace, or on a replica.
         with tf.init_scope():
             self._tensors = {
                 name: (tf.constant(kernel), tf.constant(bias))
@@ -137,5 +137,5 @@ class Network:
         )
 
     def _convolution(self, name: str, x: tf.Tensor) -> tf.Tensor:
-        kernel, bias = (tf.cast(one, x.dtype) for one in self._tensors[name])
+        kernel, bias = (tf.cast(array, x.dtype) for array in self._tensors[name])
         return tf.nn.bias_add(tf.nn.conv2d(x, kernel, strides=1, padding="SAME"), bias)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds and reads the weights of VGG16, in the forms in which they are handed on.
+"""Finds and reads the weights of VGG16, in several formats.
 
 imagenet      Keras' file, from its cache or else downloaded there once
 *.h5          that file, or one that Keras 2 or Keras 3 saved of `VGG16`
 *.npz         torchvision's `vgg16().features.state_dict()` as NumPy arrays
-random        drawn; always the same
+random	drawn; always the same
 """
 
 __all__ = ["FILE_NAME", "URL", "check_name", "read"]
@@ -35,10 +35,10 @@ Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 def check_name(weights: str) -> None:
-    """Checks what can be said of `weights` without reading them.
+    """Checks `weights` without reading them.
 
     Raises:
-        InvalidValue: They are neither a word that is known nor the path of a file.
+        InvalidValue: They are neither a known name nor the path of a file.
     """
     if weights in ("imagenet", "random"):
         return
@@ -55,11 +55,11 @@ def read(weights: str, *, shapes: Shapes) -> Arrays:
 
     Args:
         weights: "imagenet", "random" or a path; see the module.
-        shapes: The shape of the kernel of each convolution that is wanted, in the
-            network's order; kernels are `[height, width, in, out]`.
+        shapes: The kernel shape of each convolution to read, in the network's order;
+            kernels are `[height, width, in, out]`.
 
     Raises:
-        NotFound: The file is not there, and cannot be downloaded.
+        NotFound: The file does not exist and cannot be downloaded.
         InvalidValue: The file is damaged, or of another network.
     """
     if weights == "random":
@@ -70,7 +70,7 @@ def read(weights: str, *, shapes: Shapes) -> Arrays:
         raise errors.NotFound(
             "The weights of VGG16 must be a file",
             received=f"nothing at {path}",
-            do=f"Fetch {URL} to there, or use --reconstruction.weights=imagenet",
+            do=f"Download {URL} to it, or use --reconstruction.weights=imagenet",
         )
     try:
         read_file = _read_npz if path.suffix == ".npz" else _read_h5
@@ -99,14 +99,14 @@ def _read_h5(path: pathlib.Path, *, names: tuple[str, ...]) -> Arrays:
     def visit(place, item):
         name = pathlib.PurePosixPath(place).name
         if "weight_names" in item.attrs:  # as Keras 2 saves a layer
-            found[name] = [item[one] for one in item.attrs["weight_names"]]
+            found[name] = [item[name] for name in item.attrs["weight_names"]]
         elif name == "vars" and "name" in item.attrs:  # as Keras 3 does
-            found[item.attrs["name"]] = [item[one] for one in sorted(item)]
+            found[item.attrs["name"]] = [item[key] for key in sorted(item)]
 
     with h5py.File(path) as file:
         file.visititems(visit)
         return {
-            name: tuple(np.asarray(one, np.float32) for one in found[name])
+            name: tuple(np.asarray(array, np.float32) for array in found[name])
             for name in names
             if len(found.get(name, ())) == 2
         }
@@ -139,12 +139,12 @@ def _not_vgg16(path: pathlib.Path, *, received: str) -> errors.InvalidValue:
     return errors.InvalidValue(
         "The weights must be those of the convolutions of VGG16",
         received=f"{path} with {received}",
-        do=f"Fetch {URL}; a file that was cut off looks like this too",
+        do=f"Download {URL}; the file may be truncated",
     )
 
 
 def _keras_file() -> pathlib.Path:
-    """Returns the file in Keras' cache, after downloading it there if need be."""
+    """Returns the file in Keras' cache, after downloading it if necessary."""
     home = os.environ.get("KERAS_HOME") or "~/.keras"
     path = pathlib.Path(home).expanduser() / "models" / FILE_NAME
     if not path.exists():
@@ -153,13 +153,13 @@ def _keras_file() -> pathlib.Path:
         raise errors.InvalidValue(
             "The weights of VGG16 must be the file that Keras publishes",
             received=f"{path}, whose MD5 is not {_MD5}",
-            do="Delete it and it is downloaded anew, or pass the path of a copy",
+            do="Delete it, so that it is downloaded again, or pass the path of a copy",
         )
     return path
 
 
 def _download(path: pathlib.Path) -> None:
-    """Downloads without retries: Keras' own waits for as long as the network likes."""
+    """Downloads without retries, with a timeout, unlike Keras' own function."""
     logging.info("Downloading %s (59 MB) to %s.", URL, path.parent)
     try:
         with (
@@ -169,14 +169,14 @@ def _download(path: pathlib.Path) -> None:
             shutil.copyfileobj(response, stream)
             stream.seek(0)
             if hashlib.file_digest(stream, "md5").hexdigest() != _MD5:
-                raise OSError("the MD5 of what arrived is not that of the file")
+                raise OSError("the MD5 of the download differs from that of the file")
     except errors.UserError:
         raise
     except (OSError, http.client.HTTPException) as error:
         raise errors.NotFound(
-            "The weights of VGG16 must be within reach to be downloaded",
+            "The weights of VGG16 must be available for download",
             received=f"{URL}: {error}",
-            do=f"Fetch it on another machine and put it at {path}, or pass its path "
+            do=f"Download it on another machine to {path}, or pass its path "
             "as --reconstruction.weights=PATH",
         ) from error
 

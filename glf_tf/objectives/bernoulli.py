@@ -13,12 +13,12 @@ class Bernoulli(reconstruction.AbstractPixelwise):
 
         sum(-image * log p - (1 - image) * log(1 - p)),  p = sigmoid(logits)
 
-    For grey images in [0, 1] it is not the likelihood of anything, and its least value
-    is the pixels' entropy rather than 0; it is the loss of the slides.
+    For grey images in [0, 1] it is not a likelihood, and its minimum is the pixels'
+    entropy rather than 0; it is the loss of the slides.
     """
 
     is_likelihood = True
 
     def of_pixels(self, image, logits):
-        """Returns the cross entropy of each pixel in nats."""
+        """Returns the cross entropy in nats, `[batch, height, width, channels]`."""
         return tf.nn.sigmoid_cross_entropy_with_logits(labels=image, logits=logits)

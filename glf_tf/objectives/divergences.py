@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far a set of codes is from the normal prior that they should look drawn from.
+"""Divergences between a set of codes and a normal prior.
 
 Tolstikhin, Bousquet, Gelly, Schoelkopf: Wasserstein Auto-Encoders, 2018, algorithm 2.
 https://arxiv.org/abs/1711.01558
@@ -25,12 +25,12 @@ def imq_mmd_squared(z: tf.Tensor, drawn: tf.Tensor, *, prior_scale: float) -> tf
 
     with `s` in `IMQ_SCALES` and `y` the draws. `2 * dim * prior_scale^2` is the mean
     squared distance of two draws of N(0, prior_scale^2 I). The estimate is 0 on average
-    where both sets have one distribution, and so it is *often negative* there. The
-    estimate that also counts each point as its own pair cannot be negative, and is too
-    large on average: by up to `2 * len(IMQ_SCALES) / n`.
+    if both sets have the same distribution, so it is *often negative*. The estimate
+    that includes the pair of each point with itself is not negative, but biased upwards
+    by up to `2 * len(IMQ_SCALES) / n`.
 
-    Where the size of a set is known only at run time, a set of one has no pairs and
-    adds 0 for them.
+    If the size of a set is known only at run time, a set of one contributes 0, as it
+    has no pairs.
 
     Args:
         z: Codes, `[n, dim]`.
@@ -51,7 +51,7 @@ def imq_mmd_squared(z: tf.Tensor, drawn: tf.Tensor, *, prior_scale: float) -> tf
 
 
 def moment_mismatch(z: tf.Tensor, *, prior_scale: float) -> tf.Tensor:
-    """Returns how far the mean and covariance of codes are from the prior's.
+    """Returns the distance of the mean and covariance of codes from the prior's.
 
         mean(mean_i(z_i)^2) + mean((cov(z) - prior_scale^2 I)^2)
 
@@ -83,8 +83,8 @@ def _kernel(left: tf.Tensor, right: tf.Tensor, *, widths: list[float]) -> tf.Ten
     """Returns the kernel of all pairs, `[n, m]`."""
     squares = tf.reduce_sum(tf.square(left), axis=1)[:, None]
     squares += tf.reduce_sum(tf.square(right), axis=1)[None]
-    # Rounding can make the distance of near points negative; the kernel has no root
-    # whose gradient would be infinite at 0.
+    # Rounding can make the distance of close points negative; without a root, the
+    # kernel has finite gradients at 0.
     distance = tf.nn.relu(squares - 2.0 * tf.matmul(left, right, transpose_b=True))
     return tf.add_n([width / (width + distance) for width in widths])
 
@@ -101,7 +101,7 @@ def _check_size(points: tf.Tensor) -> None:
     size = points.shape[0]
     if size is not None and size < 2:
         raise errors.InvalidValue(
-            "A set of codes must have at least 2 points to be compared with the prior",
+            "A set of codes must have at least 2 points for comparison with the prior",
             received=f"a batch of {size} for a replica",
             do="Use a larger --batch_size",
         )

@@ -16,7 +16,7 @@ from glf_tf.objectives import reconstruction
 
 
 class AbstractGaussian(reconstruction.AbstractPixelwise):
-    """A Gaussian decoder of one variance, which is learned or not."""
+    """A Gaussian decoder with one variance, fixed or learned."""
 
     is_selectable = False
     is_likelihood = True
@@ -46,7 +46,7 @@ class AbstractGaussian(reconstruction.AbstractPixelwise):
         return tf.exp(tf.convert_to_tensor(self.log_scale))
 
     def of_pixels(self, image, logits):
-        """Returns the negative log-likelihood of each pixel in nats."""
+        """Returns -log p in nats, `[batch, height, width, channels]`."""
         error = (image - tf.sigmoid(logits)) / self.scale
         constant = tf.convert_to_tensor(self.log_scale) + 0.5 * math.log(2.0 * math.pi)
         return 0.5 * tf.square(error) + constant
@@ -57,13 +57,13 @@ class Gaussian(AbstractGaussian):
 
         sum((image - sigmoid(logits))^2 / (2 v) + log(2 pi v) / 2)
 
-    One variance `v` for all pixels. A squared error of weight `beta` is that of
-    `v = 1 / (2 beta)`, but for a constant. A density of pixels in [0, 1] has no lower
-    bound: where `v` is learned, it falls as far as the decoder is exact.
+    All pixels have the same variance `v`. A squared error of weight `beta` corresponds
+    to `v = 1 / (2 beta)`, up to a constant. A negative log-density of pixels has no
+    lower bound: a learned `v` decreases as far as the decoder is exact.
 
     Args:
-        variance: The variance; its start where it is learned.
-        learned: Whether it is learned, through the logarithm of its root.
+        variance: The variance; its initial value if it is learned.
+        learned: Whether it is learned, by the logarithm of its root.
     """
 
     def __init__(

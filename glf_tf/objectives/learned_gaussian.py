@@ -12,12 +12,12 @@ from glf_tf.objectives import gaussian
 
 
 class LearnedGaussian(gaussian.AbstractGaussian):
-    """`gaussian` with a variance that is learned, from 1 as in the authors' code.
+    """`gaussian` with a learned variance, initially 1 as in the authors' code.
 
         sum((image - sigmoid(logits))^2 / (2 v) + log(2 pi v) / 2)
 
     Args:
-        variance: The variance's start.
+        variance: The initial variance.
     """
 
     def __init__(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The perceptual loss: images compared by what VGG16 makes of them.
+"""The perceptual loss: a distance of images in features of VGG16.
 
 Johnson, Alahi, Fei-Fei: Perceptual Losses for Real-Time Style Transfer and
 Super-Resolution, 2016, https://arxiv.org/abs/1603.08155; in the form of Hoshen, Wolf:
@@ -25,7 +25,7 @@ _INPUTS = ("caffe", "symmetric", "imagenet")
 
 
 class Perceptual(reconstruction.AbstractReconstruction):
-    """L1 distances of pixels and of VGG16's features of them.
+    """L1 distances of pixels and of their VGG16 features.
 
         w_0 * |u - v|_1 + sum_l w_l * |f_l(u) - f_l(v)|_1
         u = scaled(image),  v = scaled(sigmoid(logits))
@@ -33,8 +33,8 @@ class Perceptual(reconstruction.AbstractReconstruction):
     `f_l` are the features of the first `levels` of block1_conv2, block2_conv2,
     block3_conv2, block4_conv3 and block5_pool, and `|.|_1` is a sum ("sum", the code of
     GLF's authors) or a mean ("mean", NAM and GLANN) over pixels and channels, for each
-    image. Grey images become three equal channels first; pixels are compared as the
-    network sees them, and nothing is resized. It is no likelihood and has no unit.
+    image. Grey images get three equal channels first; pixels are compared as scaled for
+    the network, and nothing is resized. It is not a likelihood and has no unit.
 
     **Which weights.** The published code has torchvision's, and feeds them [-1, 1]
     (NAM, GLANN, and GLF on MNIST and Fashion-MNIST: "symmetric") or the mean and
@@ -42,9 +42,9 @@ class Perceptual(reconstruction.AbstractReconstruction):
     another training of the network, in Caffe: they expect BGR from 0 to 255, less the
     mean ("caffe"). In [-1, 1] they would see under a hundredth of the contrast, so
     scale and weights go together. Pixels are then 127.5 times further apart than in
-    [-1, 1], which Adam does not feel where this is the only term of encoder and
-    decoder, as in GLF; but pixels and levels have other shares in the sum than
-    published, which the options that weigh them can mend. For the published loss write
+    [-1, 1], to which Adam is invariant if this is the only term of encoder and decoder,
+    as in GLF; but pixels and levels have other proportions in the sum than published,
+    which the weights in the options can correct. For the published loss, save
     torchvision's weights to a file, and pass its path with the published `inputs`:
 
         state = torchvision.models.vgg16(weights="DEFAULT").features.state_dict()
@@ -55,25 +55,25 @@ class Perceptual(reconstruction.AbstractReconstruction):
     after which nothing runs. With three levels it compares relu(block1_conv2),
     relu(block2_conv2) and block3_conv2 without its ReLU ("in_place").
 
-    The network is fixed and belongs to no checkpoint, `.keras` file or SavedModel. Its
-    file is read when a loss is first computed: to draw images it need not be there.
+    The network is fixed and not saved in checkpoints, `.keras` files or SavedModels.
+    Its file is read when a loss is first computed; sampling does not need it.
 
     Deviation: above 64 pixels GLANN adds the distances of images reduced to a quarter;
     here there are five levels of one size. GLF's authors compare colour images, scaled
     as "imagenet", with a tanh that has no such scale; here both are scaled alike.
 
     Args:
-        levels: How many features; 0 for the published rule, by the shorter side: 2 up
-            to 16 pixels, 3 up to 32, 4 up to 64, then 5.
-        level_weights: The weights of the levels, with commas between; "" for 1 each.
+        levels: Number of levels of features; 0 for the published rule by the shorter
+            side: 2 up to 16 pixels, 3 up to 32, 4 up to 64, then 5.
+        level_weights: The weights of the levels, comma-separated; "" for 1 each.
         pixel_weight: Weight of the pixels.
         reduction: Whether differences of an image are summed or averaged.
-        activation: Where features of convolutions are taken: as the published code
-            does, before their ReLU, or after it.
-        inputs: How pixels are scaled: what the weights expect.
-        pad: Black pixels added on each side; GLANN has 2 at 28 pixels.
-        weights: VGG16's: imagenet (Keras' file, downloaded once to its cache), the path
-            of a file .h5 or .npz, or random, for tests.
+        activation: Whether features of convolutions are taken "before" or "after" ReLU,
+            or as in the published code ("in_place").
+        inputs: How pixels are scaled, as the weights expect.
+        pad: Number of black pixels added on each side; GLANN has 2 at 28 pixels.
+        weights: The weights of VGG16: imagenet (Keras' file, downloaded once to its
+            cache), the path of a .h5 or .npz file, or random, for tests.
     """
 
     def __init__(
@@ -109,14 +109,14 @@ class Perceptual(reconstruction.AbstractReconstruction):
         )
 
     def __call__(self, image, logits):
-        """Returns `call(image, logits)`, with the network's weights read before."""
-        # Not in `call`: Keras turns what is raised there into errors of its own.
+        """Reads the network's weights; returns `call(image, logits)`, `[batch]`."""
+        # Not in `call`, where Keras would change the errors.
         self._network.load()
         return super().__call__(image, logits)
 
     def call(self, image, logits):
         """Returns the weighted distance of each image, `[batch]`."""
-        # Keeps the images' own pass through the network out of the gradient.
+        # Excludes the original images' pass through the network from the gradient.
         target = self._features(tf.stop_gradient(image))
         distances = [
             self._reduce(tf.abs(wanted - found), axis=[1, 2, 3])
@@ -132,7 +132,7 @@ class Perceptual(reconstruction.AbstractReconstruction):
         return [pixels, *self._network(pixels)]
 
     def _scaled(self, image: tf.Tensor) -> tf.Tensor:
-        """Returns what the network sees of images in [0, 1]: `[batch, h, w, 3]`."""
+        """Returns images in [0, 1] scaled for the network, `[batch, h, w, 3]`."""
         border = (self._pad, self._pad)
         image = tf.pad(image, [(0, 0), border, border, (0, 0)])
         if image.shape[-1] == 1:
@@ -151,7 +151,7 @@ def _levels_for(side: int) -> int:
 def _checked_side(image_shape: types.ImageShape, *, pad: int) -> int:
     if image_shape[-1] not in (1, 3):
         raise errors.InvalidValue(
-            "VGG16 sees grey images, or images of three colours",
+            "VGG16 needs grey images, or images with three channels",
             received=f"{image_shape[-1]} channels",
             do="Use another --reconstruction",
         )
@@ -175,7 +175,7 @@ def _check_levels(levels: int, *, side: int) -> None:
     least = vgg.VGG16.least_size(levels)
     if side < least:
         raise errors.InvalidValue(
-            f"Images must have {least} pixels a side for {levels} levels",
+            f"Images must have sides of {least} pixels for {levels} levels",
             received=f"a side of {side}, with its `pad`",
             do="Use fewer --reconstruction.levels, or a --reconstruction.pad",
         )
@@ -190,7 +190,7 @@ def _level_weights(text: str, *, levels: int) -> tuple[float, ...]:
         weights = ()
     if len(weights) != levels:
         raise errors.InvalidValue(
-            f"`level_weights` must be {levels} numbers, one a level, commas between",
+            f"`level_weights` must be {levels} comma-separated numbers, one per level",
             received=f"level_weights={text!r}",
             do=f"Use for instance level_weights={','.join('1' * levels)}",
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every reconstruction term is: how far an image is from what a decoder gives."""
+"""The base classes of reconstruction terms, losses of images and decoder outputs."""
 
 __all__ = ["AbstractReconstruction", "AbstractPixelwise"]
 
@@ -12,11 +12,11 @@ from glf_tf import errors, parts, types
 
 
 class AbstractReconstruction(parts.Part, keras.layers.Layer, abc.ABC):
-    """A loss between images and pixel logits; it may own parameters.
+    """A loss between images and pixel logits, which may have parameters.
 
     Attributes:
-        is_likelihood: Whether it is -log p(image | z) in nats, with every constant, so
-            that bounds of a likelihood can be made of it.
+        is_likelihood: Whether it is -log p(image | z) in nats, including constants, so
+            that it gives bounds of the likelihood.
     """
 
     part_kind = "reconstruction"
@@ -27,7 +27,7 @@ class AbstractReconstruction(parts.Part, keras.layers.Layer, abc.ABC):
 
         Args:
             image_shape: (height, width, channels).
-            **kwargs: Keras' own.
+            **kwargs: Keyword arguments of `keras.layers.Layer`.
         """
         # Sums over pixels stay in full precision under a mixed-precision policy.
         kwargs["dtype"] = kwargs.get("dtype") or keras.config.floatx()
@@ -42,22 +42,25 @@ class AbstractReconstruction(parts.Part, keras.layers.Layer, abc.ABC):
 
         Args:
             image: `[batch, height, width, channels]` in [0, 1].
-            logits: Pixel logits of the same shape: `sigmoid(logits)` is the image.
+            logits: Pixel logits `[batch, height, width, channels]`: `sigmoid(logits)`
+                is the image.
         """
 
     def of_visible(
         self, image: tf.Tensor, logits: tf.Tensor, mask: tf.Tensor | None = None
     ) -> tf.Tensor:
-        """Returns the loss of the pixels that a mask shows, `[batch]`.
+        """Returns the loss of visible pixels, `[batch]`.
 
         Args:
-            image: As in `call`; hidden pixels may have any finite value.
-            logits: As in `call`.
-            mask: 1 for visible pixels and 0 for hidden ones, of a shape that can be
-                broadcast to that of the images; None where all are visible.
+            image: `[batch, height, width, channels]`; hidden pixels may have any finite
+                value.
+            logits: Pixel logits `[batch, height, width, channels]`.
+            mask: 1 for visible pixels and 0 for hidden ones, `[batch, height, width,
+                1]` or of another shape that broadcasts to the images; None if all are
+                visible.
 
         Raises:
-            Unsupported: There is a mask, and the loss is no sum over pixels.
+            Unsupported: There is a mask, and the loss is not a sum over pixels.
         """
         if mask is None:
             return self(image, logits)
@@ -76,7 +79,7 @@ class AbstractPixelwise(AbstractReconstruction):
 
     @abc.abstractmethod
     def of_pixels(self, image: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        """Returns the loss of each pixel, of the images' shape."""
+        """Returns the loss of each pixel, `[batch, height, width, channels]`."""
 
     def call(self, image, logits):
         """Returns the loss of each image, `[batch]`."""

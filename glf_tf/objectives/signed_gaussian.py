@@ -15,17 +15,17 @@ from glf_tf import errors, types
 from glf_tf.objectives import reconstruction
 
 RANGE = 2.0
-"""How much wider [-1, 1] is than [0, 1]."""
+"""Ratio of the ranges [-1, 1] and [0, 1]."""
 
 
 class SignedGaussian(reconstruction.AbstractPixelwise):
-    """The negative log-likelihood of a Gaussian about a tanh, in nats.
+    """The negative log-likelihood of a Gaussian with a tanh as mean, in nats.
 
         sum((x - g)^2 / (2 sigma^2) + log(2 pi sigma^2) / 2)
         x = 2 * image - 1,  g = tanh(logits / 2) = 2 * sigmoid(logits) - 1
 
-    A sigma here is the papers': that of pixels in [-1, 1]. It is `gaussian` with a
-    variance of `sigma^2 / 4`, but for the constant of the other unit.
+    As in the papers, sigma is for pixels in [-1, 1]. Up to a constant, this is
+    `gaussian` with a variance of `sigma^2 / 4`.
 
     Args:
         sigma: The standard deviation of a pixel.
@@ -44,7 +44,7 @@ class SignedGaussian(reconstruction.AbstractPixelwise):
         self.sigma = sigma
 
     def of_pixels(self, image, logits):
-        """Returns the negative log-likelihood of each pixel in nats."""
+        """Returns -log p in nats, `[batch, height, width, channels]`."""
         error = RANGE * (image - tf.sigmoid(logits)) / self.sigma
         constant = math.log(self.sigma) + 0.5 * math.log(2.0 * math.pi)
         return 0.5 * tf.square(error) + constant

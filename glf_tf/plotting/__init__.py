@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures of curves and of detection, drawn from what runs and tools wrote."""
+"""Figures of training curves and of anomaly detection."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run told while it trained: its scalars, read back against epochs."""
+"""Reads the scalars of a run as functions of epochs."""
 
 __all__ = ["Curve", "History", "read", "flag_of"]
 
@@ -15,7 +15,7 @@ from glf_tf.experiments import folder as folder_lib
 from glf_tf.training import summaries
 
 _EPOCH_END = "epoch/images_per_second"
-"""Stands in the line that ends an epoch, whatever the model's terms are."""
+"""The scalar that marks the line at the end of an epoch."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Curve:
 
     Attributes:
         steps: Global steps, ascending `[size]`.
-        epochs: The same as epochs of all stages, with fractions `[size]`.
-        values: The scalar `[size]`; NaN and infinite where it was.
+        epochs: The steps as fractional epochs, over all stages `[size]`.
+        values: The values `[size]`, including NaN and infinity.
     """
 
     steps: np.ndarray
@@ -39,9 +39,9 @@ class History:
 
     Attributes:
         path: The run's folder.
-        lines: The lines of `metrics.jsonl`, in the order of their steps.
-        diverged_at: The step at which a term left the finite numbers and the run
-            ended, None where it did not.
+        lines: The lines of `metrics.jsonl`, ordered by step.
+        diverged_at: The step at which a term became NaN or infinite and the run ended;
+            None if it did not.
     """
 
     path: pathlib.Path
@@ -59,10 +59,10 @@ class History:
         return [line for line in self.lines if _EPOCH_END in line]
 
     def curve(self, name: str) -> Curve:
-        """Returns a scalar, of length 0 where the run has none of that name.
+        """Returns a scalar, of length 0 if the run has none of that name.
 
-        Of several values at one step the last counts. A run whose first epoch has not
-        ended has no epochs, hence no points.
+        If a step has several values, the last counts. A run whose first epoch has not
+        ended has no points.
         """
         found = {line["step"]: line[name] for line in self.lines if name in line}
         if not self.epoch_lines:
@@ -75,10 +75,10 @@ class History:
         )
 
     def _epochs(self, steps: np.ndarray) -> np.ndarray:
-        """Returns steps as epochs: an epoch ends where its line stands.
+        """Converts steps to epochs: an epoch ends at the step of its line.
 
-        Nothing else need be known: not the size of the data, nor how many batches a
-        step takes. An epoch that has not ended goes on at the pace of the one before.
+        This needs neither the size of the data nor the batches per step. An unfinished
+        epoch is assumed to be as long as the one before.
         """
         if not len(steps):
             return steps
@@ -91,12 +91,12 @@ def read(path: pathlib.Path) -> History:
     """Returns the scalars of a run.
 
     Args:
-        path: The run's folder, of a run that goes on or has ended.
+        path: The run's folder, of a running or finished run.
 
     Raises:
-        NotFound: There is no run, or it has told nothing yet.
+        NotFound: There is no run, or it has no scalars yet.
     """
-    folder_lib.Folder(path).read()  # says what is wrong where there is no run
+    folder_lib.Folder(path).read()  # raises an error if there is no run
     file = path / "metrics.jsonl"
     lines = _numbers(summaries.read(file))
     if not lines:
@@ -109,7 +109,7 @@ def read(path: pathlib.Path) -> History:
 
 
 def flag_of(path: pathlib.Path, name: str) -> str:
-    """Returns the value of a flag that a run was made with, as text.
+    """Returns the value of a run's flag, as text.
 
     Raises:
         NotFound: There is no run in the folder.
@@ -122,7 +122,7 @@ def flag_of(path: pathlib.Path, name: str) -> str:
     values = {argument.name: argument.value for argument in arguments}
     if name not in values:
         raise errors.InvalidValue(
-            "Runs are labelled by a flag that each of them has",
+            "All runs must have the flag of their labels",
             received=f"--label={name}, which {path} has not",
             do=errors.suggestion(name, values),
         )
@@ -130,13 +130,13 @@ def flag_of(path: pathlib.Path, name: str) -> str:
 
 
 def _numbers(lines: list[dict]) -> list[dict[str, float]]:
-    """Returns records with numbers for the texts of NaN and infinity, by step."""
-    found = [{name: float(one) for name, one in line.items()} for line in lines]
+    """Returns records ordered by step, with texts of NaN and infinity as floats."""
+    found = [{name: float(value) for name, value in line.items()} for line in lines]
     return sorted(found, key=lambda line: line["step"])
 
 
 def _diverged_at(path: pathlib.Path, lines: list[dict[str, float]]) -> int | None:
-    """Returns the step whose batch was kept, unless the run has since got past it."""
+    """Returns the step of a saved diverged batch, unless the run has passed it."""
     files = list(path.glob("nonfinite_step_*.npz"))
     if not files:
         return None

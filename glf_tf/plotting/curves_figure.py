@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws scalars of several runs against epochs: one panel a scalar, one line a run."""
+"""Draws scalars of several runs: one panel per scalar, one line per run."""
 
 __all__ = ["Line", "draw", "to_csv"]
 
@@ -26,15 +26,16 @@ COLOURS = (
     "#E69F00",
     "#000000",
 )
-"""Okabe and Ito's, which the colour-blind tell apart; without the yellow, which is
-too pale for a line on white."""
+"""Okabe and Ito's colours, which the colour-blind can distinguish, without yellow,
+which is too pale for lines on white.
+"""
 
 STYLES = ("solid", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)))
-"""A second turn through the colours has a second style."""
+"""Line styles, changed after each pass through the colours."""
 
 PANELS_A_ROW = 3
 _BEYOND = 0.5
-"""How far, in heights of the other lines, a diverged line may stretch an axis."""
+"""Maximum extension of an axis by a diverged line, relative to the other lines."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +43,8 @@ class Line:
     """A run in the figure.
 
     Attributes:
-        label: What the legend calls it.
-        history: What it told.
+        label: Its name in the legend.
+        history: Its scalars.
     """
 
     label: str
@@ -63,11 +64,11 @@ def draw(
 ) -> figure_lib.Figure:
     """Returns the figure.
 
-    A run that diverged is drawn to where it got, and ends in a cross.
+    The line of a diverged run ends in a cross.
 
     Args:
         lines: The runs.
-        scalars: Names of scalars, a panel each.
+        scalars: Names of scalars, one panel each.
         log_y: Whether the values' axes are logarithmic.
 
     Raises:
@@ -94,10 +95,10 @@ def draw(
 
 
 def to_csv(lines: Sequence[Line], *, scalars: Sequence[str]) -> str:
-    """Returns the numbers of the figure, a point a line.
+    """Returns the data of the figure as CSV, one point per line.
 
     The columns are scalar, label, run, epoch, step, value and diverged, which is "yes"
-    in all lines of a run that did.
+    in all lines of a diverged run.
     """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
@@ -120,7 +121,7 @@ def _check(lines: Sequence[Line], *, scalars: Sequence[str]) -> None:
     for scalar in scalars:
         if scalar not in known:
             raise errors.InvalidValue(
-                "A scalar must be one that a run has told",
+                "A scalar must be one of a run's",
                 received=f"{scalar}, which none of {len(lines)} run(s) has",
                 do=errors.suggestion(scalar, known),
             )
@@ -155,7 +156,7 @@ def _draw_panel(
 
 
 def _cross(panel: axes_lib.Axes, epoch: float, value: float, *, colour: str) -> None:
-    """Marks where a line ends, at the axis' end if it left the panel."""
+    """Marks the end of a line, at the axis' limit if it is outside."""
     value = np.clip(value, *sorted(panel.get_ylim()))
     panel.plot(
         [epoch],
@@ -181,9 +182,9 @@ def _finite(curve: curves.Curve, *, log_y: bool) -> tuple[np.ndarray, np.ndarray
 def _bounds(
     lines: Sequence[Line], drawn: Sequence[tuple], *, log_y: bool
 ) -> tuple[float, float] | None:
-    """Returns limits that a diverged run does not flatten the others with.
+    """Returns limits at which a diverged run does not flatten the others.
 
-    None, for the usual limits, where there are no others, or no diverged ones.
+    None, for the default limits, without others or without diverged runs.
     """
     scale = np.log if log_y else np.asarray
     calm, wild = [], []
@@ -210,7 +211,7 @@ def _look(index: int) -> dict:
 
 
 def _handle(line: Line, index: int) -> lines_lib.Line2D:
-    """Returns a line of the legend; that of a diverged run has the cross."""
+    """Returns a line of the legend, with a cross for a diverged run."""
     diverged = line.history.diverged_at is not None
     return lines_lib.Line2D(
         [],
@@ -224,5 +225,5 @@ def _handle(line: Line, index: int) -> lines_lib.Line2D:
 
 
 def _legend_inches(lines: Sequence[Line]) -> float:
-    """Returns about how wide the widest entry of the legend is."""
+    """Returns the approximate width of the widest entry of the legend."""
     return 0.8 + 0.075 * max(len(line.legend) for line in lines)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws how well runs tell anomalies: ROC and precision-recall curves; and tables."""
+"""Figures and tables of anomaly detection: ROC and precision-recall curves."""
 
 __all__ = ["draw", "table", "to_json"]
 
@@ -17,27 +17,27 @@ from glf_tf.plotting import curves_figure
 def draw(
     detections: Sequence[detection.Detection], *, weight: float
 ) -> figure_lib.Figure:
-    """Returns the figure: a line a run, a colour a group, dotted lines for chance.
+    """Returns the figure: a line per run, a colour per group, dotted lines for chance.
 
     Args:
         detections: The runs.
-        weight: Of the likelihood in the scores.
+        weight: Weight of the likelihood in the scores.
     """
-    groups = [one for one in detection.groups(detections) if one.weight == weight]
-    # The legend has a line a group, and takes no room from the curves.
+    groups = [group for group in detection.groups(detections) if group.weight == weight]
+    # The legend has a line per group below the axes, so the figure grows with it.
     size = (9.6, 4.6 + 0.21 * len(groups))
     figure = figure_lib.Figure(figsize=size, dpi=150, layout="constrained")
     roc, precision = figure.subplots(1, 2)
     _name_axes(roc, "ROC", "false positive rate", "true positive rate")
     _name_axes(precision, "precision and recall", "recall", "precision")
     roc.plot([0, 1], [0, 1], color="#888888", linestyle="dotted")
-    identities = list(dict.fromkeys(one.identity for one in detections))
+    identities = list(dict.fromkeys(detected.identity for detected in detections))
     drawn = set()
-    for one in detections:
-        place = identities.index(one.identity)
-        label = None if place in drawn else _label(groups[place])
-        drawn.add(place)
-        _draw_run(roc, precision, one, weight=weight, place=place, label=label)
+    for run in detections:
+        index = identities.index(run.identity)
+        label = None if index in drawn else _label(groups[index])
+        drawn.add(index)
+        _draw_run(roc, precision, run, weight=weight, index=index, label=label)
     handles, labels = precision.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", frameon=False)
     figure.suptitle(f"score: -({weight:g} log p(x | z) + log p(z))", fontsize=11)
@@ -45,7 +45,7 @@ def draw(
 
 
 def table(groups: Sequence[detection.Group]) -> str:
-    """Returns the groups' numbers as a table for people, a group a line."""
+    """Returns the groups' measures as a text table, one group per line."""
     head = ("anomalies", "weight", "runs", *detection.NUMBERS)
     rows = [
         (
@@ -67,7 +67,7 @@ def table(groups: Sequence[detection.Group]) -> str:
 def to_json(
     detections: Sequence[detection.Detection], groups: Sequence[detection.Group]
 ) -> str:
-    """Returns all numbers: of each group, with each run's, and how each was found."""
+    """Returns all results as JSON: of each group and each run."""
     described = {
         "groups": [_group_of(group) for group in groups],
         "runs": [_run_of(found) for found in detections],
@@ -94,26 +94,29 @@ def _run_of(found: detection.Detection) -> dict:
         "title": found.title,
         "seed": found.seed,
         "latents": found.inferred_by,
-        "images": len(found.suspects.names),
+        "images": len(found.anomaly_set.names),
     }
 
 
 def _draw_run(
     roc: axes_lib.Axes,
     precision: axes_lib.Axes,
-    one: detection.Detection,
+    detected: detection.Detection,
     *,
     weight: float,
-    place: int,
+    index: int,
     label: str | None,
 ) -> None:
-    turn, colour = divmod(place, len(curves_figure.COLOURS))
+    turn, colour = divmod(index, len(curves_figure.COLOURS))
     look = {
         "color": curves_figure.COLOURS[colour],
         "linestyle": curves_figure.STYLES[turn % len(curves_figure.STYLES)],
         "linewidth": 1.4,
     }
-    truth, score = one.suspects.is_anomaly, one.densities.score(weight=weight)
+    truth, score = (
+        detected.anomaly_set.is_anomaly,
+        detected.densities.score(weight=weight),
+    )
     false, true, _ = sklearn.metrics.roc_curve(truth, score)
     roc.plot(false, true, **look)
     values, recall, _ = sklearn.metrics.precision_recall_curve(truth, score)

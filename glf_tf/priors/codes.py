@@ -13,16 +13,16 @@ def checked(z: np.ndarray, *, latent_dim: int, at_least: int) -> np.ndarray:
 
     Args:
         z: `[size, latent_dim]`.
-        latent_dim: What the prior was made for.
-        at_least: How many codes the fit needs.
+        latent_dim: The prior's size of latents.
+        at_least: Minimum number of codes.
 
     Raises:
-        InvalidValue: They have another shape, are too few, or are not all finite.
+        InvalidValue: They have another shape, are too few, or not finite.
     """
     z = np.asarray(z, np.float64)
     if z.ndim != 2 or z.shape[1] != latent_dim:
         raise errors.InvalidValue(
-            "A prior is fitted to codes of its own size, [size, latent_dim]",
+            "A prior must be fitted to codes of its size, [size, latent_dim]",
             received=f"shape {z.shape} for latent_dim={latent_dim}",
             do="Pass codes of the model's encoder",
         )
@@ -34,7 +34,7 @@ def checked(z: np.ndarray, *, latent_dim: int, at_least: int) -> np.ndarray:
         )
     if not np.isfinite(z).all():
         raise errors.InvalidValue(
-            "A prior is fitted to finite codes",
+            "A prior must be fitted to finite codes",
             received=f"{np.count_nonzero(~np.isfinite(z))} numbers that are not finite",
             do="Lower the learning rate of the autoencoder",
         )
@@ -42,16 +42,16 @@ def checked(z: np.ndarray, *, latent_dim: int, at_least: int) -> np.ndarray:
 
 
 def units(z: np.ndarray) -> np.ndarray:
-    """Returns the standard deviation of each coordinate, to measure it in: `[dim]`.
+    """Returns the standard deviation of each coordinate as its unit, `[dim]`.
 
-    So what is added for safety is small beside each coordinate, however wide the others
-    are. One that does not vary has no unit of its own: it takes the average one, or 1.
+    So small regularising constants are small relative to each coordinate. Constant
+    coordinates have the average unit, or 1.
 
     Args:
         z: float64 `[size, dim]`.
     """
     deviation = z.std(axis=0)
-    # Equal numbers may have a deviation from rounding alone.
+    # Equal numbers may have a deviation due to rounding.
     varies = deviation > 1e-12 * np.abs(z).max(axis=0)
     average = np.sqrt(np.mean(np.square(np.where(varies, deviation, 0.0))))
     return np.where(varies, deviation, average or 1.0)

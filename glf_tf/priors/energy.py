@@ -22,14 +22,14 @@ class LatentEnergy(prior.AbstractPrior):
     """The density `p(z) = exp(-E(z)) N(z; 0, I) / Z`, with Z unknown.
 
     `E` is a dense network of two hidden layers, LeakyReLU 0.2. Samples are the ends of
-    chains that start from N(0, I). It is learned by what its samples lack, and not by
-    its likelihood, so that it is no value of `--prior`.
+    chains that start from N(0, I). It is learned contrastively, with its own samples,
+    and not by its likelihood, so it is not a value of `--prior`.
 
-    Deviation: the network's last layer has no bias, which Z would take out again.
+    Deviation: the network's last layer has no bias, which Z would cancel.
 
     Args:
         hidden: Width of the hidden layers.
-        chain: How samples are drawn.
+        chain: The sampler.
     """
 
     is_selectable = False
@@ -48,7 +48,7 @@ class LatentEnergy(prior.AbstractPrior):
         self.built = True
 
     def energy(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
-        """Returns E(z) in nats, `[batch]`: what is lower is likelier."""
+        """Returns E(z) in nats, `[batch]`; lower is more likely."""
         values = self.network(tf.cast(z, self.compute_dtype), training=training)
         return tf.cast(values[:, 0], self.compute_dtype)
 
@@ -69,7 +69,7 @@ class LatentEnergy(prior.AbstractPrior):
         """Runs `n` chains from N(0, I).
 
         Args:
-            n: How many.
+            n: Number of chains.
             seed: A stateless seed.
             temperature: Factor on the standard deviation of all noise.
         """
@@ -91,7 +91,7 @@ class LatentEnergy(prior.AbstractPrior):
         training: bool = False,
     ) -> tf.Tensor:
         """Returns the ends of `n` chains, `[n, latent_dim]`."""
-        del training  # nothing inside is normalised
+        del training  # there is no batch normalisation
         return self.run(n, seed=seed, temperature=temperature).z
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A flow as a prior: the density of noise carried through a flow.
+"""A flow as a prior: the density of noise mapped by a flow.
 
 Xiao, Yan, Amit: Generative Latent Flow, 2019. https://arxiv.org/abs/1905.10485
 Stimper, Schoelkopf, Hernandez-Lobato: Resampling Base Distributions of Normalizing
@@ -30,14 +30,14 @@ class FlowPrior(prior.AbstractNoisePrior):
 
     Reference: Generative Latent Flow, eq. 1, https://arxiv.org/abs/1905.10485
 
-    Ours: with `components`, noise has the density of a mixture, fitted by expectation
-    maximisation to what the flow makes of codes. A map that is continuous both ways
-    cannot tear N(0, I) into clusters: it leaves bridges between them, which samples
-    fall upon. Until `fit_noise` the mixture is N(0, I).
+    Extension: with `components`, the noise has the density of a mixture, fitted by
+        expectation maximisation to the noise of codes. A homeomorphism cannot map N(0,
+        I) to separate clusters: it leaves bridges between them, where some samples lie.
+        Until `fit_noise`, the mixture is N(0, I).
 
     Args:
         flow: The flow, which owns the parameters.
-        components: Of the mixture; 0 for N(0, I) throughout.
+        components: Number of components of the mixture; 0 for N(0, I).
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class FlowPrior(prior.AbstractNoisePrior):
         super().__init__(latent_dim, **kwargs)
         if components < 0:
             raise errors.InvalidValue(
-                "The noise of a flow has a number of components, or none",
+                "The number of components of the noise must not be negative",
                 received=f"components={components}",
                 do="Use 0 for N(0, I), or for instance 50",
             )
@@ -67,7 +67,7 @@ class FlowPrior(prior.AbstractNoisePrior):
 
     @property
     def fits_noise(self) -> bool:
-        """Whether noise has the density of a mixture."""
+        """Whether the noise is a mixture."""
         return self.noise is not None
 
     def fit_noise(self, z: np.ndarray) -> None:
@@ -75,7 +75,7 @@ class FlowPrior(prior.AbstractNoisePrior):
         if self.noise is None:
             return
         starts = range(0, len(z), _AT_ONCE)
-        parts = (tf.constant(z[one : one + _AT_ONCE]) for one in starts)
+        parts = (tf.constant(z[start : start + _AT_ONCE]) for start in starts)
         self.noise.fit(np.concatenate([self._traced_inverse(part) for part in parts]))
 
     @tf.function(autograph=False, reduce_retracing=True)
@@ -90,13 +90,13 @@ class FlowPrior(prior.AbstractNoisePrior):
         return self.noise.log_prob(eps) + log_det
 
     def log_prob_of_normal(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
-        """Returns what `log_prob` is with noise from N(0, I), `[batch]`."""
+        """Returns `log_prob` with noise from N(0, I), `[batch]`."""
         eps, log_det = self._to_noise(z, training=training)
         return _standard_normal(eps) + log_det
 
     @property
     def least_codes(self) -> int:
-        """What the noise's mixture takes."""
+        """The minimum number of codes for the mixture."""
         return 0 if self.noise is None else self.noise.least_codes
 
     def sample_noise(
@@ -105,7 +105,7 @@ class FlowPrior(prior.AbstractNoisePrior):
         """Returns `n` draws of N(0, I), or of the mixture, `[n, latent_dim]`.
 
         The temperature is a factor on the deviation of N(0, I), or of the mixture's
-        components: their choice is left alone.
+        components; it does not affect their choice.
         """
         if self.noise is None:
             return super().sample_noise(n, seed=seed, temperature=temperature)

@@ -21,7 +21,7 @@ from glf_tf import errors, seeds, types
 from glf_tf.priors import codes, prior
 
 _LEAST_VARIANCE = 1e-6
-"""Added to the components' variances, in units of each coordinate's variance."""
+"""Added to the variances of components, in units of each coordinate's variance."""
 
 
 class MixturePrior(prior.AbstractPrior, prior.Fitted):
@@ -32,14 +32,14 @@ class MixturePrior(prior.AbstractPrior, prior.Fitted):
 
     It is fitted by scikit-learn's `GaussianMixture`, which starts from k-means, to
     codes in units of each coordinate's deviation. Before the fit it is N(0, I). A
-    sample is `m_k + temperature * L_k eps`: the temperature leaves the choice of
-    components alone.
+    sample is `m_k + temperature * L_k eps`: the temperature does not affect the choice
+    of components.
 
     Args:
         components: Number of components.
-        max_iterations: Most iterations of expectation maximisation.
-        tolerance: The gain of the average log-likelihood, in nats, that ends it.
-        seed: Decides the start of k-means.
+        max_iterations: Maximum number of iterations of expectation maximisation.
+        tolerance: The gain of the average log-likelihood, in nats, at which it stops.
+        seed: Seed of k-means.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class MixturePrior(prior.AbstractPrior, prior.Fitted):
 
     def fit(self, z: np.ndarray) -> None:
         """Fits the mixture to codes `[size, latent_dim]`, in float64."""
-        # The import takes half a second, and nothing else needs it.
+        # Imported here, as it takes half a second.
         from sklearn import exceptions, mixture
 
         bar = tqdm.tqdm(
@@ -90,7 +90,7 @@ class MixturePrior(prior.AbstractPrior, prior.Fitted):
         )
 
         class Shown(mixture.GaussianMixture):
-            """EM whose bar moves with each iteration."""
+            """EM with a progress bar."""
 
             def _m_step(self, *arguments, **keywords):
                 super()._m_step(*arguments, **keywords)
@@ -107,25 +107,25 @@ class MixturePrior(prior.AbstractPrior, prior.Fitted):
             random_state=self.seed,
         )
         # Two threads of OpenBLAS that wait for each other are ten times slower than one
-        # where anything else runs.
+        # if other processes run.
         with warnings.catch_warnings(), threadpoolctl.threadpool_limits(1), bar:
-            # Said below, in words of ours.
+            # Replaced by the warning below.
             warnings.simplefilter("ignore", exceptions.ConvergenceWarning)
             model.fit((z - center) / unit)
         if not model.converged_:
             logging.warning(
-                "The mixture had not converged after %d iterations; it is used as it "
-                "is. Raise the mixture's max_iterations or tolerance.",
+                "The mixture had not converged after %d iterations; it is used "
+                "nevertheless. Increase the mixture's max_iterations or tolerance.",
                 model.n_iter_,
             )
-        with np.errstate(divide="ignore"):  # a component that no code belongs to
+        with np.errstate(divide="ignore"):  # a component without codes
             self.logits.assign(np.maximum(np.log(model.weights_), -1e3))
         self.loc.assign(center + unit * model.means_)
         self.scale_tril.assign(unit[:, None] * np.linalg.cholesky(model.covariances_))
 
     @property
     def least_codes(self) -> int:
-        """As many as there are components."""
+        """The number of components."""
         return self.components
 
     def log_prob(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
@@ -149,10 +149,11 @@ class MixturePrior(prior.AbstractPrior, prior.Fitted):
         temperature: float = 1.0,
         training: bool = False,
     ) -> tf.Tensor:
-        """Returns `n` latents `[n, latent_dim]`: a component each, then noise."""
+        """Returns `n` latents `[n, latent_dim]`, each of a random component."""
         del training
         of_component, of_noise = seeds.split(seed, 2)
-        # By the inverse distribution function: few draws are the beginning of many.
+        # By the inverse distribution function, so that fewer draws are a prefix of
+        # more.
         uniform = tf.random.stateless_uniform([n], of_component, dtype=self.dtype)
         ends = tf.cumsum(tf.nn.softmax(tf.convert_to_tensor(self.logits)))
         index = tf.searchsorted(ends[:-1], uniform, side="right")

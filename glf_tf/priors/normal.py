@@ -16,7 +16,7 @@ import tensorflow as tf
 from glf_tf.priors import codes, prior
 
 _LEAST_PIVOT = 1e-6
-"""Least standard deviation, given the other coordinates, in units of its own."""
+"""Minimum conditional standard deviation of a coordinate, in its own unit."""
 
 
 class NormalPrior(prior.AbstractNoisePrior, prior.Fitted):
@@ -25,10 +25,10 @@ class NormalPrior(prior.AbstractNoisePrior, prior.Fitted):
         log p(z) = -sum(eps^2) / 2 - sum(log diag(L)) - dim * log(2 pi) / 2,
         eps = L^-1 (z - loc)
 
-    `loc` is the codes' mean and `L L^T` their covariance, that of the greatest
-    likelihood (divided by the number of codes). Before the fit it is N(0, I).
+    `loc` is the codes' mean and `L L^T` their covariance, the maximum-likelihood
+    estimate (divided by the number of codes). Before the fit it is N(0, I).
 
-    Deviation: the code of the RAE paper keeps the covariance and leaves out the mean.
+    Deviation: the code of the RAE paper uses the covariance but not the mean.
     """
 
     def __init__(self, latent_dim: int, **kwargs):
@@ -59,7 +59,7 @@ class NormalPrior(prior.AbstractNoisePrior, prior.Fitted):
 
     @property
     def least_codes(self) -> int:
-        """Two: one has no spread."""
+        """Two, as a single code has no covariance."""
         return 2
 
     def log_prob(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
@@ -85,10 +85,10 @@ class NormalPrior(prior.AbstractNoisePrior, prior.Fitted):
 
 
 def _cholesky(correlation: np.ndarray) -> np.ndarray:
-    """Returns L of `correlation = L L^T`; a jitter is added only where it has none.
+    """Returns L of `correlation = L L^T`; adds a jitter only if necessary.
 
-    Codes that fill a subspace have a singular covariance: an autoencoder that leaves
-    latents unused, or fewer codes than latents.
+    Codes in a subspace have a singular covariance: if an autoencoder leaves latents
+    unused, or there are fewer codes than latents.
     """
     for jitter in (0.0, *np.logspace(-9, 0, 10)):
         try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every prior is: a density over latents that can be sampled."""
+"""The base classes of priors: densities over latents that can be sampled."""
 
 __all__ = ["AbstractPrior", "AbstractNoisePrior", "Fitted"]
 
@@ -26,7 +26,7 @@ class AbstractPrior(parts.Part, keras.layers.Layer, abc.ABC):
 
         Args:
             latent_dim: Size of the latents.
-            **kwargs: Keras' own.
+            **kwargs: Keyword arguments of `keras.layers.Layer`.
         """
         kwargs["dtype"] = kwargs.get("dtype") or keras.config.floatx()
         kwargs.setdefault("name", "prior")
@@ -49,7 +49,7 @@ class AbstractPrior(parts.Part, keras.layers.Layer, abc.ABC):
         """Returns `n` latents `[n, latent_dim]`.
 
         Args:
-            n: How many.
+            n: Number of latents.
             seed: A stateless seed.
             temperature: Factor on the standard deviation of the noise.
             training: Whether batch normalisation inside uses the statistics of these
@@ -58,16 +58,16 @@ class AbstractPrior(parts.Part, keras.layers.Layer, abc.ABC):
 
     @property
     def least_codes(self) -> int:
-        """How many codes its fit in closed form takes; 0 where there is none."""
+        """Minimum number of codes for its fit; 0 if there is no fit."""
         return 0
 
     @property
     def fits_noise(self) -> bool:
-        """Whether `fit_noise` does anything."""
+        """Whether `fit_noise` has an effect."""
         return False
 
     def fit_noise(self, z: np.ndarray) -> None:
-        """Fits the density of noise, where it is not N(0, I), to codes.
+        """Fits the density of noise, unless it is N(0, I), to codes.
 
         Args:
             z: `[size, latent_dim]`.
@@ -79,7 +79,7 @@ class AbstractPrior(parts.Part, keras.layers.Layer, abc.ABC):
 
 
 class AbstractNoisePrior(AbstractPrior):
-    """A prior that is an invertible map of noise, standard normal unless said."""
+    """A prior that is an invertible map of noise, N(0, I) by default."""
 
     @abc.abstractmethod
     def forward(self, eps: tf.Tensor, *, training: bool = False) -> tf.Tensor:
@@ -104,7 +104,7 @@ class AbstractNoisePrior(AbstractPrior):
     def sample_noise(
         self, n: int | tf.Tensor, *, seed: types.Seed, temperature: float = 1.0
     ) -> tf.Tensor:
-        """Returns draws of the density that the map carries, N(0, I) unless said."""
+        """Returns draws of the noise, N(0, I) by default, `[n, latent_dim]`."""
         noise = tf.random.stateless_normal(
             [n, self.latent_dim], seed=seeds.make(seed), dtype=self.compute_dtype
         )
@@ -112,19 +112,19 @@ class AbstractNoisePrior(AbstractPrior):
 
 
 class Fitted(abc.ABC):
-    """What a prior also is whose parameters are fitted to codes, without gradients.
+    """A mix-in for priors whose parameters are fitted to codes, without gradients.
 
-    They are weights that are not trainable, so that they are saved, restored and
-    exported with the model.
+    They are non-trainable weights, so that they are saved, restored and exported with
+    the model.
     """
 
     @property
     @abc.abstractmethod
     def free_parameters(self) -> int:
-        """How many numbers the fit is free to choose.
+        """Number of free parameters of the fit.
 
-        A covariance counts once each pair of coordinates, though the weight that holds
-        its factor is a whole square; weights that sum to one count one less.
+        A covariance counts each pair of coordinates once, although the weight with its
+        factor is a full square; mixture weights, which sum to one, count one less.
         """
 
     @abc.abstractmethod

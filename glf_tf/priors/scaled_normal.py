@@ -39,10 +39,10 @@ class ScaledNormalPrior(prior.AbstractNoisePrior):
         return -0.5 * squares - self.latent_dim * constant
 
     def forward(self, eps, *, training=False):
-        """Returns `scale * eps`."""
+        """Returns `scale * eps`, `[batch, latent_dim]`."""
         del training
         return self.scale * tf.cast(eps, self.compute_dtype)
 
     def inverse(self, z):
-        """Returns `z / scale`."""
+        """Returns `z / scale`, `[batch, latent_dim]`."""
         return tf.cast(z, self.compute_dtype) / self.scale

@@ -19,7 +19,7 @@ from glf_tf.priors import prior
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
 _BOUND_SAMPLES = 32
-"""Samples of the bound that `log_prob` is."""
+"""Number of samples for the bound of `log_prob`."""
 
 
 class SecondStageVAE(prior.AbstractPrior):
@@ -28,12 +28,12 @@ class SecondStageVAE(prior.AbstractPrior):
         nll(z | u) = sum((z - f(u))^2 / (2 gamma^2) + log gamma + log(2 pi) / 2)
         kl(z)      = KL(N(m(z), s(z)^2) || N(0, I)),  u = m(z) + s(z) eps
 
-    The latents `u` are as many as the `z`; one learned `gamma` serves all coordinates.
-    `f` and `(m, log s)` are dense networks with ReLU whose last layer sees their input
-    beside the hidden units: `[u, h]` and `[z, h]`.
+    The latents `u` have the dimension of `z`; one `gamma` is learned for all
+    coordinates. `f` and `(m, log s)` are dense networks with ReLU whose last layer has
+    their input as well as the hidden units: `[u, h]` and `[z, h]`.
 
-    It has no density in closed form: `log_prob` is a lower bound of it. A model must
-    minimise `terms` instead, so that it is no value of `--prior`.
+    Its density has no closed form: `log_prob` is a lower bound. A model must minimise
+    `terms` instead, so it is not a value of `--prior`.
 
     Args:
         width: Units of each hidden layer.
@@ -44,7 +44,7 @@ class SecondStageVAE(prior.AbstractPrior):
 
     def __init__(self, latent_dim: int, *, width: int = 1024, depth: int = 3, **kwargs):
         super().__init__(latent_dim, **kwargs)
-        # Its own precision, whatever Keras' global policy says of other layers.
+        # Its own precision, independent of Keras' global policy.
         sizes = {"width": width, "depth": depth, "dtype": self.compute_dtype}
         self.encoder = _network(
             latent_dim, 2 * latent_dim, name="second_encoder", **sizes
@@ -82,8 +82,8 @@ class SecondStageVAE(prior.AbstractPrior):
 
             log(1/K sum_k p(z | u_k) N(u_k; 0, I) / q(u_k | z)),  u_k = m + s eps_k
 
-        with K = 32 and noise that is the same for every latent and call, so that the
-        bound is a function of the latent. Its expectation over the noise is at most the
+        with K = 32 and the same noise for every latent and call, so that the bound is a
+        function of the latent. Its expectation over the noise is at most the
         log-density. Burda, Grosse, Salakhutdinov: Importance Weighted Autoencoders,
         2016, eq. 8. https://arxiv.org/abs/1509.00519
         """
@@ -116,15 +116,15 @@ class SecondStageVAE(prior.AbstractPrior):
         temperature: float = 1.0,
         training: bool = False,
     ) -> tf.Tensor:
-        """Returns `f(u) + gamma * eps`, `[n, latent_dim]`; the temperature is on both.
+        """Returns `f(u) + gamma * eps`, `[n, latent_dim]`; the temperature scales both.
 
-        In the paper, and here, the first stage adds no noise of its own to the image.
+        As in the paper, the first stage adds no noise to the image.
         """
         draws = [
-            tf.random.stateless_normal([n, self.latent_dim], seed=one)
-            for one in seeds.split(seed, 2)
+            tf.random.stateless_normal([n, self.latent_dim], seed=part)
+            for part in seeds.split(seed, 2)
         ]
-        u, eps = (tf.cast(temperature, one.dtype) * one for one in draws)
+        u, eps = (tf.cast(temperature, draw.dtype) * draw for draw in draws)
         mean = self.decoder(u, training=training)
         return mean + tf.exp(tf.convert_to_tensor(self.log_scale)) * eps
 
@@ -141,8 +141,8 @@ class SecondStageVAE(prior.AbstractPrior):
 def _network(
     inputs: int, outputs: int, *, width: int, depth: int, dtype: str, name: str
 ) -> keras.Model:
-    """Returns dense layers with ReLU, and a linear one of their input and output."""
-    # Functional models do not put their own name before those of their layers.
+    """Returns dense layers with ReLU, and a linear layer of their input and output."""
+    # Functional models do not prefix their layers' names with their own.
     with keras.name_scope(name):
         start = keras.Input((inputs,), dtype=dtype, name="input")
         hidden = start

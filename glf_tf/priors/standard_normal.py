@@ -25,10 +25,10 @@ class StandardNormalPrior(prior.AbstractNoisePrior):
         return -0.5 * tf.reduce_sum(tf.square(z), axis=-1) - constant
 
     def forward(self, eps, *, training=False):
-        """Returns the noise itself."""
+        """Returns the noise itself, `[batch, latent_dim]`."""
         del training
         return tf.cast(eps, self.compute_dtype)
 
     def inverse(self, z):
-        """Returns the latents themselves."""
+        """Returns the latents themselves, `[batch, latent_dim]`."""
         return tf.cast(z, self.compute_dtype)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What trained models are used for: sampling, reconstructing, interpolating."""
+"""Tasks of trained models: sampling, reconstruction, interpolation and others."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Scores images by how little a model expects them.
+"""Anomaly scores of images, from a model's densities.
 
 Xie, Zhu, Xu, Li, Li: A Tale of Two Latent Flows: Learning Latent Space Normalizing Flow
 with Short-run Langevin Flow for Approximate Inference, 2023, section 4.3.
@@ -22,8 +22,8 @@ from glf_tf.tasks import infer
 class LogDensities:
     """The two parts of log p(x, z) at the latents inferred from images, in nats.
 
-    As far as the reconstruction term is a likelihood and the prior normalised: a
-    constant that is lacking changes no order.
+    They are exact if the reconstruction term is a likelihood and the prior is
+    normalised; a missing constant does not change the order of scores.
 
     Attributes:
         log_likelihood: log p(x | z), float64 `[size]`.
@@ -36,8 +36,8 @@ class LogDensities:
     def score(self, *, weight: float = 1.0) -> np.ndarray:
         """Returns `-(weight * log p(x | z) + log p(z))`, `[size]`.
 
-        Larger for what is more anomalous. With a Gaussian decoder of pixels in [-1, 1],
-        `weight = 2 sigma^2` weighs the plain squared error as 1, as some do.
+        Larger for anomalies. With a Gaussian decoder of pixels in [-1, 1], `weight = 2
+        sigma^2` gives the plain squared error the weight 1.
 
         Raises:
             InvalidValue: The weight is negative or not finite.
@@ -52,13 +52,13 @@ def log_densities(
     """Returns the log-densities of images at inferred latents.
 
     Args:
-        inference: The model's way to find latents.
+        inference: How latents are inferred.
         images: `[size, height, width, channels]`, uint8 or floats in [0, 1].
         seed: A stateless seed of the chains.
 
     Raises:
         InvalidValue: The images have another shape than the model's.
-        Diverged: A chain did.
+        Diverged: A chain diverged.
     """
     model = inference.model
 
@@ -77,13 +77,13 @@ def log_densities(
 
 
 def ranks(score: np.ndarray, *, normal: np.ndarray) -> np.ndarray:
-    """Returns the share of normal images that score lower than each image, in [0, 1].
+    """Returns the fraction of normal images that score lower, in [0, 1], per image.
 
-    What belongs to the data has any share, evenly; what does not is near 1.
+    For normal images it is uniform; for anomalies it is near 1.
 
     Args:
         score: `[size]`.
-        normal: The scores of images that are known to belong, `[others]`.
+        normal: The scores of known normal images, `[others]`.
     """
     return np.searchsorted(np.sort(normal), score) / len(normal)
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Samples with the habits of the GLF authors' script, to see what they are worth.
+"""Samples as the GLF authors' script does, to measure the effect on distances.
 
 Their script leaves the model in training mode, so that batch normalisation uses the
 statistics of each batch of 500 samples, and stretches every image to the full range
-before it is saved. Published distances probably rest on both; neither is said in the
-paper. The library's own figures are "plain" unless they say otherwise.
+before it is saved. Published distances probably use both; the paper mentions neither.
+The library's own figures are "plain" unless stated otherwise.
 """
 
 __all__ = ["sample"]
@@ -20,7 +20,7 @@ from glf_tf.models import model as model_lib
 from glf_tf.tasks import sample as sample_lib
 
 BATCH = 500
-"""The authors' batch, whose statistics are used."""
+"""The authors' batch size, for batch statistics."""
 
 
 def sample(
@@ -32,12 +32,11 @@ def sample(
 ) -> Iterator[np.ndarray]:
     """Draws `n` images as the authors' script does.
 
-    The model is as it was afterwards: what training mode does to its moving averages is
-    undone.
+    The moving averages that training mode changes are restored afterwards.
 
     Args:
         model: A model that decodes draws of a prior.
-        n: How many; the last batch may be smaller than 500.
+        n: Number of images; the last batch may be smaller than 500.
         seed: A stateless seed.
         temperature: Factor on the standard deviation of the noise.
 
@@ -45,14 +44,14 @@ def sample(
         images: float32 `[up to 500, height, width, channels]`, each from 0 to 1.
 
     Raises:
-        InvalidValue: A batch would be of one image, which has no statistics.
-        Unsupported: The model is no such model.
+        InvalidValue: A batch has a single image, which has no statistics.
+        Unsupported: The model does not decode draws of a prior.
     """
     sample_lib.check(n, temperature=temperature)
     _check(model)
 
-    # A trace for whole batches and one for what remains: batch normalisation looks at
-    # how many images there are.
+    # A trace for full batches and one for the rest: batch normalisation depends on the
+    # batch size.
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([2], tf.int32)])
     def draw_batch(seed):
         return _draw(model, BATCH, seed=seed, temperature=temperature)
@@ -63,7 +62,7 @@ def sample(
 
     draws = [draw_batch] * (n // BATCH) + [draw_rest] * (n % BATCH > 0)
     for draw in set(draws):
-        draw.get_concrete_function()  # A batch that is refused is so before all others.
+        draw.get_concrete_function()  # An invalid batch is refused before any is drawn.
     moving = [(v, np.array(v)) for v in model.non_trainable_variables]
     try:
         for chunk, draw in enumerate(draws):
@@ -82,7 +81,7 @@ def _draw(
 
 
 def _stretched(images: np.ndarray) -> np.ndarray:
-    """Returns each image with its least pixel at 0 and its greatest at 1."""
+    """Scales each image to a minimum of 0 and a maximum of 1."""
     low = images.min(axis=(1, 2, 3), keepdims=True)
     high = images.max(axis=(1, 2, 3), keepdims=True)
     return (images - low) / np.maximum(high - low, 1e-12)
@@ -91,7 +90,7 @@ def _stretched(images: np.ndarray) -> np.ndarray:
 def _check(model: model_lib.GenerativeModel) -> None:
     if not isinstance(model, latent.AbstractLatentModel):
         raise errors.Unsupported(
-            "The authors' sampling is that of a model that decodes draws of a prior",
+            "The authors' sampling needs a model that decodes draws of a prior",
             received=type(model).__name__,
             do="Use --sampling=plain",
         )

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds latents of images: by an encoder, or by Markov chains where pixels are hidden.
+"""Infers latents of images by an encoder, or by Markov chains for hidden pixels.
 
 Xie, Zhu, Xu, Li, Li: A Tale of Two Latent Flows: Learning Latent Space Normalizing Flow
-with Short-run Langevin Flow for Approximate Inference, 2023, section 4 (what inferred
-latents are good for). https://arxiv.org/abs/2301.09300
+with Short-run Langevin Flow for Approximate Inference, 2023, section 4 (applications of
+inferred latents). https://arxiv.org/abs/2301.09300
 """
 
 __all__ = ["Inference", "STARTS", "as_latent_model", "to_unit"]
@@ -20,19 +20,20 @@ from glf_tf.models import autoencoder, inputs, latent
 from glf_tf.models import model as model_lib
 
 CHUNK = 500
-"""Images at once."""
+"""Batch size."""
 
 STARTS = ("auto", "encoder", "normal", "prior")
-"""Where chains start: from the encoder's latents, N(0, I), or draws of the prior;
-"auto" is, where there is an encoder, its latents for whole images and the prior for
-those with hidden pixels; otherwise where training starts them."""
+"""Where chains start: at the encoder's latents, draws of N(0, I), or draws of the
+prior; with an encoder, "auto" is its latents for complete images and the prior for
+images with hidden pixels; otherwise the start of chains in training.
+"""
 
 
 class Inference:
-    """A model's way to find the latents of images.
+    """Inference of the latents of images.
 
-    A model with an encoder uses it alone, unless pixels are hidden or chains are asked
-    for; all other latents are ends of chains towards p(z | x).
+    A model with an encoder uses it alone, unless pixels are hidden or chains are
+    requested; otherwise latents are the ends of chains towards p(z | x).
     """
 
     def __init__(
@@ -46,8 +47,8 @@ class Inference:
 
         Args:
             model: The model.
-            chain: How chains run; None for the model's own way.
-            start: Where they start; one of `STARTS`.
+            chain: The sampler; None for the model's own.
+            start: Where chains start; one of `STARTS`.
 
         Raises:
             Unsupported: The model has no density of images and latents, or no encoder
@@ -59,21 +60,23 @@ class Inference:
         )
         if start == "encoder" and self._encoder is None:
             raise errors.Unsupported(
-                "Chains start from an encoder's latents where there is one",
+                "Only models with an encoder can start chains at its latents",
                 received=f"start=encoder for {type(model).__name__}",
                 do="Use --start=normal or --start=prior",
             )
         self._chain = chain or self.model.sampler
         self._start = start
-        self._is_told = chain is not None or start != "auto"
+        self._is_set = chain is not None or start != "auto"
         self._traced: dict[tuple[str, ...], Callable] = {}
 
     @property
     def description(self) -> str:
-        """How latents of whole images are found, for people."""
+        """A description of the inference for complete images."""
         if self._uses_encoder(masks=None, start=None):
             return "encoder"
-        options = ", ".join(f"{key}={one}" for key, one in vars(self._chain).items())
+        options = ", ".join(
+            f"{key}={value}" for key, value in vars(self._chain).items()
+        )
         return f"{type(self._chain).__name__}({options}), start={self._start}"
 
     def latents(
@@ -88,25 +91,26 @@ class Inference:
 
         Args:
             images: `[size, height, width, channels]`, uint8 or floats in [0, 1].
-            masks: `[size, height, width, 1]`, 1 for visible pixels; None for all.
-            seed: A stateless seed of the chains; each 500 images have one of their own.
-            start: Latents `[size, latent_dim]` where chains start, instead.
+            masks: `[size, height, width, 1]`, 1 for visible pixels; None if all are
+                visible.
+            seed: A stateless seed of the chains; each batch of 500 images folds it.
+            start: Latents `[size, latent_dim]` at which chains start instead.
 
         Raises:
-            InvalidValue: Images or masks have another shape than the model's, or images
-                values outside of [0, 1] where they are visible.
-            Unsupported: There are masks, and the model's reconstruction term is no sum
-                over pixels.
-            Diverged: A chain did.
+            InvalidValue: Images or masks have another shape than the model's, or
+                visible pixels are outside of [0, 1].
+            Unsupported: There are masks, and the model's reconstruction term is not a
+                sum over pixels.
+            Diverged: A chain diverged.
         """
         self._check(images)
         find = self._encoded if self._uses_encoder(masks, start) else self._checked
         given = {"mask": masks, "start": start}
-        given = {name: one for name, one in given.items() if one is not None}
+        given = {name: tensor for name, tensor in given.items() if tensor is not None}
         found = []
         for number, first in enumerate(range(0, len(images), CHUNK)):
             part = slice(first, first + CHUNK)
-            asked = {name: one[part] for name, one in given.items()}
+            asked = {name: tensor[part] for name, tensor in given.items()}
             seen = inputs.masked(to_unit(images[part]), asked.get("mask"))
             seen = inputs.images(seen, shape=self.model.image_shape)
             asked |= {"image": seen, "seed": seeds.fold(seed, number)}
@@ -118,8 +122,8 @@ class Inference:
         starts = range(0, len(z), CHUNK)
         return np.concatenate(
             [
-                self.call(self._decoded, {"start": z[one : one + CHUNK]})
-                for one in starts
+                self.call(self._decoded, {"start": z[start : start + CHUNK]})
+                for start in starts
             ]
         )
 
@@ -145,7 +149,7 @@ class Inference:
             chosen = {name: specs[name] for name in asked}
             self._traced[key] = traced.get_concrete_function(chosen)
         return self._traced[key](
-            {name: tf.cast(one, specs[name].dtype) for name, one in asked.items()}
+            {name: tf.cast(tensor, specs[name].dtype) for name, tensor in asked.items()}
         )
 
     def reconstruct(
@@ -156,11 +160,11 @@ class Inference:
         seed: types.Seed = 0,
         start: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Returns the decoded latents of images; see `latents`."""
+        """Returns decoded latents `[size, height, width, channels]`; see `latents`."""
         return self.decode(self.latents(images, masks, seed=seed, start=start))
 
     def _uses_encoder(self, masks: np.ndarray | None, start: np.ndarray | None) -> bool:
-        is_plain = masks is None and start is None and not self._is_told
+        is_plain = masks is None and start is None and not self._is_set
         return is_plain and self._encoder is not None
 
     def _encoded(self, asked: Mapping[str, np.ndarray]) -> tf.Tensor:
@@ -187,7 +191,7 @@ class Inference:
     def _start_of(
         self, image: tf.Tensor, mask: tf.Tensor | None, *, seed: tf.Tensor
     ) -> latent.Start | None:
-        """Returns where chains start; None where the model itself would."""
+        """Returns where chains start; None for the model's default."""
         if self._start in ("normal", "prior"):
             return self._start
         if self._encoder is None:
@@ -199,7 +203,7 @@ class Inference:
     def _check(self, images: np.ndarray) -> None:
         if tuple(images.shape[1:]) != self.model.image_shape:
             raise errors.InvalidValue(
-                "Images must have the shape that the model was made for",
+                "Images must have the shape of the model's images",
                 received=f"{tuple(images.shape[1:])} for {self.model.image_shape}",
                 do="Resize them, or use a model of such images",
             )
@@ -209,11 +213,11 @@ def as_latent_model(model: model_lib.GenerativeModel) -> latent.AbstractLatentMo
     """Returns the model, if it draws latents from a density and decodes them.
 
     Raises:
-        Unsupported: It does not.
+        Unsupported: The model does not.
     """
     if not isinstance(model, latent.AbstractLatentModel):
         raise errors.Unsupported(
-            "Latents are found in a model that decodes draws of a density",
+            "Inference needs a model that decodes draws of a density",
             received=type(model).__name__,
             do="Use a model with an encoder, such as glf, or with chains, such as lfbm",
         )
@@ -221,6 +225,6 @@ def as_latent_model(model: model_lib.GenerativeModel) -> latent.AbstractLatentMo
 
 
 def to_unit(images: np.ndarray) -> np.ndarray:
-    """Returns images as float32 in [0, 1], from uint8 or from such floats."""
+    """Returns images as float32 in [0, 1], from uint8 or floats in [0, 1]."""
     scale = 255.0 if images.dtype == np.uint8 else 1.0
     return np.asarray(images, np.float32) / np.float32(scale)

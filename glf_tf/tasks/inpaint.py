@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Completes images of which a part is hidden, in several ways.
+"""Completes images with hidden pixels, several times each.
 
 Xie, Zhu, Xu, Li, Li: A Tale of Two Latent Flows: Learning Latent Space Normalizing Flow
 with Short-run Langevin Flow for Approximate Inference, 2023, section 4.2.
@@ -14,7 +14,7 @@ from glf_tf import errors, seeds, types
 from glf_tf.tasks import infer
 
 GREY = 0.5
-"""What hidden pixels look like in pictures."""
+"""Grey value of hidden pixels in pictures."""
 
 
 def inpaint(
@@ -27,25 +27,25 @@ def inpaint(
 ) -> np.ndarray:
     """Returns completions: decoded latents that chains inferred from visible pixels.
 
-    Each attempt is a chain with a seed of its own, and where chains start from noise
-    with a start of its own.
+    Each attempt is a chain with its own seed and, if chains start at noise, its own
+    start.
 
     Args:
-        inference: The model's way to find latents.
+        inference: How latents are inferred.
         images: `[size, height, width, channels]`, uint8 or floats in [0, 1]; hidden
             pixels may have any value.
         masks: `[size, height, width, 1]`, 1 for visible pixels.
-        attempts: How many completions an image has.
+        attempts: Number of completions per image.
         seed: A stateless seed.
 
     Returns:
-        completions: `[size, attempts, height, width, channels]` in [0, 1], whole
-            images of the model; see `with_visible`.
+        completions: `[size, attempts, height, width, channels]` in [0, 1], decoded
+            images including visible pixels; see `with_visible`.
 
     Raises:
-        InvalidValue: `attempts` is not positive, or the masks are not fit.
-        Unsupported: The model's reconstruction term is no sum over pixels.
-        Diverged: A chain did.
+        InvalidValue: `attempts` is not positive, or the masks are invalid.
+        Unsupported: The model's reconstruction term is not a sum over pixels.
+        Diverged: A chain diverged.
     """
     check_attempts(attempts)
     check_masks(masks, images=images)
@@ -67,7 +67,7 @@ def with_visible(
 def panel(
     images: np.ndarray, *, masks: np.ndarray, completions: np.ndarray
 ) -> np.ndarray:
-    """Returns images for a grid: original, masked, and completions, an image a row.
+    """Returns images for a grid: a row of original, masked image and completions each.
 
     Args:
         images: `[size, height, width, channels]`.
@@ -79,7 +79,7 @@ def panel(
     """
     given = infer.to_unit(images)
     masked = np.where(masks > 0, given, np.float32(GREY))
-    given = np.nan_to_num(given, nan=GREY)  # hidden pixels may be none
+    given = np.nan_to_num(given, nan=GREY)  # hidden pixels may be NaN
     rows = np.concatenate([given[:, None], masked[:, None], completions], axis=1)
     return rows.reshape([-1, *images.shape[1:]])
 
@@ -92,18 +92,17 @@ def check_attempts(attempts: int) -> None:
     """
     if attempts < 1:
         raise errors.InvalidValue(
-            "An image is completed at least once",
+            "The number of completions must be positive",
             received=f"attempts={attempts}",
             do="Use for instance --attempts=8",
         )
 
 
 def check_masks(masks: np.ndarray, *, images: np.ndarray) -> None:
-    """Checks that masks fit images, and that there is something to go by.
+    """Checks that masks `[size, height, width, 1]` fit images and hide no whole image.
 
     Raises:
-        InvalidValue: Shapes differ, values are neither 0 nor 1, or an image is all
-            hidden.
+        InvalidValue: Shapes differ, values are not 0 or 1, or a whole image is hidden.
     """
     if masks.shape != (*images.shape[:3], 1):
         raise errors.InvalidValue(
@@ -122,5 +121,5 @@ def check_masks(masks: np.ndarray, *, images: np.ndarray) -> None:
         raise errors.InvalidValue(
             "Some pixels of every image must be visible",
             received=f"all hidden in image {hidden[0]} ({hidden.size} such images)",
-            do="Hide less of it; to draw from nothing is to sample",
+            do="Hide less of it, or use tools/sample.py",
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Images on the way from one image, or sample, to another."""
+"""Interpolations between images, or between samples."""
 
 __all__ = ["between_images", "between_samples"]
 
@@ -27,8 +27,8 @@ def between_images(
     Args:
         model: A model with an encoder.
         start: Images `[n, height, width, channels]` in [0, 1].
-        end: Images of the same shape.
-        num_steps: Points on each line, both ends included.
+        end: Images `[n, height, width, channels]` in [0, 1].
+        num_steps: Number of points on each line, including both ends.
         space: Where the lines are straight; see `AbstractAutoencoder.interpolate`.
 
     Returns:
@@ -54,11 +54,11 @@ def between_samples(
 ) -> np.ndarray:
     """Returns the decoded points between `n` pairs of samples from the prior.
 
-    The arguments, the shape of the result and the errors are those of `between_images`.
+    Arguments, result and errors are those of `between_images`.
     """
     check(num_steps)
     encoder = reconstruct.as_autoencoder(model)
-    ends = [encoder.prior.sample(n, seed=one) for one in seeds.split(seed, 2)]
+    ends = [encoder.prior.sample(n, seed=part) for part in seeds.split(seed, 2)]
     return encoder.interpolate(*ends, num_steps=num_steps, space=space).numpy()
 
 
@@ -70,7 +70,7 @@ def check(num_steps: int) -> None:
     """
     if num_steps < 2:
         raise errors.InvalidValue(
-            "A line has at least its two ends",
+            "An interpolation needs at least its two ends",
             received=f"num_steps={num_steps}",
             do="Use 2 steps or more",
         )

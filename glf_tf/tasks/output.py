@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes images where a path's form says: a PNG grid, an array, or a folder of PNGs."""
+"""Writes images as a PNG grid, an array or a folder of PNG files."""
 
 __all__ = ["opened", "check"]
 
@@ -16,11 +16,11 @@ from glf_tf.data import pixels
 from glf_tf.tasks import pictures
 
 MOST_IN_GRID = 10_000
-"""Images that a PNG grid may have."""
+"""Maximum number of images in a PNG grid."""
 
 
 Writer = Callable[..., None]
-"""Takes images `[some, height, width, channels]` in [0, 1], in chunks."""
+"""Writes chunks of images `[size, height, width, channels]` in [0, 1]."""
 
 
 @contextlib.contextmanager
@@ -31,32 +31,33 @@ def opened(
     overwrite: bool = False,
     columns: int | None = None,
 ) -> Iterator[Writer]:
-    """Opens what images are written to; enter it before they are drawn.
+    """Opens the output of images; enter the context before they are drawn.
 
-    What is there stays until all is written.
+    An existing output is replaced when the new one is complete.
 
     Args:
         path: `NAME.png` for one grid, `NAME.npy` for a float32 array
             `[n, height, width, channels]` in [0, 1], any other name for a folder of
             `00000.png`, `00001.png`, ...
-        count: How many images there will be.
-        overwrite: Whether a file may take the place of one that is there. A folder
-            takes the place of an empty one, or of one that was written here.
-        columns: Images a row of a grid.
+        count: The number of images.
+        overwrite: Whether an existing file may be replaced. Folders may be replaced if
+            they are empty or were written by this function.
+        columns: Images per row of a grid.
 
     Yields:
-        write: Writes chunks of images; those of a folder as they come.
+        write: A function that writes a chunk of images; for arrays and grids an
+            iterable of chunks.
 
     Raises:
-        InvalidValue: A grid would be too large, or the name says no form.
-        Occupied: Something is there that is not replaced.
-        Exhausted: The place cannot be written to, or is full.
+        InvalidValue: A grid would be too large, or the suffix is unknown.
+        Occupied: Something exists that must not be replaced.
+        Exhausted: The folder cannot be written to, or the disk is full.
     """
     check(path, count=count)
     if path.suffix == "":
-        told = functools.partial(files.explained, path)
-        with folders.replacing(path, kind="images", explained=told) as aside:
-            yield functools.partial(_write_folder, aside, explained=told)
+        explained = functools.partial(files.explained, path)
+        with folders.replacing(path, kind="images", explained=explained) as aside:
+            yield functools.partial(_write_folder, aside, explained=explained)
         return
     write = _write_array if path.suffix == ".npy" else _write_grid
     with files.output(path, overwrite=overwrite) as stream:
@@ -73,7 +74,7 @@ def check(path: pathlib.Path, *, count: int) -> None:
         raise errors.InvalidValue(
             f"A PNG grid has at most {MOST_IN_GRID:,} images",
             received=f"{count:,} for {path}",
-            do="Write an array (NAME.npy) or a folder (a name without an ending)",
+            do="Write an array (NAME.npy) or a folder (a name without a suffix)",
         )
     if path.suffix not in (".png", ".npy", ""):
         raise errors.InvalidValue(

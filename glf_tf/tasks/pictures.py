@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turns images into grids that people can look at, and into PNG files."""
+"""Arranges images in grids, and writes PNG files."""
 
 __all__ = ["grid", "save", "to_png"]
 
@@ -14,7 +14,7 @@ from glf_tf import files
 from glf_tf.data import pixels
 
 LEAST_SIDE = 56
-"""Images smaller than this are enlarged by a whole factor, in pixels."""
+"""Smaller images are enlarged by an integer factor; in pixels."""
 
 
 def grid(images: np.ndarray, *, columns: int | None = None, gap: int = 2) -> np.ndarray:
@@ -22,7 +22,7 @@ def grid(images: np.ndarray, *, columns: int | None = None, gap: int = 2) -> np.
 
     Args:
         images: `[n, height, width, channels]` in [0, 1]; 1 or 3 channels.
-        columns: Images a row; about a square where it is None.
+        columns: Images per row; None for about a square.
         gap: White pixels between images.
 
     Returns:
@@ -42,7 +42,7 @@ def grid(images: np.ndarray, *, columns: int | None = None, gap: int = 2) -> np.
 
 
 def _enlarged(images: np.ndarray) -> np.ndarray:
-    """Returns small images larger by a whole factor, smoothly: people read them so."""
+    """Returns small images enlarged by an integer factor, with smoothing."""
     factor = math.ceil(LEAST_SIDE / min(images.shape[1:3]))
     if factor == 1:
         return images
@@ -58,7 +58,7 @@ def _enlarged(images: np.ndarray) -> np.ndarray:
 
 
 def save(path: pathlib.Path, picture: np.ndarray) -> None:
-    """Writes a picture, uint8 `[height, width, channels]`, as a PNG file of ours."""
+    """Writes a picture, uint8 `[height, width, channels]`, as a PNG file."""
     files.write(path, to_png(picture))
 
 

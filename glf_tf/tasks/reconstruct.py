@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds and decodes latents of images, and sets each beside its reconstruction."""
+"""Reconstructs images, and arranges each next to its reconstruction."""
 
 __all__ = ["reconstruct", "side_by_side", "as_autoencoder"]
 
@@ -21,13 +21,13 @@ def reconstruct(
 
     Args:
         model: The model.
-        images: The images.
-        inference: How latents are found; None for the model's own way.
-        seed: A stateless seed of the chains, where there are any.
+        images: `[n, height, width, channels]`, uint8 or floats in [0, 1].
+        inference: How latents are inferred; None for the model's default.
+        seed: A stateless seed of the chains, if there are any.
 
     Raises:
         Unsupported: The model does not decode latents of a known density.
-        Diverged: A chain did.
+        Diverged: A chain diverged.
     """
     inference = inference or infer.Inference(model)
     return inference.reconstruct(images, seed=seed)
@@ -43,7 +43,7 @@ def as_autoencoder(model: model.GenerativeModel) -> autoencoder.AbstractAutoenco
     """Returns the model, if it can encode and decode.
 
     Raises:
-        Unsupported: It cannot.
+        Unsupported: The model cannot.
     """
     if not isinstance(model, autoencoder.AbstractAutoencoder):
         raise errors.Unsupported(

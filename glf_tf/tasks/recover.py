@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recovers training images of which the model has seen a part.
+"""Recovers training images with hidden pixels.
 
 Han, Lu, Zhu, Wu: Alternating Back-Propagation for Generator Network, 2017, section 5.3.
 https://arxiv.org/abs/1606.08571
@@ -21,12 +21,12 @@ def masks_of(data: image_set.ImageSet) -> np.ndarray:
     """Returns the masks of a set with hidden pixels, `[size, height, width, 1]`.
 
     Raises:
-        InvalidValue: Nothing is hidden in it.
+        InvalidValue: The set has no hidden pixels.
     """
     if data.masks is None:
         raise errors.InvalidValue(
-            "Recovery is of images that were trained on with hidden pixels",
-            received=f"{data.name}, of which nothing was hidden",
+            "Recovery needs training images with hidden pixels",
+            received=f"{data.name}, which has none",
             do="Train with --dataset=occluded --dataset.dataset=...; to complete other "
             "images, use tools/inpaint.py",
         )
@@ -42,21 +42,21 @@ def recover(
 ) -> np.ndarray:
     """Returns recovered images: decoded latents of the visible pixels.
 
-    A model that keeps a chain for each training image goes on with it.
+    A model that keeps a chain for each training image continues it.
 
     Args:
-        inference: The model's way to find latents.
-        data: The first images of the training set, in its order.
-        masks: Theirs.
+        inference: How latents are inferred.
+        data: The first images of the training set, in order.
+        masks: Their masks, `[size, height, width, 1]`, 1 for visible pixels.
         seed: A stateless seed of the chains.
 
     Returns:
         recovered: float32 `[size, height, width, channels]` in [0, 1].
 
     Raises:
-        InvalidValue: The masks are not fit.
-        Unsupported: The model's reconstruction term is no sum over pixels.
-        Diverged: A chain did.
+        InvalidValue: The masks are invalid.
+        Unsupported: The model's reconstruction term is not a sum over pixels.
+        Diverged: A chain diverged.
     """
     inpaint.check_masks(masks, images=data.images)
     start = _kept(inference, len(data))
@@ -64,9 +64,9 @@ def recover(
 
 
 def start_of(model: model_lib.GenerativeModel, asked: str) -> str:
-    """Returns where chains start: "auto" is the encoder, where there is one.
+    """Returns where chains start: "auto" is the encoder, if there is one.
 
-    It has learned from images with hidden pixels.
+    The encoder was trained on images with hidden pixels.
 
     Args:
         model: The model.
@@ -77,7 +77,7 @@ def start_of(model: model_lib.GenerativeModel, asked: str) -> str:
 
 
 def _kept(inference: infer.Inference, count: int) -> np.ndarray | None:
-    """Returns where the chains of the first training images were left, if anywhere."""
+    """Returns the saved chains of the first training images, if there are any."""
     model = inference.model
     if not isinstance(model, inferred.AbstractInferred) or model.store is None:
         return None

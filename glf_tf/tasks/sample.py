@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws any number of images from a model, a bounded number at a time."""
+"""Draws any number of images from a model, in batches."""
 
 __all__ = ["sample"]
 
@@ -14,7 +14,7 @@ from glf_tf.models import inputs
 from glf_tf.models import model as model_lib
 
 CHUNK = 500
-"""Images drawn at once."""
+"""Batch size."""
 
 
 def sample(
@@ -26,12 +26,12 @@ def sample(
 ) -> Iterator[np.ndarray]:
     """Draws `n` images; replicas of the model share them.
 
-    The first 500 are those of `model.sample(500, seed)`; the k-th 500 after them have
-    the seed `seeds.fold(seed, k)`. So a few images are the beginning of many.
+    The first 500 are those of `model.sample(500, seed)`; the k-th batch after them has
+    the seed `seeds.fold(seed, k)`. So fewer images are a prefix of more images.
 
     Args:
         model: The model.
-        n: How many.
+        n: Number of images.
         seed: A stateless seed.
         temperature: Factor on the standard deviation of the noise.
 
@@ -54,26 +54,26 @@ def sample(
     if strategy.num_replicas_in_sync > 1:
         yield from _spread(model, requests, strategy=strategy, temperature=temperature)
         return
-    for one in requests:
+    for request in requests:
         yield model.traced_sample(
-            one.count, seed=one.seed, temperature=temperature
+            request.count, seed=request.seed, temperature=temperature
         ).numpy()
 
 
 class _Request(NamedTuple):
-    """What is drawn at once."""
+    """A batch to draw."""
 
     count: tf.Tensor
     seed: tf.Tensor
 
 
 def _strategy_of(model: model_lib.GenerativeModel) -> tf.distribute.Strategy:
-    """Returns the strategy that holds the model on devices of this process alone."""
+    """Returns the model's strategy if it has devices of this process alone."""
     one_device = tf.distribute.get_strategy()
     if not model.variables:
         return one_device
     found = getattr(model.variables[0].value, "distribute_strategy", one_device)
-    # Workers are each on their own: they would wait for one another.
+    # Workers draw independently; a shared strategy would make them wait.
     return found if isinstance(found, tf.distribute.MirroredStrategy) else one_device
 
 
@@ -84,7 +84,7 @@ def _spread(
     strategy: tf.distribute.Strategy,
     temperature: tf.Tensor,
 ) -> Iterator[np.ndarray]:
-    """Yields the images of each request in turn, a replica each."""
+    """Yields the images of each request in turn; each replica draws one request."""
 
     @tf.function(autograph=False, reduce_retracing=True)
     def draw(shares):
@@ -98,7 +98,7 @@ def _spread(
     replicas = strategy.num_replicas_in_sync
     for first in range(0, len(requests), replicas):
         group = requests[first : first + replicas]
-        # The last ones may find no request: theirs are drawn twice, and left out.
+        # The last replicas may have no request; they repeat one, which is dropped.
         shares = strategy.experimental_distribute_values_from_function(
             lambda context, group=group: group[
                 context.replica_id_in_sync_group % len(group)
@@ -118,6 +118,6 @@ def check(n: int, *, temperature: float) -> None:
         raise errors.InvalidValue(
             "The number of samples must be at least 1",
             received=f"num_samples={n}",
-            do="Ask for one or more",
+            do="Use 1 or more",
         )
     inputs.temperature(temperature)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one loop that trains every model, and what happens around it."""
+"""The training loop of all models, with stages, optimisers and checkpoints."""

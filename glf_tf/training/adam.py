@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Adam in one fused operation a variable, with the weight decay that the papers mean.
+"""Adam as one fused operation per variable, with coupled weight decay.
 
 Kingma, Ba: Adam: A Method for Stochastic Optimization, 2014.
 https://arxiv.org/abs/1412.6980
@@ -25,7 +25,7 @@ class Adam(coupled.Coupled, keras.optimizers.Adam):
     """  # noqa: E501
 
     def _backend_update_step(self, grads, trainable_variables, learning_rate):
-        # Once for all variables: a small model has more of them than arithmetic.
+        # Once for all variables: in small models this overhead dominates.
         time = tf.cast(self.iterations.value + 1, tf.float32)
         powers = [tf.pow(float(beta), time) for beta in (self.beta_1, self.beta_2)]
         rates = (tf.cast(learning_rate, tf.float32), *powers)
@@ -35,9 +35,10 @@ class Adam(coupled.Coupled, keras.optimizers.Adam):
         """Updates one variable.
 
         Args:
-            gradient: Its gradient, with L2, and 0 where it is not finite.
+            gradient: Its gradient, of the variable's shape `[...]`, with L2, and 0 if
+                it is not finite.
             variable: The variable.
-            learning_rate: Of this step, and the powers of `beta_1` and `beta_2`.
+            learning_rate: The learning rate, and the powers of `beta_1` and `beta_2`.
             is_finite: Whether the gradient was finite, `[]`; None for always.
         """
         index = self._get_variable_index(variable)

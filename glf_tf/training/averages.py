@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where averages of weights stand in for the weights.
+"""Exponential moving averages of weights, and where they replace the weights.
 
-While a stage trains, its groups have averages where `--ema_decay` says so: callbacks
-that validate, measure and draw see them in the place of the weights, training goes on
-with the weights, and a checkpoint has both. At the end of a stage they become the
-weights, so that the next stage, an export and a file have them. Moving statistics of
-batch normalisation are averages already and stay as they are.
+With `--ema_decay`, the groups of a stage have averages: callbacks that validate,
+evaluate and draw use them instead of the weights, training continues with the weights,
+and a checkpoint has both. At the end of a stage the averages become the weights, for
+the next stage, exports and files. Moving statistics of batch normalisation are not
+averaged again.
 """
 
 __all__ = ["Pairs", "pairs", "shown", "settle", "follow", "take_over"]
@@ -22,13 +22,13 @@ from glf_tf.training import optimizers as optimizers_lib
 from glf_tf.training import stages as stages_lib
 
 Pairs = list[tuple[keras.Variable, keras.Variable]]
-"""Variables, each with its average."""
+"""Pairs of a variable and its average."""
 
 
 def pairs(
     stage: stages_lib.Stage, optimizers: Mapping[str, optimizers_lib.Optimizer]
 ) -> Pairs:
-    """Returns the variables of a stage that have an average; none before a step.
+    """Returns the variables of a stage with their averages; none before a step.
 
     Args:
         stage: The stage.
@@ -46,7 +46,7 @@ def pairs(
 
 @contextlib.contextmanager
 def shown(found: Pairs) -> Iterator[None]:
-    """Lets variables have the values of their averages, and puts them back after."""
+    """A context in which variables have the values of their averages."""
     before = [tf.identity(tf.convert_to_tensor(variable)) for variable, _ in found]
     settle(found)
     try:
@@ -57,7 +57,7 @@ def shown(found: Pairs) -> Iterator[None]:
 
 
 def settle(found: Pairs) -> None:
-    """Lets variables have the values of their averages for good."""
+    """Assigns variables the values of their averages."""
     for variable, average in found:
         variable.assign(tf.convert_to_tensor(average))
 
@@ -69,14 +69,14 @@ def follow(found: Pairs) -> None:
 
 
 def take_over(stage: stages_lib.Stage, *, folder: pathlib.Path) -> tuple[str, ...]:
-    """Assigns the averages that a checkpoint holds, where it holds any.
+    """Assigns variables the averages in a checkpoint, if there are any.
 
     Args:
         stage: The stage of a model in which the checkpoint was written.
         folder: The checkpoint.
 
     Returns:
-        names: Of the averages that were taken.
+        names: The names of the averages used.
     """
     wanted = {}
     for update in stage.updates:

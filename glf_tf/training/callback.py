@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens around the training steps: the interface that the loop knows."""
+"""The interface of callbacks of the training loop."""
 
 __all__ = ["AbstractCallback", "Every", "Moment", "Averages"]
 
@@ -12,9 +12,9 @@ from glf_tf.training import step as step_lib
 
 @dataclasses.dataclass(frozen=True)
 class Every:
-    """An interval: a number of epochs, a number of steps, or (both 0) never.
+    """An interval: a number of epochs or of steps; never if both are 0.
 
-    The end of a stage counts as the end of an interval.
+    Intervals also end at the end of a stage.
     """
 
     epochs: int = 0
@@ -27,16 +27,16 @@ class Every:
 
 @dataclasses.dataclass(frozen=True)
 class Moment:
-    """Where training is.
+    """A point in training.
 
     Attributes:
         stage: Name of the stage.
         step: Steps taken in the stage.
-        total_steps: Steps that the stage will take.
+        total_steps: Total steps of the stage.
         global_step: Steps taken in all stages.
-        steps_per_epoch: Of this stage.
-        images_per_step: Images that a step reads, over all replicas.
-        train_seconds: Seconds spent in training steps since this process began.
+        steps_per_epoch: Steps per epoch of the stage.
+        images_per_step: Images per step, over all replicas.
+        train_seconds: Seconds spent in training steps in this process.
     """
 
     stage: str
@@ -49,7 +49,7 @@ class Moment:
 
     @property
     def epoch(self) -> float:
-        """Epochs of this stage that are done."""
+        """Finished epochs of the stage, with fractions."""
         return self.step / self.steps_per_epoch
 
     @property
@@ -59,15 +59,15 @@ class Moment:
 
 
 class AbstractCallback(abc.ABC):
-    """Something that runs at intervals.
+    """A callback that runs at intervals.
 
     Attributes:
         every: The interval.
-        runs_on_stop: Whether it also runs when the run is asked to stop.
-        by_chief: Whether one worker alone runs it: it writes files, and computes
-            nothing with the others.
-        uses_averages: Whether it runs with averages of weights in their place, where
-            there are any; what it assigns is lost, then.
+        runs_on_stop: Whether it also runs when training is stopped.
+        by_chief: Whether only the chief runs it, as it writes files without
+            communication.
+        uses_averages: Whether it runs with averages of weights, if there are any; its
+            assignments to them are then lost.
     """
 
     runs_on_stop = False
@@ -79,11 +79,11 @@ class AbstractCallback(abc.ABC):
 
     @property
     def name(self) -> str:
-        """What its state is saved under; unique in a run."""
+        """The key of its saved state, unique in a run."""
         return type(self).__name__
 
     def begin_fit(self, stage: str) -> None:
-        """Is called before a stage without steps, which fits in closed form or by EM.
+        """Called before a stage without steps, which fits in closed form or by EM.
 
         Args:
             stage: Its name.
@@ -91,19 +91,19 @@ class AbstractCallback(abc.ABC):
         del stage
 
     def observe(self, result: step_lib.Result, moment: Moment) -> None:
-        """Is called after each call of the training function."""
+        """Called after each call of the training function."""
         del result, moment
 
     @abc.abstractmethod
     def run(self, moment: Moment) -> None:
-        """Is called at the end of each interval, between training steps."""
+        """Called at the end of each interval, between training steps."""
 
     def get_state(self) -> dict:
-        """Returns what a resumed run must know, as JSON values."""
+        """Returns its state for resuming, as JSON values."""
         return {}
 
     def set_state(self, state: Mapping) -> None:
-        """Takes over what `get_state` returned."""
+        """Restores the state of `get_state`."""
         del state
 
 
@@ -115,13 +115,13 @@ class Averages:
         self._steps = 0
 
     def add(self, result: step_lib.Result) -> None:
-        """Adds the steps of one call."""
+        """Adds the steps of a call."""
         for name, value in result.sums.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
         self._steps += result.steps
 
     def take(self) -> dict[str, float]:
-        """Returns the means, and begins anew."""
+        """Returns the means, and resets them."""
         means = {name: value / self._steps for name, value in self._sums.items()}
         self._sums, self._steps = {}, 0
         return means
@@ -131,5 +131,5 @@ class Averages:
         return {"sums": dict(self._sums), "steps": self._steps}
 
     def set_state(self, state: Mapping) -> None:
-        """Takes over sums."""
+        """Restores the sums."""
         self._sums, self._steps = dict(state["sums"]), state["steps"]

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checkpoints: whole or not there, kept, best, and found again.
+"""Checkpoints: written atomically, verified, and restored.
 
 A checkpoint is a folder `step_00001234/` with TensorFlow's `variables.*`, `state.json`
 (the position of the loop and of its callbacks) and `manifest.json` (the sizes and
 SHA-256 of the others). It is written under a temporary name and renamed, so a kill
-leaves no half of one; what is damaged later is noticed by the manifest, and the one
-before is used. The manifest is also what makes a checkpoint ours: of a folder without
-one nothing is removed, whatever its name, and what somebody put beside our files stays.
+leaves no partial one. The manifest detects later damage; then the checkpoint before is
+used. The manifest also marks a checkpoint as the library's: nothing is removed from a
+folder without one, and foreign files are kept.
 
-Variables are stored under their own paths, such as `encoder/conv_0/kernel`:
-`tf.train.Checkpoint` follows attributes, and silently leaves out layers in Keras lists.
+Variables are stored under their own paths, such as `encoder/conv_0/kernel`, as
+`tf.train.Checkpoint` silently omits layers in Keras lists.
 """
 
 __all__ = ["Checkpoints", "found", "number", "variables_of", "take_over"]
@@ -31,18 +31,18 @@ _PREFIX = "variables"
 _STATE = "state.json"
 _MOST_STATE_BYTES = 2**26
 _NAME = re.compile(r"step_([0-9]{8,})")
-_STATE_KINDS = {"stage": int, "step": int, "global_step": int, "actions": dict}
+_STATE_KINDS = {"stage": int, "step": int, "global_step": int, "callbacks": dict}
 
 
 def found(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Returns the folders that bear a checkpoint's name, newest first; no links."""
+    """Returns the folders with names of checkpoints, newest first, without links."""
     steps = {}
-    for one in folder.glob("step_*"):
-        match = _NAME.fullmatch(one.name)
+    for path in folder.glob("step_*"):
+        match = _NAME.fullmatch(path.name)
         step = int(match[1]) if match else -1
-        is_ours = one.name == f"step_{step:08d}"
-        if is_ours and one.is_dir() and not one.is_symlink():
-            steps[step] = one
+        is_ours = path.name == f"step_{step:08d}"
+        if is_ours and path.is_dir() and not path.is_symlink():
+            steps[step] = path
     return [steps[step] for step in sorted(steps, reverse=True)]
 
 
@@ -50,7 +50,7 @@ class Checkpoints:
     """The checkpoints of a run.
 
     Attributes:
-        restored: The one that was restored last; None before.
+        restored: The last restored checkpoint, or None.
     """
 
     def __init__(
@@ -64,9 +64,10 @@ class Checkpoints:
         """Initializes the store.
 
         Args:
-            folder: Where they are kept.
-            variables: Everything that is saved, by name; see `variables_of`.
-            keep: How many of the newest to keep, at least 1; the best is kept as well.
+            folder: Their folder.
+            variables: All saved variables, by name; see `variables_of`.
+            keep: Number of newest checkpoints to keep, at least 1, in addition to the
+                best.
             partly: Whether checkpoints may hold more than `variables`, such as the
                 optimisers' when only a model is loaded.
 
@@ -87,7 +88,7 @@ class Checkpoints:
         self._checkpoint = tf.train.Checkpoint(variables=self._variables)
 
     def save(self, state: Mapping, *, step: int) -> pathlib.Path:
-        """Saves variables and state, and removes the oldest beyond `keep` whole ones.
+        """Saves variables and state, and removes all but the newest `keep` intact ones.
 
         Args:
             state: JSON values.
@@ -95,9 +96,9 @@ class Checkpoints:
 
         Raises:
             Diverged: A variable is not finite; nothing was written.
-            Exhausted: The disk is full, or cannot be written to; those that were
-                there still are.
-            Occupied: A link, or a folder that is not ours, is in the place.
+            Exhausted: The disk is full, or cannot be written to; existing ones are
+                kept.
+            Occupied: A link or a foreign folder has the checkpoint's name.
         """
         self._check_finite()
         target = self._folder / f"step_{step:08d}"
@@ -106,21 +107,21 @@ class Checkpoints:
         return target
 
     def save_best(self, state: Mapping) -> pathlib.Path:
-        """Saves variables and state as `best/`, in place of the one before."""
+        """Saves variables and state as `best/`, replacing the one before."""
         self._check_finite()
         target = self._folder / "best"
         self._write(target, state)
         return target
 
     def restore(self, folder: pathlib.Path | None = None) -> dict | None:
-        """Restores the newest whole checkpoint, or the one in `folder`.
+        """Restores the newest intact checkpoint, or the one in `folder`.
 
         Returns:
-            state: What was saved with it; None where there is no checkpoint.
+            state: Its state; None if there is no checkpoint.
 
         Raises:
-            Damaged: `folder` holds no whole checkpoint.
-            InvalidValue: All are of other variables.
+            Damaged: `folder` has no intact checkpoint.
+            InvalidValue: All have other variables.
         """
         candidates = found(self._folder) if folder is None else [folder]
         mismatch = None
@@ -132,7 +133,8 @@ class Checkpoints:
             except errors.Damaged as error:
                 damage = error.received
             except errors.InvalidValue as error:
-                # Also what a changed index looks like; an older one may be whole.
+                # A changed index has the same symptom; an older checkpoint may be
+                # intact.
                 mismatch, damage = mismatch or error, error.received
             self._refused.add(candidate)
             logging.warning("Checkpoint %s is not used: %s.", candidate, damage)
@@ -140,16 +142,16 @@ class Checkpoints:
             raise mismatch
         if candidates:
             raise errors.Damaged(
-                "A run goes on from a whole checkpoint",
+                "Resuming needs an intact checkpoint",
                 received=f"{len(candidates)} damaged one(s) in {self._folder}",
-                do="Restore the folder from a copy, or start anew in another --workdir",
+                do="Restore the folder from a backup, or train in another --workdir",
             )
         return None
 
     def latest(self) -> pathlib.Path | None:
-        """Returns the folder of the newest checkpoint that seems whole, or None.
+        """Returns the folder of the newest checkpoint that seems intact, or None.
 
-        Sizes are compared, nothing is hashed.
+        Only sizes are compared, not hashes.
         """
         for folder in found(self._folder):
             if manifest.damage(folder, hashes=False) is None:
@@ -161,7 +163,7 @@ class Checkpoints:
         return manifest.damage(self._folder / "best")
 
     def _remove_old(self) -> None:
-        """Removes what is older than the newest `keep` whole ones."""
+        """Removes checkpoints older than the newest `keep` intact ones."""
         kept = 0
         for folder in found(self._folder):
             if kept < self._keep:
@@ -171,8 +173,10 @@ class Checkpoints:
                 self._whole.pop(folder, None)
 
     def _is_whole(self, folder: pathlib.Path) -> bool:
-        """Returns whether a checkpoint is whole; each is hashed once, if untouched."""
-        is_refused = folder in self._refused  # by `restore`, whatever its hashes say
+        """Returns whether a checkpoint is intact; unchanged ones are hashed once."""
+        is_refused = (
+            folder in self._refused
+        )  # by `restore`, even if its hashes are right
         if is_refused or manifest.damage(folder, hashes=False) is not None:
             return False
         now = manifest.signature(folder)
@@ -200,31 +204,31 @@ class Checkpoints:
             raise self._not_written(target, error) from error
 
     def _replaceable(self, target: pathlib.Path) -> list[str]:
-        """Returns the files of a checkpoint that another one takes the place of.
+        """Returns the files of a checkpoint that is replaced.
 
         Raises:
-            Occupied: The folder is a link, or somebody's.
+            Occupied: The folder is a link or foreign.
         """
         files.check_no_link(target)
         if not target.exists():
             return []
         if listed := manifest.files_of(target):
             return listed
-        # One of ours whose manifest is damaged has no names but a checkpoint's.
-        names = [one.name for one in target.iterdir()] if target.is_dir() else [""]
+        # If the manifest is damaged, all names must be those of a checkpoint.
+        names = [path.name for path in target.iterdir()] if target.is_dir() else [""]
         if all(manifest.is_a_name(name) or folders.is_system(name) for name in names):
             return [name for name in names if manifest.is_a_name(name)]
         raise errors.Occupied(
-            "A checkpoint takes the place of another one alone",
+            "A checkpoint may only replace another checkpoint",
             received=f"{target}, which is none",
-            do="Move it away, then go on with --resume",
+            do="Move it away, then continue with --resume",
         )
 
     def _read(self, folder: pathlib.Path) -> dict:
         """Returns a checkpoint's state, and assigns its variables.
 
         Raises:
-            Damaged: It cannot be read, whatever its manifest says.
+            Damaged: It cannot be read, although its manifest is right.
             InvalidValue: It has other variables.
         """
         state = _read_state(folder / _STATE)
@@ -240,7 +244,7 @@ class Checkpoints:
 
     def _assign(self, folder: pathlib.Path) -> None:
         reader = tf.train.load_checkpoint(str(folder / _PREFIX))
-        # One entry beside the variables: the graph of objects.
+        # One additional entry: the object graph.
         saved = len(reader.get_variable_to_shape_map()) - 1
         if saved != len(self._variables) and not self._partly:
             raise self._mismatch(folder, f"{saved} variables")
@@ -257,19 +261,19 @@ class Checkpoints:
 
     def _mismatch(self, folder: pathlib.Path, received: str) -> errors.InvalidValue:
         return errors.InvalidValue(
-            f"A checkpoint must hold this model's {len(self._variables)} variables",
+            f"A checkpoint must have this model's {len(self._variables)} variables",
             received=f"{received} in {folder}",
             do="Use the flags that the run was made with (its flags.cfg)",
         )
 
     def _not_written(self, target: pathlib.Path, error: Exception) -> errors.Exhausted:
         latest = self.latest()
-        kept = f"{latest} is whole" if latest else "there is none before it"
+        kept = f"{latest} is intact" if latest else "there is none before it"
         reason = str(error).split("} ")[-1].split(" [Op:")[0]
         return errors.Exhausted(
-            "A checkpoint needs room on a disk that can be written to",
+            "A checkpoint needs a writable disk with free space",
             received=f"{reason}, while {target} was written; {kept}",
-            do="Free some space, then go on from there with --resume",
+            do="Free some space, then continue from there with --resume",
         )
 
     def _check_finite(self) -> None:
@@ -278,62 +282,64 @@ class Checkpoints:
                 continue
             if not np.isfinite(tf.convert_to_tensor(variable).numpy()).all():
                 raise errors.Diverged(
-                    "Only finite variables are saved",
-                    received=f"a value in {name} that is not",
-                    do=f"Go on from {self.latest() or 'the start'} with a lower "
+                    "All saved variables must be finite",
+                    received=f"a value in {name} that is not finite",
+                    do=f"Continue from {self.latest() or 'the start'} with a lower "
                     "learning rate or --clip_norm",
                 )
 
 
 def _read_state(file: pathlib.Path) -> dict:
-    """Returns what a checkpoint says of the position of the loop and its callbacks.
+    """Returns the state of a checkpoint: the position of the loop and its callbacks.
 
     Raises:
-        Damaged: It says something else.
+        Damaged: It is not a valid state.
     """
     try:
         with files.open_regular(file) as stream:
             state = json.loads(stream.read(_MOST_STATE_BYTES))
     except (OSError, ValueError, RecursionError) as error:
-        raise _damaged(file.parent, "a state.json that cannot be read") from error
+        raise _damaged(file.parent, "an unreadable state.json") from error
+    if isinstance(state, dict) and "actions" in state:  # as older versions wrote it
+        state["callbacks"] = state.pop("actions")
     is_state = isinstance(state, dict) and all(
         type(state.get(name)) is kind for name, kind in _STATE_KINDS.items()
     )
     if (
         not is_state
         or min(state["stage"], state["step"], state["global_step"]) < 0
-        or not all(isinstance(one, dict) for one in state["actions"].values())
+        or not all(isinstance(value, dict) for value in state["callbacks"].values())
     ):
-        raise _damaged(file.parent, "a state.json that is no state")
+        raise _damaged(file.parent, "a state.json without a state")
     return state
 
 
 def _damaged(folder: pathlib.Path, received: str) -> errors.Damaged:
     return errors.Damaged(
-        f"A checkpoint is read from {folder}",
+        f"The checkpoint {folder} must be intact",
         received=received,
-        do="Use another one, or restore it from a copy",
+        do="Use another one, or restore it from a backup",
     )
 
 
 def take_over(
     folder: pathlib.Path, variables: Mapping[str, tf.Variable]
 ) -> tuple[str, ...]:
-    """Assigns what a checkpoint holds under the same names and in the same shapes.
+    """Assigns variables from a checkpoint where names and shapes agree.
 
     Args:
         folder: The checkpoint.
         variables: The variables that may be assigned, by name; see `variables_of`.
 
     Returns:
-        names: Of those that were.
+        names: The names of the assigned variables.
 
     Raises:
-        Damaged: The checkpoint is.
+        Damaged: The checkpoint is damaged.
     """
     if damage := manifest.damage(folder):
         raise errors.Damaged(
-            "Weights are taken over from a whole checkpoint",
+            "Initial weights need an intact checkpoint",
             received=f"{folder}: {damage}",
             do="Use another checkpoint or run",
         )
@@ -349,7 +355,7 @@ def take_over(
 
 
 def number(folder: pathlib.Path, name: str) -> float:
-    """Returns the value of a scalar in a checkpoint; 0 where it has none."""
+    """Returns the value of a scalar in a checkpoint, or 0."""
     reader = tf.train.load_checkpoint(str(folder / _PREFIX))
     key = _key(name)
     return float(reader.get_tensor(key)) if reader.has_tensor(key) else 0.0
@@ -360,17 +366,17 @@ def _key(name: str) -> str:
 
 
 def _escaped(name: str) -> str:
-    """Returns a name as TensorFlow writes it where slashes separate."""
+    """Returns a name with slashes escaped as in TensorFlow's checkpoints."""
     return name.replace(".", "..").replace("/", ".S")
 
 
 def variables_of(
     model: keras.Model, optimizers: Iterable[keras.optimizers.Optimizer] = ()
 ) -> dict[str, tf.Variable]:
-    """Returns all variables of a model and its optimisers, by unique names.
+    """Returns all variables of a model and its optimisers, by name.
 
     Raises:
-        InvalidValue: Two have the same name, so that one would be lost.
+        InvalidValue: Two have the same name.
     """
     found = [(f"model/{v.path}", v.value) for v in model.variables]
     for optimizer in optimizers:
@@ -383,7 +389,7 @@ def variables_of(
         names = [name for name, _ in found]
         twice = sorted({name for name in names if names.count(name) > 1})
         raise errors.InvalidValue(
-            "Every variable must have a path of its own",
+            "Every variable must have a unique path",
             received=f"{twice[0]} more than once",
             do="Name the layers of the model, and open `keras.name_scope` around them",
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every optimiser has beside its own rule: L2, a loss factor, averaged weights."""
+"""A mix-in of all optimisers: L2, a loss factor, and averages of weights."""
 
 __all__ = ["Coupled", "Adamax", "RMSprop", "SGD"]
 
@@ -8,19 +8,19 @@ import tensorflow as tf
 
 
 class Coupled:
-    """Mixes coupled L2, a factor for the loss and averages into a Keras optimiser.
+    """Adds coupled L2, a loss factor and averages of variables to a Keras optimiser.
 
         gradient += l2 * variable
         average = ema_decay * average + (1 - ema_decay) * variable
 
-    `l2` is what PyTorch calls `weight_decay`; Keras' argument of that name is the
-    decoupled one. The average, taken after a step, begins as what the first step
-    leaves. Keras' own averages cannot be assigned in replicas.
+    `l2` is PyTorch's `weight_decay`; Keras' argument of that name is decoupled.
+    Averages start with the variables after the first step. Keras' own averages cannot
+    be assigned in replicas.
 
-    With `scales_loss` it also holds a factor for the loss, so that small gradients do
-    not vanish in float16: halved when a gradient overflows, and doubled after 2,000
-    steps in which none did. A step whose gradients are not finite is left out.
-    Reference: Micikevicius et al.: Mixed Precision Training, 2017,
+    With `scales_loss` it also has a loss factor, so that small gradients do not vanish
+    in float16: it is halved if a gradient overflows, and doubled after 2,000 steps
+    without overflow. Steps with non-finite gradients are skipped. Reference:
+    Micikevicius et al.: Mixed Precision Training, 2017,
     https://arxiv.org/abs/1710.03740
     """
 
@@ -40,7 +40,7 @@ class Coupled:
             l2: Weight of the squared norm, halved, in the loss.
             scales_loss: Whether gradients are those of the loss times `loss_factor`.
             ema_decay: Decay of the averages of the variables; 0 for none.
-            **kwargs: As in the Keras optimiser.
+            **kwargs: Keyword arguments of the Keras optimiser.
         """
         super().__init__(learning_rate=learning_rate, **kwargs)
         self.l2, self.scales_loss = l2, scales_loss
@@ -68,7 +68,7 @@ class Coupled:
     def adapt_loss_factor(self, is_finite: tf.Tensor) -> None:
         """Notes whether the gradients of the last step were finite, `[]`.
 
-        `update_step` left every variable as it was where they were not.
+        `update_step` does not change variables if they are not.
         """
         counted = tf.cast(is_finite, self.iterations.dtype)
         self.iterations.assign(tf.convert_to_tensor(self.iterations) - 1 + counted)
@@ -84,9 +84,9 @@ class Coupled:
         """Updates one variable, and its average.
 
         Args:
-            gradient: Its gradient.
+            gradient: Its gradient, of the variable's shape `[...]`.
             variable: The variable.
-            learning_rate: Of this step.
+            learning_rate: The learning rate of this step.
         """
         variable = variable.value if isinstance(variable, keras.Variable) else variable
         gradient = tf.cast(tf.convert_to_tensor(gradient), variable.dtype)
@@ -104,9 +104,10 @@ class Coupled:
         """Updates one variable by the rule of the Keras optimiser.
 
         Args:
-            gradient: Its gradient, with L2, and 0 where it is not finite.
+            gradient: Its gradient, of the variable's shape `[...]`, with L2, and 0 if
+                it is not finite.
             variable: The variable.
-            learning_rate: Of this step.
+            learning_rate: The learning rate of this step.
             is_finite: Whether the gradient was finite, `[]`; None for always.
         """
         if is_finite is None:
@@ -139,7 +140,7 @@ class Coupled:
 
 @keras.saving.register_keras_serializable(package="glf_tf")
 class Adamax(Coupled, keras.optimizers.Adamax):
-    """Keras' Adamax: Adam with the infinity norm in the place of the second moment."""
+    """Keras' Adamax: Adam with the infinity norm instead of the second moment."""
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")

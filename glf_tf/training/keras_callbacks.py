@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lets Keras' callbacks hear the loop.
+"""Runs Keras callbacks in the training loop.
 
-An epoch is one of the stage that runs; epochs are counted over all stages. A stage that
-is fitted without steps is none.
+Epochs are those of the current stage, counted over all stages. A stage without steps
+has no epoch.
 """
 
 __all__ = ["Batches", "Epochs", "check", "needs_batches"]
@@ -24,38 +24,38 @@ _BATCH_HOOKS = (
 
 
 def check(callbacks: Sequence[object]) -> None:
-    """Checks that callbacks can work.
+    """Checks that callbacks are supported.
 
     Raises:
-        InvalidType: One is no callback, neither Keras' nor ours.
-        Unsupported: One changes an optimiser or the position of Keras' own loop.
+        InvalidType: One is neither a Keras callback nor an `AbstractCallback`.
+        Unsupported: One changes an optimiser or the position of Keras' loop.
     """
     for callback in callbacks:
         if isinstance(callback, callback_lib.AbstractCallback):
             continue
         if not isinstance(callback, keras.callbacks.Callback):
             raise errors.InvalidType(
-                "Callbacks are of keras.callbacks.Callback or of AbstractCallback",
+                "Callbacks must be a keras.callbacks.Callback or an AbstractCallback",
                 received=type(callback).__name__,
                 do="Derive it from one of them",
             )
         names = {base.__name__ for base in type(callback).__mro__}
         if names & set(_OF_OPTIMIZERS):
             raise errors.Unsupported(
-                "Each group of variables has an optimiser, which no callback changes",
+                "Callbacks cannot change the optimisers of groups",
                 received=type(callback).__name__,
                 do="Use settings of `compile`, such as decay_every and decay_factor",
             )
         if "BackupAndRestore" in names:
             raise errors.Unsupported(
-                "Keras' position of a training is not that of our loop",
+                "Callbacks cannot save or restore the position of training",
                 received=type(callback).__name__,
                 do="Call fit(..., workdir=FOLDER), and go on with resume=True",
             )
 
 
 def needs_batches(callback: keras.callbacks.Callback) -> bool:
-    """Returns whether a callback wants to hear of single steps."""
+    """Returns whether a callback has methods for single steps."""
     base = keras.callbacks.Callback
     return any(
         getattr(getattr(callback, name), "__func__", None) is not getattr(base, name)
@@ -64,19 +64,19 @@ def needs_batches(callback: keras.callbacks.Callback) -> bool:
 
 
 class Batches(callback_lib.AbstractCallback):
-    """Tells of every step: training then pauses after each one."""
+    """Reports every step, so that each call takes a single step."""
 
     def __init__(self, callbacks: keras.callbacks.CallbackList):
         super().__init__(callback_lib.Every(steps=1))
         self._callbacks, self._last, self._steps = callbacks, {}, 0
 
     def observe(self, result, moment):
-        """Keeps the step's terms."""
+        """Stores the step's terms."""
         del moment
         self._last, self._steps = dict(result.last), result.steps
 
     def run(self, moment):
-        """Tells of the step, unless a stage was fitted without any."""
+        """Reports the step, unless the stage has none."""
         if self._last:
             batch = (moment.step - 1) % moment.steps_per_epoch
             self._callbacks.on_train_batch_begin(batch)
@@ -84,14 +84,14 @@ class Batches(callback_lib.AbstractCallback):
 
 
 class Epochs(callback_lib.AbstractCallback):
-    """Tells of every epoch, with the terms' averages and what they are weighed to.
+    """Reports every epoch, with the averages of terms and the loss.
 
     Attributes:
-        should_stop: Whether a callback asked to end at the end of the epoch.
+        should_stop: Whether a callback requested a stop at the end of the epoch.
         stages: The stage of each epoch that this process has run.
     """
 
-    # What Keras' callbacks save and compare is what the model is in the end.
+    # Keras callbacks save and compare the averages, which the final model has.
     uses_averages = True
 
     def __init__(
@@ -108,9 +108,9 @@ class Epochs(callback_lib.AbstractCallback):
         Args:
             callbacks: Keras' callbacks.
             model: The model.
-            epochs: How many there are in all stages.
+            epochs: The number of epochs of all stages.
             validate: From a moment to the terms on other images; None for none.
-            is_silent: Whether no line an epoch is shown.
+            is_silent: Whether to print no line per epoch.
         """
         super().__init__(callback_lib.Every(epochs=1))
         self._callbacks, self._model, self._epochs = callbacks, model, epochs
@@ -122,7 +122,7 @@ class Epochs(callback_lib.AbstractCallback):
         self._number = 0
 
     def begin(self) -> None:
-        """Tells that training begins, and its first epoch."""
+        """Reports the beginning of training and its first epoch."""
         self._model.stop_training = False
         self._callbacks.on_train_begin()
         if self._number < self._epochs:
@@ -134,7 +134,7 @@ class Epochs(callback_lib.AbstractCallback):
         self._averages.add(result)
 
     def run(self, moment):
-        """Tells that an epoch ended, and that the next one begins."""
+        """Reports the end of an epoch, and the beginning of the next one."""
         means = self._averages.take()
         if not means:
             return

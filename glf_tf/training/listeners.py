@@ -46,7 +46,7 @@ class Listeners:
             optimizers: Those of all groups, by "stage/group".
             callbacks: Keras' and ours.
             validate: From a moment to the terms on other images; None for none.
-            is_silent: Whether no line an epoch is shown.
+            is_silent: Whether to print no line per epoch.
 
         Raises:
             InvalidType: A callback is none, neither Keras' nor ours.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one loop: runs every stage of every model, and callbacks between its steps."""
+"""The training loop: runs all stages of a model, and callbacks between steps."""
 
 __all__ = ["Loop", "NonFinite", "Stopped"]
 
@@ -23,7 +23,7 @@ from glf_tf.training import step as step_lib
 
 
 class NonFinite(errors.Diverged):
-    """A loss term left the finite numbers.
+    """A loss term became NaN or infinite.
 
     Attributes:
         step: Global number of the step, from 1.
@@ -52,15 +52,15 @@ class NonFinite(errors.Diverged):
         self.step, self.terms, self.batch = step, dict(terms), dict(batch)
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
-    """The run was asked to stop, and has saved its state."""
+class Stopped(Exception):  # noqa: N818 - not an error, but requested
+    """The run was stopped, and has saved its state."""
 
 
 class Loop:
     """Trains a model through all its stages.
 
-    Its position, `(stage, step)`, and the callbacks' states are all that a resumed run
-    needs beside the variables: order and random numbers are functions of them.
+    Besides the variables, its state is the position, `(stage, step)`, and the state of
+    callbacks: the order of images and random numbers are functions of the position.
     """
 
     def __init__(
@@ -79,12 +79,12 @@ class Loop:
         Args:
             model: The model.
             data: The training set.
-            options: How long and with what to train.
+            options: The settings of training.
             optimizers: The optimisers, from `optimizers.make`.
-            callbacks: What runs at intervals, in this order.
-            should_stop: Asked between calls; a stop runs the callbacks that are
-                `runs_on_stop` and raises `Stopped`.
-            stop_at: The global step at which to stop likewise; 0 for none.
+            callbacks: The callbacks, in order.
+            should_stop: Polled between calls; if true, callbacks with `runs_on_stop`
+                run and `Stopped` is raised.
+            stop_at: The global step at which to stop in the same way; 0 for none.
         """
         self._model, self._data, self._options = model, data, options
         self._optimizers, self._callbacks = optimizers, tuple(callbacks)
@@ -106,14 +106,16 @@ class Loop:
             "step": self._step,
             "global_step": self._global_step,
             "batches_per_epoch": self._batches_per_epoch,
-            "actions": {one.name: one.get_state() for one in self._callbacks},
+            "callbacks": {
+                callback.name: callback.get_state() for callback in self._callbacks
+            },
         }
 
     def set_state(self, state: Mapping) -> None:
-        """Goes to a position, with the callbacks as they were there.
+        """Restores a position and the states of callbacks.
 
-        A callback that was not there begins anew. Where the training set has another
-        size since, as many epochs are done as were.
+        New callbacks keep their initial state. If the size of the training set has
+        changed, the number of finished epochs is kept.
         """
         self._stage_index, self._step = state["stage"], state["step"]
         self._global_step = state["global_step"]
@@ -123,8 +125,8 @@ class Loop:
             now = stage.steps_per_epoch(self._batches_per_epoch)
             self._step = self._step * now // stage.steps_per_epoch(before)
         for callback in self._callbacks:
-            if callback.name in state["actions"]:
-                callback.set_state(state["actions"][callback.name])
+            if callback.name in state["callbacks"]:
+                callback.set_state(state["callbacks"][callback.name])
 
     @property
     def global_step(self) -> int:
@@ -140,8 +142,8 @@ class Loop:
         """Trains from the position to the end.
 
         Raises:
-            NonFinite: A loss term left the finite numbers.
-            Stopped: `should_stop` said so, or `stop_at` is reached.
+            NonFinite: A loss term became NaN or infinite.
+            Stopped: `should_stop` returned true, or `stop_at` is reached.
         """
         if self._stop_at and self._global_step >= self._stop_at:
             raise self._stopped()
@@ -179,7 +181,7 @@ class Loop:
             self._begin_epoch(stage)
             steps = min(pace.steps, self._steps_to_boundary(stage))
             result = trainer.run(iterator, first_step=self._step, steps=steps)
-            # All workers must take as many steps the next time.
+            # All workers must take the same number of steps in the next call.
             seconds = self._workers.mean(time.perf_counter() - started)
             pace.observe(result.steps, seconds=seconds)
             self._advance(stage, result, seconds=seconds)
@@ -187,7 +189,7 @@ class Loop:
     def _advance(
         self, stage: stages_lib.Stage, result: step_lib.Result, *, seconds: float
     ) -> None:
-        """Moves the position on, and runs the callbacks whose intervals end there."""
+        """Advances the position, and runs the callbacks whose intervals end there."""
         self._step += result.steps
         self._global_step += result.steps
         self._train_seconds += seconds
@@ -199,12 +201,16 @@ class Loop:
             averages.settle(pairs)
         for callback in self._callbacks:
             callback.observe(result, moment)
-        self._run_callbacks(moment, lambda one: self._is_due(one, moment), pairs)
+        self._run_callbacks(
+            moment, lambda callback: self._is_due(callback, moment), pairs
+        )
         is_there = bool(self._stop_at) and self._global_step >= self._stop_at
         if self._workers.any(self._should_stop() or is_there):
             self._run_callbacks(
                 moment,
-                lambda one: one.runs_on_stop and not self._is_due(one, moment),
+                lambda callback: (
+                    callback.runs_on_stop and not self._is_due(callback, moment)
+                ),
                 pairs,
             )
             self._workers.wait()
@@ -275,7 +281,7 @@ class Loop:
         )
 
     def _iterator(self, stage: stages_lib.Stage, source: pipeline.Source):
-        step = self._step  # that of now, whenever the function is called
+        step = self._step  # the present step, whenever the function is called
         return iter(
             self._strategy.distribute_datasets_from_function(
                 lambda context: self._batches(stage, source, step=step, context=context)
@@ -283,7 +289,7 @@ class Loop:
         )
 
     def _nonfinite(self, stage: stages_lib.Stage, result: step_lib.Result) -> NonFinite:
-        # The images, also where codes stand for them: the index tells which.
+        # The images, even if the batch has codes: found by their index.
         batches = self._batches(stage, self._data, step=self._step - 1)
         batch = next(iter(batches.as_numpy_iterator()))
         return NonFinite(

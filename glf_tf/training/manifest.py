@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The manifest of a checkpoint: which files it has, and that they are whole.
+"""The manifest of a checkpoint, which lists its files and verifies them.
 
 `manifest.json` lists the sizes and SHA-256 of TensorFlow's `variables.*` and of
-`state.json`. A folder may come from a stranger: nothing is opened but plain files that
-lie in the folder itself and bear a checkpoint's names, and sizes are compared before
-anything is hashed.
+`state.json`. As a folder may be untrusted, only regular files in it with names of a
+checkpoint are opened, and sizes are compared before files are hashed.
 """
 
 __all__ = ["NAME", "seal", "files_of", "is_a_name", "damage", "signature"]
@@ -28,8 +27,8 @@ Facts = dict[str, dict]
 def seal(folder: pathlib.Path) -> None:
     """Writes `manifest.json`, the size and SHA-256 of each file of a checkpoint.
 
-    Each is synced: what is not before a rename may be empty after it, when the power
-    fails.
+    Each file is synced: otherwise a power failure after the rename could leave it
+    empty.
     """
     facts = {
         file.name: {"bytes": file.stat().st_size, "sha256": _sha256(file)}
@@ -42,14 +41,14 @@ def seal(folder: pathlib.Path) -> None:
 def files_of(folder: pathlib.Path) -> list[str]:
     """Returns the names of a checkpoint's files, the manifest last.
 
-    [] where there is no manifest that lists what a checkpoint has: it is not ours.
+    [] without a valid manifest: then it is not the library's.
     """
     facts = _facts(folder)
     return [] if isinstance(facts, str) else [*facts, NAME]
 
 
 def is_a_name(name: str) -> bool:
-    """Returns whether a checkpoint may have a file of that name."""
+    """Returns whether a name is that of a checkpoint's file."""
     return name in (_INDEX, _STATE, NAME) or _DATA.fullmatch(name) is not None
 
 
@@ -58,7 +57,7 @@ def damage(folder: pathlib.Path, *, hashes: bool = True) -> str | None:
 
     Args:
         folder: The checkpoint.
-        hashes: Whether to read all of it, or to compare sizes alone.
+        hashes: Whether to compare hashes, or sizes alone.
     """
     facts = _facts(folder)
     if isinstance(facts, str):
@@ -70,17 +69,17 @@ def damage(folder: pathlib.Path, *, hashes: bool = True) -> str | None:
         except FileNotFoundError:
             return f"{name} is missing"
         except OSError:
-            return f"{name} is no plain file that can be read"
+            return f"{name} is not a readable regular file"
         if size != fact["bytes"]:
-            return f"{name} is cut off or changed"
+            return f"{name} is truncated or changed"
     for name, fact in facts.items() if hashes else ():
         if _sha256(folder / name) != fact["sha256"]:
-            return f"{name} is cut off or changed"
+            return f"{name} is truncated or changed"
     return None
 
 
 def signature(folder: pathlib.Path) -> tuple:
-    """Returns what changes when somebody writes to a file of a checkpoint."""
+    """Returns a key that changes when a file of a checkpoint is written."""
     found = []
     for name in files_of(folder):
         status = (folder / name).lstat()
@@ -89,17 +88,17 @@ def signature(folder: pathlib.Path) -> tuple:
 
 
 def _facts(folder: pathlib.Path) -> Facts | str:
-    """Returns what a manifest lists, or what is wrong with it."""
+    """Returns the entries of a manifest, or what is wrong with it."""
     try:
         with files.open_regular(folder / NAME) as stream:
             facts = json.loads(stream.read(_MOST_BYTES))
     except (OSError, ValueError, RecursionError):
         return "its manifest cannot be read"
     if not isinstance(facts, dict) or not all(map(_is_fact, facts.values())):
-        return "its manifest is none"
+        return "its manifest is invalid"
     for name in facts:
         if name == NAME or not is_a_name(name):
-            return f"its manifest lists {name!r:.80}, which no checkpoint has"
+            return f"its manifest lists {name!r:.80}, which is not a checkpoint's"
     for name in (_INDEX, _STATE):
         if name not in facts:
             return f"its manifest does not list {name}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures a model's terms on images, with nothing learned."""
+"""Evaluates a model's terms on images."""
 
 __all__ = ["Measure", "weighted_loss"]
 
@@ -17,7 +17,7 @@ from glf_tf.training import step as step_lib
 
 
 class Measure:
-    """The averages of a stage's terms over a set of images."""
+    """Averages of a stage's terms over an image set."""
 
     def __init__(
         self, model: keras.Model, data: image_set.ImageSet, *, batch_size: int = 500
@@ -27,15 +27,15 @@ class Measure:
         Args:
             model: The model.
             data: The images.
-            batch_size: Images at once.
+            batch_size: Images per batch.
         """
         self._data, self._batch_size = data, batch_size
         self._stages = {stage.name: stage for stage in model.stages()}
-        # What is made for one stage is dropped when the next one begins.
+        # Functions of a stage are dropped when the next one begins.
         self._of_stage = functools.lru_cache(maxsize=1)(self._make)
 
     def __call__(self, name: str) -> dict[str, float]:
-        """Returns the averages by term; none where the stage's have no values here.
+        """Returns the averages by term; none without terms on such images.
 
         Args:
             name: Name of the stage.
@@ -54,7 +54,7 @@ class Measure:
         )
 
         def sums(batch, number):
-            # The same numbers at each pass, other ones in each batch.
+            # The same random numbers in each pass, others in each batch.
             values = stages_lib.evaluate(stage, batch, seed=seeds.fold(0, number))
             count = tf.cast(tf.shape(batch["index"])[0], tf.float32)
             return {key: tf.reduce_mean(v) * count for key, v in values.items()}
@@ -65,7 +65,7 @@ class Measure:
 def weighted_loss(
     stage: stages_lib.Stage, terms: Mapping[str, float], *, step: int
 ) -> float:
-    """Returns what a stage minimises, summed over its updates, from terms' averages."""
+    """Returns the loss of a stage, summed over its updates, from averages of terms."""
     means = {name: tf.constant(value, tf.float32) for name, value in terms.items()}
     weights = {}
     for update in stage.updates:

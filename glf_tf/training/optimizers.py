@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the optimisers of a model's groups from options that may differ by group."""
+"""Creates the optimisers of a model's groups from settings by group."""
 
 __all__ = [
     "Optimizer",
@@ -26,7 +26,7 @@ class Optimizer:
     """The optimiser of one group.
 
     Attributes:
-        keras: Keras' optimiser, built on the group's variables.
+        keras: The Keras optimiser, built for the group's variables.
         variables: The group's variables.
         clip_norm: Bound on the norm of the gradient over all replicas; 0 for none.
     """
@@ -41,15 +41,15 @@ class Optimizer:
         """Applies gradients, summed over replicas; called in each replica.
 
         Args:
-            gradients: Of the loss, or of the loss times `loss_factor`; these are left
-                out where they are not finite.
+            gradients: Gradients of the loss, or of the loss times `loss_factor`; the
+                latter are skipped if they are not finite.
             loss_factor: See `loss_factor`.
         """
         if loss_factor is None:
             self._apply(gradients)
             return
         is_finite = _are_finite(gradients)
-        # What overflows for one variable or replica is left out for all.
+        # A step that overflows for one variable or replica is skipped for all.
         factor = tf.where(is_finite, loss_factor, float("nan"))
         self._apply([gradient / factor for gradient in gradients])
         self.keras.adapt_loss_factor(_everywhere(is_finite))
@@ -71,15 +71,19 @@ def needs_loss_factor(model: keras.Model) -> bool:
 
 
 def loss_factor(optimizers: Iterable[Optimizer]) -> tf.Tensor | None:
-    """Returns what an update's loss is multiplied by, for the optimisers of its groups.
+    """Returns the factor of an update's loss, for the optimisers of its groups.
 
-    Each has a factor of its own; the smallest is one that no gradient overflowed at.
-    None where nothing is computed in float16.
+    Each optimiser has its own factor, of which the smallest is used. None if nothing is
+    computed in float16.
     """
-    factors = [one.keras.loss_factor for one in optimizers if one.keras.scales_loss]
+    factors = [
+        optimizer.keras.loss_factor
+        for optimizer in optimizers
+        if optimizer.keras.scales_loss
+    ]
     if not factors:
         return None
-    return tf.reduce_min(tf.stack([tf.convert_to_tensor(one) for one in factors]))
+    return tf.reduce_min(tf.stack([tf.convert_to_tensor(factor) for factor in factors]))
 
 
 def check(
@@ -88,7 +92,7 @@ def check(
     """Checks settings against a model's stages.
 
     Raises:
-        InvalidValue: An option names a group that there is not, or is out of range.
+        InvalidValue: A setting names an unknown group, or is out of range.
     """
     options.check(
         f"{stage.name}/{group.name}" for stage, _, group in _groups_of(stages)
@@ -109,21 +113,21 @@ def make(
     Args:
         stages: The model's stages.
         options: The settings.
-        batches_per_epoch: Turns epochs of decay into iterations.
+        batches_per_epoch: Converts epochs of decay into iterations.
         scales_loss: Whether a network computes in float16; see `coupled.Coupled`.
 
     Raises:
-        InvalidValue: An option names a group that there is not, or is out of range.
+        InvalidValue: A setting names an unknown group, or is out of range.
     """
     stages = tuple(stages)
     check(stages, options=options)
     return {
-        f"{stage.name}/{group.name}": _make_one(
+        f"{stage.name}/{group.name}": _build(
             f"{stage.name}/{group.name}",
             group.variables,
             options=options.of(group.name, stage=stage.name),
             decay_at=options.decay_at,
-            # An update that repeats counts every turn as an iteration.
+            # Each repetition of an update is an iteration.
             iterations_per_epoch=stage.steps_per_epoch(batches_per_epoch)
             * update.repeats,
             scales_loss=scales_loss,
@@ -148,7 +152,7 @@ def _groups_of(
     ]
 
 
-def _make_one(
+def _build(
     name: str,
     variables: list,
     *,
@@ -174,10 +178,10 @@ def _make_one(
         l2=options["weight_decay"],
         scales_loss=scales_loss,
         ema_decay=float(options["ema_decay"]),
-        # Keras numbers unnamed optimisers, and the name is in the checkpoint.
+        # Keras numbers unnamed optimisers, and checkpoints have the names.
         name=keras_name(name),
     )
-    # tf.distribute asks for it; and a checkpoint is restored into what exists.
+    # Required by tf.distribute, and for restoring checkpoints.
     keras_optimizer.build(variables)
     return Optimizer(keras_optimizer, variables, options["clip_norm"])
 
@@ -188,11 +192,11 @@ _RULES = {
     "rmsprop": (coupled.RMSprop, ("rho", "momentum", "epsilon")),
     "sgd": (coupled.SGD, ("momentum",)),
 }
-"""The class of each optimiser, and its own options."""
+"""The class of each optimiser, and its options."""
 
 
 def _clipped(gradients: list[tf.Tensor], *, clip_norm: float) -> list[tf.Tensor]:
-    """Clips the sum over replicas: Keras' own clipping would come before the sum."""
+    """Clips the sum over replicas; Keras would clip before the sum."""
     context = tf.distribute.get_replica_context()
     summed = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
     clipped, _ = tf.clip_by_global_norm(summed, clip_norm)

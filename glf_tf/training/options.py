@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from glf_tf import errors
 
 PerGroup = Mapping[str, float]
-"""A value for each group by name, and under "" the value of all others.
+"""Values of groups by name, with the value of all others under "".
 
 A group that learns in several stages can have a value for one of them, under
 "stage/group"."""
@@ -18,7 +18,7 @@ A group that learns in several stages can have a value for one of them, under
 OptimizerName = typing.Literal["adam", "adamax", "rmsprop", "sgd"]
 ScheduleName = typing.Literal["constant", "cosine", "exponential"]
 PerGroupName = Mapping[str, str]
-"""A name for each group, likewise."""
+"""Names by group, with the name for all others under ""."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,26 +27,26 @@ class Optimizers:
 
     Attributes:
         optimizer: The optimiser: adam, adamax, rmsprop or sgd.
-        learning_rate: The first learning rate.
-        beta_1: Decay of the first moment, of adam and adamax.
-        beta_2: Decay of the second moment, of adam, and of the norm, of adamax.
-        epsilon: Added to the root of the second moment, of adam; to the norm, of
-            adamax; below the root, of rmsprop.
-        momentum: Of rmsprop and sgd.
-        rho: Decay of the second moment, of rmsprop.
-        weight_decay: L2 in the gradient, as in PyTorch's Adam; not the decoupled one.
+        learning_rate: The initial learning rate.
+        beta_1: Decay of the first moment (adam, adamax).
+        beta_2: Decay of the second moment (adam) or of the norm (adamax).
+        epsilon: Added to the root of the second moment (adam), to the norm (adamax), or
+            below the root (rmsprop).
+        momentum: Momentum (rmsprop, sgd).
+        rho: Decay of the second moment (rmsprop).
+        weight_decay: L2 in the gradient, as in PyTorch's Adam; not decoupled.
         clip_norm: Bound on the norm of a group's gradient; 0 for none.
         decay_every: Epochs between decays of the learning rate; 0 for none.
-        decay_factor: What each decay multiplies the learning rate by.
-        warm_up_epochs: Epochs in which the learning rate rises from 0, linearly.
-        schedule: How the learning rate goes on to `schedule_end`: constant (it does
-            not), cosine, or exponential.
-        schedule_epochs: Epochs from the stage's start in which it gets there.
-        schedule_end: What the learning rate is multiplied by in the end.
-        ema_decay: Decay of averages of the weights, which are drawn, measured and
-            exported in their place; 0 for none.
+        decay_factor: Factor of each decay.
+        warm_up_epochs: Epochs in which the learning rate increases linearly from 0.
+        schedule: The curve of the learning rate to `schedule_end`: constant (none),
+            cosine or exponential.
+        schedule_epochs: Epochs of the curve, from the start of the stage.
+        schedule_end: Factor on the learning rate at the end of the curve.
+        ema_decay: Decay of averages of the weights, which are used for sampling,
+            evaluation and export; 0 for none.
         decay_at: Epochs at which all learning rates are multiplied by a factor, as
-            EPOCH:FACTOR; beside the decays of `decay_every`.
+            EPOCH:FACTOR, in addition to `decay_every`.
     """
 
     optimizer: Mapping[str, OptimizerName] = dataclasses.field(
@@ -75,7 +75,7 @@ class Optimizers:
         """Checks the values.
 
         Raises:
-            InvalidValue: One is out of range, or `decay_at` has no epochs.
+            InvalidValue: A value is out of range, or `decay_at` has no epochs.
         """
         for name in _PER_GROUP:
             for value in getattr(self, name).values():
@@ -85,19 +85,19 @@ class Optimizers:
             _check_range("decay_factor", factor)
             if not epoch.isdigit():
                 raise errors.InvalidValue(
-                    "`decay_at` takes EPOCH:FACTOR, with commas between",
+                    "`decay_at` takes comma-separated EPOCH:FACTOR",
                     received=f"decay_at={epoch}:{factor}",
                     do="Use for instance --decay_at=30:0.5,50:0.2",
                 )
 
     def check(self, groups: Iterable[str]) -> None:
-        """Checks that every group that is named exists.
+        """Checks that all named groups exist.
 
         Args:
-            groups: The model's, each as "stage/group".
+            groups: The groups of the model, as "stage/group".
 
         Raises:
-            InvalidValue: One does not, or its optimiser has no such option.
+            InvalidValue: A group does not exist, or its optimiser has no such option.
         """
         full = list(groups)
         groups = sorted({group.rpartition("/")[2] for group in full} | set(full))
@@ -105,7 +105,7 @@ class Optimizers:
             for group, value in getattr(self, name).items():
                 if group and group not in groups:
                     raise errors.InvalidValue(
-                        f"`{name}` can be set for groups that the model has",
+                        f"`{name}` can only be set for groups of the model",
                         received=f"{name}={group}:{value}",
                         do=errors.suggestion(group, groups),
                     )
@@ -115,31 +115,32 @@ class Optimizers:
             self._check_schedule(group)
 
     def _changed(self, groups: list[str]) -> Iterable[tuple[list[str], str, float]]:
-        """Yields what differs from its default, and the groups that it is meant for."""
+        """Yields settings that differ from their defaults, with their groups."""
         defaults = Optimizers._defaults()
         for name in _OWNERS:
             for key, value in getattr(self, name).items():
                 if value != defaults[name]:
-                    meant = [one for one in groups if key in ("", _leaf(one), one)]
+                    meant = [
+                        group for group in groups if key in ("", _leaf(group), group)
+                    ]
                     yield meant, name, value
 
     def _check_has(self, groups: list[str], *, name: str, value: float) -> None:
-        chosen = {one: self._of(one)["optimizer"] for one in groups}
+        chosen = {group: self._of(group)["optimizer"] for group in groups}
         if chosen and not set(chosen.values()) & set(_OWNERS[name]):
             group = groups[0]
             raise errors.InvalidValue(
                 f"`{name}` is an option of {' and '.join(_OWNERS[name])}",
                 received=f"{name}={value} for the group {group}, which has "
                 f"{chosen[group]}",
-                do=f"Leave it out, or use --optimizer={_leaf(group)}:"
-                f"{_OWNERS[name][0]}",
+                do=f"Remove it, or use --optimizer={_leaf(group)}:{_OWNERS[name][0]}",
             )
 
     def _check_schedule(self, group: str) -> None:
         chosen = self._of(group)
         if chosen["schedule"] != "constant" and not chosen["schedule_epochs"]:
             raise errors.InvalidValue(
-                "A schedule must be given the epochs in which it ends",
+                "A schedule needs the number of its epochs",
                 received=f"schedule={chosen['schedule']} and schedule_epochs=0 for "
                 f"the group {group}",
                 do="Set --schedule_epochs, for instance to the stage's --epochs",
@@ -164,12 +165,12 @@ class Optimizers:
 
 @dataclasses.dataclass(frozen=True)
 class Training:
-    """How long and with what to train.
+    """The settings of training.
 
     Attributes:
-        epochs: Epochs of each stage by name, and under "" of all others.
-        batch_size: Images a step, over all replicas.
-        seed: Decides the order of the images and every random number.
+        epochs: Epochs by stage, and of all other stages under "".
+        batch_size: Images per step, over all replicas.
+        seed: Seed of the order of images and all random numbers.
         jit_compile: Whether XLA compiles the forward and backward passes.
     """
 
@@ -182,40 +183,40 @@ class Training:
         """Checks the values.
 
         Raises:
-            InvalidValue: Epochs are not whole or negative, the seed is out of range, or
-                no image is in a batch.
+            InvalidValue: Epochs are not whole numbers or negative, or seed or batch
+                size are out of range.
         """
         for stage, epochs in self.epochs.items():
             if not (isinstance(epochs, int) and 0 <= epochs <= _MOST_EPOCHS):
                 raise errors.InvalidValue(
-                    f"Epochs are whole numbers between 0 and {_MOST_EPOCHS:,}",
+                    f"Epochs must be whole numbers between 0 and {_MOST_EPOCHS:,}",
                     received=f"epochs={stage}{':' if stage else ''}{epochs}",
-                    do="Use 0 to train not at all, or a positive number",
+                    do="Use 0 for no training, or a positive number",
                 )
         if not 0 <= self.seed < 2**31:
             raise errors.InvalidValue(
-                "The seed of a training lies between 0 and 2,147,483,647",
+                "The seed of training must be between 0 and 2,147,483,647",
                 received=f"seed={self.seed}",
                 do="Use a number in that range",
             )
         if self.batch_size < 1:
             raise errors.InvalidValue(
-                "A step takes at least one image",
+                "A step needs at least one image",
                 received=f"batch_size={self.batch_size}",
                 do="Use a positive number",
             )
 
     def check(self, stages: Iterable[str]) -> None:
-        """Checks that each stage that is named is among those that train.
+        """Checks that all named stages exist.
 
         Raises:
-            InvalidValue: One does not.
+            InvalidValue: A stage does not exist.
         """
         known = sorted(stages)
         for stage, epochs in self.epochs.items():
             if stage and stage not in known:
                 raise errors.InvalidValue(
-                    "`epochs` can be set for stages that the model has",
+                    "`epochs` can only be set for stages of the model",
                     received=f"epochs={stage}:{epochs}",
                     do=errors.suggestion(stage, known),
                 )
@@ -242,7 +243,7 @@ _OWNERS = {
     "momentum": ("rmsprop", "sgd"),
     "rho": ("rmsprop",),
 }
-"""The optimisers that have an option, where not all do."""
+"""The optimisers of options that not all have."""
 
 
 def _leaf(group: str) -> str:

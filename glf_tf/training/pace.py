@@ -1,27 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many training steps a call of the traced function takes."""
+"""Chooses the number of training steps per call of the traced function."""
 
 __all__ = ["Pace", "SECONDS_PER_CALL"]
 
 SECONDS_PER_CALL = 0.5
-"""How long a call aims to take: long enough that Python costs nothing, short enough
-that a signal is heard and the progress bar moves."""
+"""Target duration of a call: long enough for negligible overhead of Python, short
+enough for signals and the progress bar.
+"""
 
 
 class Pace:
-    """Chooses the steps of the next call from the time that the last one took."""
+    """Chooses the steps of the next call from the duration of the last one."""
 
     def __init__(self):
-        """Initializes the pace at one step a call."""
+        """Initializes the pace with one step per call."""
         self.steps = 1
         self._calls = 0
 
     def observe(self, steps: int, *, seconds: float) -> None:
-        """Learns from a call; the first one, which traces, is not counted.
+        """Updates the pace after a call; the first one, which traces, does not count.
 
         Args:
             steps: The steps that the call took.
-            seconds: How long they took.
+            seconds: Their duration.
         """
         self._calls += 1
         if self._calls > 1:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the learning rate changes: warm-up, decay by steps, cosine, exponential."""
+"""Schedules of the learning rate: warm-up, step decay, cosine, exponential."""
 
 __all__ = ["StepDecay"]
 
@@ -12,12 +12,12 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="glf_tf")
 class StepDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """A rate that falls at intervals, and at given steps.
+    """A learning rate with warm-up, a curve, and decays at intervals and given steps.
 
         rate(step) = initial * min(1, step / warm_up) * curve(step / curve_steps)
             * factor^floor(step / every) * product(at[s] for s <= step)
 
-    where the curve is, with p cut off at 1, `end + (1 - end) (1 + cos(pi p)) / 2` for
+    where the curve is, with p clipped to 1, `end + (1 - end) (1 + cos(pi p)) / 2` for
     "cosine", `end^p` for "exponential" and 1 for "constant".
     """
 
@@ -38,12 +38,12 @@ class StepDecay(keras.optimizers.schedules.LearningRateSchedule):
         Args:
             initial: The rate at step 0.
             every: Steps between decays; 0 for none.
-            factor: What each of these decays multiplies the rate by.
-            at: Further factors, by the step from which on they hold.
-            warm_up: Steps in which the rate rises from 0; 0 for none.
+            factor: Factor of each of these decays.
+            at: Further factors, by the step from which they apply.
+            warm_up: Steps in which the rate increases from 0; 0 for none.
             curve: "constant", "cosine" or "exponential".
             curve_steps: Steps in which the curve reaches its end; at least 1.
-            end: What the curve multiplies the rate by in the end.
+            end: Factor of the curve at its end.
         """
         self.initial, self.every, self.factor = initial, every, factor
         self.at = {int(step): factor for step, factor in (at or {}).items()}

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a model is trained, said as data: stages, made of updates, made of groups.
+"""The training of a model, declared as stages of updates of groups of variables.
 
 A *stage* is trained to its end before the next begins. A training step of a stage runs
-its *updates* in order; each has a gradient tape of its own, so that the second player
-of an adversarial pair sees the first one's new weights. The variables of an update are
-in one or more *groups*, each with an optimiser of its own.
+its *updates* in order; each has its own gradient tape, so that the second player of an
+adversarial pair uses the first one's new weights. The variables of an update are in one
+or more *groups*, each with its own optimiser.
 
     GLF                 joint: autoencoder+flow          one tape, two optimisers
     GLF, two stages     autoencoder; flow                freezing is simply absence
     WAE-GAN             joint: critic, then autoencoder  two tapes
     mixture as prior    autoencoder; prior (no update)   fitted in `prepare`
 
-Stages and updates carry the functions that they need, which are methods of the model,
-so that whoever runs a stage asks the stage alone.
+Stages and updates have the functions that they need, methods of the model, so that the
+loop depends on the stage alone.
 """
 
 __all__ = ["Group", "Update", "Stage", "Ramp", "Weight", "turns", "evaluate"]
@@ -29,17 +29,17 @@ from glf_tf.data import image_set
 
 Weight = float | Callable[[tf.Tensor], tf.Tensor]
 """The weight of a loss term: a number, or a function of the stage's step, such as
-`Ramp`. A term of weight 0.0 is measured and written, and not minimised."""
+`Ramp`. A term of weight 0.0 is only measured, not minimised."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Ramp:
-    """A weight that rises in a straight line: `min(end, start + step / steps)`.
+    """A weight that increases linearly: `min(end, start + step / steps)`.
 
     Attributes:
         start: The weight at step 0.
-        steps: Steps in which it rises by 1.
-        end: The weight that it keeps.
+        steps: Steps in which it increases by 1.
+        end: The final weight.
     """
 
     start: float
@@ -57,7 +57,7 @@ class Group:
     """Layers whose variables share an optimiser.
 
     Attributes:
-        name: What flags call it, such as "flow" in `--learning_rate=flow:1e-4`.
+        name: Its name in flags, such as "flow" in `--learning_rate=flow:1e-4`.
         layers: The layers.
     """
 
@@ -66,26 +66,26 @@ class Group:
 
     @property
     def variables(self) -> list[keras.Variable]:
-        """The trainable variables, each once."""
+        """The trainable variables, without repetition."""
         found = [v for layer in self.layers for v in layer.trainable_variables]
         return list({id(variable): variable for variable in found}.values())
 
 
-# Compared by identity: two that look alike may belong to two models.
+# Compared by identity: equal ones may belong to two models.
 @dataclasses.dataclass(frozen=True, eq=False)
 class Update:
-    """One gradient of one weighted sum of terms.
+    """A gradient step on a weighted sum of terms.
 
     Attributes:
-        name: What messages call it.
-        groups: What the gradient updates.
+        name: Its name in messages.
+        groups: The groups of variables that are updated.
         terms: The loss terms of a batch, `terms(batch, *, seed, training)`: `{name:
             value}` of shapes [batch] or [], where smaller is better. The batch has
-            images, or what `cache` gave, their indices, and whatever `infer` added; the
-            seed is another one at every step and replica; `training` says whether batch
+            images, or the arrays of `cache`, their indices, and the results of `infer`;
+            the seed differs at every step and replica; `training` says whether batch
             normalisation uses the batch's statistics.
-        weights: The weight of each term: the same names.
-        repeats: How often it runs in a training step, each time on a fresh batch.
+        weights: The weight of each term, by name.
+        repeats: Number of repetitions per training step, each on a new batch.
     """
 
     name: str
@@ -96,12 +96,12 @@ class Update:
 
 
 def _nothing(data: image_set.ImageSet, *, seed: types.Seed = 0) -> None:
-    """Does nothing: most stages need no preparation, and learn from images."""
+    """Does nothing, for stages without preparation or cache."""
     del data, seed
 
 
 def _as_it_is(batch: types.Batch, *, seed: tf.Tensor) -> types.Batch:
-    """Returns the batch: most stages infer nothing."""
+    """Returns the batch, for stages without inference."""
     del seed
     return batch
 
@@ -110,26 +110,26 @@ def _as_it_is(batch: types.Batch, *, seed: tf.Tensor) -> types.Batch:
 class Stage:
     """A phase of training.
 
-    What `prepare` and `begin_epoch` find must be kept in variables, so that a run that
-    is resumed has it. `cache` must depend on nothing that the stage changes: a run that
-    is resumed asks again.
+    Results of `prepare` and `begin_epoch` must be stored in variables, so that a
+    resumed run has them. `cache` must not depend on anything that the stage changes: a
+    resumed run calls it again.
 
     Attributes:
-        name: What flags call it, such as "flow" in `--epochs=100,flow:20`.
-        updates: What a training step does, in order; none for a stage that `prepare`
-            fits without gradients, which counts as one step.
-        prepare: Runs once before the stage, `prepare(data)`: fits to codes, starts that
-            depend on data.
-        begin_epoch: Runs before each epoch, `begin_epoch(data, *, seed)`: what all the
-            data decide anew, with another seed each epoch.
-        cache: Returns what the stage learns from instead of images, `cache(data)`, such
-            as the codes of an encoder that the stage leaves alone: arrays `[size, ...]`
-            by name, of which row i belongs to image i; None for images.
-        infer: Returns a batch with what is inferred outside any tape, such as the
-            latents "z" of chains, `infer(batch, *, seed)`.
-        max_steps: A bound on its steps, for a short start; None for its epochs alone.
-        is_validated: Whether its terms can be measured on images that were not trained
-            on; not so where each training image has parameters of its own.
+        name: Its name in flags, such as "flow" in `--epochs=100,flow:20`.
+        updates: The updates of a training step, in order; none for a stage that
+            `prepare` fits without gradients, which counts as one step.
+        prepare: Called once before the stage, `prepare(data)`: for fits to codes and
+            data-dependent initialisation.
+        begin_epoch: Called before each epoch, `begin_epoch(data, *, seed)`, with a
+            different seed each.
+        cache: Returns arrays that replace images, `cache(data)`, such as the codes of
+            an encoder that the stage does not train: `{name: [size, ...]}`, of which
+            row i belongs to image i; None for images.
+        infer: Returns the batch with inferred values, computed outside any tape, such
+            as the latents "z" of chains, `infer(batch, *, seed)`.
+        max_steps: Maximum number of steps, for short stages; None for its epochs alone.
+        is_validated: Whether its terms can be measured on new images, which is not
+            possible if training images have their own parameters.
     """
 
     name: str
@@ -150,39 +150,39 @@ class Stage:
         weights: Mapping[str, Weight],
         **options,
     ) -> "Stage":
-        """Returns a stage with one update, which has the stage's name.
+        """Returns a stage with one update of the same name.
 
         Args:
-            name: Of both.
-            *groups: What it updates.
+            name: The name of both.
+            *groups: The groups of the update.
             terms: The update's terms.
-            weights: Their weights.
-            **options: The stage's further attributes.
+            weights: The weights of the terms.
+            **options: Further attributes of the stage.
         """
         update = Update(name, groups, terms=terms, weights=weights)
         return cls(name, (update,), **options)
 
     def source(self, data: image_set.ImageSet) -> object:
-        """Returns what batches are made of: what `cache` gives, or the data."""
+        """Returns the source of batches: the arrays of `cache`, or the data."""
         cached = self.cache(data)
         return data if cached is None else cached
 
     @property
     def term_names(self) -> tuple[str, ...]:
-        """The names of all updates' terms, which are those of their weights."""
+        """The names of the terms of all updates."""
         return tuple(name for update in self.updates for name in update.weights)
 
     @property
     def batches_per_step(self) -> int:
-        """How many fresh batches a training step takes."""
+        """Number of batches per training step."""
         return max((update.repeats for update in self.updates), default=1)
 
     def steps_per_epoch(self, batches_per_epoch: int) -> int:
-        """How many training steps an epoch has, at least one."""
+        """Returns the number of training steps per epoch, at least one."""
         return max(1, batches_per_epoch // self.batches_per_step)
 
     def total_steps(self, batches_per_epoch: int, *, epochs: int) -> int:
-        """Returns how many training steps the stage has."""
+        """Returns the number of training steps of the stage."""
         if not self.updates:
             return 1
         steps = epochs * self.steps_per_epoch(batches_per_epoch)
@@ -192,17 +192,17 @@ class Stage:
 def turns(
     stage: Stage, batches: Mapping[tuple[int, ...], types.Batch], *, seed: tf.Tensor
 ) -> Iterator[tuple[Update, types.Batch, tf.Tensor]]:
-    """Infers once, then gives each turn of a stage's updates, in order.
+    """Infers once, then yields the turns of a stage's updates, in order.
 
     Args:
         stage: The stage.
-        batches: A batch for each turn of an update that repeats. What numbers the turn
-            is folded into its seeds: (0,), (1,), ... in training, and () where a stage
-            is evaluated, which takes one turn.
+        batches: A batch for each turn of an update that repeats, by its index, which is
+            folded into the seeds: (0,), (1,), ... in training, and () in evaluation,
+            which has a single turn.
         seed: A stateless seed.
 
     Yields:
-        turn: The update, its batch with what was inferred, and a seed.
+        turn: The update, its batch with inferred values, and a seed.
     """
     batches = {
         turn: stage.infer(batch, seed=seeds.fold(seed, 0, *turn))
@@ -214,7 +214,7 @@ def turns(
 
 
 def evaluate(stage: Stage, batch: types.Batch, *, seed: types.Seed) -> types.Terms:
-    """Returns the terms of a batch with nothing learned: `{name: [batch] or []}`.
+    """Evaluates the terms of a batch: `{name: [batch] or []}`.
 
     Args:
         stage: The stage.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The traced function that trains one stage of any model, several steps a call.
+"""The traced function that trains a stage, several steps per call.
 
 A training step: `infer` once, outside every tape; then, for each update in order, a
 tape, the weighted sum of the terms' means over the number of replicas, the gradient
@@ -22,10 +22,10 @@ from glf_tf.training import stages as stages_lib
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What a call did.
+    """The result of a call.
 
     Attributes:
-        steps: Steps taken; fewer than asked for where a term was not finite.
+        steps: Number of steps taken; fewer than requested if a term was not finite.
         sums: Each term's batch means, summed over the steps.
         last: Each term's batch mean at the last step.
     """
@@ -38,8 +38,8 @@ class Result:
 class StageTrainer:
     """Trains one stage of a model.
 
-    At tracing it checks that terms and weights have the same names, that no gradient is
-    missing and that the groups share no variable.
+    When traced, it checks that terms and weights have the same names, that no gradient
+    is missing and that groups share no variable.
     """
 
     def __init__(
@@ -57,14 +57,14 @@ class StageTrainer:
             model: The model.
             stage: The stage.
             optimizers: The optimiser of each group, by "stage/group".
-            seed: Decides every random number of the stage.
-            jit_compile: Whether XLA compiles the forward and backward passes. The
-                optimisers stay outside: under a strategy they cannot be compiled.
+            seed: Seed of all random numbers of the stage.
+            jit_compile: Whether XLA compiles the forward and backward passes.
+                Optimisers are not compiled, which strategies do not support.
         """
         _check_disjoint(stage)
         _check_own_names(stage)
         self._stage = stage
-        # Stages draw numbers of their own, though each counts its steps from 0.
+        # Stages have different random numbers, although each counts its steps from 0.
         index = [other.name for other in model.stages()].index(stage.name)
         self._seed = seeds.fold(seed, index)
         self._strategy = tf.distribute.get_strategy()
@@ -82,20 +82,20 @@ class StageTrainer:
             self._gradients = tf.function(
                 self._differentiate, jit_compile=True, autograph=False
             )
-        # Without AutoGraph, errors of models and of users arrive as they were raised.
+        # Without AutoGraph, errors are raised unchanged.
         self._run = tf.function(self._run_steps, autograph=False)
 
     def run(self, iterator, *, first_step: int, steps: int) -> Result:
         """Takes training steps.
 
         Args:
-            iterator: Of batches, distributed by the strategy.
-            first_step: Number of steps that the stage took before, which decides random
+            iterator: Iterator of batches, distributed by the strategy.
+            first_step: Number of previous steps of the stage, which determines random
                 numbers and weights.
-            steps: How many to take.
+            steps: Number of steps to take.
 
         Returns:
-            result: What was done; it ends early at a term that is not finite.
+            result: The result; it ends early if a term is not finite.
         """
         done, sums, last = self._run(
             iterator, tf.constant(first_step, tf.int64), tf.constant(steps, tf.int64)
@@ -114,8 +114,8 @@ class StageTrainer:
             count = self._stage.batches_per_step
             batches = [iterator.get_next() for _ in range(count)]
             values = self._step(batches, first_step + done)
-            # Sums of float32 numbers in float64 are exact here, so that the number of
-            # steps a call takes, which depends on the machine, changes no figure.
+            # Sums of float32 numbers in float64 are exact here, so that results do not
+            # depend on the number of steps per call, which depends on the machine.
             sums = {name: sums[name] + values[name] for name in self._terms}
             return done + 1, sums, {name: values[name] for name in self._terms}
 
@@ -132,11 +132,11 @@ class StageTrainer:
 
     def _replica_step(self, batches: list[types.Batch], step: tf.Tensor) -> types.Terms:
         context = tf.distribute.get_replica_context()
-        # Every replica draws numbers of its own.
+        # Every replica has different random numbers.
         replica = context.replica_id_in_sync_group
         seed = seeds.fold(self._seed, step, replica)
         numbered = {(turn,): batch for turn, batch in enumerate(batches)}
-        terms = {}  # of an update that repeats, as its last turn left them
+        terms = {}  # for a repeated update, those of the last turn
         for update, batch, own_seed in stages_lib.turns(
             self._stage, numbered, seed=seed
         ):
@@ -186,11 +186,11 @@ class StageTrainer:
 def weighted_sum(
     terms: types.Terms, *, weights: Mapping[str, stages_lib.Weight], step: tf.Tensor
 ) -> tf.Tensor:
-    """Returns what an update minimises, from terms of shape [].
+    """Returns the loss of an update, from terms of shape [].
 
     Args:
         terms: The terms.
-        weights: Their weights; those of 0.0 are left out.
+        weights: Their weights; terms of weight 0.0 are left out.
         step: The stage's step, for weights that depend on it.
     """
     factors = {
@@ -205,22 +205,24 @@ def _check_own_names(stage: stages_lib.Stage) -> None:
     names = stage.term_names
     if len(set(names)) < len(names):
         raise errors.InvalidValue(
-            "The terms of a stage must have names of their own",
+            "The terms of a stage must have distinct names",
             received=f"{', '.join(names)} in the stage {stage.name}",
             do="Rename one of them in the model",
         )
 
 
 def _check_compiled(model: keras.Model, *, strategy: tf.distribute.Strategy) -> None:
-    """Checks that XLA compiles nothing that replicas do together."""
+    """Checks that XLA compiles no communication of replicas."""
     layers = model._flatten_layers()
-    together = [one.name for one in layers if isinstance(one, normalization.BatchNorm)]
+    together = [
+        layer.name for layer in layers if isinstance(layer, normalization.BatchNorm)
+    ]
     if together and strategy.num_replicas_in_sync > 1:
         raise errors.Unsupported(
-            "XLA compiles no batch normalisation over several devices",
+            "XLA cannot compile batch normalisation over several devices",
             received=f"jit_compile, {strategy.num_replicas_in_sync} replicas, and "
             f"{together[0]} in {type(model).__name__}",
-            do="Leave out --jit_compile, or use --strategy=one_device",
+            do="Remove --jit_compile, or use --strategy=one_device",
         )
 
 
@@ -233,14 +235,14 @@ def _check_disjoint(stage: stages_lib.Stage) -> None:
                 raise errors.InvalidValue(
                     "The groups of a stage must share no variable",
                     received=f"{variable.path} in both {other} and {group.name}",
-                    do="Leave it to one of them in the model's `stages`",
+                    do="Remove it from one of them in the model's `stages`",
                 )
 
 
 def _check_names(terms: types.Terms, *, update: stages_lib.Update) -> None:
     if set(terms) != set(update.weights):
         raise errors.InvalidValue(
-            "The `terms` of an update must give exactly those that its `weights` weigh",
+            "The `terms` of an update must return exactly those in its `weights`",
             received=f"{sorted(terms)} for {sorted(update.weights)} in {update.name}",
             do="Make the two agree in the model's `stages`",
         )
@@ -259,7 +261,7 @@ def _check_gradients(
         raise errors.InvalidValue(
             f"Every variable of the update {update} must have a gradient",
             received=f"none for {', '.join(missing[:5])} ({len(missing)} in all)",
-            do="Let a term of the update depend on it, or leave it out of the group",
+            do="Let a term of the update depend on it, or remove it from the group",
         )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes what a run tells: TensorBoard events, and the same scalars as JSON lines."""
+"""Writes TensorBoard events, and scalars as JSON lines."""
 
 __all__ = ["Summaries", "read"]
 
@@ -19,16 +19,16 @@ from glf_tf import files
 class Summaries:
     """The writer of one run.
 
-    Scalars also go to `metrics.jsonl`, one line a call: `{"step": 100, "train/nll":
-    ...}`.
+    Scalars are also written to `metrics.jsonl`, one line per call: `{"step": 100,
+    "train/nll": ...}`.
     """
 
     def __init__(self, folder: pathlib.Path | None):
-        """Initializes the writer; nothing is written, and no folder made, before use.
+        """Initializes the writer; files and folders are created when it is first used.
 
         Args:
-            folder: The run's folder; events go to `tensorboard/` in it. None for a
-                worker that leaves writing to another one.
+            folder: The run's folder, with events in its `tensorboard/`; None for
+                workers that do not write.
         """
         self._folder = folder
         self._jsonl = None if folder is None else folder / "metrics.jsonl"
@@ -59,7 +59,7 @@ class Summaries:
             tf.summary.image(name, picture[None])
 
     def histogram(self, name: str, values: np.ndarray, *, step: int) -> None:
-        """Writes the histogram of all values of an array."""
+        """Writes the histogram of all values of an array of any shape, `[...]`."""
         with self._writer.as_default(step=step):
             tf.summary.histogram(name, values)
 
@@ -67,9 +67,9 @@ class Summaries:
         """Writes the recipe as text, and its options for the HParams page.
 
         Args:
-            text: The recipe, one flag a line.
+            text: The recipe, one flag per line.
             options: Flag values.
-            name: What the HParams page calls the run.
+            name: The run's name on the HParams page.
         """
         plain = {
             key: value if isinstance(value, (bool, int, float, str)) else str(value)
@@ -87,25 +87,25 @@ class Summaries:
             return
         kept = [line for line in read(self._jsonl) if line["step"] <= step]
         if step and not kept:
-            logging.warning("%s tells nothing of before step %d.", self._jsonl, step)
+            logging.warning("%s has no lines before step %d.", self._jsonl, step)
         if not self._jsonl.exists():
             return
         files.write(self._jsonl, "".join(json.dumps(line) + "\n" for line in kept))
 
     def close(self) -> None:
-        """Puts everything on the disk, and writes nothing more."""
+        """Flushes and closes all files."""
         self._writer.close()
 
     def flush(self) -> None:
-        """Puts everything on the disk."""
+        """Flushes all files."""
         self._writer.flush()
 
 
 def read(file: pathlib.Path) -> list[dict]:
-    """Returns the records of a `metrics.jsonl`, in their order.
+    """Returns the records of a `metrics.jsonl`, in order.
 
-    A line that is none, such as one that a kill cut off, is left out: it lacks a step,
-    or holds what is neither a number nor the text of one.
+    Invalid lines, such as those truncated by a kill, are left out: they lack a step, or
+    have values that are not numbers.
     """
     try:
         with files.open_regular(file) as stream:
@@ -117,7 +117,7 @@ def read(file: pathlib.Path) -> list[dict]:
         return []
     found = [_record(line) for line in lines]
     if lost := found.count(None):
-        logging.warning("%d lines of %s are no records: left out.", lost, file)
+        logging.warning("%d invalid lines of %s are left out.", lost, file)
     return [line for line in found if line is not None]
 
 
@@ -128,7 +128,7 @@ def _record(text: bytes) -> dict | None:
         numbers = [float(value) for value in line.values()]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
-    except OverflowError:  # a whole number of hundreds of digits
+    except OverflowError:  # an integer with hundreds of digits
         return None
     is_step = isinstance(step, int) and not isinstance(step, bool) and step >= 0
     return line if is_step and numbers else None

@@ -176,8 +176,8 @@ def test_a_cut_export_ends_an_evaluation_in_one_line(name, whole, tmp_path):
     ended = calls.call(
         "evaluate", f"--saved_model={path}", "--dataset=digits", "--metrics=copies"
     )
-    assert (ended.status, ended.output) == (errors.BAD_WORLD, ""), ended.told
-    (told,) = [line for line in ended.told.splitlines() if "error:" in line]
+    assert (ended.status, ended.output) == (errors.BAD_WORLD, ""), ended.stderr
+    (told,) = [line for line in ended.stderr.splitlines() if "error:" in line]
     assert str(path) in told
 
 

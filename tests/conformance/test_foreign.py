@@ -52,7 +52,7 @@ def place(tmp_path_factory):
     """A folder with a trained run, and somebody's files in `theirs`."""
     folder = tmp_path_factory.mktemp("place")
     ended = calls.call("train", f"--workdir={folder}/run", *SMALL)
-    assert ended.status == 0, ended.told
+    assert ended.status == 0, ended.stderr
     put_foreign_files(folder / "theirs")
     (folder / "small.cfg").write_text("\n".join(SMALL) + "\n")
     return folder
@@ -116,9 +116,9 @@ def test_foreign_files_are_refused_in_one_line(place, arguments, monkeypatch):
     tool, *rest = (one.replace("@", "theirs") for one in arguments)
     ended = calls.call(tool, *rest)
     assert snapshot(place) == before
-    assert ended.status == 1, ended.told
-    assert len(ended.told.splitlines()) == 1, ended.told
-    assert "replaced" in ended.told
+    assert ended.status == 1, ended.stderr
+    assert len(ended.stderr.splitlines()) == 1, ended.stderr
+    assert "replaced" in ended.stderr
 
 
 @pytest.mark.parametrize(
@@ -140,8 +140,8 @@ def test_a_link_in_a_run_is_not_followed(place, tmp_path, name, target):
     before = snapshot(tmp_path), snapshot(place)
     ended = calls.call("train", f"--workdir={run}", *SMALL, "--epochs=2", "--resume")
     assert (snapshot(tmp_path), snapshot(place)) == before
-    assert ended.status == 1, ended.told
-    assert "link" in ended.told
+    assert ended.status == 1, ended.stderr
+    assert "link" in ended.stderr
 
 
 def test_foreign_files_in_a_run_disturb_nothing(place, tmp_path, monkeypatch):
@@ -170,7 +170,7 @@ def test_foreign_files_in_a_run_disturb_nothing(place, tmp_path, monkeypatch):
         ("plot", "--runs=run", "--scalars=epoch/kl", "--out=new.png", "--overwrite"),
     ):
         ended = calls.call(tool, *arguments, *(_cache(tool)))
-        assert ended.status == 0, ended.told
+        assert ended.status == 0, ended.stderr
     assert {path: path.read_bytes() for path in theirs} == theirs
     assert len(list((tmp_path / "new").glob("*.png"))) == 3
     assert not list(tmp_path.rglob(".glf_tf-*"))

@@ -86,7 +86,7 @@ def told(where):
 
 
 def kept(where, name):
-    """All variables of a checkpoint, as bytes, and the state of loop and actions."""
+    """All variables of a checkpoint, as bytes, and the state of loop and callbacks."""
     found = {
         "state": json.loads((where / "checkpoints" / name / "state.json").read_text())
     }

@@ -123,12 +123,12 @@ OWN = {
 2 mlp               @ --network=mlpp
 2 real_nvp          @ --flow=realnvp
 2 --epochs          @ --epochs=
-2 "not finite"      @ --epochs=nan
-2 "not finite"      @ --epochs=inf
+2 "must be finite"  @ --epochs=nan
+2 "must be finite"  @ --epochs=inf
 2 whole             @ --epochs=0.5
 2 "between 0"       @ --epochs=-1
 2 joint             @ --epochs=flow:3,1
-2 "has two"         @ --epochs=3,4
+2 "given twice"     @ --epochs=3,4
 2 NAME:NUMBER       @ --epochs=many
 2 --batch_size      @ --batch_size=
 2 image             @ --batch_size=0
@@ -159,7 +159,7 @@ OWN = {
 2 strategy          @ --tpu=somewhere
 2 TF_CONFIG         @ --strategy=multi_worker
 2 learning_rate     @ --learning_rate=-1
-2 "not finite"      @ --learning_rate=nan
+2 "must be finite"  @ --learning_rate=nan
 2 learning_rate     @ --learning_rate=1e9
 2 flow              @ --learning_rate=flaw:1
 2 NAME:NUMBER       @ --learning_rate=flow:fast
@@ -282,7 +282,7 @@ OWN = {
 2 size              @ --mask.size=99
 2 share             @ --mask=salt_and_pepper --mask.share=0
 2 share             @ --mask=salt_and_pepper --mask.share=1
-2 "not finite"      @ --mask=salt_and_pepper --mask.share=nan
+2 "must be finite"  @ --mask=salt_and_pepper --mask.share=nan
 2 right             @ --mask=half --mask.side=rihgt
 1 nowhere.png       @ --mask=picture --mask.file=nowhere.png
 2 mask.file         @ --mask=picture
@@ -295,10 +295,10 @@ OWN = {
 2 latent            @ --space=latents
 2 --num_lines       @ --between=1,2 --num_lines=3
 2 --seed            @ --between=1,2 --seed=3
-2 "2 whole numbers" @ --between=1
-2 "2 whole numbers" @ --between=1,2,3
-2 "2 whole numbers" @ --between=a,b
-2 "2 whole numbers" @ --between=-1,3
+2 "2 comma-separated whole numbers" @ --between=1
+2 "2 comma-separated whole numbers" @ --between=1,2,3
+2 "2 comma-separated whole numbers" @ --between=a,b
+2 "2 comma-separated whole numbers" @ --between=-1,3
 2 "an item is empty" @ --between=1,
 2 indices           @ --between=1,99999
 """,
@@ -316,7 +316,7 @@ OWN = {
 1 run.json          @ --runs=run,nowhere
 1 nowhere           @ --against=nowhere
 2 without           --runs=run --out=new
-2 "numbers with commas" @ --weights=1,much
+2 "comma-separated numbers" @ --weights=1,much
 2 weights           @ --weights=nan
 2 weights           @ --weights=
 2 "Did you mean best" @ --checkpoint=bset
@@ -355,14 +355,14 @@ OWN = {
 2 "whole numbers"   @ --seeds=4294967296
 2 seeds             @ --seeds=
 2 NAME:NUMBER       @ --epochs=many
-2 "not finite"      @ --epochs=nan
+2 "must be finite"  @ --epochs=nan
 2 --epochs          @ --train_flags=--epocs=3
 2 --seed=3          @ --train_flags=--seed=3
 2 -seed             @ "--train_flags=-seed 3"
 2 quot              @ "--train_flags=--best_by='x"
 1 text.cfg          @ --out=text.cfg
 1 folder            @ --out=folder
-2 "one data set"    @ --recipes=small.cfg,other.cfg
+2 "same data set"   @ --recipes=small.cfg,other.cfg
 2 classifier        @ --extractor=clasifier
 2 inception         @ --inception_graph=text.cfg
 1 data_dir          @ --data_dir=nowhere
@@ -410,7 +410,7 @@ def place(tmp_path_factory):
     try:
         _make_files()
         done = calls.call("train", *SMALL, "--workdir=run")
-        assert done.status == 0, done.told
+        assert done.status == 0, done.stderr
         yield folder
     finally:
         os.chdir(before)
@@ -466,9 +466,9 @@ def test_every_mistake_is_told_in_one_line_and_harms_nothing(place):
     for tool, status, word, arguments in ROWS:
         done = calls.call(tool, *arguments)
         parts = r"error: .+\. Received: .+\. .+\.\n"
-        is_one_line = re.fullmatch(parts, done.told) is not None
-        if done.status != status or not is_one_line or word not in done.told:
-            told = done.told[-300:]
+        is_one_line = re.fullmatch(parts, done.stderr) is not None
+        if done.status != status or not is_one_line or word not in done.stderr:
+            told = done.stderr[-300:]
             wrong.append(f"{tool} {' '.join(arguments)}\n  {done.status}: {told}")
     assert not wrong, f"{len(wrong)} of {len(ROWS)}:\n" + "\n".join(wrong)
     assert snapshot(place) == before

@@ -366,7 +366,7 @@ def test_variable_names_are_unique(model):
 
 def test_checkpoint_keeps_the_model(name, model, tmp_path):
     store = checkpoints.Checkpoints(tmp_path, checkpoints.variables_of(model))
-    state = {"stage": 0, "step": 3, "global_step": 3, "actions": {}}
+    state = {"stage": 0, "step": 3, "global_step": 3, "callbacks": {}}
     store.save(state, step=3)
     other = other_model(name)
     restored = checkpoints.Checkpoints(tmp_path, checkpoints.variables_of(other))

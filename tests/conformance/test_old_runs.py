@@ -53,7 +53,7 @@ def ended(run, name):
 def succeeds(tool, *arguments):
     """Calls a tool, and returns what it printed."""
     done = calls.call(tool, *arguments)
-    assert done.status == 0, done.told
+    assert done.status == 0, done.stderr
     return done.output
 
 
@@ -98,7 +98,7 @@ def test_it_is_exported(run, name, tmp_path):
 def in_process(command):
     """Calls the tool of a command, `[python, tools/train.py, *arguments]`, here."""
     done = calls.call("train", *command[2:])
-    print(done.told, file=sys.stderr)
+    print(done.stderr, file=sys.stderr)
     return done.status
 
 

@@ -250,12 +250,12 @@ def _make_odd(place):
     (place.pictures / "device.png").symlink_to("/dev/zero")
     (place.pictures / "self.png").symlink_to("self.png")
     return {
-        "fifo.png": "no plain file",
+        "fifo.png": "not a regular file",
         "folder.png": "a folder",
-        "nothing.png": "a link to nothing",
-        "of a disk that is gone": "a link to nothing",
-        "device.png": "no plain file",
-        "self.png": "Too many levels|a link to nothing",
+        "nothing.png": "a dangling link",
+        "of a disk that is gone": "a dangling link",
+        "device.png": "not a regular file",
+        "self.png": "Too many levels|a dangling link",
     }
 
 
@@ -345,7 +345,7 @@ REFUSED_ARRAYS = {
     "nan": (_with(np.nan), "NaN"),
     "infinity": (_with(np.inf), "inf"),
     "all_nan": (np.full(BYTES.shape, np.nan), "NaN"),
-    "none": (BYTES[:0], "without an image"),
+    "none": (BYTES[:0], "with no image"),
     "0-d": (np.uint8(3), r"shape \[\]"),
     "rank": (BYTES[None], "shape"),
     "four": (np.zeros((5, 8, 9, 4), np.uint8), "shape"),
@@ -375,9 +375,9 @@ def _promising(shape):
     ("content", "word"),
     [
         (b"", "an empty file"),
-        (b"a text\n" * 9, "not an array"),
-        (scenes.encoded(BYTES[0]), "not an array"),
-        (_promising((10**12, 8, 9)) + bytes(99), "promises 72,000,000,000,000"),
+        (b"a text\n" * 9, "not a NumPy array"),
+        (scenes.encoded(BYTES[0]), "not a NumPy array"),
+        (_promising((10**12, 8, 9)) + bytes(99), "states 72,000,000,000,000"),
         (_promising((5, 8, 9)) + bytes(359), "359 bytes"),
         (_promising((5, 8, 9)) + bytes(361), "361 bytes"),
         (b"\x93NUMPY\x01\x00\x05\x00(((((", "header"),

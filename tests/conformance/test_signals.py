@@ -68,11 +68,11 @@ def test_a_signal_ends_training_with_its_state_saved(
         called = signalled(patch, where, name, number=number, count=count)
         ended = calls.call("train", f"--workdir={tmp_path}/run", *SMALL, *often)
     assert len(called) >= count
-    assert ended.status == os.EX_TEMPFAIL, ended.told
-    assert "Traceback" not in ended.told
-    assert "Stopped" in ended.told.splitlines()[-1]
+    assert ended.status == os.EX_TEMPFAIL, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "Stopped" in ended.stderr.splitlines()[-1]
     again = calls.call("train", f"--workdir={tmp_path}/run", *SMALL, *often, "--resume")
-    assert again.status == 0, again.told
+    assert again.status == 0, again.stderr
     assert restore.load(tmp_path / "run").step == 4
     assert folder.Folder(tmp_path / "run").saved_model.is_dir() == exports
 
@@ -101,4 +101,4 @@ def test_an_interrupt_that_a_library_turns_into_its_error_ends_alike(monkeypatch
     monkeypatch.setattr(quiet, "load_tensorflow", importing)
     ended = calls.call("train", "--workdir=run", *SMALL)
     assert ended.status == os.EX_TEMPFAIL
-    assert ended.told.count("\n") == 1
+    assert ended.stderr.count("\n") == 1

@@ -45,7 +45,7 @@ def ended(started):
 def losses(names):
     """What each of two workers says of each model."""
     for done in ended(list(start("tests.worker", *names))):
-        assert done.status == 0, done.told
+        assert done.status == 0, done.stderr
         lines = [json.loads(line) for line in done.output.splitlines()]
         yield {name: found for line in lines for name, found in line.items()}
 
@@ -83,10 +83,10 @@ def test_one_worker_writes_and_all_measure(tmp_path):
     first, second = ended(
         list(start("train", *TRAIN, f"--workdir={both}", "--epochs=2"))
     )
-    assert (first.status, second.status) == (0, 0), second.told
+    assert (first.status, second.status) == (0, 0), second.stderr
     assert str(both) in first.output
     assert second.output == ""
-    assert "epoch" not in second.told
+    assert "epoch" not in second.stderr
     alone = (f"--workdir={tmp_path}/one", "--epochs=2", "--strategy=one_device")
     assert calls.call("train", *TRAIN, *alone).status == 0
     for one, two in zip(
@@ -109,14 +109,14 @@ def test_a_worker_that_dies_ends_the_other_and_a_restart_goes_on(tmp_path, victi
             running[victim].send_signal(signal.SIGKILL)
             break
     done = ended(running)[1 - victim]
-    assert done.status == os.EX_TEMPFAIL, done.told
-    (said,) = [line for line in done.told.splitlines() if line.startswith("error: ")]
-    assert "All workers must live" in said
+    assert done.status == os.EX_TEMPFAIL, done.stderr
+    (said,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert "All workers must run" in said
     assert "--resume" in said
 
     if victim == 0:
         for done in ended(list(start("train", *command, "--epochs=1"))):
-            assert done.status == 0, done.told
+            assert done.status == 0, done.stderr
 
 
 @pytest.mark.slow
@@ -128,8 +128,8 @@ def test_a_signal_to_one_stops_all(tmp_path):
             running[1].send_signal(signal.SIGTERM)
             break
     for done in ended(running):
-        assert done.status == os.EX_TEMPFAIL, done.told
-        assert "the state is saved" in done.told
+        assert done.status == os.EX_TEMPFAIL, done.stderr
+        assert "the state is saved" in done.stderr
 
 
 @pytest.mark.slow
@@ -138,7 +138,7 @@ def test_workers_that_do_not_meet_all_end(tmp_path):
     command = [*TRAIN, f"--workdir={tmp_path}/x", "--epochs=1", "--meet_within=2"]
     pairs = [list(start("train", *command, indices=both)) for both in ((0, 0), (1, 1))]
     for done in ended([worker for pair in pairs for worker in pair]):
-        assert done.status == os.EX_TEMPFAIL, done.told
-        (said,) = [x for x in done.told.splitlines() if x.startswith("error: ")]
+        assert done.status == os.EX_TEMPFAIL, done.stderr
+        (said,) = [x for x in done.stderr.splitlines() if x.startswith("error: ")]
         assert "an index of its own" in said
     assert not (tmp_path / "x").exists()

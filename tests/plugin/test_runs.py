@@ -47,7 +47,7 @@ SHORT = (
 def succeeds(tool, *arguments, status=0):
     """Calls a tool, and returns what it printed."""
     done = calls.call(tool, *arguments)
-    assert done.status == status, done.told
+    assert done.status == status, done.stderr
     return done.output
 
 

@@ -92,11 +92,11 @@ def test_a_link_is_never_followed(tmp_path, write, target):
 
 
 @pytest.mark.parametrize("kind", ["fifo", "folder"])
-def test_what_is_no_plain_file_is_not_replaced(tmp_path, kind):
+def test_other_than_regular_files_are_not_replaced(tmp_path, kind):
     path = tmp_path / "x"
     os.mkfifo(path) if kind == "fifo" else path.mkdir()
     for write in (files.write, lambda p, _: files.lockable(p).__enter__()):
-        with pytest.raises(errors.Occupied, match="no plain file"):
+        with pytest.raises(errors.Occupied, match="not a regular file"):
             write(path, "new")
     with pytest.raises(OSError, match="."):
         files.open_regular(path)

@@ -100,7 +100,7 @@ def test_keras_files_keep_objects(name, tmp_path):
 
 
 def test_checkpoints_of_objects_are_read_by_specification_and_back(name, tmp_path):
-    state = {"stage": 0, "step": 0, "global_step": 0, "actions": {}}
+    state = {"stage": 0, "step": 0, "global_step": 0, "callbacks": {}}
     for place, (write, read) in enumerate(
         [(by_object, by_specification), (by_specification, by_object)]
     ):
@@ -226,7 +226,7 @@ def test_two_objects_of_one_class_have_names_of_their_own():
 def test_an_object_in_two_places_is_refused():
     flow = real_nvp.RealNVP(4, hidden=6, blocks=1)
     parts.make("flow", flow, event_dim=4, name="inner")
-    with pytest.raises(errors.InvalidValue, match="one place.*outer.*inner"):
+    with pytest.raises(errors.InvalidValue, match="same role.*outer.*inner"):
         parts.make("flow", flow, event_dim=4, name="outer")
 
 

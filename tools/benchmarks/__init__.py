@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tools/bench.py measures: this library's work, and the same of its peers."""
+"""The benchmarks of tools/bench.py: this library and its peers on the same work."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is measured: each piece of work, and who does it."""
+"""The cases of the benchmark, with their peers."""
 
 __all__ = ["CASES", "Case", "Peer"]
 
@@ -8,13 +8,13 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Peer:
-    """A library, in one of its ways of working.
+    """A library in one of its modes.
 
     Attributes:
-        name: What the table calls it.
-        script: The worker's file.
-        arguments: What the worker is told beside the case.
-        is_ours: Whether it is this library, under the Python of the bench itself.
+        name: Its name in the table.
+        script: The file of its worker.
+        arguments: Arguments of the worker after the case.
+        is_ours: Whether it is this library, run by the Python of the benchmark.
     """
 
     name: str
@@ -49,13 +49,13 @@ _TWO, _TWO_HALVES, _ONE = (
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A piece of work.
+    """A case of the benchmark.
 
     Attributes:
         title: The table's caption.
-        unit: What is counted.
-        peers: Who does it beside this library.
-        ours: This library, with which the others are compared.
+        unit: The unit that is counted.
+        peers: The other libraries.
+        ours: This library.
     """
 
     title: str
@@ -65,7 +65,7 @@ class Case:
 
     @property
     def all(self) -> tuple[Peer, ...]:
-        """Who does it, this library first."""
+        """All libraries, this one first."""
         return (self.ours, *self.peers)
 
 
@@ -134,4 +134,4 @@ CASES = {
     ),
     "start_help": Case("tools/train.py --help", "starts"),
 }
-"""By the name that the workers know."""
+"""The cases by name."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This library at work, each case with the recipe that a user would run.
+"""The worker of this library, which runs each case with its recipe.
 
 python glf_tf_worker.py CASE [xla]
 """
@@ -73,7 +73,7 @@ def _is_compiled():
 
 def _latent_flow():
     flow = {"name": "real_nvp", "blocks": 4, "hidden": 256, "batch_norm": False}
-    # One network a coupling, as the others have.
+    # One network per coupling, as the others have.
     return flow_prior.FlowPrior(64, flow={**flow, "conditioner": "shared"})
 
 
@@ -130,7 +130,7 @@ def _evaluate():
 
 
 def _start(*arguments, until):
-    """A process of `tools/train.py`, until it says something."""
+    """A process of `tools/train.py`, up to a certain output."""
     command = [sys.executable, str(training.ROOT / "tools" / "train.py"), *arguments]
 
     def run(starts):
@@ -138,7 +138,7 @@ def _start(*arguments, until):
             with tempfile.TemporaryDirectory() as folder:
                 _run_until([*command, f"--workdir={folder}/run"], until)
 
-    # The memory of this process, which has loaded TensorFlow, is not what starts has.
+    # The memory of this process, which has loaded TensorFlow, does not count.
     return worker.Work(run, 1, about=training.about(), peak_mib=lambda: 0.0)
 
 
@@ -146,19 +146,19 @@ def _run_until(command, words):
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    told = []
+    lines = []
     for line in process.stdout:
-        told.append(line)
+        lines.append(line)
         if words in line:
             break
     process.kill()
     process.communicate()
-    if words not in told[-1]:
-        raise RuntimeError(f"{command} never said {words!r}: {''.join(told)}")
+    if words not in lines[-1]:
+        raise RuntimeError(f"{command} never said {words!r}: {''.join(lines)}")
 
 
 def _matrix_products(size=2048):
-    """The machine's own rate: products of square float32 matrices."""
+    """The machine's peak rate: products of square float32 matrices."""
     matrix = tf.random.stateless_normal([size, size], seed=(0, 0)) / size**0.5
 
     @tf.function
@@ -180,7 +180,7 @@ def _flow_about(prior):
 
 
 def main():
-    """Serves the case that the arguments name."""
+    """Serves the case of the arguments."""
     quiet.load_tensorflow()
     worker.serve(
         {

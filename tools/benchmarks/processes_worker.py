@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""This library in several processes of one core each, which train as hosts would.
+"""The worker of this library in several processes of one core each, like hosts.
 
 python processes_worker.py CASE COUNT BATCH_SIZE_OF_EACH
 """
@@ -17,7 +17,7 @@ _IS_MEMBER = "BENCH_MEMBER"
 
 
 class _Members:
-    """Processes that take the same steps, each on a core of its own."""
+    """Processes that take the same steps, each on its own core."""
 
     def __init__(self, count, *, batch_size):
         hosts = _addresses(count)
@@ -48,11 +48,11 @@ class _Members:
 
 def _addresses(count):
     sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    found = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
-    for one in sockets:
-        one.close()
+    for opened in sockets:
+        opened.bind(("127.0.0.1", 0))
+    found = [f"127.0.0.1:{opened.getsockname()[1]}" for opened in sockets]
+    for opened in sockets:
+        opened.close()
     return found
 
 
@@ -73,7 +73,7 @@ def _start(hosts, index, *, batch_size):
 
 
 def _member():
-    """Serves the steps of one process; its core decides how many threads it has."""
+    """Serves the steps of one process, whose core determines its number of threads."""
     index, batch_size = map(int, os.environ[_IS_MEMBER].split())
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[index % len(cores)]})
@@ -92,7 +92,7 @@ def _member():
 
 
 def main():
-    """Serves the case that the arguments name, or is one of its processes."""
+    """Serves the case of the arguments, or one of its processes."""
     if _IS_MEMBER in os.environ:
         _member()
         return

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was measured, as a table and as numbers."""
+"""The results as tables and as JSON."""
 
 __all__ = ["Entry", "Result", "to_markdown", "to_json"]
 
@@ -10,15 +10,15 @@ from collections.abc import Mapping, Sequence
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """What one library did of a case.
+    """The result of one library in a case.
 
     Attributes:
         name: The library.
-        rates: Things a second, a round each; none where it failed.
-        flop: Floating-point operations of a thing; 0 where nobody counted.
-        peak_mib: The most memory of its process; 0 where nobody measured.
-        about: Versions and the like.
-        error: Why it failed.
+        rates: Units per second, one per round; none if it failed.
+        flop: Floating-point operations per unit; 0 if unknown.
+        peak_mib: Peak memory of its process; 0 if unknown.
+        about: Further information, such as versions.
+        error: The error if it failed.
     """
 
     name: str
@@ -35,13 +35,13 @@ class Entry:
 
     @property
     def spread(self) -> float:
-        """Half of what lies between the least and the greatest, over the median."""
+        """Half of the range, relative to the median."""
         return (max(self.rates) - min(self.rates)) / (2.0 * self.median)
 
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """A case as it was measured; the first entry is this library's."""
+    """The results of a case; the first entry is this library's."""
 
     name: str
     title: str
@@ -50,11 +50,11 @@ class Result:
 
 
 def to_markdown(results: Sequence[Result], *, peak_flops: float) -> str:
-    """Returns a table a case.
+    """Returns one table per case.
 
     Args:
         results: The cases.
-        peak_flops: The machine's rate of matrix products; 0 where it is not known.
+        peak_flops: The machine's rate of matrix products; 0 if unknown.
     """
     return "\n\n".join(_table(result, peak_flops=peak_flops) for result in results)
 
@@ -93,7 +93,7 @@ def _row(entry: Entry, *, ours: Entry, peak_flops: float) -> str:
     if entry.error:
         return f"| {entry.name} | failed: {entry.error} | | | | |"
     ratio = "" if entry is ours or ours.error else f"{ours.median / entry.median:.2f} x"
-    # All do the same arithmetic, which this library counts.
+    # All do the same arithmetic, counted by this library.
     flops = ours.flop * entry.median
     share = f"{flops / peak_flops:.0%}" if flops and peak_flops else ""
     memory = f"{entry.peak_mib:,.0f}" if entry.peak_mib else ""
@@ -104,6 +104,6 @@ def _row(entry: Entry, *, ours: Entry, peak_flops: float) -> str:
 
 
 def _rate(rate: float) -> str:
-    """Returns a rate, and of what takes long what one takes."""
-    told = f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
-    return told if rate >= 10 else f"{told} ({1.0 / rate:.3g} s each)"
+    """Returns a rate, with the seconds per unit if it is small."""
+    text = f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
+    return text if rate >= 10 else f"{text} ({1.0 / rate:.3g} s each)"

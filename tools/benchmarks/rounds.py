@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures workers by turns, so that a machine that drifts drifts for all of them."""
+"""Measures workers by turns, so that a change of speed affects all of them."""
 
 __all__ = ["Worker", "Failed", "alternate"]
 
@@ -15,18 +15,18 @@ _FOLDER = pathlib.Path(__file__).parent
 
 
 class Failed(Exception):
-    """A worker ended before it had answered."""
+    """A worker ended before it answered."""
 
 
 class Worker:
-    """A process that runs `worker.serve`, and what it said of its work.
+    """A process that runs `worker.serve`, with its results.
 
     Attributes:
-        name: What the table calls it.
-        unit: How many things a unit of its work is.
-        flop: Floating-point operations of a thing.
-        about: Versions and the like.
-        rates: Things a second, a round each.
+        name: Its name in the table.
+        unit: Number of counted units in a unit of its work.
+        flop: Floating-point operations per unit.
+        about: Further information, such as versions.
+        rates: Units per second, one per round.
     """
 
     def __init__(
@@ -34,14 +34,14 @@ class Worker:
     ):
         """Starts the process, and waits until the first unit is done."""
         self.name, self.rates = name, []
-        # A file: a pipe that nobody reads would fill.
-        self._told = tempfile.TemporaryFile("w+")  # noqa: SIM115 - as long as this
+        # A file, as an unread pipe would fill.
+        self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115 - as long as this
         try:
             self._process = subprocess.Popen(
                 [python, str(_FOLDER / script), *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=self._told,
+                stderr=self._output,
                 text=True,
             )
         except OSError as error:
@@ -52,7 +52,7 @@ class Worker:
         self._units = 1
 
     def calibrate(self, seconds: float) -> None:
-        """Finds out how many units take so many seconds."""
+        """Measures how many units take a number of seconds."""
         took = self._ask(1)["seconds"]
         while took < seconds / 4:
             self._units *= max(2, min(int(seconds / 2 / max(took, 1e-9)), 16))
@@ -60,12 +60,12 @@ class Worker:
         self._units = max(1, round(self._units * seconds / took))
 
     def measure(self) -> None:
-        """Does its work once more, and keeps the rate."""
+        """Runs another round, and adds its rate."""
         seconds = self._ask(self._units)["seconds"]
         self.rates.append(self._units * self.unit / seconds)
 
     def peak_mib(self) -> float:
-        """Returns the most memory that the process had, in MiB."""
+        """Returns the peak memory of the process, in MiB."""
         return self._ask("peak")["peak_mib"]
 
     def close(self) -> None:
@@ -73,7 +73,7 @@ class Worker:
         self._process.stdin.close()
         self._process.kill()
         self._process.wait()
-        self._told.close()
+        self._output.close()
 
     @property
     def median(self) -> float:
@@ -81,7 +81,7 @@ class Worker:
         return statistics.median(self.rates)
 
     def _ask(self, what: object) -> dict:
-        with contextlib.suppress(BrokenPipeError):  # reading says why
+        with contextlib.suppress(BrokenPipeError):  # reading gives the reason
             print(what, file=self._process.stdin, flush=True)
         return self._read()
 
@@ -90,13 +90,13 @@ class Worker:
         if line:
             return json.loads(line)
         self._process.wait()
-        self._told.seek(0)
-        last = self._told.read().strip().splitlines()[-1:] or ["without a word"]
+        self._output.seek(0)
+        last = self._output.read().strip().splitlines()[-1:] or ["without a word"]
         raise Failed(f"{self.name} ended: {last[0]}")
 
 
 def alternate(workers: Sequence[Worker], *, rounds: int, seconds: float) -> None:
-    """Lets each worker work for so many seconds, in turn, so many rounds."""
+    """Runs rounds of some seconds of all workers, in turn."""
     for worker in workers:
         worker.calibrate(seconds)
     for _ in range(rounds):

@@ -88,12 +88,12 @@ def _work(task, *, batch_size, library):
             for _ in range(calls):
                 log_prob(z) if task == "density" else sample(batch_size)
 
-    parameters = sum(one.numel() for one in flow.parameters())
+    parameters = sum(tensor.numel() for tensor in flow.parameters())
     return worker.Work(run, batch_size, about={"parameters": f"{parameters:,}"})
 
 
 def main():
-    """Serves the case that the arguments name."""
+    """Serves the case of the arguments."""
     task, batch_size = sys.argv[1].split("_")
     library = sys.argv[2]
     worker.serve(

@@ -10,7 +10,7 @@ from torch import nn
 
 
 def infogan(image_shape, latent_dim):
-    """Returns encoder and decoder of the paper's table 3; the decoder gives logits."""
+    """Returns encoder and decoder (to logits) of the paper's table 3."""
     height, width, channels = image_shape
     inner = (128, height // 4, width // 4)
     size = math.prod(inner)
@@ -43,7 +43,7 @@ def infogan(image_shape, latent_dim):
 
 
 def mlp(image_shape, latent_dim, hidden=(200, 200)):
-    """Returns encoder and decoder of the slides; the decoder gives logits."""
+    """Returns encoder and decoder of the slides; the decoder returns logits."""
     size = math.prod(image_shape)
     channels_first = (image_shape[2], *image_shape[:2])
     encoder = nn.Sequential(nn.Flatten(), *_dense([size, *hidden, latent_dim]))
@@ -102,16 +102,16 @@ class _Coupling(nn.Module):
         return self.shift(half), 2.0 * 0.636 * torch.atan(self.scale(half))
 
     def forward(self, z):
-        one, two = z[:, : self.split], z[:, self.split :]
-        x, half = (one, two) if self.first else (two, one)
+        first, second = z[:, : self.split], z[:, self.split :]
+        x, half = (first, second) if self.first else (second, first)
         shift, log_scale = self._parameters_of(half)
         y = x * log_scale.exp() + shift
         halves = (y, half) if self.first else (half, y)
         return torch.cat(halves, dim=-1), log_scale.sum(dim=-1)
 
     def inverse(self, e):
-        one, two = e[:, : self.split], e[:, self.split :]
-        y, half = (one, two) if self.first else (two, one)
+        first, second = e[:, : self.split], e[:, self.split :]
+        y, half = (first, second) if self.first else (second, first)
         shift, log_scale = self._parameters_of(half)
         x = (y - shift) * (-log_scale).exp()
         return torch.cat((x, half) if self.first else (half, x), dim=-1)

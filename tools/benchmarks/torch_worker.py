@@ -159,7 +159,7 @@ def _about():
 
 
 def main():
-    """Serves the case that the arguments name."""
+    """Serves the case of the arguments."""
     variant = sys.argv[2]
     mnist, cifar = (28, 28, 1), (32, 32, 3)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training by this library, with the recipe that a user would run, on random images."""
+"""Training steps of this library's recipes on random images."""
 
 __all__ = ["ROOT", "MNIST", "CIFAR10", "about", "images", "model_of", "plan", "work"]
 
@@ -49,9 +49,9 @@ def work(recipe, image_shape, *, batch_size=0):
     """Returns steps of the first stage; call it in the strategy's scope.
 
     Args:
-        recipe: As `plan` takes it.
-        image_shape: Of the images.
-        batch_size: Over all replicas; 0 for the recipe's.
+        recipe: The recipe, as for `plan`.
+        image_shape: (height, width, channels).
+        batch_size: Images over all replicas; 0 for the recipe's.
     """
     asked, data = plan(recipe), images(image_shape)
     batch_size = batch_size or asked["batch_size"]
@@ -83,7 +83,7 @@ def work(recipe, image_shape, *, batch_size=0):
 
 
 def _flop(model):
-    """Multiplications and additions of a training step, an image.
+    """Multiplications and additions of a training step, per image.
 
     Of dense layers and convolutions: once forward, and twice backward, for the gradient
     of the kernel and that of the input, which the first layer of all has no need of.
@@ -100,7 +100,7 @@ def _flop(model):
 
 
 def _products(layer):
-    """Multiplications of a layer, an image."""
+    """Multiplications of a layer, per image."""
     if isinstance(layer, keras.layers.Conv2DTranspose):
         # Each input pixel is multiplied with the whole kernel.
         _, height, width, _ = layer.input.shape

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A worker: a process that does one piece of work whenever it is told to.
+"""A worker: a process that runs a case on request.
 
-Each library works in a process of its own, so that none shares threads or memory with
-another. A worker reads lines from its standard input, and answers each with a line of
-JSON:
+Each library works in its own process, so that they share no threads or memory. A worker
+reads lines from its standard input, and answers each with a line of JSON:
 
     a number N   does N units of work; {"seconds": ...}
     peak         {"peak_mib": ...}, the most memory that it had
 
-Workers import nothing of glf_tf but what they measure: those of the peers need not have
-it installed.
+Workers import nothing else of glf_tf, which need not be installed for those of the
+peers.
 """
 
 __all__ = ["Work", "serve", "peak_mib"]
@@ -26,14 +25,14 @@ from collections.abc import Callable, Mapping
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-    """A piece of work.
+    """The work of a case.
 
     Attributes:
-        run: Does so many units, and returns when they are done.
-        unit: How many things, such as images, a unit is.
-        flop: Floating-point operations of a thing; 0 where nobody counted.
-        about: What an entry of the results should say, such as versions.
-        peak_mib: Returns the most memory that it had; None for that of this process.
+        run: Runs a number of units.
+        unit: Number of counted units, such as images, in a unit of work.
+        flop: Floating-point operations per counted unit; 0 if unknown.
+        about: Further information for the results, such as versions.
+        peak_mib: Returns its peak memory; None for that of this process.
     """
 
     run: Callable[[int], None]
@@ -44,8 +43,8 @@ class Work:
 
 
 def serve(cases: Mapping[str, Callable[[], Work]]) -> None:
-    """Makes the work that the first argument names, and does it as it is told."""
-    # Libraries print to the standard output what they like; the answers have their own.
+    """Serves the work of the case in the first argument."""
+    # Answers have a copy of standard output, as libraries print to the original.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
@@ -65,11 +64,11 @@ def serve(cases: Mapping[str, Callable[[], Work]]) -> None:
 
 
 def peak_mib() -> float:
-    """Returns the most memory that this process had."""
+    """Returns the peak memory of this process."""
     status = pathlib.Path("/proc/self/status")
     if status.exists():
-        # `ru_maxrss` begins with what the process had that started this one.
-        (line,) = (one for one in status.open() if one.startswith("VmHWM"))
+        # `ru_maxrss` includes the memory of the process that started this one.
+        (line,) = (text for text in status.open() if text.startswith("VmHWM"))
         return int(line.split()[1]) / 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
     return peak / 1024**2

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the feature extractor that a name stands for."""
+"""Returns feature extractors by name."""
 
 __all__ = ["NAMES", "described", "make"]
 
@@ -21,7 +21,7 @@ from glf_tf.metrics.extractors import (
 NAMES = names.EXTRACTORS
 
 _LEAST_GAIN = 1.5
-"""Times as often as by chance that a classifier of any use is right."""
+"""Minimum accuracy of a useful classifier, as a multiple of chance."""
 
 
 def make(
@@ -36,17 +36,17 @@ def make(
 
     Args:
         name: "classifier", trained on the set's labels and cached;
-            "random_convolutional", which needs none; "auto" for the one of these two
-            that the set allows; or "inception".
+            "random_convolutional", which needs none; "auto" for the classifier if the
+            set has labels, otherwise the latter; or "inception".
         train: The training images, with labels for the classifier.
-        test: The test images, likewise.
-        paths: Where to cache, and whether the network may be used.
-        inception_graph: Where the 2015 graph is; "" to look in the cache.
+        test: The test images, with labels for the classifier.
+        paths: The cache, and whether downloads are allowed.
+        inception_graph: File of the 2015 graph; "" for that in the cache.
 
     Raises:
         InvalidValue: There is no such extractor.
         Unsupported: The set has no labels to train the classifier on.
-        NotFound: The graph is nowhere.
+        NotFound: The graph was not found.
     """
     if name == "inception":
         graph = pathlib.Path(inception_graph).expanduser() if inception_graph else None
@@ -69,23 +69,23 @@ def make(
 def _check(name: str, *, train: image_set.ImageSet, has_labels: bool) -> None:
     if name not in NAMES:
         raise errors.InvalidValue(
-            "The extractor must be one that the library has",
+            "The extractor must be a known one",
             received=f"extractor={name!r}",
             do=errors.suggestion(name, NAMES),
         )
     if not has_labels:
         raise errors.Unsupported(
-            "The classifier is trained on a data set's labels",
+            "The classifier needs a data set with labels",
             received=f"{train.name}, which has none",
             do="Use --extractor=random_convolutional or inception",
         )
 
 
 def _numbered(labels: np.ndarray, *, of: image_set.ImageSet) -> np.ndarray:
-    """Returns labels numbered from 0, where a class of the training set is left out."""
+    """Returns labels numbered from 0 if a class of the training set is left out."""
     classes = np.unique(of.labels)
     if not np.isin(labels, classes).all():
-        return labels  # which the classifier refuses
+        return labels  # the classifier raises an error
     return np.searchsorted(classes, labels)
 
 
@@ -97,6 +97,6 @@ def described(extractor: features.AbstractExtractor) -> str:
     line += f", test accuracy {100 * extractor.accuracy:.2f} %"
     if extractor.accuracy > _LEAST_GAIN / extractor.classes:
         return line
-    chance = f"by chance it would be {100 / extractor.classes:.2f} %"
-    advice = "distances tell little; --extractor=random_convolutional needs no labels"
+    chance = f"chance is {100 / extractor.classes:.2f} %"
+    advice = "distances mean little; --extractor=random_convolutional needs no labels"
     return f"{line}: {chance}, so that {advice}"

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small classifier as feature extractor, for machines without the Inception graph.
 
-Its features see what tells the classes of one data set apart, at the resolution of that
-data set, which the ImageNet features of the FID do not see well on digits. Distances
-between such features compare models on that data set with each other, and with nothing
-else: they are called after the classifier, `FD-classifier(mnist)`, and never FID.
+Its features distinguish the classes of one data set, at its resolution, for which the
+ImageNet features of the FID are not well suited. Their distances compare models on that
+data set only; they are named after the classifier, `FD-classifier(mnist)`, and not FID.
 
 The features are the 128 activations (after ReLU) before the last layer.
 """
@@ -25,7 +24,7 @@ from glf_tf.metrics.extractors import classifier_training, features
 DIM = 128
 KIND = "classifier weights"
 VERSION = 1
-"""Raise it when network or training change: features of two versions do not compare."""
+"""Increased when network or training change; features of two versions differ."""
 
 LabelledImages = classifier_training.LabelledImages
 
@@ -34,8 +33,8 @@ class Classifier(features.AbstractExtractor):
     """Features of a trained classifier.
 
     Attributes:
-        accuracy: On the test images, in [0, 1].
-        classes: How many it tells apart.
+        accuracy: Accuracy on the test images, in [0, 1].
+        classes: Number of classes.
     """
 
     def __init__(
@@ -46,13 +45,13 @@ class Classifier(features.AbstractExtractor):
         accuracy: float,
         batch_size: int = 500,
     ):
-        """Takes a trained network; see `load_or_fit`.
+        """Initializes the extractor; see `load_or_fit`.
 
         Args:
-            network: As `build` makes it.
-            dataset: What it was trained on.
-            accuracy: On the test images.
-            batch_size: Images at a time.
+            network: A trained network of `build`.
+            dataset: The name of its training set.
+            accuracy: Accuracy on the test images.
+            batch_size: Images per batch.
         """
         weights = [digest.of_array(np.asarray(w)) for w in network.get_weights()]
         super().__init__(
@@ -98,13 +97,15 @@ def load_or_fit(
     seed: int = 0,
     epochs: int = 5,
 ) -> Classifier:
-    """Returns the classifier of a data set from the cache, or trains and keeps it.
+    """Returns the classifier of a data set from the cache, or trains and caches it.
 
     Args:
         cache_dir: The folder of the cache.
         dataset: The name of the data set.
-        train: Images, uint8 or floats in [0, 1], and labels counted from 0.
-        test: The same, to measure the accuracy with.
+        train: Images `[size, height, width, channels]`, uint8 or floats in [0, 1], and
+            labels `[size]`, counted from 0.
+        test: Test images and labels for the accuracy, `[size, height, width, channels]`
+            and `[size]`.
         seed: Of weights, order and dropout.
         epochs: Passes over the training images.
 
@@ -170,10 +171,10 @@ def _load(path: pathlib.Path, *, network: keras.Sequential) -> float | None:
 def _fill(network: keras.Sequential, arrays, about, *, path: pathlib.Path) -> float:
     """Assigns the weights of an archive; returns the accuracy."""
     weights = [arrays.get(f"weight_{i}") for i in range(len(arrays))]
-    shapes = [one.shape for one in network.get_weights()]
+    shapes = [array.shape for array in network.get_weights()]
     accuracy = about.get("accuracy")
-    are_right = [getattr(one, "shape", None) for one in weights] == shapes and all(
-        one.dtype == np.float32 and np.isfinite(one).all() for one in weights
+    are_right = [getattr(array, "shape", None) for array in weights] == shapes and all(
+        array.dtype == np.float32 and np.isfinite(array).all() for array in weights
     )
     if not (are_right and isinstance(accuracy, float)):
         raise archive.StaleArchive(

@@ -22,17 +22,17 @@ _LEARNING_RATE = 2e-3
 
 
 def check(train: LabelledImages, *, test: LabelledImages) -> None:
-    """Looks at shapes and labels.
+    """Checks the shapes and labels of images `[size, height, width, channels]`.
 
     Raises:
-        InvalidValue: There is not one label an image, the shapes of training and test
+        InvalidValue: There is not one label per image, the shapes of training and test
             images differ, or there are labels outside of 0 .. classes - 1.
     """
     for name, (images, labels) in {"train": train, "test": test}.items():
         pixels.check(images, name=f"{name} images")
         if np.shape(labels) != (len(images),):
             raise errors.InvalidValue(
-                "There must be one label an image",
+                "There must be one label per image",
                 received=f"{len(images)} {name} images, labels {np.shape(labels)}",
                 do="A data set without labels needs another extractor",
             )
@@ -57,8 +57,8 @@ def fit(
 
     Args:
         network: From images in [0, 1] to logits.
-        train: What to train on.
-        test: What to measure on.
+        train: Training images `[size, height, width, channels]` and labels `[size]`.
+        test: Test images `[size, height, width, channels]` and labels `[size]`.
         seed: Of the order.
         epochs: Passes over the training images.
     """

@@ -80,14 +80,14 @@ def test_built_in_names_are_no_plugins():
 @pytest.mark.parametrize(
     ("kind", "name", "words"),
     [
-        ("flow", "broken", "AttributeError.*Mend or uninstall my-package 1.2"),
+        ("flow", "broken", "AttributeError.*Repair or uninstall my-package 1.2"),
         ("prior", "a_flow", "concrete subclass of .*AbstractPrior.*MyFlow"),
         ("flow", "my_parts:Gone", "AttributeError"),
         ("flow", "not_there:Gone", "ModuleNotFoundError"),
         ("flow", "my_parts:number", "is of int"),
         ("flow", "glf_tf.flows.flow:AbstractFlow", "which lacks make_steps"),
         ("flow", "my_flo", "Did you mean my_flow"),
-        ("flow", "../x:Y", "must be built in"),
+        ("flow", "../x:Y", "must be built-in"),
     ],
 )
 def test_what_cannot_be_used_is_refused_in_one_line(kind, name, words):

@@ -84,5 +84,8 @@ def test_recipes_are_compared_by_name_or_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     mnist = resources.RECIPES / "vae" / "mnist.cfg"
     done = calls.call("compare", f"--recipes=glf/digits,{mnist}", "--out=x")
-    assert "Recipes are compared on one data set. Received: digits in " in done.told
-    assert f"glf/digits.cfg and mnist in {mnist}" in done.told
+    assert (
+        "Recipes must have the same data set to be compared. Received: digits in "
+        in done.stderr
+    )
+    assert f"glf/digits.cfg and mnist in {mnist}" in done.stderr

@@ -88,10 +88,10 @@ def test_none_takes_an_optional_part_away(tmp_path):
     ("words", "told"),
     [
         (["--flow=my_flo"], "Did you mean my_flow"),
-        (["--flow=broken"], "Mend or uninstall my-package 1.2"),
+        (["--flow=broken"], "Repair or uninstall my-package 1.2"),
         (["--flow=my_parts:MyPrior"], "concrete subclass"),
         (["--flow=my_flow", "--flow.extra=3"], "Use one of: 1, 2"),
-        (["--flow=my_flow", "--flow.scales=1,x"], "numbers with commas between"),
+        (["--flow=my_flow", "--flow.scales=1,x"], "comma-separated numbers"),
         (["--flow=my_flow", "--flow.extr=1"], "Did you mean --flow.extra"),
         (["--flow=none"], "flow='none'"),
     ],

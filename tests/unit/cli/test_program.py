@@ -130,17 +130,17 @@ def test_every_path_may_begin_with_a_tilde(tool):
         extra = ("--mask=picture",) if name == "mask.file" else ()
         done = calls.call(tool, *extra, f"--{name}=~nobody_of_this_name/x")
         assert done.status == 2
-        assert f"--{name}=~nobody" in done.told
-        assert "home folder" in done.told
+        assert f"--{name}=~nobody" in done.stderr
+        assert "home folder" in done.stderr
 
 
 def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     for words in (["--workdir=~/r"], ["--workdir", "~/r"]):
         done = calls.call("sample", *words)
-        assert f"Received: {tmp_path}/r, which has no run.json" in done.told
+        assert f"Received: {tmp_path}/r, which has no run.json" in done.stderr
     done = calls.call("plot", "--runs=~/a,~/b")
-    assert f"Received: {tmp_path}/a," in done.told
+    assert f"Received: {tmp_path}/a," in done.stderr
 
 
 @pytest.mark.parametrize("tool", TOOLS)

@@ -176,11 +176,11 @@ def test_numbers_are_those_of_the_model(trained, data, children):
     model = restore.load_model(trained.run("vae_digits").path)
     images = np.float32(data["test"].images) / 255.0
     error = np.sum((images - model.reconstruct(images)) ** 2, axis=(1, 2, 3)).mean()
-    found, _ = row.number("reconstruction_per_image", subject="reconstructions")
+    found, _ = row.number("reconstruction_per_image", source="reconstructions")
     np.testing.assert_allclose(found, error, rtol=1e-4)
     real = next(one.mean for one in table.real if one.metric == "fd")
-    of_reconstructions, _ = row.number("fd", subject="reconstructions")
-    of_samples, deviation = row.number("fd", subject="samples")
+    of_reconstructions, _ = row.number("fd", source="reconstructions")
+    of_samples, deviation = row.number("fd", source="samples")
     assert real < of_reconstructions
     assert real < of_samples
     assert deviation > 0
@@ -221,7 +221,7 @@ def test_files_hold_the_table(trained, data, children):
     ).Reload()
     (scalar,) = events.Tensors("comparison/samples/fd")
     row = next(row for row in table.rows if row.results)
-    expected, _ = row.number("fd", subject="samples")
+    expected, _ = row.number("fd", source="samples")
     np.testing.assert_allclose(
         float(tf.make_ndarray(scalar.tensor_proto)), expected, rtol=1e-5
     )
@@ -255,8 +255,8 @@ def test_a_model_without_encoder_has_no_reconstructions(
     job = make_job(trained, "uniform_digits")
     job.folder.path.mkdir(exist_ok=True)
     (row,) = compare(trained, [job], data, children).rows
-    assert row.number("fd", subject="reconstructions") is None
-    assert row.number("fd", subject="samples")[0] > 0
+    assert row.number("fd", source="reconstructions") is None
+    assert row.number("fd", source="samples")[0] > 0
     assert row.epochs == ""
     assert row.cost("seconds_per_epoch") is None
     (line,) = (
@@ -289,9 +289,9 @@ def test_several_seeds_have_a_mean_and_a_deviation(trained, data, children):
         result = dataclasses.replace(done.result, measurements=scaled)
         trainings.append(dataclasses.replace(done, result=result))
     row = table_lib.Row(done.job.recipe, tuple(trainings))
-    one = done.result.of("fd", subject="samples").mean
+    one = done.result.of("fd", source="samples").mean
     np.testing.assert_allclose(
-        row.number("fd", subject="samples"), [2 * one, 2 * one / np.sqrt(2)]
+        row.number("fd", source="samples"), [2 * one, 2 * one / np.sqrt(2)]
     )
     assert "It broke" in row.notes[0]
 
@@ -313,7 +313,7 @@ def test_only_fids_stand_beside_published_figures(trained, data, children):
 
 def test_recipes_of_several_datasets_are_refused(trained, data, children):
     other = make_job(trained, "glf_mnist", dataset={"name": "mnist"})
-    with pytest.raises(errors.InvalidValue, match="one data set"):
+    with pytest.raises(errors.InvalidValue, match="same data set"):
         compare(trained, [make_job(trained), other], data, children)
     assert count_calls(trained) == 0
 

@@ -143,14 +143,14 @@ def test_a_child_that_somebody_else_stopped_stops_the_comparison(tmp_path):
 def test_one_comparison_works_in_a_folder_until_its_child_ends(tmp_path):
     folder = folder_lib.Folder(tmp_path / "new")
     with folder.lock() as descriptor:
-        with pytest.raises(errors.Busy, match="One comparison"), folder.lock():
+        with pytest.raises(errors.Busy, match="one comparison"), folder.lock():
             pass
         orphan = subprocess.Popen(
             [sys.executable, "-c", "input()"],
             stdin=subprocess.PIPE,
             pass_fds=[descriptor],
         )
-    with pytest.raises(errors.Busy, match="still works"), folder.lock():
+    with pytest.raises(errors.Busy, match="left running"), folder.lock():
         pass
     orphan.communicate(b"\n")
     with folder.lock():

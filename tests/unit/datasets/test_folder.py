@@ -148,7 +148,7 @@ def test_what_is_left_out_is_told(paths):
     told = "\n".join(folder.Folder(paths, size=8).report())
     assert "folders train and test" in told
     assert "val is left out" in told
-    assert "3 pictures beside these folders are left out" in told
+    assert "3 pictures outside of these folders are left out" in told
 
 
 def test_two_folders_of_one_split_are_refused(paths):
@@ -224,9 +224,9 @@ def test_report_counts_what_is_broken_enlarged_and_twice_there(paths, monkeypatc
     assert "train: 4 of 5 pictures used; 4 were enlarged; skipped 1 broken" in told
     assert "broken.png" in told
     assert "test: 3 of 3 pictures used" in told
-    assert "1 training images repeat another one exactly" in told
-    assert "1 test images repeat another one exactly" in told
-    assert "1 test images are training images too" in told
+    assert "1 training images are exact duplicates of another" in told
+    assert "1 test images are exact duplicates of another" in told
+    assert "1 test images are also training images" in told
     monkeypatch.setattr(decoding, "chunks", None)  # from the cache from here on
     assert made.report() == first
 

@@ -101,7 +101,7 @@ def test_labels_of_another_size_are_refused(paths):
     samples.write_idx(paths.data_dir, packed=False)
     labels = samples.idx_bytes(np.zeros(3, np.uint8))
     (paths.data_dir / "train-labels-idx1-ubyte").write_bytes(labels)
-    with pytest.raises(errors.InvalidValue, match="one label an image"):
+    with pytest.raises(errors.InvalidValue, match="one label per image"):
         mnist.Mnist(paths).load("train")
 
 

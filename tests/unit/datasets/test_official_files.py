@@ -51,7 +51,9 @@ def test_svhn_is_unpacked_within_bounds(paths, monkeypatch):
         io.savemat(file, content, do_compression=True)
     assert len(svhn_cropped.SvhnCropped(paths).load("train")) == 999
     monkeypatch.setattr(sources, "MAX_BYTES", 2 * 10**6)
-    with pytest.raises(errors.Damaged, match="more than 2,000,000 bytes are packed"):
+    with pytest.raises(
+        errors.Damaged, match="more than 2,000,000 bytes are compressed"
+    ):
         svhn_cropped.SvhnCropped(paths).load("train")
 
 

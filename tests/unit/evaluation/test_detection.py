@@ -46,7 +46,7 @@ def run(tmp_path_factory):
     return train(path, label=4, split="pooled")
 
 
-def test_suspects_are_test_images_and_the_class_left_out(run):
+def test_anomaly_set_has_test_images_and_the_class_left_out(run):
     asked = anomaly_sets.of_run(run, paths=PATHS)
     found = [digits.Digits(PATHS).load(split) for split in ("train", "test")]
     labels = np.concatenate([part.labels for part in found])
@@ -78,7 +78,7 @@ def test_scores_are_those_of_the_runs_model(run, tmp_path):
 
 
 def test_numbers_are_averaged_over_seeds_alone():
-    asked = anomaly_sets.Suspects(
+    asked = anomaly_sets.AnomalySet(
         "digits", np.zeros((4, 8, 8, 1), np.uint8), np.arange(4) >= 2, list("abcd")
     )
 
@@ -89,7 +89,7 @@ def test_numbers_are_averaged_over_seeds_alone():
             identity=identity,
             seed=seed,
             inferred_by="encoder",
-            suspects=asked,
+            anomaly_set=asked,
             densities=anomaly.LogDensities(-np.array(scores), np.zeros(4)),
             weights=(1.0, 2.0),
         )
@@ -100,7 +100,7 @@ def test_numbers_are_averaged_over_seeds_alone():
         made("y", 0, [4.0, 3.0, 2.0, 1.0]),
     ]
     groups = detection.groups(runs)
-    assert [(one.weight, list(one.seeds)) for one in groups] == [
+    assert [(group.weight, list(group.seeds)) for group in groups] == [
         *((1.0, [0, 1]), (2.0, [0, 1])),
         *((1.0, [0]), (2.0, [0])),
     ]
@@ -111,8 +111,8 @@ def test_numbers_are_averaged_over_seeds_alone():
     assert groups[0].title == "vae: digits (x_0)"  # as "y" has the same title
     text = detection_figure.table(groups)
     assert "0.875 ± 0.177" in text
-    told = json.loads(detection_figure.to_json(runs, groups))
-    assert told["groups"][0]["auroc"]["values"] == [0.75, 1.0]
+    found = json.loads(detection_figure.to_json(runs, groups))
+    assert found["groups"][0]["auroc"]["values"] == [0.75, 1.0]
     figure = detection_figure.draw(runs, weight=1.0)
     roc, precision = figure.axes
     assert len(roc.lines) == 1 + 3
@@ -184,7 +184,7 @@ def test_what_cannot_be_scored_is_refused(run, tmp_path):
     with pytest.raises(errors.InvalidValue, match="weight=-1"):
         detection.detect(run, asked, weights=[-1.0])
     wider = dataclasses.replace(asked, images=np.zeros((2, 8, 9, 1), np.uint8))
-    with pytest.raises(errors.InvalidValue, match="made for"):
+    with pytest.raises(errors.InvalidValue, match="shape of the model"):
         detection.detect(run, wider)
 
 

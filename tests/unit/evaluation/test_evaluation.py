@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Evaluation: every subject under one protocol, which is recorded as it was."""
+"""Evaluation: every image source under one protocol, which is recorded."""
 
 import json
 import pathlib
@@ -53,7 +53,7 @@ def test_real_images_are_nearer_than_samples_of_an_untrained_model(data):
     (drawn,) = measuring.samples(model, metrics=["fd"])
     assert floor.mean < 0.1 * drawn.mean
     assert len(floor.values) == 2
-    assert floor.protocol.subject == "real train images"
+    assert floor.protocol.source == "real train images"
 
 
 def test_every_metric_is_measured_and_survives_json(data):
@@ -165,10 +165,10 @@ def test_saved_model_gives_the_numbers_of_the_model(data, tmp_path):
 def test_rounding_is_done_when_the_protocol_says_so(data):
     images = np.full((50, 8, 8, 1), 0.5 / 255, np.float32)
     images[::2] = 0.4 / 255
-    subject = image_sources.GivenImages(images)
+    source = image_sources.GivenImages(images)
     drawn = {
         rounded: np.concatenate(
-            list(make(data, rounded=rounded)._images(subject, count=50, seed=0))
+            list(make(data, rounded=rounded)._images(source, count=50, seed=0))
         )
         for rounded in (True, False)
     }
@@ -191,13 +191,13 @@ def test_authors_sampling_stretches_and_leaves_the_model_as_it_was():
 
 def test_fitted_normal_latents_have_the_moments_of_the_codes(data):
     model = descriptors.model("glf")
-    subject = image_sources.NormalLatents(model, fitted_to=data[0].images)
+    source = image_sources.NormalLatents(model, fitted_to=data[0].images)
     codes = model.encode(np.float32(data[0].images) / 255.0).numpy()
-    np.testing.assert_allclose(subject._mean, codes.mean(axis=0), atol=1e-4)
+    np.testing.assert_allclose(source._mean, codes.mean(axis=0), atol=1e-4)
     np.testing.assert_allclose(
-        subject._root @ subject._root.T, np.cov(codes, rowvar=False), atol=1e-4
+        source._root @ source._root.T, np.cov(codes, rowvar=False), atol=1e-4
     )
-    drawn = np.concatenate(list(subject.draw(7, seed=0)))
+    drawn = np.concatenate(list(source.draw(7, seed=0)))
     assert drawn.shape == (7, 8, 8, 1)
 
 
@@ -257,7 +257,7 @@ def test_a_classifier_at_chance_is_told(accuracy, tells):
     made = classifier.Classifier(network, dataset="toys", accuracy=accuracy)
     told = choice.described(made)
     assert f"test accuracy {100 * accuracy:.2f} %" in told
-    assert ("by chance it would be 33.33 %" in told) != tells
+    assert ("chance is 33.33 %" in told) != tells
 
 
 def test_metrics_without_features_make_no_extractor(data):

@@ -171,7 +171,7 @@ def test_a_folder_with_a_run_is_not_trained_over(tmp_path):
 def test_another_model_does_not_go_on_with_a_run(tmp_path):
     experiment.train(make_plan(epochs={"": 0}), folder.Folder(tmp_path))
     for other in (make_plan("glf_bernoulli"), make_plan(batch_size=100)):
-        with pytest.raises(errors.InvalidValue, match="began with"):
+        with pytest.raises(errors.InvalidValue, match="must keep its model"):
             experiment.train(other, folder.Folder(tmp_path), resume=True)
 
 
@@ -192,7 +192,7 @@ def test_data_of_another_size_leave_the_run_as_it_was(tmp_path, monkeypatch):
         "arguments_of",
         classmethod(lambda cls, data: {"image_shape": (8, 12, 1)}),
     )
-    with pytest.raises(errors.InvalidValue, match="size it began with"):
+    with pytest.raises(errors.InvalidValue, match="data of the same size"):
         experiment.train(make_plan(), folder.Folder(tmp_path), resume=True)
     assert (tmp_path / "run.json").read_text() == described
 

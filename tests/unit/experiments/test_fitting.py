@@ -147,7 +147,7 @@ def test_a_signal_saves_and_the_same_call_goes_on(tmp_path):
         fit(model, tmp_path)
     with pytest.raises(errors.InvalidValue, match="batch_size=4 after 8"):
         fit(model, tmp_path, batch_size=4, resume=True)
-    with pytest.raises(errors.Damaged, match="those that it began with"):
+    with pytest.raises(errors.Damaged, match="must not change"):
         model.fit(PIXELS[::-1], workdir=tmp_path, batch_size=8, resume=True)
 
 
@@ -181,7 +181,7 @@ def test_a_model_of_objects_is_loaded_and_drawn_from_by_tools(tmp_path):
         "--num_samples=3",
         f"--output={tmp_path / 'drawn.npy'}",
     )
-    assert drawn.status == 0, drawn.told
+    assert drawn.status == 0, drawn.stderr
     np.testing.assert_allclose(
         np.load(tmp_path / "drawn.npy"), model.sample(3, seed=0), atol=1e-6
     )
@@ -204,7 +204,7 @@ def test_a_model_of_a_notebook_is_loaded_in_python_alone(tmp_path, monkeypatch):
     monkeypatch.delattr(sys.modules["__main__"], "OfNotebook")
     drawn = calls.call("sample", f"--workdir={tmp_path / 'run'}", "--output=no.png")
     assert drawn.status == 2
-    (line,) = drawn.told.strip().splitlines()
+    (line,) = drawn.stderr.strip().splitlines()
     assert "script or notebook" in line
     with pytest.raises(errors.InvalidValue, match="custom_objects"):
         restore.load_model(tmp_path / "run")
@@ -221,7 +221,7 @@ def test_a_model_of_a_module_is_drawn_from_by_tools(tmp_path):
     assert folder_lib.Folder(tmp_path / "run").read()["model"]["name"] == place
     output = tmp_path / "drawn.png"
     drawn = calls.call("sample", f"--workdir={tmp_path / 'run'}", f"--output={output}")
-    assert drawn.status == 0, drawn.told
+    assert drawn.status == 0, drawn.stderr
 
 
 def evaluate(*arguments):
@@ -235,18 +235,18 @@ def test_tools_measure_on_arrays_that_are_given_again(tmp_path):
     run = f"--workdir={tmp_path / 'run'}"
     refused = evaluate(run)
     assert refused.status == 1
-    assert "numpy.save" in refused.told
-    assert "--data_dir" in refused.told
-    assert len(refused.told.strip().splitlines()) == 1
+    assert "numpy.save" in refused.stderr
+    assert "--data_dir" in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1
     np.save(tmp_path / "train.npy", PIXELS)
     np.save(tmp_path / "test.npy", PIXELS[:8])
     measured = evaluate(run, f"--data_dir={tmp_path}")
-    assert measured.status == 0, measured.told
+    assert measured.status == 0, measured.stderr
     assert "reconstruction" in measured.output
     np.save(tmp_path / "test.npy", PIXELS[1:9])
     refused = evaluate(run, f"--data_dir={tmp_path}")
     assert refused.status == 1
-    assert "those that it began with" in refused.told
+    assert "must not change" in refused.stderr
 
 
 def test_a_data_set_is_found_again_by_its_name(tmp_path):
@@ -259,7 +259,7 @@ def test_a_data_set_is_found_again_by_its_name(tmp_path):
         "count": 64,
     }
     measured = evaluate(f"--workdir={tmp_path}")
-    assert measured.status == 0, measured.told
+    assert measured.status == 0, measured.stderr
     assert "reconstruction" in measured.output
 
 
@@ -279,7 +279,7 @@ def test_flags_cannot_train_it_again(tmp_path):
         "train", f"--flagfile={tmp_path / 'flags.cfg'}", f"--workdir={tmp_path / '2'}"
     )
     assert refused.status == 2
-    assert len(refused.told.strip().splitlines()) == 1
+    assert len(refused.stderr.strip().splitlines()) == 1
     (entry,) = folder_lib.Folder(tmp_path).read()["history"]
     model = small()
     model.compile(optimizer=None, learning_rate=1e-4)

@@ -51,7 +51,7 @@ def test_other_variables_are_an_error_and_no_reason_to_take_the_best(run, tmp_pa
         tmp_path / "other/checkpoints/step_00000000",
         run / "checkpoints/step_00000014",
     )
-    with pytest.raises(errors.InvalidValue, match="must hold this model's"):
+    with pytest.raises(errors.InvalidValue, match="must have this model's"):
         restore.load_model(run)
 
 

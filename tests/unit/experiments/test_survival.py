@@ -33,7 +33,7 @@ def make_plan(**options):
 def test_a_second_process_is_refused(tmp_path):
     where = folder.Folder(tmp_path)
     with where.lock():
-        with pytest.raises(errors.Busy, match="One process") as caught:
+        with pytest.raises(errors.Busy, match="one process") as caught:
             experiment.train(make_plan(epochs={"": 0}), where)
         assert f"--workdir={tmp_path}" in str(caught.value)
         assert sorted(os.listdir(tmp_path)) == ["lock"]
@@ -88,7 +88,7 @@ def test_a_disk_that_fills_while_a_checkpoint_is_written(tmp_path, monkeypatch):
         return full() if "00014" in path else write(self, path, *options)
 
     monkeypatch.setattr(tf.train.Checkpoint, "write", fills)
-    with pytest.raises(errors.Exhausted, match="step_00000007 is whole"):
+    with pytest.raises(errors.Exhausted, match="step_00000007 is intact"):
         experiment.train(make_plan(epochs={"": 3}), cut)
     monkeypatch.undo()
     experiment.train(make_plan(epochs={"": 3}), cut, resume=True)
@@ -100,7 +100,7 @@ def test_a_disk_that_fills_while_a_checkpoint_is_written(tmp_path, monkeypatch):
 
 def test_a_disk_that_fills_while_scalars_are_written(tmp_path, monkeypatch):
     monkeypatch.setattr(summaries.Summaries, "scalars", full)
-    with pytest.raises(errors.Exhausted, match="room on the disk") as caught:
+    with pytest.raises(errors.Exhausted, match="space on the disk") as caught:
         experiment.train(make_plan(), folder.Folder(tmp_path))
     assert "No space left on device" in str(caught.value)
 
@@ -170,7 +170,7 @@ def test_images_that_are_cut_off_halfway(tmp_path, monkeypatch):
 
     monkeypatch.setattr(checkpoints.Checkpoints, "save", then_cut_off)
     where = folder.Folder(tmp_path / "run")
-    with pytest.raises(errors.NotFound, match="cut off to 5000 bytes") as caught:
+    with pytest.raises(errors.NotFound, match="truncated to 5000 bytes") as caught:
         experiment.train(make_plan(epochs={"": 50}), where)
     assert str(file) in str(caught.value)
     monkeypatch.undo()

@@ -118,8 +118,8 @@ def test_a_picture_shows_what_is_bright(tmp_path):
 @pytest.mark.parametrize(
     ("spec", "word"),
     [
-        ({"name": "square", "size": 9}, "fits in the image"),
-        ({"name": "square", "size": 0}, "fits in the image"),
+        ({"name": "square", "size": 9}, "must fit in the image"),
+        ({"name": "square", "size": 0}, "must fit in the image"),
         ({"name": "salt_and_pepper", "share": 1.0}, "share=1.0"),
         ({"name": "salt_and_pepper", "share": 0.0}, "share=0.0"),
         ({"name": "salt_and_pepper", "share": 0.999}, "one visible"),

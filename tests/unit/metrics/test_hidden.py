@@ -32,7 +32,7 @@ def test_uint8_images_are_those_in_the_unit_interval():
 @pytest.mark.parametrize(
     ("masks", "word"),
     [
-        (np.ones([1, 2, 2, 1]), "show everything"),
+        (np.ones([1, 2, 2, 1]), "without hidden pixels"),
         (np.zeros([1, 2, 3, 1]), "each image"),
     ],
 )

@@ -8,7 +8,7 @@ from glf_tf.metrics import prd
 
 
 def points(centers, *, count, seed):
-    """Tight clusters around numbered corners, equally many of each."""
+    """Tight clusters around numbered corners, the same number of each."""
     rng = np.random.default_rng(seed)
     means = 10.0 * np.eye(8)[np.resize(centers, count)]
     return means + 0.1 * rng.normal(size=means.shape)
@@ -81,7 +81,7 @@ def test_curve_repeats_with_its_seed():
 
 
 def test_refuses_unequal_counts():
-    with pytest.raises(ValueError, match="equally many"):
+    with pytest.raises(ValueError, match="same number"):
         prd.curve(np.zeros([50, 2]), reference=np.zeros([60, 2]), seed=0)
 
 

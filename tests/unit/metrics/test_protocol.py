@@ -10,7 +10,7 @@ import pytest
 from glf_tf.metrics import protocol
 
 SETTINGS = protocol.Protocol(
-    subject="samples",
+    source="samples",
     dataset="mnist",
     extractor="classifier(mnist)",
     extractor_checksum="0123",
@@ -77,6 +77,12 @@ def test_every_field_of_the_protocol_is_in_the_record():
     fields = {field.name for field in dataclasses.fields(protocol.Protocol)}
     assert set(record["protocol"]) == fields
     assert record["mean"] == pytest.approx(3.0)
+
+
+def test_old_records_that_name_a_subject_are_read():
+    record = measurement().to_dict()
+    record["protocol"]["subject"] = record["protocol"].pop("source")
+    assert protocol.Measurement.from_dict(record) == measurement()
 
 
 def test_record_of_another_version_is_refused():

@@ -21,7 +21,7 @@ def real():
 
 def settings(real, **changes):
     fields = {
-        "subject": "samples",
+        "source": "samples",
         "dataset": "noise",
         "samples": 50,
         "trials": 2,

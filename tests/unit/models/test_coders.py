@@ -21,7 +21,7 @@ from tests import descriptors
 
 SHAPE, DIM = (8, 8, 1), 4
 IMAGE = descriptors.batch(3)["image"]
-STATE = {"stage": 0, "step": 0, "global_step": 0, "actions": {}}
+STATE = {"stage": 0, "step": 0, "global_step": 0, "callbacks": {}}
 
 
 class Flat(layers.Layer):
@@ -254,7 +254,7 @@ def test_one_layer_in_two_places_is_refused():
     first = keras.Sequential([layers.Flatten(), shared, layers.Dense(DIM)])
     last = [layers.Dense(64), shared, layers.Reshape(SHAPE)]
     last = keras.Sequential([keras.Input((DIM,)), *last])
-    with pytest.raises(errors.InvalidValue, match="one place"):
+    with pytest.raises(errors.InvalidValue, match="same role"):
         _glf(encoder=first, decoder=last)
 
 

@@ -170,7 +170,7 @@ def test_parameter_count_is_that_of_the_paper_network():
     [
         ({"latent_dim": 1}, "latent_dim"),
         ({"beta": -1.0}, "beta"),
-        ({"procedure": "two_stage", "stop_gradient": False}, "learned together"),
+        ({"procedure": "two_stage", "stop_gradient": False}, "trained together"),
         ({"network": "infogam"}, "infogan"),
         ({"flow": {"name": "real_nvp", "blocs": 2}}, "blocks"),
         ({"flow": {"name": "real_nvp", "blocks": 0}}, "blocks"),

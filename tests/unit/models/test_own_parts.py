@@ -96,7 +96,7 @@ MODELS = {
 def saved(model, folder):
     """Returns the names of a model's variables, saved as a checkpoint."""
     variables = checkpoints.variables_of(model)
-    state = {"stage": 0, "step": 0, "global_step": 0, "actions": {}}
+    state = {"stage": 0, "step": 0, "global_step": 0, "callbacks": {}}
     checkpoints.Checkpoints(folder, variables).save(state, step=0)
     return list(variables)
 

@@ -81,8 +81,8 @@ def test_singular_codes_have_a_finite_density(z):
     ("z", "word"),
     [
         (np.zeros([1, 3]), "at least 2"),
-        (np.zeros([9, 4]), "own size"),
-        (np.zeros([9]), "own size"),
+        (np.zeros([9, 4]), "of its size"),
+        (np.zeros([9]), "of its size"),
         (np.full([9, 3], np.nan), "finite"),
     ],
 )

@@ -111,7 +111,7 @@ def test_every_model_infers_or_says_why_not(name):
 
 
 def test_images_of_another_shape_are_refused():
-    with pytest.raises(errors.InvalidValue, match="made for"):
+    with pytest.raises(errors.InvalidValue, match="shape of the model"):
         infer.Inference(descriptors.model("sri")).latents(np.zeros((2, 8, 9, 1)))
 
 

@@ -18,8 +18,8 @@ from glf_tf import errors, folders
 from glf_tf.training import checkpoints
 
 
-def state(step=0, **actions):
-    return {"stage": 0, "step": step, "global_step": step, "actions": actions}
+def state(step=0, **callbacks):
+    return {"stage": 0, "step": step, "global_step": step, "callbacks": callbacks}
 
 
 def store(folder, value=1.0, **options):
@@ -69,7 +69,7 @@ def test_the_checkpoint_that_is_passed_over_is_named(tmp_path, caplog):
     with caplog.at_level(logging.WARNING, logger="absl"):
         saving.restore()
     (told,) = caplog.messages
-    assert "step_00000002 is not used: state.json is cut off" in told
+    assert "step_00000002 is not used: state.json is truncated" in told
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_a_disk_that_fills_leaves_the_checkpoint_before(tmp_path, full_disk):
     saving.save(state(1), step=1)
     variables["a"].assign(tf.ones([100]))
     resource.setrlimit(resource.RLIMIT_FSIZE, (200, -1))
-    with pytest.raises(errors.Exhausted, match="step_00000001 is whole") as caught:
+    with pytest.raises(errors.Exhausted, match="step_00000001 is intact") as caught:
         saving.save(state(2), step=2)
     with pytest.raises(errors.Exhausted, match="--resume"):
         saving.save(state(1), step=1)
@@ -396,7 +396,7 @@ def test_only_plain_files_are_opened(tmp_path, kind, name):
             json.dumps({**state(2), key: value})
             for key, value in (
                 *(("stage", "x"), ("stage", None), ("step", 1.5), ("step", -1)),
-                *(("global_step", True), ("actions", []), ("actions", {"a": 1})),
+                *(("global_step", True), ("callbacks", []), ("callbacks", {"a": 1})),
             )
         ),
     ],
@@ -408,6 +408,15 @@ def test_a_state_that_is_none_is_damage_whatever_its_hash(tmp_path, text):
     (folder / "state.json").write_text(text)
     forge(folder)
     assert store(tmp_path)[0].restore() == state(1)
+
+
+def test_a_state_of_an_older_version_is_read(tmp_path):
+    saving, _ = store(tmp_path)
+    folder = saving.save(state(1, scalars={"a": 1}), step=1)
+    old = (folder / "state.json").read_text().replace("callbacks", "actions")
+    (folder / "state.json").write_text(old)
+    forge(folder)
+    assert store(tmp_path)[0].restore() == state(1, scalars={"a": 1})
 
 
 @pytest.mark.parametrize("name", ["variables.index", "variables.data-00000-of-00001"])

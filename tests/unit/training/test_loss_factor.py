@@ -140,7 +140,7 @@ def test_a_checkpoint_keeps_the_factor(tmp_path):
     for one in stores[0][1]:
         one.loss_factor.assign(64.0)
         one.finite_steps.assign(7.0)
-    state = {"stage": 0, "step": 1, "global_step": 1, "actions": {}}
+    state = {"stage": 0, "step": 1, "global_step": 1, "callbacks": {}}
     stores[0][0].save(state, step=1)
     stores[1][0].restore()
     for one in stores[1][1]:

@@ -120,7 +120,7 @@ def test_failed_training_leaves_no_file(tmp_path):
 @pytest.mark.parametrize(
     ("train_labels", "test_labels", "word"),
     [
-        (np.zeros(39), np.zeros(40), "one label an image"),
+        (np.zeros(39), np.zeros(40), "one label per image"),
         (np.zeros(40), np.zeros(40), "Labels must be 0"),
         (1 + np.arange(40) % 2, np.zeros(40), "Labels must be 0"),
         (np.arange(40) % 2, np.full(40, 2), "must occur among"),
