@@ -218,7 +218,7 @@ def test_a_class_by_name_is_the_object():
         ),
         (
             lambda: _glf(encoder=layers.LSTM(3), decoder=decoder()),
-            "takes images",
+            "accept images",
         ),
         (lambda: _glf(encoder=encoder(), decoder=layers.Dense(64)), "batch, 64"),
         (lambda: _glf(encoder=encoder(), decoder=decoder("tanh")), "tanh"),
