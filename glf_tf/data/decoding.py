@@ -22,7 +22,7 @@ Item = TypeVar("Item")
 
 _CHUNK = 64
 _WORKERS = 2
-_NAMED = 3
+_NAMED = 100
 _BROKEN = (errors.Damaged, errors.InvalidValue)
 
 
@@ -124,7 +124,7 @@ def _conclude(report: Report, *, name: str, on_broken: OnBroken, flag: str) -> N
         skip = f", or pass {flag}=skip" if flag else ""
         raise errors.Damaged(
             f"Every picture of {name} must be readable",
-            received=f"{len(report.broken)} broken: {_named(report.broken, most=100)}",
+            received=f"{len(report.broken)} broken: {_named(report.broken)}",
             do=f"Fetch them again, convert them to PNG of 8 bits, or remove them{skip}",
         )
     if not report.used:
@@ -138,5 +138,5 @@ def _conclude(report: Report, *, name: str, on_broken: OnBroken, flag: str) -> N
         logging.warning("%s: %s", name, report)
 
 
-def _named(received: list[str], *, most: int = _NAMED) -> str:
-    return "; ".join([*received[:most], *(["..."] if len(received) > most else [])])
+def _named(received: list[str]) -> str:
+    return "; ".join([*received[:_NAMED], *(["..."] if len(received) > _NAMED else [])])

@@ -3,12 +3,13 @@
 
 __all__ = ["Folder"]
 
+import pathlib
 from typing import Literal
 
 import numpy as np
 
 from glf_tf import errors
-from glf_tf.data import colours, duplicates, image_set, picture_files
+from glf_tf.data import colours, duplicates, image_set, picture_files, pictures
 from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset, folder_parts
 
@@ -130,7 +131,11 @@ class Folder(dataset.AbstractDataset):
 
     def _parts(self) -> folder_parts.Parts:
         root = self.paths.data_dir
-        parts = root and folder_parts.found(root, test_fraction=self.test_fraction)
+        parts = root and folder_parts.found(
+            root,
+            test_fraction=self.test_fraction,
+            is_usable=_is_readable if self.on_broken == "skip" else lambda _: True,
+        )
         if not parts or not any(parts.files.values()):
             raise errors.NotFound(
                 "The data set `folder` needs a folder with pictures",
@@ -138,6 +143,14 @@ class Folder(dataset.AbstractDataset):
                 do="Pass --data_dir=FOLDER with .jpg, .png or other pictures in it",
             )
         return parts
+
+
+def _is_readable(file: pathlib.Path) -> bool:
+    try:
+        pictures.decode(file)
+    except errors.UserError:
+        return False
+    return True
 
 
 def _check(rule: str, holds: bool, received: str, example: str) -> None:

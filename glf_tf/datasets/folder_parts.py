@@ -5,7 +5,7 @@ __all__ = ["Parts", "found"]
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -44,13 +44,23 @@ class Parts:
         return np.array(chosen, np.int64)
 
 
-def found(root: pathlib.Path, *, test_fraction: float) -> Parts:
+def found(
+    root: pathlib.Path,
+    *,
+    test_fraction: float,
+    is_usable: Callable[[pathlib.Path], bool] = lambda _: True,
+) -> Parts:
     """Returns the splits and classes of a folder.
 
     Folders such as `train` and `test` are the splits, in any case; if there is none for
     testing, one for validation is used. Without both, a hash of a picture's path
     determines its split. If all pictures are in two or more folders exactly one level
     deep, these folders are classes.
+
+    Args:
+        root: The folder.
+        test_fraction: The fraction held out where there are no folders of splits.
+        is_usable: Whether a picture counts as the one that each split needs.
 
     Raises:
         InvalidValue: Two folders are named as the same split.
@@ -66,7 +76,15 @@ def found(root: pathlib.Path, *, test_fraction: float) -> Parts:
             notes.append(f"{outside} pictures outside of these folders are left out")
     else:
         roots = {"train": root, "test": root}
-        files = _divided(everything.files, root=root, test_fraction=test_fraction)
+        numbers = {
+            file: picture_files.hashed(file.relative_to(root).as_posix())
+            for file in everything.files
+        }
+        held_out = _held_out(numbers, fraction=test_fraction, is_usable=is_usable)
+        files = {
+            "train": [file for file in numbers if file not in held_out],
+            "test": [file for file in numbers if file in held_out],
+        }
     classes = _classes(roots, files)
     if classes:
         notes.append(f"{len(classes)} folders are classes: {_some(classes)}")
@@ -97,22 +115,23 @@ def _split_folders(root: pathlib.Path) -> tuple[dict[str, pathlib.Path], list[st
     return {"train": train, "test": test}, notes
 
 
-def _divided(
-    files: list[pathlib.Path], *, root: pathlib.Path, test_fraction: float
-) -> dict[str, list[pathlib.Path]]:
-    """Returns the pictures by split; each split gets one if there are two or more."""
-    numbers = {
-        file: picture_files.hashed(file.relative_to(root).as_posix()) for file in files
-    }
-    held_out = {file for file in files if numbers[file] < test_fraction}
-    if len(files) > 1 and test_fraction and not held_out:
-        held_out = {min(files, key=numbers.get)}
-    if files and len(held_out) == len(files):
-        held_out.remove(max(files, key=numbers.get))
-    return {
-        "train": [file for file in files if file not in held_out],
-        "test": [file for file in files if file in held_out],
-    }
+def _held_out(
+    numbers: Mapping[pathlib.Path, float],
+    *,
+    fraction: float,
+    is_usable: Callable[[pathlib.Path], bool],
+) -> set[pathlib.Path]:
+    """Returns the test split; each split gets a usable picture if there are two."""
+    held_out = {file for file, number in numbers.items() if number < fraction}
+    if fraction and not any(map(is_usable, sorted(held_out))):
+        left = sorted(numbers.keys() - held_out, key=numbers.get)
+        usable = (file for file in left if is_usable(file))
+        first, second = next(usable, None), next(usable, None)
+        if second is not None:
+            held_out.add(first)
+    if numbers and len(held_out) == len(numbers):
+        held_out.remove(max(numbers, key=numbers.get))
+    return held_out
 
 
 def _classes(roots: dict, files: dict) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import errors, seeds, types
+from glf_tf import errors, parts, seeds, types
 from glf_tf.inference import sampler
 from glf_tf.models import autoencoder, inputs, latent
 from glf_tf.models import model as model_lib
@@ -75,7 +75,7 @@ class Inference:
         if self._uses_encoder(masks=None, start=None):
             return "encoder"
         options = ", ".join(
-            f"{key}={value}" for key, value in vars(self._chain).items()
+            f"{key}={value}" for key, value in parts.arguments_of(self._chain).items()
         )
         return f"{type(self._chain).__name__}({options}), start={self._start}"
 

@@ -79,6 +79,15 @@ def test_broken_file_is_skipped_with_a_warning(paths, caplog):
     assert "broken.jpg" in caplog.text
 
 
+def test_each_split_has_a_readable_picture_where_broken_ones_are_skipped(paths):
+    samples.write_pictures(paths.data_dir, count=4)
+    names = (f"broken{number}.jpg" for number in range(1000))
+    held_out = next(name for name in names if picture_files.hashed(name) < 0.01)
+    (paths.data_dir / held_out).write_text("no picture")
+    how = {"test_fraction": 0.01, "on_broken": "skip"}
+    assert [len(load(paths, split, **how)) for split in ("train", "test")] == [3, 1]
+
+
 def test_changed_picture_is_decoded_anew(paths):
     samples.write_pictures(paths.data_dir, count=4)
     before = load(paths, test_fraction=0).digest

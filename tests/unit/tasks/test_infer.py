@@ -33,7 +33,8 @@ def test_another_model_runs_its_own_chains():
     inference = infer.Inference(model)
     expected = model.infer_latents(UNIT, seed=seeds.fold(3, 0)).z
     np.testing.assert_allclose(inference.latents(IMAGES, seed=3), expected, atol=1e-4)
-    assert "steps=3" in inference.description
+    assert inference.description.startswith("Langevin(steps=3, step_size=")
+    assert "_part" not in inference.description
 
 
 @pytest.mark.parametrize("start", infer.STARTS)
