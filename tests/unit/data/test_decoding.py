@@ -40,7 +40,8 @@ def test_broken_items_are_skipped_with_one_warning(caplog):
     assert values(items, on_broken="skip") == list(range(100))
     (record,) = caplog.records
     assert record.getMessage() == (
-        "some: 100 of 104 pictures used; skipped 4 broken: item-1; item-2; item-3; item-4"
+        "some: 100 of 104 pictures used; "
+        "skipped 4 broken: item-1; item-2; item-3; item-4"
     )
 
 
