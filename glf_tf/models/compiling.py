@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `compile` takes: the settings of optimisers, for all groups or by group."""
 
-__all__ = ["given_of", "refuse", "settings_of"]
+__all__ = ["given_of", "settings_of"]
 
 import dataclasses
 from collections.abc import Mapping
@@ -43,21 +43,6 @@ def given_of(settings: options.Optimizers) -> dict[str, dict]:
         for name, value in found.items()
         if value != getattr(defaults, name)
     }
-
-
-def refuse(**given: object) -> None:
-    """Refuses what Keras' own loop takes.
-
-    Raises:
-        Unsupported: Something is given.
-    """
-    for name, value in given.items():
-        if value is not None:
-            raise errors.Unsupported(
-                "A model has terms, and an optimiser for each group, of its own",
-                received=f"{name}={value!r}"[:80],
-                do='Leave it out; set for instance learning_rate={"": 1e-3}',
-            )
 
 
 def _by_group(value: object, default: Mapping) -> Mapping:

@@ -23,7 +23,7 @@ from glf_tf.data import pixels
 from glf_tf.datasets import given as given_lib
 from glf_tf.metrics import reference, suite
 from glf_tf.metrics.extractors import random_convolutional
-from glf_tf.models import compiling
+from glf_tf.models import compiling, refusals
 from glf_tf.training import fitting, measuring
 from glf_tf.training import options as options_lib
 
@@ -66,7 +66,7 @@ class Trainable:
             Unsupported: Something is given of what Keras' own loop does.
             InvalidValue: There is no such setting, or it is out of range.
         """
-        compiling.refuse(optimizer=optimizer, loss=loss, metrics=metrics)
+        refusals.settings(optimizer=optimizer, loss=loss, metrics=metrics)
         if run_eagerly:
             raise errors.Unsupported(
                 "The loop runs traced functions",
@@ -139,8 +139,8 @@ class Trainable:
             Busy, Damaged, Occupied, Stopped: See `experiments.fitting.fit`.
             Diverged: A term left the finite numbers.
         """
-        _refuse_target(y)
-        _refuse_without_folder(workdir, resume=resume, reports=reports)
+        refusals.target(y)
+        refusals.run_options(workdir, resume=resume, reports=reports)
         given = self._read(x, split="train")
         if validation_data is not None:
             validation_data = self._read(validation_data, split="test").images
@@ -195,7 +195,7 @@ class Trainable:
             InvalidValue: Images do not fit the model, or a metric is unknown.
             Unsupported: A target is given.
         """
-        _refuse_target(y)
+        refusals.target(y)
         data = self._read(x, split="test").images
         with self._strategy().scope():
             measure = measuring.Measure(self, data, batch_size=batch_size)
@@ -261,19 +261,19 @@ class Trainable:
     def train_step(self, *args, **kwargs):
         """Is refused: a step of a stage has updates and optimisers of its own."""
         del args, kwargs
-        raise _by_fit("train_step")
+        refusals.steps("train_step")
 
     test_step = train_step
 
     def train_on_batch(self, *args, **kwargs):
         """Is refused, as `train_step` is."""
         del args, kwargs
-        raise _by_fit("train_on_batch")
+        refusals.steps("train_on_batch")
 
     def test_on_batch(self, *args, **kwargs):
         """Is refused: `evaluate` measures."""
         del args, kwargs
-        raise _by_fit("test_on_batch")
+        refusals.steps("test_on_batch")
 
     def _strategy(self) -> tf.distribute.Strategy:
         """Returns the strategy that the model was made in."""
@@ -305,32 +305,6 @@ class Trainable:
                     do=f"Make it with {name}={value}, or pass other images",
                 )
         return given
-
-
-def _refuse_target(y: object) -> None:
-    if y is not None:
-        raise errors.Unsupported(
-            "A generative model is fitted to images, which are their own target",
-            received="a target `y`",
-            do="Call fit(images, epochs=...) and evaluate(images)",
-        )
-
-
-def _refuse_without_folder(workdir: object, *, resume: bool, reports: object) -> None:
-    if workdir is None and (resume or reports is not None):
-        raise errors.InvalidValue(
-            "What goes on, and what reports, is a run in a folder",
-            received=f"resume={resume}, reports={reports} without workdir",
-            do="Pass workdir=FOLDER as well, or neither",
-        )
-
-
-def _by_fit(name: str) -> errors.Unsupported:
-    return errors.Unsupported(
-        "A model is trained by stages, and not by single steps of Keras",
-        received=name,
-        do="Call fit(images, epochs=...), and evaluate(images) to measure",
-    )
 
 
 def _as_list(callbacks: object) -> list:

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from glf_tf import catalogue, errors
 from glf_tf.data import python_arrays
-from glf_tf.models import glf
+from glf_tf.models import vae
 from tests import descriptors
 
 # Eager execution leaves tf.data its graphs, and says so each time.
@@ -162,7 +162,8 @@ def test_predict_is_call_and_a_layer_has_gradients(model):
     np.testing.assert_allclose(outputs, 2.0 * called, rtol=1e-5)
 
 
-def test_export_and_metrics_of_samples(model, tmp_path):
+def test_export_and_metrics_of_samples(tmp_path):
+    model = descriptors.model("vae")
     names = model.export(tmp_path / "1")
     signatures = tf.saved_model.load(str(tmp_path / "1")).signatures
     assert set(signatures) == set(names)
@@ -172,10 +173,9 @@ def test_export_and_metrics_of_samples(model, tmp_path):
 
 def test_replicas_share_the_batches_of_fit(tmp_path):
     with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
-        model = descriptors.model("glf_two_stage")
+        model = descriptors.model("vae")
     best = keras.callbacks.ModelCheckpoint(tmp_path / "m.keras", monitor="loss")
-    epochs = {"": 1, "flow": 0}
-    history = model.fit(PIXELS, epochs=epochs, callbacks=[best], verbose=0)
+    history = model.fit(PIXELS, callbacks=[best], verbose=0)
     assert history.epoch == [0]
     loaded = keras.saving.load_model(tmp_path / "m.keras")
     np.testing.assert_allclose(
@@ -217,11 +217,11 @@ def test_a_summary_names_the_layers(model):
         assert f"{layer} (" in "\n".join(lines)
 
 
-class Louder(glf.GLF):
+class Louder(vae.VAE):
     """A user's model: another term, and an option of its own."""
 
     def __init__(self, image_shape, *, loudness: float = 2.0, **kwargs):
-        super().__init__(image_shape, procedure="joint", **kwargs)
+        super().__init__(image_shape, **kwargs)
         self.loudness = loudness
 
     def _encode(self, image, *, training=False):
@@ -234,7 +234,6 @@ def test_a_subclass_of_a_user_is_fitted_and_saved(tmp_path, eagerly):
         loudness=3.0,
         latent_dim=4,
         network={"name": "mlp", "hidden": [4]},
-        flow={"name": "real_nvp", "hidden": 6, "blocks": 2},
     )
     assert model.fit(PIXELS, verbose=0).epoch == [0]
     model.save(tmp_path / "m.keras")
