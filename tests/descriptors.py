@@ -321,7 +321,7 @@ def model(name: str):
 
 def update(model, name: str):
     """Returns the update of a model that has this name, of whichever stage."""
-    return {one.name: one for stage in model.stages() for one in stage.updates}[name]
+    return {item.name: item for stage in model.stages() for item in stage.updates}[name]
 
 
 def arguments(name: str) -> dict:

@@ -77,9 +77,9 @@ DAMAGES = {
 def files_below(path: pathlib.Path) -> dict[str, bytes]:
     """The content of every file below a folder, by its path."""
     return {
-        one.relative_to(path).as_posix(): one.read_bytes()
-        for one in sorted(path.rglob("*"))
-        if one.is_file()
+        item.relative_to(path).as_posix(): item.read_bytes()
+        for item in sorted(path.rglob("*"))
+        if item.is_file()
     }
 
 
@@ -150,9 +150,9 @@ def paths_of(whole: pathlib.Path) -> list[str]:
 
 def whole_checkpoints(path: pathlib.Path) -> set[str]:
     return {
-        one.name
-        for one in (path / "checkpoints").glob("step_*")
-        if manifest.damage(one) is None
+        item.name
+        for item in (path / "checkpoints").glob("step_*")
+        if manifest.damage(item) is None
     }
 
 
@@ -177,12 +177,14 @@ def test_a_cut_export_ends_an_evaluation_in_one_line(name, whole, tmp_path):
         "evaluate", f"--saved_model={path}", "--dataset=digits", "--metrics=copies"
     )
     assert (ended.status, ended.output) == (errors.BAD_WORLD, ""), ended.stderr
-    (told,) = [line for line in ended.stderr.splitlines() if "error:" in line]
-    assert str(path) in told
+    (message,) = [line for line in ended.stderr.splitlines() if "error:" in line]
+    assert str(path) in message
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damage_is_told_and_costs_nothing_else(damage, whole, cheap, tmp_path, caplog):
+def test_damage_is_reported_and_costs_nothing_else(
+    damage, whole, cheap, tmp_path, caplog
+):
     path, found = tmp_path / "run", []
     for name in paths_of(whole):
         shutil.copytree(whole, path)
@@ -225,15 +227,15 @@ def check(path, name, caplog, *, damage, go_on=experiment.train):
         assert folder.Folder(path).read()["history"]
         assert curves.read(path).lines[-1]["step"] == 8
         assert after.keys() >= before.keys() - {
-            one for one in before if one.startswith("checkpoints/step_")
+            item for item in before if item.startswith("checkpoints/step_")
         }
     else:
         assert damage == "folder" or name in MARKS, refused.error
         # What was not refused until an epoch was done has saved it.
         assert whole_checkpoints(path) >= sound or len(whole_checkpoints(path)) == 2
-        for one, content in before.items():
-            if one.startswith(("saved_model/", "samples/steps/")):
-                assert after[one] == content, one
+        for item, content in before.items():
+            if item.startswith(("saved_model/", "samples/steps/")):
+                assert after[item] == content, item
 
 
 # What tells that a folder is ours: without it, nobody knows whose the folder is.

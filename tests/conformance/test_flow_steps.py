@@ -151,7 +151,7 @@ def test_a_flow_hands_out_a_chain_with_one_pass_for_value_and_log_det(name):
 
     def products(function):
         traced = tf.function(function).get_concrete_function(z)
-        return sum(one.type == "MatMul" for one in traced.graph.get_operations())
+        return sum(item.type == "MatMul" for item in traced.graph.get_operations())
 
     def both(z):
         chain = flow.bijector()

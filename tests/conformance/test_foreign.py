@@ -108,12 +108,12 @@ REFUSED = [
 @pytest.mark.parametrize(
     "arguments",
     REFUSED,
-    ids=lambda found: " ".join(one for one in found if one not in SMALL),
+    ids=lambda found: " ".join(item for item in found if item not in SMALL),
 )
 def test_foreign_files_are_refused_in_one_line(place, arguments, monkeypatch):
     monkeypatch.chdir(place)
     before = snapshot(place)
-    tool, *rest = (one.replace("@", "theirs") for one in arguments)
+    tool, *rest = (item.replace("@", "theirs") for item in arguments)
     ended = calls.call(tool, *rest)
     assert snapshot(place) == before
     assert ended.status == 1, ended.stderr

@@ -50,10 +50,10 @@ def calls_in(text):
 def is_given(node):
     """Whether a call writes to what the one door opened."""
     names = {
-        one.id
+        item.id
         for argument in node.args[:2]
-        for one in ast.walk(argument)
-        if isinstance(one, ast.Name)
+        for item in ast.walk(argument)
+        if isinstance(item, ast.Name)
     }
     return bool(names & GIVEN)
 
@@ -62,8 +62,8 @@ def opens_to_write(name, node):
     """Whether a call opens a file, by its path, to write to it."""
     if name.rpartition(".")[2] not in ("open", "fdopen", "open_memmap", "memmap"):
         return False
-    values = [*node.args, *(one.value for one in node.keywords)]
-    modes = [one.value for one in values if isinstance(one, ast.Constant)]
+    values = [*node.args, *(item.value for item in node.keywords)]
+    modes = [item.value for item in values if isinstance(item, ast.Constant)]
     # A short text of such letters is a mode; nothing else of a call is.
     return any(
         isinstance(mode, str) and 0 < len(mode) <= 3 and set(mode) & set("wax+")

@@ -123,14 +123,14 @@ def test_what_is_pinned_lies_within_the_ranges_of_the_metadata(wheel):
         requirements.Requirement(line)
         for line in metadata(wheel).get_all("Requires-Dist")
     ]
-    core = [one for one in asked if one.marker is None]
-    assert {"tensorflow", "keras", "numpy"} <= {one.name for one in core}
-    for one in core:
-        assert {clause.operator for clause in one.specifier} == {">=", "<"}, one
-    for one in asked:
-        if one.name in pins:
-            assert version.Version(pins[one.name]) in one.specifier, one
-    pinned_alone = set(pins) - {one.name for one in asked}
+    core = [item for item in asked if item.marker is None]
+    assert {"tensorflow", "keras", "numpy"} <= {item.name for item in core}
+    for item in core:
+        assert {clause.operator for clause in item.specifier} == {">=", "<"}, item
+    for item in asked:
+        if item.name in pins:
+            assert version.Version(pins[item.name]) in item.specifier, item
+    pinned_alone = set(pins) - {item.name for item in asked}
     # What TensorFlow asks for itself.
     assert pinned_alone == {"protobuf"}
 

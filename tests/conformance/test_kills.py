@@ -72,7 +72,7 @@ def kill(what, where, *, draw, while_starting):
 
 def newest(where):
     """How many epochs are saved."""
-    steps = [int(one.name[5:]) for one in where.glob("checkpoints/step_*[0-9]")]
+    steps = [int(item.name[5:]) for item in where.glob("checkpoints/step_*[0-9]")]
     return max(steps, default=0) // 7
 
 

@@ -40,7 +40,7 @@ def write(folder, *, pictures):
 def train(folder, *, pictures):
     """The most memory of its own that a training has, in MiB."""
     write(folder / "data", pictures=pictures)
-    told = folder / "told"  # a pipe that nobody reads would fill
+    message = folder / "told"  # a pipe that nobody reads would fill
     process = subprocess.Popen(
         [
             sys.executable,
@@ -54,15 +54,15 @@ def train(folder, *, pictures):
             f"--workdir={folder}/run",
         ],
         stdout=subprocess.DEVNULL,
-        stderr=told.open("w"),
+        stderr=message.open("w"),
     )
     most, status = 0, pathlib.Path(f"/proc/{process.pid}/status")
     while process.poll() is None:
         # Pages of a mapped file are the system's: it takes them back when it wants.
-        lines = [one for one in status.read_text().splitlines() if "RssAnon" in one]
-        most = max([most, *(int(one.split()[1]) for one in lines)])
+        lines = [item for item in status.read_text().splitlines() if "RssAnon" in item]
+        most = max([most, *(int(item.split()[1]) for item in lines)])
         time.sleep(0.1)
-    assert process.returncode == 0, told.read_text()
+    assert process.returncode == 0, message.read_text()
     return most / 1024
 
 

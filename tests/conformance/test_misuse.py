@@ -461,15 +461,15 @@ def test_the_table_is_long_and_of_all_tools():
 
 
 @pytest.mark.slow
-def test_every_mistake_is_told_in_one_line_and_harms_nothing(place):
+def test_every_mistake_is_reported_in_one_line_and_harms_nothing(place):
     before, wrong = snapshot(place), []
     for tool, status, word, arguments in ROWS:
         done = calls.call(tool, *arguments)
         parts = r"error: .+\. Received: .+\. .+\.\n"
         is_one_line = re.fullmatch(parts, done.stderr) is not None
         if done.status != status or not is_one_line or word not in done.stderr:
-            told = done.stderr[-300:]
-            wrong.append(f"{tool} {' '.join(arguments)}\n  {done.status}: {told}")
+            message = done.stderr[-300:]
+            wrong.append(f"{tool} {' '.join(arguments)}\n  {done.status}: {message}")
     assert not wrong, f"{len(wrong)} of {len(ROWS)}:\n" + "\n".join(wrong)
     assert snapshot(place) == before
 

@@ -170,9 +170,9 @@ def test_hidden_pixels_are_left_out_where_it_is_said(name):
             for update in stage.updates
         ]
     half = len(found) // 2
-    for one, other in zip(found[:half], found[half:], strict=True):
-        for key in one:
-            np.testing.assert_allclose(one[key], other[key], rtol=1e-4, err_msg=key)
+    for first, second in zip(found[:half], found[half:], strict=True):
+        for key in first:
+            np.testing.assert_allclose(first[key], second[key], rtol=1e-4, err_msg=key)
 
 
 def test_same_seed_gives_the_same_samples(model):
@@ -251,8 +251,8 @@ def test_a_stage_learns_with_its_own_variables_and_no_others(fresh):
         weights = stage.updates[0].weights
         total = [
             # At the same step, so that a weight that rises does not count.
-            step.weighted_sum(one.last, weights=weights, step=tf.constant(60))
-            for one in (first, last)
+            step.weighted_sum(item.last, weights=weights, step=tf.constant(60))
+            for item in (first, last)
         ]
         assert total[1] < total[0]
 
@@ -288,7 +288,7 @@ def test_batches_of_one_are_refused_where_their_statistics_count(name, model):
     normalization.check_batch_size(layers, 1)
     fresh = descriptors.model(name)
     for stage, batch in staged(fresh):
-        first = {key: one[:1] for key, one in batch.items()}
+        first = {key: item[:1] for key, item in batch.items()}
         first = stage.infer(first, seed=seeds.make(0))
         for update in stage.updates:
             update.terms(first, seed=seeds.make(0), training=True)
@@ -437,7 +437,9 @@ def check_inference(model, call):
     """Checks the signatures of a model of latents on whole and masked images."""
     image = descriptors.batch(3)["image"]
     has_encoder = isinstance(model, autoencoder.AbstractAutoencoder)
-    parts = {name: np.asarray(one) for name, one in call["score"](image=image).items()}
+    parts = {
+        name: np.asarray(item) for name, item in call["score"](image=image).items()
+    }
     np.testing.assert_allclose(
         parts["score"], -(parts["log_likelihood"] + parts["log_prior"]), rtol=1e-4
     )
@@ -605,9 +607,9 @@ def test_hidden_pixels_never_count(model):
     found = [infer(tf.constant(image, tf.float32)).numpy() for image in cases]
     z = tf.constant(found[0])
     joint = [model.log_joint(image, z, mask).numpy() for image in cases]
-    for one, two in zip(found[1:], joint[1:], strict=True):
-        np.testing.assert_array_equal(one, found[0])
-        np.testing.assert_array_equal(two, joint[0])
+    for first, second in zip(found[1:], joint[1:], strict=True):
+        np.testing.assert_array_equal(first, found[0])
+        np.testing.assert_array_equal(second, joint[0])
     assert np.isfinite(found[0]).all()
     assert np.isfinite(joint[0]).all()
 
@@ -628,11 +630,11 @@ def test_served_what_is_no_image_is_nan_in_its_own_row_alone(name, model):
         for value in (np.nan, np.inf, 255.0):
             bad = good.copy()
             bad[1, 2, 3, 0] = value
-            for key, one in call[name](image=tf.constant(bad), **more).items():
-                assert np.isnan(one[1]).all(), (name, key, value)
+            for key, item in call[name](image=tf.constant(bad), **more).items():
+                assert np.isnan(item[1]).all(), (name, key, value)
                 for row in (0, 2):
                     np.testing.assert_allclose(
-                        one[row], expected[key][row], rtol=1e-4, atol=1e-4
+                        item[row], expected[key][row], rtol=1e-4, atol=1e-4
                     )
 
 

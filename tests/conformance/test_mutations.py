@@ -129,7 +129,7 @@ def test_whole_files_are_read(name, tmp_path):
 def test_changed_files_are_read_or_refused(name, tmp_path, request):
     file_name, make, read = READERS[name]
     file, draw = tmp_path / file_name, np.random.default_rng(len(name))
-    whole, told = make(file), []
+    whole, text = make(file), []
     for number in range(-(-request.config.getoption("mutations") // len(READERS))):
         changed = mutated(whole, draw)
         file.write_bytes(changed)
@@ -138,10 +138,10 @@ def test_changed_files_are_read_or_refused(name, tmp_path, request):
                 warnings.simplefilter("ignore")
                 read(file)
         except errors.UserError as error:
-            told.append(str(error))
+            text.append(str(error))
         except Exception as error:
             pytest.fail(f"change {number}: {error!r} of {changed[:999]!r}")
-    assert all(len(message.splitlines()) == 1 for message in told)
+    assert all(len(message.splitlines()) == 1 for message in text)
 
 
 def mutated(whole: bytes, draw: np.random.Generator) -> bytes:

@@ -78,8 +78,8 @@ def set_against(place, on_broken):
 def given(place, on_broken):
     """What reconstruct, inpaint and interpolate take."""
     with pytest.MonkeyPatch.context() as patch:
-        told = types.SimpleNamespace(images=str(place.pictures), on_broken=on_broken)
-        patch.setattr(loading, "FLAGS", told)
+        message = types.SimpleNamespace(images=str(place.pictures), on_broken=on_broken)
+        patch.setattr(loading, "FLAGS", message)
         opened = run_folder.Folder(place.run)
         patch.setattr(loading.training, "folder", lambda: opened)
         return np.rint(loading.load_images(9) * 255).astype(np.uint8)
@@ -148,7 +148,7 @@ def test_masks_that_cannot_be_read_are_refused(name, place):
     ],
 )
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
-def test_what_a_user_should_know_is_told(name, word, door, place, caplog):
+def test_what_a_user_should_know_is_reported(name, word, door, place, caplog):
     (place.pictures / name).write_bytes(RIGHT[name][0])
     door(place, "refuse")
     assert word in caplog.text
@@ -224,8 +224,8 @@ def test_what_systems_leave_is_passed_over(place):
 def test_files_of_other_kinds_are_counted(place):
     for name in ("a.txt", "b.txt", "c.heic", "d"):
         (place.pictures / name).write_text("something")
-    told = str(picture_files.survey(place.pictures))
-    assert "4 other files left out by suffix: 2 .txt, 1 .heic, 1 without" in told
+    message = str(picture_files.survey(place.pictures))
+    assert "4 other files left out by suffix: 2 .txt, 1 .heic, 1 without" in message
 
 
 def test_links_to_folders_are_followed_once(place, tmp_path, caplog):

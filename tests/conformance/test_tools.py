@@ -156,9 +156,9 @@ def test_a_terminated_run_saves_and_goes_on(tmp_path):
         if "epoch 5/" in line:
             running.send_signal(signal.SIGTERM)
             break
-    _, told = running.communicate(timeout=60)
-    assert running.returncode == os.EX_TEMPFAIL, told
-    assert "--resume" in told
+    _, message = running.communicate(timeout=60)
+    assert running.returncode == os.EX_TEMPFAIL, message
+    assert "--resume" in message
     done = run("train", f"--workdir={tmp_path}/x", *QUICK, "--epochs=3", "--resume")
     assert done.status == 0, done.stderr
     assert "resuming from step" in done.stderr
@@ -207,9 +207,9 @@ def test_a_terminated_comparison_goes_on_and_survives_a_recipe_that_diverges(tmp
         if "epoch 5/" in line:
             running.send_signal(signal.SIGTERM)
             break
-    _, told = running.communicate(timeout=60)
-    assert running.returncode == os.EX_TEMPFAIL, told
-    assert "the same command continues" in told
+    _, message = running.communicate(timeout=60)
+    assert running.returncode == os.EX_TEMPFAIL, message
+    assert "the same command continues" in message
     assert not (tmp_path / "out/table.md").exists()
 
     done = subprocess.run(
@@ -267,7 +267,7 @@ def test_what_was_hidden_in_training_is_recovered(tmp_path):
 
 
 @pytest.mark.slow
-def test_anomalies_are_told_from_a_runs_test_images(trained, tmp_path):
+def test_anomalies_are_reported_from_a_runs_test_images(trained, tmp_path):
     folder, _ = trained
     images = np.random.default_rng(0).integers(0, 2, (20, 8, 8, 1)).astype(float)
     np.save(tmp_path / "noise.npy", images)

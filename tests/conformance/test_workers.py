@@ -20,11 +20,11 @@ EQUAL = ("abp", "glann", "glf_convolutional", "glf_two_stage", "rae", "rae_flow"
 def addresses():
     """Two addresses whose ports are free."""
     sockets = [socket.socket() for _ in range(2)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    found = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
-    for one in sockets:
-        one.close()
+    for item in sockets:
+        item.bind(("127.0.0.1", 0))
+    found = [f"127.0.0.1:{item.getsockname()[1]}" for item in sockets]
+    for item in sockets:
+        item.close()
     return found
 
 
@@ -89,14 +89,14 @@ def test_one_worker_writes_and_all_measure(tmp_path):
     assert "epoch" not in second.stderr
     alone = (f"--workdir={tmp_path}/one", "--epochs=2", "--strategy=one_device")
     assert calls.call("train", *TRAIN, *alone).status == 0
-    for one, two in zip(
+    for item, two in zip(
         test_experiment.lines(tmp_path / "one"),
         test_experiment.lines(both),
         strict=True,
     ):
-        assert one.keys() == two.keys()
-        for name in one:
-            np.testing.assert_allclose(two[name], one[name], rtol=2e-3, err_msg=name)
+        assert item.keys() == two.keys()
+        for name in item:
+            np.testing.assert_allclose(two[name], item[name], rtol=2e-3, err_msg=name)
 
 
 @pytest.mark.slow

@@ -114,7 +114,7 @@ def test_it_is_trained_again(run, tmp_path, monkeypatch):
     )
     again = tmp_path / "again"
     succeeds("train", f"--replay={run}", f"--workdir={again}")
-    images = [restore.load_model(one).sample(3, seed=1) for one in (run, again)]
+    images = [restore.load_model(item).sample(3, seed=1) for item in (run, again)]
     np.testing.assert_array_equal(*images)
 
 

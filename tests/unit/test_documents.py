@@ -85,7 +85,7 @@ def commands(text):
     """The command lines of tools in a text, as lists of words."""
     text = re.sub(r"\\\n\s*", " ", text)
     for script, name, rest in re.findall(COMMAND, text, re.MULTILINE):
-        words = [one for one in shlex.split(rest, comments=True) if one != "..."]
+        words = [item for item in shlex.split(rest, comments=True) if item != "..."]
         yield script or name, words
 
 
@@ -121,7 +121,7 @@ def prose(path):
 def code(path):
     """The words in a document that stand between backquotes."""
     return [
-        word for one in re.findall(r"`([^`]+)`", prose(path)) for word in one.split()
+        word for item in re.findall(r"`([^`]+)`", prose(path)) for word in item.split()
     ]
 
 
@@ -181,7 +181,9 @@ def test_files_that_are_named_exist(path):
         if re.match(r"(flags|glf_tf|tests|tools|docs)/[\w./*-]+$", word)
     ]
     invented = "foo"  # in BUILD.md's examples
-    missing = [one for one in named if invented not in one and not list(ROOT.glob(one))]
+    missing = [
+        item for item in named if invented not in item and not list(ROOT.glob(item))
+    ]
     assert missing == []
 
 

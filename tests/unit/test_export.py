@@ -22,7 +22,7 @@ def test_an_export_is_marked_loads_and_is_replaced(model, tmp_path):
     assert (tmp_path / "x" / folders.MARK).exists()
     loaded = tf.saved_model.load(str(tmp_path / "x"))
     assert "sample" in loaded.signatures
-    assert [one.name for one in tmp_path.iterdir()] == ["x"]
+    assert [item.name for item in tmp_path.iterdir()] == ["x"]
 
 
 def test_a_run_or_any_folder_of_somebody_is_refused(model, tmp_path):

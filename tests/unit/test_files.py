@@ -193,7 +193,7 @@ def test_what_comes_while_a_folder_is_written_moves_over(tmp_path, each_way):
         (tmp_path / "x" / "thesis.tex").write_text("theirs")
         folders.swap(aside, tmp_path / "x", ours=ours)
     assert tree(tmp_path) == {"x/new": b"", "x/thesis.tex": b"theirs"}
-    assert [one.name for one in tmp_path.iterdir()] == ["x"]
+    assert [item.name for item in tmp_path.iterdir()] == ["x"]
 
 
 @pytest.mark.parametrize("done", range(6))
@@ -294,7 +294,7 @@ def test_a_sweep_takes_what_writes_left_and_nothing_else(tmp_path):
     (tmp_path / ".glf_tf-y-0123456789abcdef").symlink_to("x.tmp")
     folders.sweep(tmp_path)
     kept = {*theirs, ".glf_tf-y-0123456789abcdef"}
-    assert {one.name for one in tmp_path.iterdir()} == kept
+    assert {item.name for item in tmp_path.iterdir()} == kept
 
 
 def test_a_sweep_puts_back_what_a_kill_between_two_renames_took_away(tmp_path):
@@ -306,7 +306,7 @@ def test_a_sweep_puts_back_what_a_kill_between_two_renames_took_away(tmp_path):
     (tmp_path / "best").rename(left)
     (tmp_path / "best").mkdir()
     folders.sweep(tmp_path)
-    assert [one.name for one in tmp_path.iterdir()] == ["best"]
+    assert [item.name for item in tmp_path.iterdir()] == ["best"]
 
 
 @pytest.mark.parametrize("name", [".", "x/..", "/"])

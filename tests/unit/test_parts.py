@@ -86,7 +86,7 @@ def test_objects_and_specifications_are_one_in_configurations_and_names(name):
     given, described = by_object(name), by_specification(name)
     assert given.get_config() == described.get_config()
     assert json.loads(json.dumps(given.get_config())) == given.get_config()
-    names = [list(checkpoints.variables_of(one)) for one in (given, described)]
+    names = [list(checkpoints.variables_of(item)) for item in (given, described)]
     assert names[0] == names[1]
 
 
@@ -170,9 +170,9 @@ def as_objects(name):
 def test_every_model_is_one_of_objects_and_of_specifications(name):
     given, described = as_objects(name), descriptors.model(name)
     assert given.get_config() == described.get_config()
-    variables = [checkpoints.variables_of(one) for one in (given, described)]
+    variables = [checkpoints.variables_of(item) for item in (given, described)]
     assert list(variables[0]) == list(variables[1])
-    for variable, value in zip(*(one.values() for one in variables), strict=True):
+    for variable, value in zip(*(item.values() for item in variables), strict=True):
         variable.assign(value)
     np.testing.assert_array_equal(given.sample(2, seed=0), described.sample(2, seed=0))
 
@@ -207,7 +207,7 @@ def test_parts_without_weights_are_copied():
 def test_an_object_serves_two_models_in_one_place():
     flow = real_nvp.RealNVP(4, hidden=6, blocks=2)
     models = [_model("glf", {"network": MLP, "flow": flow}) for _ in range(2)]
-    names = [list(checkpoints.variables_of(one)) for one in models]
+    names = [list(checkpoints.variables_of(item)) for item in models]
     assert names[0] == names[1]
 
 
@@ -220,7 +220,7 @@ def test_two_objects_of_one_class_have_names_of_their_own():
             self.outer = parts.make("flow", flows[1], event_dim=4, name="outer")
 
     names = list(checkpoints.variables_of(Pair()))
-    assert {one.split("/")[1] for one in names} == {"inner", "outer"}
+    assert {item.split("/")[1] for item in names} == {"inner", "outer"}
 
 
 def test_an_object_in_two_places_is_refused():

@@ -87,7 +87,7 @@ def owns(name, flag):
 def chosen(*words, default="normal"):
     arguments = expand(*words)
     part = arguments.choose("prior", default=default, owns=owns)
-    return part, [one.text for one in arguments if one.name != "prior"]
+    return part, [item.text for item in arguments if item.name != "prior"]
 
 
 RECIPE = "--prior=mixture\n--prior.components=10\n--prior.flow.hidden=6\n--priority=1\n"
@@ -127,7 +127,7 @@ def test_what_is_forgotten_can_be_told(write):
     arguments.choose("prior", default="normal", owns=owns)
     ((choice, gone),) = arguments.forgotten
     assert choice.text == "--prior=normal"
-    assert [one.name for one in gone] == ["prior.components", "prior.flow.hidden"]
+    assert [item.name for item in gone] == ["prior.components", "prior.flow.hidden"]
 
 
 def test_origin_names_file_and_line(write):
@@ -198,7 +198,7 @@ def test_an_endless_recipe_is_refused():
 def test_a_flag_that_was_renamed_is_read_from_recipes_alone(write):
     arguments = expand(write("old.cfg", "--x=1\n--y=2"))
     arguments.rename("x", "z")
-    assert [one.text for one in arguments] == ["--z=1", "--y=2"]
+    assert [item.text for item in arguments] == ["--z=1", "--y=2"]
     with pytest.raises(errors.InvalidValue, match="Use --z"):
         expand("--x=1").rename("x", "z")
 
@@ -216,7 +216,9 @@ def test_a_recipe_of_the_library_is_named_without_its_path(write, monkeypatch):
 
 @pytest.mark.parametrize("name", ["glf/digitz", "", "../flags/glf/digits"])
 def test_an_unknown_recipe_has_near_names(name):
-    with pytest.raises(errors.InvalidValue, match="glf-tf recipes.* lists all") as told:
+    with pytest.raises(
+        errors.InvalidValue, match="glf-tf recipes.* lists all"
+    ) as message:
         expand(f"--recipe={name}")
-    assert not name or "glf/digits" in told.value.do
-    assert told.value.do.count(" or ") <= 2
+    assert not name or "glf/digits" in message.value.do
+    assert message.value.do.count(" or ") <= 2

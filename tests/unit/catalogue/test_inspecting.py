@@ -67,12 +67,12 @@ class Data:
 
 def test_constructors_that_keywords_are_handed_on_to_are_read():
     found = inspecting.options_of(Derived)
-    assert {one.name: one.default for one in found.values()} == {
+    assert {item.name: item.default for item in found.values()} == {
         "both": 0.5,
         "size": 6,
         "inherited": 2,
     }
-    assert {one.name: one.help for one in found.values()} == {
+    assert {item.name: item.help for item in found.values()} == {
         "both": "The class's.",
         "size": "Of an expression.",
         "inherited": "From the base.",
@@ -155,4 +155,4 @@ def test_an_enumeration_is_given_by_its_values_and_made_into_members():
 def test_no_built_in_option_is_kept_from_command_lines():
     for kind in catalogue.KINDS:
         for name in catalogue.names(kind):
-            assert all(one.is_flag for one in catalogue.options(kind, name).values())
+            assert all(item.is_flag for item in catalogue.options(kind, name).values())

@@ -42,7 +42,7 @@ def test_where_a_plugin_comes_from_is_known(name):
 def test_origins_are_those_of_all_plugins_in_a_specification():
     prior = {"name": "my_prior", "inner": "my_flow"}
     found = catalogue.origins("model", {"name": "lfbm", "prior": prior})
-    assert [(one["kind"], one["name"]) for one in found] == [
+    assert [(item["kind"], item["name"]) for item in found] == [
         ("prior", "my_prior"),
         ("flow", "my_flow"),
     ]
@@ -145,7 +145,7 @@ def test_modules_are_found_in_the_current_folder_unless_it_is_a_run(
     if holds_run:
         (folder / "run.json").write_text("{}")
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "path", [one for one in sys.path if one])
+    monkeypatch.setattr(sys, "path", [item for item in sys.path if item])
     if holds_run:
         with pytest.raises(errors.InvalidValue, match="ModuleNotFoundError"):
             catalogue.load("flow", "here_parts:MyFlow")

@@ -75,9 +75,9 @@ def test_a_tool_is_run_as_its_script_would_be(call, monkeypatch):
     ],
 )
 def test_what_is_no_subcommand_is_refused_in_one_line(call, words, advice):
-    status, printed, told = call(*words)
-    assert (status, printed, told.count("\n")) == (2, "", 1)
-    assert advice in told
+    status, printed, message = call(*words)
+    assert (status, printed, message.count("\n")) == (2, "", 1)
+    assert advice in message
 
 
 def test_recipes_are_compared_by_name_or_file(tmp_path, monkeypatch):

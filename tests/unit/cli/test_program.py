@@ -64,10 +64,10 @@ def alone(monkeypatch):
 def test_what_a_user_can_cause_ends_in_one_line(alone, capsys, error, status, word):
     with pytest.raises(SystemExit) as ended:
         program.run(failing(error), tensorflow=False)
-    told = capsys.readouterr().err
+    message = capsys.readouterr().err
     assert ended.value.code == status
-    assert re.fullmatch(r"error: .+\. Received: .+\. .+\.\n", told)
-    assert word in told
+    assert re.fullmatch(r"error: .+\. Received: .+\. .+\.\n", message)
+    assert word in message
 
 
 def test_memory_of_tensorflow_is_memory(alone, capsys):
@@ -87,7 +87,7 @@ def test_a_bug_keeps_its_stack_trace(alone, error):
         program.run(failing(error), tensorflow=False)
 
 
-def test_output_that_nobody_reads_is_told():
+def test_output_that_nobody_reads_is_reported():
     tool = [sys.executable, str(calls.ROOT / "tools/train.py"), "--help"]
     reader, writer = os.pipe()
     os.close(reader)
@@ -101,14 +101,14 @@ def test_output_that_nobody_reads_is_told():
 
 
 @pytest.mark.parametrize("closed", ["1>&-", "1>/dev/full", "1>&- 2>&-"])
-def test_a_short_line_that_nobody_takes_is_told_once(closed):
+def test_a_short_line_that_nobody_takes_is_reported_once(closed):
     source = "from glf_tf.cli import program as p; "
     source += "p.run(lambda: print('x'), tensorflow=False)"
     command = ["sh", "-c", f'"$0" -c "$1" {closed}', sys.executable, source]
     done = subprocess.run(command, stderr=subprocess.PIPE, cwd=calls.ROOT, check=False)
     assert done.returncode == 1
-    told = b"" if "2>" in closed else rb"error: .+\. Received: .+\. .+\.\n"
-    assert re.fullmatch(told, done.stderr)
+    message = b"" if "2>" in closed else rb"error: .+\. Received: .+\. .+\.\n"
+    assert re.fullmatch(message, done.stderr)
 
 
 PATHS = {
@@ -121,10 +121,10 @@ PATHS = {
 @pytest.mark.parametrize("tool", TOOLS)
 def test_every_path_may_begin_with_a_tilde(tool):
     """Seen where a home folder is not known: each path flag says so by itself."""
-    told = calls.call(tool, "--mask=picture", "--help").output or (
+    message = calls.call(tool, "--mask=picture", "--help").output or (
         calls.call(tool, "--help").output
     )
-    names = re.findall(r"^  --([\w.]+)=PATH\b", told, re.MULTILINE)
+    names = re.findall(r"^  --([\w.]+)=PATH\b", message, re.MULTILINE)
     assert set(names) & PATHS
     for name in set(names) & PATHS:
         extra = ("--mask=picture",) if name == "mask.file" else ()

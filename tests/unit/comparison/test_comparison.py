@@ -178,7 +178,7 @@ def test_numbers_are_those_of_the_model(trained, data, children):
     error = np.sum((images - model.reconstruct(images)) ** 2, axis=(1, 2, 3)).mean()
     found, _ = row.number("reconstruction_per_image", source="reconstructions")
     np.testing.assert_allclose(found, error, rtol=1e-4)
-    real = next(one.mean for one in table.real if one.metric == "fd")
+    real = next(item.mean for item in table.real if item.metric == "fd")
     of_reconstructions, _ = row.number("fd", source="reconstructions")
     of_samples, deviation = row.number("fd", source="samples")
     assert real < of_reconstructions
@@ -211,7 +211,7 @@ def test_files_hold_the_table(trained, data, children):
     numbers = json.loads(trained.numbers.read_text())
     assert numbers["recipes"] == json.loads(json.dumps(table.to_dict()))["recipes"]
     (result,) = (
-        one["result"] for one in numbers["recipes"][0]["trainings"] if one["result"]
+        item["result"] for item in numbers["recipes"][0]["trainings"] if item["result"]
     )
     assert len(result["measurements"][0]["values"]) == 2
     picture = matplotlib.image.imread(trained.samples)
@@ -237,7 +237,7 @@ def test_a_failed_training_leaves_a_row_and_the_others_go_on(trained, data, chil
     ]
     table = compare(trained, jobs, data, children)
     assert [row.recipe.name for row in table.sorted_rows][0] == "vae_digits"
-    failed = {one.job.name: one.error for row in table.rows for one in row.trainings}
+    failed = {item.job.name: item.error for row in table.rows for item in row.trainings}
     assert failed["vae_digits"] == ""
     assert failed["wild_digits"] == "Every loss term must stay finite."
     assert "SIGKILL" in failed["lost_digits"]
@@ -267,7 +267,7 @@ def test_a_model_without_encoder_has_no_reconstructions(
     assert [cell.strip() for cell in line.split("|")][3:5] == ["-", "-"]
 
 
-def test_another_budget_in_the_folder_is_told(trained, data, children):
+def test_another_budget_in_the_folder_is_reported(trained, data, children):
     job = make_job(trained, epochs={"": EPOCHS, "flow": 5})
     model = restore.load_model(job.folder.path)
     cost = cost_lib.of(model, job=job, images=len(data["train"]))
@@ -301,10 +301,10 @@ def test_only_fids_stand_beside_published_figures(trained, data, children):
     assert "published, not comparable" in table.to_text()
     inception = tuple(
         dataclasses.replace(
-            one,
-            protocol=dataclasses.replace(one.protocol, extractor=features.INCEPTION),
+            item,
+            protocol=dataclasses.replace(item.protocol, extractor=features.INCEPTION),
         )
-        for one in table.real
+        for item in table.real
     )
     text = dataclasses.replace(table, real=inception).to_text()
     assert "published" in text

@@ -42,9 +42,9 @@ def write(path, text="--model=glf\n"):
 
 def test_names_have_as_many_folders_as_tell_them_apart(tmp_path):
     files = [write(tmp_path / part) for part in ("a/glf/x.cfg", "a/vae/x.cfg")]
-    assert [one.name for one in job_lib.recipes(files)] == ["glf_x", "vae_x"]
+    assert [item.name for item in job_lib.recipes(files)] == ["glf_x", "vae_x"]
     files.append(write(tmp_path / "b/glf/x.cfg"))
-    names = [one.name for one in job_lib.recipes(files)]
+    names = [item.name for item in job_lib.recipes(files)]
     assert names == ["a_glf_x", "a_vae_x", "b_glf_x"]
     odd = write(tmp_path / "my models/x y.cfg")
     assert job_lib.recipes([odd])[0].name == "my-models_x-y"
@@ -78,9 +78,9 @@ def test_published_is_what_the_header_expects(header, expected):
 def test_every_recipe_of_the_library_is_named_and_expects_something():
     files = sorted((ROOT / "flags").glob("*/*.cfg"))
     found = job_lib.recipes([f for f in files if f.parent.name != "base"])
-    assert "glf_fashion_mnist" in {one.name for one in found}
-    assert all(one.published for one in found)
-    assert all("Measured" not in one.published for one in found)
+    assert "glf_fashion_mnist" in {item.name for item in found}
+    assert all(item.published for item in found)
+    assert all("Measured" not in item.published for item in found)
 
 
 def run(program, log, **options):
@@ -100,9 +100,9 @@ def run(program, log, **options):
     ],
 )
 def test_a_child_ends_well_or_says_why_not(program, error, tmp_path):
-    told = run(program, tmp_path / "new/log")
-    assert error in told
-    assert bool(told) == bool(error)
+    message = run(program, tmp_path / "new/log")
+    assert error in message
+    assert bool(message) == bool(error)
     if "well" in program:
         assert (tmp_path / "new/log").read_text() == "well\n"
 
@@ -165,21 +165,21 @@ def test_children_keep_what_they_inherit(tmp_path):
         assert "Bad file" in run(program, tmp_path / "log")
 
 
-def test_epochs_are_told_apart_by_the_groups_that_learn():
+def test_epochs_are_reported_apart_by_the_groups_that_learn():
     stages = descriptors.model("glf_two_stage").stages()
     (first,), (second,) = (
         [group.name for update in stage.updates for group in update.groups]
         for stage in stages
     )
-    told = [(5, first), (10, first), (18, second), (26, second), (34, second)]
+    message = [(5, first), (10, first), (18, second), (26, second), (34, second)]
     lines = tuple(
         {"step": step, "epoch/images_per_second": 9.0, f"learning_rate/{group}": 0.1}
-        for step, group in told
+        for step, group in message
     )
     history = curves.History(path=pathlib.Path(), lines=lines, diverged_at=None)
     found = cost.trained_epochs(history, stages)
-    assert [one.stage.name for one in found] == ["autoencoder"] * 2 + ["flow"] * 3
-    assert [one.steps for one in found] == [5, 5, 8, 8, 8]
+    assert [item.stage.name for item in found] == ["autoencoder"] * 2 + ["flow"] * 3
+    assert [item.steps for item in found] == [5, 5, 8, 8, 8]
     assert found[2].seconds(batch_size=18) == 16.0
 
 

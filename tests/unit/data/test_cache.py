@@ -147,15 +147,15 @@ def test_nothing_of_somebodys_is_removed_or_followed(tmp_path):
         (cache_dir / name).write_text("theirs")
     load(cache_dir)
     (file,) = cache_dir.glob("*.npy")
-    for one in (file, file.with_suffix(".lock")):
-        one.unlink()
-        one.symlink_to("../outside")
+    for item in (file, file.with_suffix(".lock")):
+        item.unlink()
+        item.symlink_to("../outside")
         np.testing.assert_array_equal(load(cache_dir), np.concatenate(CHUNKS))
         np.testing.assert_array_equal(
             load(cache_dir, chunks=never), np.concatenate(CHUNKS)
         )
-    theirs = [one for one in tmp_path.rglob("*") if one.is_file()]
-    theirs = [one for one in theirs if one.read_bytes() == b"theirs"]
+    theirs = [item for item in tmp_path.rglob("*") if item.is_file()]
+    theirs = [item for item in theirs if item.read_bytes() == b"theirs"]
     assert len(theirs) == 6  # the links among them
 
 

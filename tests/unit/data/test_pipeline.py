@@ -47,10 +47,10 @@ def order(
 
 def assert_same(first, second):
     assert len(first) == len(second)
-    for one, other in zip(first, second, strict=True):
-        assert one.keys() == other.keys()
-        for key in one:
-            np.testing.assert_array_equal(one[key], other[key])
+    for item, other in zip(first, second, strict=True):
+        assert item.keys() == other.keys()
+        for key in item:
+            np.testing.assert_array_equal(item[key], other[key])
 
 
 def test_batch_is_scaled_images_with_their_index_and_label():

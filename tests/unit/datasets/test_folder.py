@@ -150,14 +150,14 @@ def test_usual_names_of_splits_are_known_in_any_case(paths, train, test):
     assert (len(load(paths, "train")), len(load(paths, "test"))) == (5, 3)
 
 
-def test_what_is_left_out_is_told(paths):
+def test_what_is_left_out_is_reported(paths):
     for name, count in (("train", 5), ("test", 3), ("val", 2), ("", 1)):
         samples.write_pictures(paths.data_dir / name, count=count)
     assert (len(load(paths, "train")), len(load(paths, "test"))) == (5, 3)
-    told = "\n".join(folder.Folder(paths, size=8).report())
-    assert "folders train and test" in told
-    assert "val is left out" in told
-    assert "3 pictures outside of these folders are left out" in told
+    message = "\n".join(folder.Folder(paths, size=8).report())
+    assert "folders train and test" in message
+    assert "val is left out" in message
+    assert "3 pictures outside of these folders are left out" in message
 
 
 def test_two_folders_of_one_split_are_refused(paths):
@@ -229,13 +229,13 @@ def test_report_counts_what_is_broken_enlarged_and_twice_there(paths, monkeypatc
     (paths.data_dir / "train" / "broken.png").write_text("no picture")
     made = folder.Folder(paths, size=12, on_broken="skip")
     first = made.report()
-    told = "\n".join(first)
-    assert "train: 4 of 5 pictures used; 4 were enlarged; skipped 1 broken" in told
-    assert "broken.png" in told
-    assert "test: 3 of 3 pictures used" in told
-    assert "1 training images are exact duplicates of another" in told
-    assert "1 test images are exact duplicates of another" in told
-    assert "1 test images are also training images" in told
+    message = "\n".join(first)
+    assert "train: 4 of 5 pictures used; 4 were enlarged; skipped 1 broken" in message
+    assert "broken.png" in message
+    assert "test: 3 of 3 pictures used" in message
+    assert "1 training images are exact duplicates of another" in message
+    assert "1 test images are exact duplicates of another" in message
+    assert "1 test images are also training images" in message
     monkeypatch.setattr(decoding, "chunks", None)  # from the cache from here on
     assert made.report() == first
 
@@ -247,9 +247,9 @@ def test_flips_double_the_training_split_alone(paths):
     np.testing.assert_array_equal(flipped.images[::2], plain.images)
     np.testing.assert_array_equal(flipped.images[1::2], plain.images[:, :, ::-1])
     assert load(paths, "test", flips=True).digest == load(paths, "test").digest
-    told = "\n".join(folder.Folder(paths, size=8, flips=True).report())
-    assert "each mirrored too" in told
-    assert "repeat" not in told
+    message = "\n".join(folder.Folder(paths, size=8, flips=True).report())
+    assert "each mirrored too" in message
+    assert "repeat" not in message
 
 
 def test_padding_and_background_are_seen(paths):

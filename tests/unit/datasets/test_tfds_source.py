@@ -163,12 +163,12 @@ def test_without_tfds_other_sources_are_tried(paths, monkeypatch):
     )
     with pytest.raises(errors.NotFound, match=r"nothing in .*mnist \(TFDS\)"):
         mnist.Mnist(paths).load("test")
-    told = r"extra tfds brings\. Run pip install 'glf_tf\[tfds\]'"
+    message = r"extra tfds brings\. Run pip install 'glf_tf\[tfds\]'"
     asked = dataclasses.replace(paths, download=True)
-    with pytest.raises(errors.NotFound, match=told):
+    with pytest.raises(errors.NotFound, match=message):
         mnist.Mnist(asked).load("test")
     (paths.data_dir / "mnist").mkdir(parents=True)
-    with pytest.raises(errors.NotFound, match=told):
+    with pytest.raises(errors.NotFound, match=message):
         mnist.Mnist(paths).load("test")
     samples.write_idx(paths.data_dir)
     assert mnist.Mnist(paths).load("test").source == str(paths.data_dir)

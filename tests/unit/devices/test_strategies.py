@@ -142,7 +142,7 @@ def test_sums_are_those_of_one_device(count):
         )
         found = sums(batches)
     assert found["number"] == sum(range(count))
-    assert found["sum"] == sum(float(tf.reduce_sum(one["x"])) for one in batches)
+    assert found["sum"] == sum(float(tf.reduce_sum(item["x"])) for item in batches)
 
 
 def test_workers_read_the_shares_of_one_batch():
@@ -163,9 +163,10 @@ def test_workers_read_the_shares_of_one_batch():
     ]
     expected = [batch["index"] for batch in whole.take(5).as_numpy_iterator()]
     found = [
-        [batch["index"] for batch in one.take(10).as_numpy_iterator()] for one in shares
+        [batch["index"] for batch in item.take(10).as_numpy_iterator()]
+        for item in shares
     ]
     for step, wanted in enumerate(expected):
-        joined = [part for one in found for row in one[2 * step : 2 * step + 2]
+        joined = [part for item in found for row in item[2 * step : 2 * step + 2]
                   for part in row]  # fmt: skip
         assert joined == wanted.tolist()

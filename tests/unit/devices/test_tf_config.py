@@ -50,7 +50,7 @@ WRONG = [
 
 @pytest.mark.parametrize("strategy", ["auto", "multi_worker"])
 @pytest.mark.parametrize(("text", "word"), WRONG)
-def test_what_is_wrong_is_told_at_once(monkeypatch, strategy, text, word):
+def test_what_is_wrong_is_reported_at_once(monkeypatch, strategy, text, word):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(errors.InvalidValue, match=word) as caught:
         strategies.strategy(strategy)
@@ -86,7 +86,7 @@ def test_what_is_right_is_read(monkeypatch):
         ("kubernetes", {"JOB_COMPLETION_INDEX": "3"}),
     ],
 )
-def test_other_schedulers_are_told_alike(monkeypatch, name, variables):
+def test_other_schedulers_are_reported_alike(monkeypatch, name, variables):
     right = {
         "SLURM_JOB_ID": "40001",
         "SLURM_PROCID": "2",

@@ -188,7 +188,7 @@ def test_what_cannot_be_scored_is_refused(run, tmp_path):
         detection.detect(run, wider)
 
 
-def test_a_run_that_left_nothing_out_must_be_told_what_anomalies_are(tmp_path):
+def test_a_run_that_left_nothing_out_must_be_reported_what_anomalies_are(tmp_path):
     described = {
         "dataset": {"name": "digits"},
         "model": {"name": "glf"},

@@ -61,18 +61,18 @@ def test_every_metric_is_measured_and_survives_json(data):
     found = measuring.samples(
         image_sources.ModelSamples(model), metrics=settings_lib.METRICS
     ) + measuring.model(model, metrics=settings_lib.supported(model))
-    keys = {one.metric for one in found}
+    keys = {item.metric for item in found}
     assert {"fd", "kid", "coverage", "prd_f_8", "nll", "copying"} <= keys
     assert protocol.from_json(protocol.to_json(found)) == found
     text = reporting.table(found)
-    assert all(one.title in text for one in found)
+    assert all(item.title in text for item in found)
 
 
 def test_numbers_of_a_model_agree_with_its_own(data):
     measuring, model = make(data), descriptors.model("glf")
     found = {
-        one.metric: one.mean
-        for one in measuring.model(model, metrics=["nll", "reconstruction"])
+        item.metric: item.mean
+        for item in measuring.model(model, metrics=["nll", "reconstruction"])
     }
     image = np.float32(data[1].images) / 255.0
     expected = np.sum((image - model.reconstruct(image)) ** 2, axis=(1, 2, 3)).mean()
@@ -85,8 +85,8 @@ def test_protocol_says_what_was_done_and_not_what_was_asked_for(data):
     found = make(data).model(
         descriptors.model("glf"), metrics=["reconstruction", "nll"]
     )
-    for one in found:
-        assert (one.protocol.samples, one.protocol.rounded) == (len(data[1]), False)
+    for item in found:
+        assert (item.protocol.samples, item.protocol.rounded) == (len(data[1]), False)
 
 
 def test_bound_is_that_of_the_model(data):
@@ -140,7 +140,7 @@ def test_models_without_an_encoder_reconstruct_through_chains(data):
     for steps in (1, 60):
         chain = langevin.Langevin(steps=steps, step_size=0.05, noise=False)
         found = make(few, chain=chain).model(model, metrics=["reconstruction"])
-        by_key = {one.metric: one.mean for one in found}
+        by_key = {item.metric: item.mean for item in found}
         errors_of[steps] = by_key["reconstruction_per_pixel"]
         symmetric = by_key["reconstruction_per_pixel_symmetric"]
         np.testing.assert_allclose(symmetric, 4 * errors_of[steps], rtol=1e-6)
@@ -152,14 +152,14 @@ def test_saved_model_gives_the_numbers_of_the_model(data, tmp_path):
     model = descriptors.model("glf")
     export.export(model, tmp_path / "saved")
     measuring = make(data)
-    for one, other in zip(
+    for first, second in zip(
         measuring.samples(image_sources.ModelSamples(model), metrics=["fd"]),
         measuring.samples(
             image_sources.SavedModelSamples(tmp_path / "saved"), metrics=["fd"]
         ),
         strict=True,
     ):
-        np.testing.assert_allclose(one.values, other.values, rtol=1e-3)
+        np.testing.assert_allclose(first.values, second.values, rtol=1e-3)
 
 
 def test_rounding_is_done_when_the_protocol_says_so(data):
@@ -252,12 +252,12 @@ def test_a_set_without_labels_has_an_extractor_by_itself(data):
 
 
 @pytest.mark.parametrize(("accuracy", "tells"), [(0.9, True), (0.4, False)])
-def test_a_classifier_at_chance_is_told(accuracy, tells):
+def test_a_classifier_at_chance_is_reported(accuracy, tells):
     network = classifier.build((8, 8, 1), classes=3, seed=0)
     made = classifier.Classifier(network, dataset="toys", accuracy=accuracy)
-    told = choice.described(made)
-    assert f"test accuracy {100 * accuracy:.2f} %" in told
-    assert ("chance is 33.33 %" in told) != tells
+    message = choice.described(made)
+    assert f"test accuracy {100 * accuracy:.2f} %" in message
+    assert ("chance is 33.33 %" in message) != tells
 
 
 def test_metrics_without_features_make_no_extractor(data):
@@ -273,7 +273,7 @@ def test_metrics_without_features_make_no_extractor(data):
     model = descriptors.model("glf")
     found = measuring.model(model, metrics=["reconstruction", "nll"])
     found += measuring.samples(image_sources.ModelSamples(model), metrics=["copies"])
-    assert {"reconstruction_per_image", "nll"} < {one.metric for one in found}
+    assert {"reconstruction_per_image", "nll"} < {item.metric for item in found}
     assert measuring.extractor is None
 
 
@@ -295,12 +295,14 @@ def test_training_measures_samples_and_keeps_the_best(tmp_path, monkeypatch):
         ),
         folder.Folder(tmp_path / "run"),
     )
-    told = [
+    message = [
         json.loads(line)
         for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()
     ]
     scores = {
-        one["step"]: one["evaluation/fd"] for one in told if "evaluation/fd" in one
+        item["step"]: item["evaluation/fd"]
+        for item in message
+        if "evaluation/fd" in item
     }
     assert len(scores) == 2
     best = json.loads((tmp_path / "run/checkpoints/best/state.json").read_text())

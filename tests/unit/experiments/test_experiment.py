@@ -132,9 +132,9 @@ def test_a_resumed_run_equals_an_uninterrupted_one(model, tmp_path, monkeypatch)
 
 def test_resuming_a_finished_run_changes_nothing(tmp_path):
     experiment.train(make_plan(), folder.Folder(tmp_path))
-    before, told = variables(tmp_path), lines(tmp_path)
+    before, message = variables(tmp_path), lines(tmp_path)
     experiment.train(make_plan(), folder.Folder(tmp_path), resume=True)
-    assert lines(tmp_path) == told
+    assert lines(tmp_path) == message
     for name, value in variables(tmp_path).items():
         np.testing.assert_array_equal(value, before[name])
 

@@ -129,8 +129,8 @@ def test_a_fit_that_was_killed_ends_with_the_same_bits(tmp_path, epoch):
     for name, values in found.history.items():
         assert values == history[name][epoch:], name
     assert_same(variables(tmp_path / "whole"), variables(tmp_path / "killed"))
-    for one, same in zip(whole.variables, other.variables, strict=True):
-        np.testing.assert_array_equal(one, same)
+    for item, same in zip(whole.variables, other.variables, strict=True):
+        np.testing.assert_array_equal(item, same)
 
 
 def test_a_signal_saves_and_the_same_call_goes_on(tmp_path):
@@ -158,8 +158,8 @@ def test_the_best_weights_of_early_stopping_are_those_in_the_folder(tmp_path):
     history = fit(model, tmp_path, epochs=30, callbacks=[best])
     assert 2 < len(history.epoch) < 30
     loaded = restore.load_model(tmp_path)
-    for one, same in zip(model.variables, loaded.variables, strict=True):
-        np.testing.assert_array_equal(one, same)
+    for item, same in zip(model.variables, loaded.variables, strict=True):
+        np.testing.assert_array_equal(item, same)
 
 
 def my_coders():
@@ -173,8 +173,8 @@ def test_a_model_of_objects_is_loaded_and_drawn_from_by_tools(tmp_path):
     model = glf.GLF(SHAPE, **my_coders(), flow=flow, procedure="joint", name="mine")
     fit(model, tmp_path / "run", seed=3)
     loaded = restore.load_model(tmp_path / "run")
-    for one, same in zip(model.variables, loaded.variables, strict=True):
-        np.testing.assert_array_equal(one, same)
+    for item, same in zip(model.variables, loaded.variables, strict=True):
+        np.testing.assert_array_equal(item, same)
     drawn = calls.call(
         "sample",
         f"--workdir={tmp_path / 'run'}",
@@ -323,4 +323,6 @@ def test_what_cannot_work_is_refused_and_writes_nothing(habit, tmp_path):
         REFUSED[habit](small(), tmp_path / "run")
     assert "\n" not in str(caught.value)
     with contextlib.suppress(FileNotFoundError):
-        assert not [one for one in (tmp_path / "run").iterdir() if one.name != "lock"]
+        assert not [
+            item for item in (tmp_path / "run").iterdir() if item.name != "lock"
+        ]

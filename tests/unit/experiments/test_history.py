@@ -39,7 +39,7 @@ def entry(number, step, **others):
 
 def test_what_was_lost_is_not_in_effect():
     entries = [entry(1, 0), entry(2, 70), entry(3, 63), entry(4, 90), entry(5, 90)]
-    assert [one.number for one in history.in_effect(entries)] == [1, 3, 5]
+    assert [item.number for item in history.in_effect(entries)] == [1, 3, 5]
 
 
 def test_a_run_that_goes_on_as_it_was_has_no_new_entry():
@@ -47,7 +47,7 @@ def test_a_run_that_goes_on_as_it_was_has_no_new_entry():
     assert history.extended(entries, entry(0, 70)) == entries
     later = [*entries, entry(2, 70)]
     # From before an entry's step another one must say what holds there.
-    assert [one.step for one in history.extended(later, entry(0, 63))] == [0, 70, 63]
+    assert [item.step for item in history.extended(later, entry(0, 63))] == [0, 70, 63]
 
 
 def test_changes_have_names_and_values():
@@ -73,7 +73,7 @@ def test_a_changed_run_is_trained_again_from_its_history(tmp_path):
     experiment.train(second, run, resume=True)
 
     entries = history.read(run.read())
-    assert [(one.number, one.step) for one in entries] == [(1, 0), (2, 10)]
+    assert [(item.number, item.step) for item in entries] == [(1, 0), (2, 10)]
     assert entries[1].changed == {
         "epochs": ["2", "3"],
         "learning_rate": ["0.001", "0.01"],
@@ -81,7 +81,7 @@ def test_a_changed_run_is_trained_again_from_its_history(tmp_path):
     assert run.flags.read_text() == first.recipe
     assert (run.path / "flags.2.cfg").read_text() == second.recipe
 
-    plans = {one.recipe: one for one in (first, second)}
+    plans = {item.recipe: item for item in (first, second)}
 
     def train(part, *, resume):
         with contextlib.suppress(loop.Stopped):

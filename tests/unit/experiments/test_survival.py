@@ -140,7 +140,7 @@ def test_memory_that_does_not_suffice(tmp_path, monkeypatch):
     stages = glf.GLF.stages
 
     def hungry(self):
-        return tuple(dataclasses.replace(one, infer=infer) for one in stages(self))
+        return tuple(dataclasses.replace(item, infer=infer) for item in stages(self))
 
     monkeypatch.setattr(glf.GLF, "stages", hungry)
     with pytest.raises(errors.Exhausted, match="--batch_size") as caught:

@@ -151,7 +151,7 @@ def test_no_gradient_goes_through_the_chain():
     made = langevin.Langevin(steps=3)
     with tf.GradientTape() as tape:
         chains = made.run(lambda z: normal(weight * z), weight * starts(4), seed=0)
-        total = tf.add_n([tf.reduce_sum(one) for one in chains[:5]])
+        total = tf.add_n([tf.reduce_sum(item) for item in chains[:5]])
     assert tape.gradient(total, weight) is None
 
 
@@ -189,7 +189,7 @@ def test_a_step_size_that_diverges_is_stopped_early():
     assert f"after step {int(chains.steps)}" in caught.value.received
     diagnostics = chains.diagnostics("posterior")
     assert np.any(np.isinf(diagnostics["posterior_divergence"]))
-    assert set(diagnostics) == {f"posterior_{one}" for one in sampler.DIAGNOSTICS}
+    assert set(diagnostics) == {f"posterior_{item}" for item in sampler.DIAGNOSTICS}
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

@@ -38,5 +38,5 @@ def test_it_is_keras_own(use_bias, activation):
     ours = found(biased.BiasedConv, options, weights=weights)
     theirs = found(keras.layers.Conv2D, options, weights=weights)
     assert len(ours) == (7 if use_bias else 5)
-    for one, other in zip(ours, theirs, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+    for first, second in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(first, second, rtol=1e-4, atol=1e-4)

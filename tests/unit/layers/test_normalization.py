@@ -35,7 +35,8 @@ def normalized(strategy, images):
 
         outputs = strategy.run(run, args=(next(batches),))
         y, gradient = (
-            np.concatenate(strategy.experimental_local_results(one)) for one in outputs
+            np.concatenate(strategy.experimental_local_results(item))
+            for item in outputs
         )
         averages = [
             np.stack(strategy.experimental_local_results(variable.value))
@@ -91,7 +92,7 @@ def test_on_one_device_it_is_keras_own(shape, dtype, trainable):
         found.append([y, *tape.gradient(loss, [image, layer.gamma.value])])
         found[-1] += [layer.moving_mean, layer.moving_variance, layer(image)]
     for ours, keras_own in zip(*found, strict=True):
-        ours, keras_own = (np.asarray(one, np.float64) for one in (ours, keras_own))
+        ours, keras_own = (np.asarray(item, np.float64) for item in (ours, keras_own))
         # Gradients are differences of sums: they are rounded as the largest of them.
         largest = max(1.0, np.abs(keras_own).max())
         np.testing.assert_allclose(ours, keras_own, atol=tolerance * largest)

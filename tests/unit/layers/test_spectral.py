@@ -84,10 +84,12 @@ def test_every_matrix_of_a_decoder_is_normalised_and_names_stay():
     plain = infogan.InfoGAN(filters=4, hidden=8).decoder(3, (8, 8, 1))
     model = spectral.normalized(plain)
     wrapped = {
-        one.name for one in model.layers if isinstance(one, spectral.SpectralNormalized)
+        item.name
+        for item in model.layers
+        if isinstance(item, spectral.SpectralNormalized)
     }
     assert wrapped == {"dense_0", "dense_1", "deconv_2", "deconv_3"}
-    assert [one.name for one in model.layers] == [one.name for one in plain.layers]
+    assert [item.name for item in model.layers] == [item.name for item in plain.layers]
     assert model.name == plain.name
     paths = [variable.path for variable in model.variables]
     assert len(set(paths)) == len(paths)
@@ -98,7 +100,7 @@ def test_functional_models_are_normalised_too():
     start = keras.Input((4,))
     both = layers.Concatenate()([start, layers.Dense(3, name="inner")(start)])
     model = spectral.normalized(keras.Model(start, layers.Dense(2, name="last")(both)))
-    kinds = [type(one) for one in model.layers]
+    kinds = [type(item) for item in model.layers]
     assert kinds.count(spectral.SpectralNormalized) == 2
     assert model(np.ones([5, 4], np.float32)).shape == (5, 2)
 

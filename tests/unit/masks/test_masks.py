@@ -32,7 +32,7 @@ def spec(request):
 
 
 def test_every_mask_is_described():
-    described = {catalogue.name_of(one) for one in descriptors.MASKS.values()}
+    described = {catalogue.name_of(item) for item in descriptors.MASKS.values()}
     assert described | {"picture"} == set(catalogue.names("mask"))
 
 
@@ -57,7 +57,7 @@ def test_a_mask_is_a_function_of_seed_and_index(spec):
 def test_random_masks_differ_by_seed_and_by_index(name):
     spec = descriptors.MASKS[name]
     masks = draw(spec)
-    assert len({one.tobytes() for one in masks}) > 20
+    assert len({item.tobytes() for item in masks}) > 20
     assert (draw(spec, seed=1) != masks).any()
 
 

@@ -78,7 +78,7 @@ def test_nearest_agrees_with_brute_force(sizes, rows):
     np.testing.assert_array_equal(index, distances(points, others).argmin(axis=1))
 
 
-def test_what_is_far_from_the_origin_is_told_apart():
+def test_what_is_far_from_the_origin_is_reported_apart():
     rng = np.random.default_rng(10)
     points = rng.normal(300.0, size=(200, 4)).astype(np.float32)
     others = rng.normal(300.0, size=(400, 4)).astype(np.float32)

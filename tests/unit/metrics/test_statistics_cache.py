@@ -46,7 +46,7 @@ def test_statistics_survive_the_disk(tmp_path, statistics):
 def test_path_depends_on_each_part_of_the_key(tmp_path):
     key = {"extractor": "a", "checksum": "b", "images": "c"}
     changed = [key] + [{**key, name: "x"} for name in key]
-    paths = {statistics_cache.path_of(tmp_path, **one) for one in changed}
+    paths = {statistics_cache.path_of(tmp_path, **item) for item in changed}
     assert len(paths) == 4
 
 
@@ -141,7 +141,7 @@ def test_digest_sees_shape_content_and_kind():
         np.zeros(12, np.float32),
         np.zeros(12, np.int32),
     ]
-    assert len({digest.of_array(one) for one in variants}) == 5
+    assert len({digest.of_array(item) for item in variants}) == 5
     assert digest.of_array(array) == digest.of_array(array.copy())
 
 

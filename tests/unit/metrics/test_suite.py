@@ -75,14 +75,14 @@ def test_measure_runs_independent_trials(real):
     )
     assert len(seen) == 2
     assert not np.array_equal(seen[0], seen[1])
-    assert [one.metric for one in measurements] == [
+    assert [item.metric for item in measurements] == [
         "fd",
         "precision",
         "recall",
         "density",
         "coverage",
     ]
-    assert all(len(one.values) == 2 for one in measurements)
+    assert all(len(item.values) == 2 for item in measurements)
     assert measurements[0].title == "FD-corner"
 
 

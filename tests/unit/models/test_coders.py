@@ -200,11 +200,11 @@ def test_one_half_may_be_a_networks():
 def test_a_class_by_name_is_the_object():
     place = f"{__name__}:Flat"
     spec = {"name": place, "size": DIM}
-    named, given = (_glf(encoder=one, decoder=decoder()) for one in (spec, Flat(DIM)))
-    names = [list(checkpoints.variables_of(one)) for one in (named, given)]
+    named, given = (_glf(encoder=item, decoder=decoder()) for item in (spec, Flat(DIM)))
+    names = [list(checkpoints.variables_of(item)) for item in (named, given)]
     assert names[0] == names[1]
-    configs = [one.get_config()["encoder"] for one in (named, given)]
-    assert {one["classes"]["Flat"] for one in configs} == {place}
+    configs = [item.get_config()["encoder"] for item in (named, given)]
+    assert {item["classes"]["Flat"] for item in configs} == {place}
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_what_does_not_fit_is_refused_in_one_line(make, words):
 def test_kernels_of_somebodys_decoder_are_regularised():
     options = {"regularization": "l2", "regularization_weight": 1.0}
     model = rae.RAE(SHAPE, encoder=encoder(), decoder=decoder(), **options)
-    kernels = [np.array(one.kernel) for one in model.decoder.layer.layers[:2]]
+    kernels = [np.array(item.kernel) for item in model.decoder.layer.layers[:2]]
     expected = sum(np.sum(np.square(kernel)) for kernel in kernels)
     np.testing.assert_allclose(model._squared_kernels(), expected, rtol=1e-5)
 

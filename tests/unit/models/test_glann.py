@@ -16,7 +16,7 @@ from tests import descriptors
 
 
 def stage(model, name):
-    return {one.name: one for one in model.stages()}[name]
+    return {item.name: item for item in model.stages()}[name]
 
 
 def begun(name="glann", *, seed=3):

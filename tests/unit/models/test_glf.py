@@ -66,11 +66,11 @@ def trained(beta, *, stop_gradient, epsilon=1e-12):
 
 
 def test_beta_changes_neither_flow_nor_autoencoder():
-    for one, hundred in zip(
+    for item, hundred in zip(
         trained(1.0, stop_gradient=True), trained(64.0, stop_gradient=True), strict=True
     ):
         # A power of two scales gradients exactly, and Adam divides it out again.
-        np.testing.assert_allclose(one, hundred, atol=1e-5)
+        np.testing.assert_allclose(item, hundred, atol=1e-5)
 
 
 def test_all_that_is_left_of_beta_is_the_epsilon_of_adam():
@@ -119,7 +119,7 @@ def test_one_sided_flow_leaves_coordinates_untouched():
 def test_shared_conditioners_have_half_the_networks():
     def count(**options):
         flow = real_nvp.RealNVP(40, blocks=2, hidden=6, **options)
-        return sum("kernel" in one.path for one in flow.trainable_variables)
+        return sum("kernel" in item.path for item in flow.trainable_variables)
 
     assert (count(), count(conditioner="shared")) == (4 * 6, 4 * 3)
     assert count(sides="one_sided") == 2 * 3

@@ -139,7 +139,7 @@ def test_mse_is_of_pixels_in_minus_one_to_one():
     np.testing.assert_allclose(
         inferred.signed_mse(IMAGE, logits), error.mean(axis=(1, 2, 3)), rtol=1e-4
     )
-    visible = [one[mask > 0].mean() for one, mask in zip(error, MASK, strict=True)]
+    visible = [item[mask > 0].mean() for item, mask in zip(error, MASK, strict=True)]
     np.testing.assert_allclose(
         inferred.signed_mse(IMAGE, logits, tf.constant(MASK)), visible, rtol=1e-4
     )

@@ -133,8 +133,8 @@ def test_names_count_nothing_that_keras_counts(tmp_path):
 
 def test_a_prior_class_of_somebodys_is_a_prior():
     priors = (MyPrior(DIM), MyPrior(DIM))  # of other names, as Keras counts
-    made = [lfbm.LFBM(SHAPE, prior=one, decoder=my_decoder()) for one in priors]
-    names = [list(checkpoints.variables_of(one)) for one in made]
+    made = [lfbm.LFBM(SHAPE, prior=item, decoder=my_decoder()) for item in priors]
+    names = [list(checkpoints.variables_of(item)) for item in made]
     assert names[0] == names[1]
     described = parts.specification("model", made[0])
     assert described["prior"] == {"name": f"{__name__}:MyPrior"}
@@ -154,14 +154,16 @@ def test_what_keras_users_put_in_networks_is_trained():
     )
     flow = MyFlow(DIM)
     model = glf.GLF(SHAPE, encoder=encoder, decoder=my_decoder(), flow=flow)
-    before = {one.path: np.array(one) for one in model.variables}
+    before = {item.path: np.array(item) for item in model.variables}
     stage = model.stages()[0]
     made = optimizers.make([stage], options=options.Optimizers(), batches_per_epoch=1)
     trainer = step_lib.StageTrainer(model, stage, optimizers=made, seed=0)
     batches = tf.data.Dataset.from_tensors(descriptors.batch(8)).repeat()
     trainer.run(iter(batches), first_step=0, steps=2)
-    changed = {one.path for one in model.variables if np.any(one != before[one.path])}
-    learned = {one.path for one in model.trainable_variables}
+    changed = {
+        item.path for item in model.variables if np.any(item != before[item.path])
+    }
+    learned = {item.path for item in model.trainable_variables}
     assert learned <= changed
     assert any(path.endswith("moving_mean") for path in changed - learned)
     slots = {path.split("/")[0] for path in learned}

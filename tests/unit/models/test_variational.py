@@ -89,8 +89,8 @@ def test_bound_reaches_the_exact_likelihood():
     grid = np.linspace(-8, 8, 4001, dtype=np.float32)[:, None]
     logits = np.asarray(model.decoder(grid)).astype(np.float64)
     exact = []
-    for one in np.asarray(image, np.float64):
-        log_p = one * -np.logaddexp(0, -logits) + (1 - one) * -np.logaddexp(0, logits)
+    for item in np.asarray(image, np.float64):
+        log_p = item * -np.logaddexp(0, -logits) + (1 - item) * -np.logaddexp(0, logits)
         joint = log_p.sum(axis=(1, 2, 3)) + stats.norm.logpdf(grid[:, 0])
         exact.append(special.logsumexp(joint) + np.log(grid[1, 0] - grid[0, 0]))
     bound = tf.function(model.log_likelihood_bound)(image, seed=0, num_samples=4000)
@@ -133,7 +133,7 @@ def test_warm_up_tempers_what_it_says(warm_up, rising):
     }
     model = catalogue.build("model", spec, image_shape=(8, 8, 1))
     weights = descriptors.update(model, "joint").weights
-    ramps = {name for name, one in weights.items() if isinstance(one, stages.Ramp)}
+    ramps = {name for name, item in weights.items() if isinstance(item, stages.Ramp)}
     assert ramps == rising
     assert all(float(weights[name](0)) == pytest.approx(0.01) for name in rising)
     assert all(float(weights[name](99)) == pytest.approx(1.0) for name in rising)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from glf_tf import catalogue, errors
 from tests import descriptors
 
-SHAPES = {name: one.image_shapes[-1] for name, one in descriptors.NETWORKS.items()}
+SHAPES = {name: item.image_shapes[-1] for name, item in descriptors.NETWORKS.items()}
 
 
 def made(name, precision):
@@ -26,9 +26,9 @@ def test_layers_before_the_last_compute_in_it(name, precision):
     image = np.random.default_rng(0).random((3, *SHAPES[name]), np.float32)
     z = np.random.default_rng(1).normal(size=(3, 5)).astype(np.float32)
     for reference, network, inputs in zip(exact, rounded, (image, z), strict=True):
-        assert {one.dtype for one in network.variables} == {"float32"}
-        with_weights = [one for one in network.layers if one.weights]
-        assert {one.compute_dtype for one in with_weights[:-1]} == {precision}
+        assert {item.dtype for item in network.variables} == {"float32"}
+        with_weights = [item for item in network.layers if item.weights]
+        assert {item.compute_dtype for item in with_weights[:-1]} == {precision}
         assert with_weights[-1].compute_dtype == "float32"
         outputs, expected = network(inputs), reference(inputs)
         assert outputs.dtype == tf.float32

@@ -66,8 +66,8 @@ def test_samples_have_the_moments_of_each_component(fitted):
     np.testing.assert_allclose(share, WEIGHTS, atol=0.02)
     z = codes()
     nearest = np.linalg.norm(z[:, None] - CENTRES, axis=-1).argmin(axis=1)
-    for one in range(3):
-        ours, theirs = drawn[index == one], z[nearest == one]
+    for item in range(3):
+        ours, theirs = drawn[index == item], z[nearest == item]
         np.testing.assert_allclose(ours.mean(axis=0), theirs.mean(axis=0), atol=0.05)
         np.testing.assert_allclose(np.cov(ours.T), np.cov(theirs.T), atol=0.05)
 

@@ -47,7 +47,7 @@ def test_batches_are_those_of_plain_sampling(monkeypatch):
     monkeypatch.setattr(authors, "BATCH", 4)
     model = fitted("rae")
     images = list(authors.sample(model, 10, seed=1))
-    assert [len(one) for one in images] == [4, 4, 2]
+    assert [len(item) for item in images] == [4, 4, 2]
     (few,) = authors.sample(model, 4, seed=1)
     np.testing.assert_allclose(few, images[0], atol=1e-6)
 

@@ -38,7 +38,7 @@ def test_another_model_runs_its_own_chains():
 
 
 @pytest.mark.parametrize("start", infer.STARTS)
-def test_chains_start_where_they_are_told(start):
+def test_chains_start_where_they_are_reported(start):
     model = descriptors.model("vae")
     given = start if start in ("normal", "prior") else model.encode(UNIT)
     found = infer.Inference(model, chain=SHORT, start=start).latents(IMAGES)
@@ -85,8 +85,8 @@ def test_more_steps_reconstruct_better():
     chain = langevin.Langevin(steps=60, step_size=0.05, noise=False)
     model = descriptors.model("lfbm")
     few, many = (
-        np.mean((reconstruct.reconstruct(model, UNIT, inference=one) - UNIT) ** 2)
-        for one in (infer.Inference(model), infer.Inference(model, chain=chain))
+        np.mean((reconstruct.reconstruct(model, UNIT, inference=item) - UNIT) ** 2)
+        for item in (infer.Inference(model), infer.Inference(model, chain=chain))
     )
     assert many < few
 

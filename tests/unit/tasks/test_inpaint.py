@@ -37,8 +37,8 @@ def test_hidden_pixels_have_no_say(inference):
     other = np.where(MASKS == 1.0, IMAGES, 200).astype(np.uint8)
     np.testing.assert_allclose(
         *(
-            inpaint.inpaint(inference, one, MASKS, attempts=1)
-            for one in (IMAGES, other)
+            inpaint.inpaint(inference, item, MASKS, attempts=1)
+            for item in (IMAGES, other)
         ),
         atol=1e-5,
     )
@@ -47,8 +47,8 @@ def test_hidden_pixels_have_no_say(inference):
 def test_longer_chains_come_nearer_to_what_is_visible(inference):
     given = infer.to_unit(IMAGES)
     far = []
-    for one in (inference, infer.Inference(inference.model, chain=LONG)):
-        made = inpaint.inpaint(one, IMAGES, MASKS, attempts=1)[:, 0]
+    for item in (inference, infer.Inference(inference.model, chain=LONG)):
+        made = inpaint.inpaint(item, IMAGES, MASKS, attempts=1)[:, 0]
         far.append(np.mean(MASKS * (made - given) ** 2))
     assert far[1] < far[0]
 

@@ -64,7 +64,7 @@ def recorded():
             optimizers=made,
             callbacks=pair,
         ).run()
-        found[decay] = [one.seen for one in pair]
+        found[decay] = [item.seen for item in pair]
     return found
 
 
@@ -94,7 +94,7 @@ def test_averages_become_the_weights_when_a_stage_ends(recorded):
 def test_what_is_measured_and_drawn_is_of_averages_and_what_is_saved_is_not():
     see = (reports.Validation, reports.SampleQuality)
     see += (drawing.Pictures, drawing.Histograms)
-    assert all(one.uses_averages for one in see)
+    assert all(item.uses_averages for item in see)
     assert not saving.Saving.uses_averages
 
 
@@ -129,8 +129,8 @@ def test_replicas_show_averages_and_put_weights_back():
             test_models.make_optimizers(model, ema_decay={"": 0.5}),
         )
         assert averages.pairs(stage, made) == []
-        for one in made.values():
-            one.keras.iterations.assign(1)
+        for item in made.values():
+            item.keras.iterations.assign(1)
         found = averages.pairs(stage, made)
         assert len(found) == len(model.trainable_variables)
         variable = found[0][0]
@@ -180,7 +180,7 @@ def test_a_run_keeps_resumes_loads_and_exports_averages(tmp_path):
         assert np.abs(raw - average).max() > 0
 
     experiment.train(make_plan(), half, resume=True)
-    ends = [test_experiment.variables(one.path) for one in (whole, half)]
+    ends = [test_experiment.variables(item.path) for item in (whole, half)]
     assert set(ends[0]) == set(ends[1])
     for name, value in ends[0].items():
         np.testing.assert_array_equal(value, ends[1][name])

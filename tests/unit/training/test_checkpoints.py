@@ -68,8 +68,8 @@ def test_the_checkpoint_that_is_passed_over_is_named(tmp_path, caplog):
     (saving.save(state(), step=2) / "state.json").write_text("{")
     with caplog.at_level(logging.WARNING, logger="absl"):
         saving.restore()
-    (told,) = caplog.messages
-    assert "step_00000002 is not used: state.json is truncated" in told
+    (message,) = caplog.messages
+    assert "step_00000002 is not used: state.json is truncated" in message
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_a_disk_that_fills_leaves_the_checkpoint_before(tmp_path, full_disk):
     with pytest.raises(errors.Exhausted, match="--resume"):
         saving.save(state(1), step=1)
     assert "Free some space" in str(caught.value)
-    assert [one.name for one in tmp_path.iterdir()] == ["step_00000001"]
+    assert [item.name for item in tmp_path.iterdir()] == ["step_00000001"]
     assert saving.restore() == state(1)
     np.testing.assert_array_equal(variables["a"], tf.zeros([100]))
 
@@ -133,7 +133,7 @@ def test_a_kill_while_one_replaces_another_leaves_no_half(
     assert loading.restore() == state(1)
     assert loaded["c"].numpy() == 7
     loading.save_best(state(2))
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["best", "step_00000001"]
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["best", "step_00000001"]
     assert loading.restore(tmp_path / "best") == state(2)
 
 
@@ -153,7 +153,7 @@ def test_a_kill_while_saving_leaves_the_one_before(tmp_path):
     (left / "variables.index").write_bytes(b"half")
     assert store(tmp_path)[0].restore() == state(1)
     saving.save(state(3), step=3)
-    names = sorted(one.name for one in tmp_path.iterdir())
+    names = sorted(item.name for item in tmp_path.iterdir())
     assert names == ["step_00000001", "step_00000003"]
 
 
@@ -220,7 +220,7 @@ def foreign(folder):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("theirs")
     (folder / "step_00000009").symlink_to("../outside")
-    return [one for one in folder.parent.rglob("*") if one.is_file()]
+    return [item for item in folder.parent.rglob("*") if item.is_file()]
 
 
 def test_foreign_files_stay_and_disturb_nothing(tmp_path):
@@ -236,13 +236,13 @@ def test_foreign_files_stay_and_disturb_nothing(tmp_path):
         assert store(folder)[0].restore() == state(step)
         assert saving.latest() == newest
     # Ours, of which the manifest of step 2 lists all but the notes.
-    written = [one for one in theirs if "manifest" not in one.name]
+    written = [item for item in theirs if "manifest" not in item.name]
     for file in written:
         ours = file.name.startswith(("variables.", "state")) and "backup" not in str(
             file
         )
         assert ours or file.read_text() == "theirs", file
-    assert {one.name for one in (folder / "step_00000002").iterdir()} == {"notes.txt"}
+    assert {item.name for item in (folder / "step_00000002").iterdir()} == {"notes.txt"}
 
 
 @pytest.mark.parametrize("name", ["best", "step_00000001"])
@@ -264,7 +264,7 @@ def test_a_folder_of_somebodys_or_a_link_is_not_replaced(tmp_path, name):
     (tmp_path / "theirs").rename(folder / name)
     with pytest.raises(errors.Occupied, match="is none"):
         save()
-    assert [one.name for one in (folder / name).iterdir()] == ["thesis.tex"]
+    assert [item.name for item in (folder / name).iterdir()] == ["thesis.tex"]
 
 
 def test_checkpoints_that_are_a_link_are_refused(tmp_path):

@@ -62,7 +62,7 @@ def test_averages_follow_the_recursion(rule):
 
 
 def _is_in(variable, some):
-    return any(variable is one for one in some)
+    return any(variable is item for item in some)
 
 
 @pytest.mark.parametrize("rule", CLASSES)

@@ -40,9 +40,9 @@ def test_training_in_16_bits_follows_that_in_32(name, precision):
     model.set_weights(exact.get_weights())
     assert optimizers.needs_loss_factor(model) == (precision == "float16")
     found = []
-    for one in (exact, model):
-        stage, batch = next(iter(test_models.staged(one)))
-        train = test_models.trainer_of(one, stage, batch, made=made_for(one))
+    for item in (exact, model):
+        stage, batch = next(iter(test_models.staged(item)))
+        train = test_models.trainer_of(item, stage, batch, made=made_for(item))
         found.append(train(5).last)
     for key, value in found[0].items():
         np.testing.assert_allclose(found[1][key], value, rtol=0.05, atol=0.05)
@@ -134,15 +134,15 @@ def test_a_checkpoint_keeps_the_factor(tmp_path):
     stores = []
     for model in (first, second):
         made = made_for(model)
-        kept = [one.keras for one in made.values()]
+        kept = [item.keras for item in made.values()]
         store = checkpoints.Checkpoints(tmp_path, checkpoints.variables_of(model, kept))
         stores.append((store, kept))
-    for one in stores[0][1]:
-        one.loss_factor.assign(64.0)
-        one.finite_steps.assign(7.0)
+    for item in stores[0][1]:
+        item.loss_factor.assign(64.0)
+        item.finite_steps.assign(7.0)
     state = {"stage": 0, "step": 1, "global_step": 1, "callbacks": {}}
     stores[0][0].save(state, step=1)
     stores[1][0].restore()
-    for one in stores[1][1]:
-        assert float(one.loss_factor) == 64.0
-        assert float(one.finite_steps) == 7.0
+    for item in stores[1][1]:
+        assert float(item.loss_factor) == 64.0
+        assert float(item.finite_steps) == 7.0

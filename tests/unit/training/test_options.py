@@ -34,7 +34,7 @@ def test_a_group_can_have_its_own_value():
 def test_a_group_can_have_its_own_value_in_one_stage():
     rates = {"": 1e-3, "flow": 1e-4, "flow/flow": 1e-5}
     made = make("glf_closing", learning_rate=rates)
-    found = {name: one.learning_rate for name, one in made.items()}
+    found = {name: item.learning_rate for name, item in made.items()}
     assert found == pytest.approx(
         {"joint/autoencoder": 1e-3, "joint/flow": 1e-4, "flow/flow": 1e-5}
     )

@@ -120,7 +120,7 @@ def test_repeats_take_fresh_batches():
     result, made = run(toy, steps=2)
     # The last turn of the second step reads the sixth batch, index 5.
     np.testing.assert_allclose(result.last["critic"], 5.0)
-    iterations = {name: int(one.keras.iterations) for name, one in made.items()}
+    iterations = {name: int(item.keras.iterations) for name, item in made.items()}
     assert iterations == {"only/left": 6, "only/right": 2}
 
 

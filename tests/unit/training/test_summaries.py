@@ -16,7 +16,7 @@ NO_RECORDS = (
 def test_what_is_no_record_is_left_out(tmp_path, line):
     file = tmp_path / "metrics.jsonl"
     file.write_bytes(b'{"step": 1, "a": "nan"}\n' + line + b'\n{"step": 2, "a": 0.5}\n')
-    assert [one["step"] for one in summaries.read(file)] == [1, 2]
+    assert [item["step"] for item in summaries.read(file)] == [1, 2]
     summaries.Summaries(tmp_path).rewind(1)
     assert file.read_text() == '{"step": 1, "a": "nan"}\n'
 
