@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Adapters that make users' encoders and decoders fit this library's models."""
 
-__all__ = ["Encoder", "Decoder", "gives_images"]
+__all__ = ["Encoder", "Decoder"]
 
 from typing import Literal
 
@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras import layers
 
 from glf_tf import errors, naming, types
+from glf_tf.layers import endings
 
 _LEAST = 1e-6
 """Minimum distance of pixels from 0 and 1 when logits are computed."""
@@ -94,11 +95,12 @@ class Decoder(layers.Layer):
             layer: A Keras layer or model.
             latent_dim: Size of the latents.
             image_shape: (height, width, channels).
-            output: The kind of the layer's output; see `gives_images` for "auto".
+            output: The kind of the layer's output; see `endings` for "auto".
             name: Its role, under which the layer's variables are saved.
 
         Raises:
-            InvalidValue: It does not accept such latents, or has another output.
+            InvalidValue: It does not accept such latents, has another output, or does
+                not show which output it has.
         """
         super().__init__(name=name, dtype=keras.config.floatx())
         self.layer = layer
@@ -111,9 +113,7 @@ class Decoder(layers.Layer):
                 f"{'several outputs' if shape is None else _shown([shape])}",
                 do=f"End it with Reshape({tuple(image_shape)})",
             )
-        self._gives_images = (
-            gives_images(layer) if output == "auto" else (output == "images")
-        )
+        self._gives_images = endings.settled(output, layer, latent_dim=latent_dim)
         naming.adopt(layer, role=name)
         self.built = True
 
@@ -124,35 +124,6 @@ class Decoder(layers.Layer):
             return found
         pixels = tf.clip_by_value(found, _LEAST, 1.0 - _LEAST)
         return tf.math.log(pixels) - tf.math.log1p(-pixels)
-
-
-def gives_images(layer: keras.layers.Layer) -> bool:
-    """Returns whether a decoder returns images in [0, 1], and not pixel logits.
-
-    It returns images if its last layer with an activation has a sigmoid. For a Keras
-    model this is the last of `layers`; layers without activation and weights, such as
-    `Reshape`, are skipped. Anything else is taken as logits.
-
-    Raises:
-        InvalidValue: The activation has neither range.
-    """
-    activation = _last_activation(layer)
-    name = getattr(activation, "__name__", "linear")
-    if name in ("tanh", "relu", "softmax", "softplus", "exponential"):
-        raise errors.InvalidValue(
-            "A decoder must return pixel logits, or images in [0, 1] by a sigmoid",
-            received=f"{type(layer).__name__} that ends in {name}",
-            do="End it in a sigmoid or without activation, or pass decoder_output",
-        )
-    return name in ("sigmoid", "hard_sigmoid")
-
-
-def _last_activation(layer: keras.layers.Layer):
-    for inner in reversed(getattr(layer, "layers", ())):
-        found = _last_activation(inner)
-        if found is not None or inner.weights:
-            return found
-    return getattr(layer, "activation", None)
 
 
 def _outputs(

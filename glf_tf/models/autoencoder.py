@@ -49,7 +49,7 @@ class AbstractAutoencoder(latent.AbstractLatentModel):
             decoder: Another decoder than that of `network`: a Keras layer, or another
                 network.
             decoder_output: Output of a Keras layer as decoder: "images", "logits", or
-                "auto" for images if it ends in a sigmoid, otherwise logits.
+                "auto" where its last layer shows it; see `layers.endings`.
             reconstruction: The reconstruction term.
             name: Name of the Keras model.
 

@@ -13,7 +13,7 @@ from glf_tf.layers import adapters
 from glf_tf.networks import network as network_lib
 
 Output = Literal["auto", "logits", "images"]
-"""Kinds of output of a user's decoder; see `adapters.gives_images` for "auto"."""
+"""Kinds of output of a user's decoder; see `layers.endings` for "auto"."""
 
 Coder = network_lib.AbstractNetwork | keras.layers.Layer
 

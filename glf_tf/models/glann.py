@@ -60,7 +60,7 @@ class GLANN(model.GenerativeModel):
         decoder: Another generator than that of `network`: a Keras layer, or another
             network.
         decoder_output: Output of a Keras layer as decoder: "images", "logits", or
-            "auto" for images if it ends in a sigmoid, otherwise logits.
+            "auto" where its last layer shows it; see `layers.endings`.
         reconstruction: The reconstruction term; the paper's is perceptual.
     """
 

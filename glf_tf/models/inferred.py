@@ -56,7 +56,7 @@ class AbstractInferred(latent.AbstractLatentModel):
             decoder: Another generator than that of `network`: a Keras layer, or another
                 network.
             decoder_output: Output of a Keras layer as decoder: "images", "logits", or
-                "auto" for images if it ends in a sigmoid, otherwise logits.
+                "auto" where its last layer shows it; see `layers.endings`.
             reconstruction: The reconstruction term; its sigma is for pixels in [-1, 1].
             inference: The sampler of chains.
             start: Where chains start in training: "normal", "prior", or "persistent",

@@ -160,20 +160,6 @@ def test_saturated_pixels_have_finite_logits():
     assert np.isfinite(made(tf.zeros([2, DIM]))).all()
 
 
-@pytest.mark.parametrize(
-    ("layer", "expected"),
-    [
-        (lambda: decoder("sigmoid"), True),
-        (lambda: decoder(None), False),
-        (lambda: keras.Sequential([decoder(None), layers.Activation("sigmoid")]), True),
-        (lambda: keras.Sequential([decoder("sigmoid"), layers.Dense(3)]), False),
-        (lambda: Flat(3), False),
-    ],
-)
-def test_what_a_decoder_gives_is_found(layer, expected):
-    assert adapters.gives_images(layer()) == expected
-
-
 def test_two_outputs_are_means_and_log_variances():
     layer = pair()
     model = vae.VAE(SHAPE, encoder=layer, decoder=decoder())
