@@ -46,7 +46,7 @@ def defined(path):
 
 
 def test_a_flag_of_every_model_goes_the_same_way():
-    flow = ("flow=glow_vector", "flow.blocks=3")
+    flow = ("flow=glow_vector", "flow.blocks=1")
     of_glf = ["--model=glf", *(f"--{word}" for word in flow)]
     of_rae = ["--model=rae", "--prior=flow", *(f"--prior.{word}" for word in flow)]
     called(of_glf)  # imports what there is to import
@@ -73,7 +73,9 @@ def called(flags):
             name = str(path.relative_to(ROOT))
             found.append((name, frame.f_code.co_qualname))
 
-    command = ["train", "--workdir=run", "--epochs=1", "--batch_size=8", *flags]
+    run = ("--workdir=run", "--epochs=1", "--batch_size=8")
+    small = ("--network=mlp", "--network.hidden=8", "--latent_dim=4")
+    command = ["train", *run, *small, *flags]
     with calls.flags_of_its_own():
         before = sys.getprofile()
         sys.setprofile(note)
