@@ -64,13 +64,18 @@ def plugins(kind: str) -> tuple[Plugin, ...]:
         Plugin(
             kind,
             name=point.name,
-            target=point.value,
+            target=_without_extras(point.value),
             distribution=point.dist.name if point.dist else "",
             version=point.dist.version if point.dist else "",
         )
         for point in metadata.entry_points(group=KINDS[kind].group)
     }
     return tuple(sorted(found, key=lambda plugin: (plugin.name, plugin.source)))
+
+
+def _without_extras(value: str) -> str:
+    """Returns the `module:Class` of an entry point such as `module : Class [extra]`."""
+    return "".join(value.partition("[")[0].split())
 
 
 def find(kind: str, name: str) -> Plugin | None:
@@ -113,7 +118,7 @@ def load(plugin: Plugin) -> type:
     quiet.load_tensorflow()
     try:
         value = _imported(plugin.target)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         value = _registered(plugin.target)
         if value is None:
             raise _unusable(plugin, f"{type(error).__name__}: {error}") from error
@@ -125,7 +130,7 @@ def _imported(target: str) -> Any:
     """Imports and returns what is at `module:name`.
 
     Raises:
-        Exception: Whatever importing raises.
+        BaseException: Whatever importing raises, SystemExit included.
     """
     _look_in_current_folder()
     module, _, path = target.partition(":")

@@ -19,6 +19,9 @@ FLAGS = flags.FLAGS
 
 _LARGEST = 2**63
 
+_ALWAYS = ("help", *recipe.OF_FILES)
+"""What may be given to every tool beside its flags."""
+
 
 def assign(
     arguments: Iterable[recipe.Argument], *, program: str, known: Iterable[flags.Flag]
@@ -48,7 +51,7 @@ def assign(
 
 def _near(name: str, known: Iterable[str]) -> str:
     """Returns advice for an unknown flag."""
-    near = [f"--{found}" for found in errors.near(name, known)]
+    near = [f"--{found}" for found in errors.near(name, [*known, *_ALWAYS])]
     return (f"Did you mean {' or '.join(near)}? " if near else "") + (
         "--help lists the flags"
     )

@@ -58,6 +58,8 @@ ENTRY_POINTS = """
 [glf_tf.flows]
 my_flow = my_parts:MyFlow
 broken = my_parts:Gone
+with_extras = my_parts : MyFlow [fast, slow]
+exits = exiting_parts:MyFlow
 real_nvp = my_parts:MyFlow
 
 [glf_tf.priors]
@@ -70,6 +72,7 @@ a_flow = my_parts:MyFlow
 def on_path(folder, *, entry_points=ENTRY_POINTS):
     """Installs the package in a folder, which is on `sys.path` meanwhile."""
     (folder / "my_parts.py").write_text(PARTS)
+    (folder / "exiting_parts.py").write_text("import sys\nsys.exit(3)\n")
     info = folder / "my_package-1.2.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Name: my-package\nVersion: 1.2\n")

@@ -18,7 +18,7 @@ def installed(tmp_path):
         yield tmp_path
 
 
-@pytest.mark.parametrize("name", ["my_flow", "my_parts:MyFlow"])
+@pytest.mark.parametrize("name", ["my_flow", "with_extras", "my_parts:MyFlow"])
 def test_a_plugin_is_built_by_its_name(name):
     spec = {"name": name, "extra": 2, "blocks": 1}
     flow = catalogue.build("flow", spec, event_dim=4)
@@ -81,6 +81,8 @@ def test_built_in_names_are_no_plugins():
     ("kind", "name", "words"),
     [
         ("flow", "broken", "AttributeError.*Repair or uninstall my-package 1.2"),
+        ("flow", "exits", "SystemExit: 3.*Repair or uninstall my-package 1.2"),
+        ("flow", "exiting_parts:MyFlow", "SystemExit: 3"),
         ("prior", "a_flow", "concrete subclass of .*AbstractPrior.*MyFlow"),
         ("flow", "my_parts:Gone", "AttributeError"),
         ("flow", "not_there:Gone", "ModuleNotFoundError"),
