@@ -25,7 +25,7 @@ SMALL = (
     "--network.hidden=16",
     "--latent_dim=4",
     "--flow.hidden=8",
-    "--flow.blocks=2",
+    "--flow.blocks=1",
     "--noflow.batch_norm",
     "--epochs=1",
     "--batch_size=256",

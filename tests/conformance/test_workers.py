@@ -66,7 +66,7 @@ TRAIN = (
     *(
         "--latent_dim=4",
         "--flow.hidden=8",
-        "--flow.blocks=2",
+        "--flow.blocks=1",
         "--noflow.batch_norm",
         "--batch_size=200",
         "--strategy=multi_worker",
