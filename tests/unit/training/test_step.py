@@ -173,7 +173,9 @@ def test_loop_names_step_term_and_batch_of_a_diverged_run():
             terms["nll"] = tf.where(bad, np.nan, terms["nll"])
             return terms
 
-    made = Diverging(descriptors.IMAGE_SHAPE, latent_dim=4, network="mlp")
+    spec = descriptors.MODELS["glf"]
+    small = {name: spec[name] for name in ("latent_dim", "network", "flow")}
+    made = Diverging(descriptors.IMAGE_SHAPE, **small)
     data = descriptors.images()
     running = loop.Loop(
         made,
