@@ -4,6 +4,8 @@
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# What XLA makes of a graph counts, and not how fast it is.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import gc
 
@@ -32,6 +34,14 @@ gc.freeze()
 def fixed_seed():
     """Fixes the initial weights."""
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def eager():
+    """Runs without graphs: few small steps are done before a graph would be traced."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,7 @@ from glf_tf import catalogue, export, quiet
 from glf_tf.callbacks import drawing, reports
 from glf_tf.datasets import digits
 from glf_tf.experiments import experiment, folder, restore
-from glf_tf.models import glf
-from glf_tf.training import checkpoints, step
+from glf_tf.training import checkpoints, loop, step
 from tests import calls
 
 SMALL = (
@@ -28,7 +27,7 @@ PHASES = {
     "data": (digits.Digits, "load", 1),
     "build": (catalogue, "build", 2),
     "start": (experiment.identity, "describe", 1),
-    "prepare": (glf.GLF, "prepare", 1),
+    "prepare": (loop.Loop, "_run_stage", 1),
     "trace": (step.StageTrainer, "run", 1),
     "training": (step.StageTrainer, "run", 2),
     "validation": (reports.Validation, "run", 1),
@@ -56,6 +55,7 @@ BY_TURNS = [
 ]
 
 
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize(("phase", "number"), BY_TURNS)
 def test_a_signal_ends_training_with_its_state_saved(
     phase, number, tmp_path, monkeypatch
