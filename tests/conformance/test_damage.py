@@ -34,7 +34,14 @@ PLAN = plan.Plan(
         "procedure": "joint",
         "components": 0,
         "network": {"name": "mlp", "hidden": (6,)},
-        "flow": {"name": "real_nvp", "hidden": 6, "blocks": 1, "batch_norm": False},
+        # Each variable is written by every checkpoint and export of every damage.
+        "flow": {
+            "name": "real_nvp",
+            "hidden": 6,
+            "blocks": 1,
+            "batch_norm": False,
+            "sides": "one_sided",
+        },
     },
     training=options.Training(epochs={"": 3}, batch_size=700),
     reports=plan.Reports(log_every=1, draw_every=3, keep_checkpoints=2),

@@ -77,6 +77,7 @@ def test_second_call_loads_the_same_network(trained, digits, cache_dir, monkeypa
     np.testing.assert_array_equal(again(images), trained(images))
 
 
+@pytest.mark.usefixtures("eager")
 def test_other_data_seed_and_epochs_are_other_files(tmp_path):
     data = {"train": tiny(seed=0), "test": tiny(seed=1)}
     for changes in ({}, {"seed": 1}, {"epochs": 2}, {"train": tiny(seed=2)}):
@@ -85,6 +86,7 @@ def test_other_data_seed_and_epochs_are_other_files(tmp_path):
     assert len(list(tmp_path.iterdir())) == 4
 
 
+@pytest.mark.usefixtures("eager")
 def test_training_repeats_with_its_seed(tmp_path):
     data = {"train": tiny(), "test": tiny(seed=1)}
     first, again, other = (
@@ -98,6 +100,7 @@ def test_training_repeats_with_its_seed(tmp_path):
     assert not np.allclose(first(images), other(images))
 
 
+@pytest.mark.usefixtures("eager")
 def test_cache_of_another_version_is_trained_anew_with_a_warning(tmp_path, monkeypatch):
     data = {"train": tiny(), "test": tiny(seed=1)}
     classifier.load_or_fit(tmp_path, dataset="noise", epochs=1, **data)
