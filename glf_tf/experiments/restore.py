@@ -30,7 +30,7 @@ from glf_tf.experiments import folder as folder_lib
 from glf_tf.experiments import identity
 from glf_tf.experiments import plan as plan_lib
 from glf_tf.models import model as model_lib
-from glf_tf.training import averages, checkpoints
+from glf_tf.training import averages, checkpoints, saved_variables
 
 
 class Loaded(NamedTuple):
@@ -99,7 +99,7 @@ def load(
     _check_plugins(described)
     model = parts.make("model", described["model"], **described["arguments"])
     store = checkpoints.Checkpoints(
-        folder.checkpoints, checkpoints.variables_of(model), partly=True
+        folder.checkpoints, saved_variables.variables_of(model), partly=True
     )
     if which == "best":
         state = store.restore(folder.checkpoints / "best")
@@ -167,7 +167,7 @@ def check_start(
     folder = folder_lib.Folder(pathlib.Path(start.start_from).expanduser())
     folder.read()
     layers = tuple(name for name in start.start_layers.split(",") if name)
-    variables = checkpoints.variables_of(model)
+    variables = saved_variables.variables_of(model)
     for layer in layers:
         known = sorted({name.split("/")[1] for name in variables})
         if layer not in known:
@@ -192,7 +192,7 @@ def take_over(start: plan_lib.Start, model: model_lib.GenerativeModel) -> None:
         InvalidValue: There is no layer of that name, or nothing agrees.
     """
     checkpoint, variables = check_start(start, model)
-    taken = checkpoints.take_over(checkpoint, variables)
+    taken = saved_variables.take_over(checkpoint, variables)
     logging.info("%d of %d weights from %s", len(taken), len(variables), checkpoint)
     if not taken:
         raise errors.InvalidValue(

@@ -20,7 +20,14 @@ from glf_tf.experiments import plan as plan_lib
 from glf_tf.metrics import reference
 from glf_tf.metrics.extractors import choice
 from glf_tf.models import model as model_lib
-from glf_tf.training import averages, checkpoints, fitting, loop, summaries
+from glf_tf.training import (
+    averages,
+    checkpoints,
+    fitting,
+    loop,
+    saved_variables,
+    summaries,
+)
 from glf_tf.training import callback as callback_lib
 from glf_tf.training import listeners as listeners_lib
 
@@ -111,7 +118,7 @@ class Session:
         )
         self._store = checkpoints.Checkpoints(
             folder.checkpoints,
-            checkpoints.variables_of(
+            saved_variables.variables_of(
                 model, [optimizer.keras for optimizer in self._optimizers.values()]
             ),
             keep=plan.reports.keep_checkpoints,

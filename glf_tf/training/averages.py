@@ -17,8 +17,8 @@ from collections.abc import Iterator, Mapping
 import keras
 import tensorflow as tf
 
-from glf_tf.training import checkpoints
 from glf_tf.training import optimizers as optimizers_lib
+from glf_tf.training import saved_variables
 from glf_tf.training import stages as stages_lib
 
 Pairs = list[tuple[keras.Variable, keras.Variable]]
@@ -83,9 +83,9 @@ def take_over(stage: stages_lib.Stage, *, folder: pathlib.Path) -> tuple[str, ..
         for group in update.groups:
             name = optimizers_lib.keras_name(f"{stage.name}/{group.name}")
             scope = f"optimizer/{name}/{name}"
-            if checkpoints.number(folder, f"{scope}/iteration"):
+            if saved_variables.number(folder, f"{scope}/iteration"):
                 wanted |= {
                     f"{scope}/{variable.path.replace('/', '_')}_average": variable.value
                     for variable in group.variables
                 }
-    return checkpoints.take_over(folder, wanted) if wanted else ()
+    return saved_variables.take_over(folder, wanted) if wanted else ()

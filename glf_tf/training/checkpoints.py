@@ -12,22 +12,20 @@ Variables are stored under their own paths, such as `encoder/conv_0/kernel`, as
 `tf.train.Checkpoint` silently omits layers in Keras lists.
 """
 
-__all__ = ["Checkpoints", "found", "number", "variables_of", "take_over"]
+__all__ = ["Checkpoints", "found"]
 
 import json
 import pathlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-import keras
 import numpy as np
 import tensorflow as tf
 from absl import logging
 
 from glf_tf import errors, files, folders
-from glf_tf.training import manifest
+from glf_tf.training import manifest, saved_variables
 
-_PREFIX = "variables"
 _STATE = "state.json"
 _MOST_STATE_BYTES = 2**26
 _NAME = re.compile(r"step_([0-9]{8,})")
@@ -192,7 +190,7 @@ class Checkpoints:
         try:
             folders.sweep(self._folder)
             with folders.written_aside(target) as aside:
-                self._checkpoint.write(str(aside / _PREFIX))
+                self._checkpoint.write(str(aside / saved_variables.PREFIX))
                 files.write(aside / _STATE, json.dumps(state))
                 manifest.seal(aside)
                 folders.swap(aside, target, ours=ours)
@@ -243,13 +241,13 @@ class Checkpoints:
         return state
 
     def _assign(self, folder: pathlib.Path) -> None:
-        reader = tf.train.load_checkpoint(str(folder / _PREFIX))
+        reader = tf.train.load_checkpoint(str(folder / saved_variables.PREFIX))
         # One additional entry: the object graph.
         saved = len(reader.get_variable_to_shape_map()) - 1
         if saved != len(self._variables) and not self._partly:
             raise self._mismatch(folder, f"{saved} variables")
         try:
-            status = self._checkpoint.read(str(folder / _PREFIX))
+            status = self._checkpoint.read(str(folder / saved_variables.PREFIX))
             if self._partly:
                 status.assert_existing_objects_matched().expect_partial()
             else:
@@ -320,77 +318,3 @@ def _damaged(folder: pathlib.Path, received: str) -> errors.Damaged:
         received=received,
         do="Use another one, or restore it from a backup",
     )
-
-
-def take_over(
-    folder: pathlib.Path, variables: Mapping[str, tf.Variable]
-) -> tuple[str, ...]:
-    """Assigns variables from a checkpoint where names and shapes agree.
-
-    Args:
-        folder: The checkpoint.
-        variables: The variables that may be assigned, by name; see `variables_of`.
-
-    Returns:
-        names: The names of the assigned variables.
-
-    Raises:
-        Damaged: The checkpoint is damaged.
-    """
-    if damage := manifest.damage(folder):
-        raise errors.Damaged(
-            "Initial weights need an intact checkpoint",
-            received=f"{folder}: {damage}",
-            do="Use another checkpoint or run",
-        )
-    reader = tf.train.load_checkpoint(str(folder / _PREFIX))
-    shapes = reader.get_variable_to_shape_map()
-    taken = []
-    for name, variable in variables.items():
-        key = _key(name)
-        if key in shapes and tuple(shapes[key]) == tuple(variable.shape):
-            variable.assign(reader.get_tensor(key))
-            taken.append(name)
-    return tuple(taken)
-
-
-def number(folder: pathlib.Path, name: str) -> float:
-    """Returns the value of a scalar in a checkpoint, or 0."""
-    reader = tf.train.load_checkpoint(str(folder / _PREFIX))
-    key = _key(name)
-    return float(reader.get_tensor(key)) if reader.has_tensor(key) else 0.0
-
-
-def _key(name: str) -> str:
-    return f"variables/{_escaped(name)}/.ATTRIBUTES/VARIABLE_VALUE"
-
-
-def _escaped(name: str) -> str:
-    """Returns a name with slashes escaped as in TensorFlow's checkpoints."""
-    return name.replace(".", "..").replace("/", ".S")
-
-
-def variables_of(
-    model: keras.Model, optimizers: Iterable[keras.optimizers.Optimizer] = ()
-) -> dict[str, tf.Variable]:
-    """Returns all variables of a model and its optimisers, by name.
-
-    Raises:
-        InvalidValue: Two have the same name.
-    """
-    found = [(f"model/{v.path}", v.value) for v in model.variables]
-    for optimizer in optimizers:
-        found += [
-            (f"optimizer/{optimizer.name}/{v.path}", v.value)
-            for v in optimizer.variables
-        ]
-    named = dict(found)
-    if len(named) < len(found):
-        names = [name for name, _ in found]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        raise errors.InvalidValue(
-            "Every variable must have a unique path",
-            received=f"{twice[0]} more than once",
-            do="Name the layers of the model, and open `keras.name_scope` around them",
-        )
-    return named

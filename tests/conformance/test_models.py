@@ -19,7 +19,14 @@ from glf_tf.layers import normalization
 from glf_tf.models import autoencoder, latent
 from glf_tf.objectives import reconstruction as objectives
 from glf_tf.priors import prior as prior_lib
-from glf_tf.training import checkpoints, loop, optimizers, options, step
+from glf_tf.training import (
+    checkpoints,
+    loop,
+    optimizers,
+    options,
+    saved_variables,
+    step,
+)
 from tests import descriptors
 
 
@@ -361,15 +368,15 @@ def assert_same(model, other):
 
 
 def test_variable_names_are_unique(model):
-    assert len(checkpoints.variables_of(model)) == len(model.variables)
+    assert len(saved_variables.variables_of(model)) == len(model.variables)
 
 
 def test_checkpoint_keeps_the_model(name, model, tmp_path):
-    store = checkpoints.Checkpoints(tmp_path, checkpoints.variables_of(model))
+    store = checkpoints.Checkpoints(tmp_path, saved_variables.variables_of(model))
     state = {"stage": 0, "step": 3, "global_step": 3, "callbacks": {}}
     store.save(state, step=3)
     other = other_model(name)
-    restored = checkpoints.Checkpoints(tmp_path, checkpoints.variables_of(other))
+    restored = checkpoints.Checkpoints(tmp_path, saved_variables.variables_of(other))
     assert restored.restore() == state
     assert_same(model, other)
 

@@ -18,7 +18,7 @@ from glf_tf.networks import mlp
 from glf_tf.objectives import gaussian
 from glf_tf.priors import flow as flow_prior
 from glf_tf.priors import normal, standard_normal
-from glf_tf.training import checkpoints
+from glf_tf.training import checkpoints, saved_variables
 from tests import descriptors
 
 SHAPE = descriptors.IMAGE_SHAPE
@@ -86,7 +86,7 @@ def test_objects_and_specifications_are_one_in_configurations_and_names(name):
     given, described = by_object(name), by_specification(name)
     assert given.get_config() == described.get_config()
     assert json.loads(json.dumps(given.get_config())) == given.get_config()
-    names = [list(checkpoints.variables_of(item)) for item in (given, described)]
+    names = [list(saved_variables.variables_of(item)) for item in (given, described)]
     assert names[0] == names[1]
 
 
@@ -106,11 +106,11 @@ def test_checkpoints_of_objects_are_read_by_specification_and_back(name, tmp_pat
     ):
         model = write(name)
         descriptors.perturb(model, seed=place)
-        variables = checkpoints.variables_of(model)
+        variables = saved_variables.variables_of(model)
         checkpoints.Checkpoints(tmp_path / str(place), variables).save(state, step=0)
         other = read(name)
         store = checkpoints.Checkpoints(
-            tmp_path / str(place), checkpoints.variables_of(other)
+            tmp_path / str(place), saved_variables.variables_of(other)
         )
         assert store.restore() == state
         np.testing.assert_array_equal(model.sample(3, seed=0), other.sample(3, seed=0))
@@ -170,7 +170,7 @@ def as_objects(name):
 def test_every_model_is_one_of_objects_and_of_specifications(name):
     given, described = as_objects(name), descriptors.model(name)
     assert given.get_config() == described.get_config()
-    variables = [checkpoints.variables_of(item) for item in (given, described)]
+    variables = [saved_variables.variables_of(item) for item in (given, described)]
     assert list(variables[0]) == list(variables[1])
     for variable, value in zip(*(item.values() for item in variables), strict=True):
         variable.assign(value)
@@ -207,7 +207,7 @@ def test_parts_without_weights_are_copied():
 def test_an_object_serves_two_models_in_one_place():
     flow = real_nvp.RealNVP(4, hidden=6, blocks=2)
     models = [_model("glf", {"network": MLP, "flow": flow}) for _ in range(2)]
-    names = [list(checkpoints.variables_of(item)) for item in models]
+    names = [list(saved_variables.variables_of(item)) for item in models]
     assert names[0] == names[1]
 
 
@@ -219,7 +219,7 @@ def test_two_objects_of_one_class_have_names_of_their_own():
             self.inner = parts.make("flow", flows[0], event_dim=4, name="inner")
             self.outer = parts.make("flow", flows[1], event_dim=4, name="outer")
 
-    names = list(checkpoints.variables_of(Pair()))
+    names = list(saved_variables.variables_of(Pair()))
     assert {item.split("/")[1] for item in names} == {"inner", "outer"}
 
 

@@ -16,7 +16,7 @@ from glf_tf.models import abp, glf, lebm, lfbm, lfbm_vae, rae, vae, wae_mmd
 from glf_tf.networks import mlp
 from glf_tf.priors import flow as flow_prior
 from glf_tf.priors import normal
-from glf_tf.training import checkpoints
+from glf_tf.training import checkpoints, saved_variables
 from tests import descriptors
 
 SHAPE, DIM = (8, 8, 1), 4
@@ -104,7 +104,7 @@ def test_models_of_somebodys_networks_are_saved_in_every_form(name, tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(loaded.sample(3, seed=0), images)
-    variables = checkpoints.variables_of(model)
+    variables = saved_variables.variables_of(model)
     checkpoints.Checkpoints(tmp_path / "run", variables).save(STATE, step=0)
     assert other.get_config() == config
     described = parts.specification("model", model)
@@ -112,7 +112,7 @@ def test_models_of_somebodys_networks_are_saved_in_every_form(name, tmp_path):
     assert described == parts.specification("model", rebuilt)
     for copy in (other, rebuilt):
         store = checkpoints.Checkpoints(
-            tmp_path / "run", checkpoints.variables_of(copy)
+            tmp_path / "run", saved_variables.variables_of(copy)
         )
         assert store.restore() == STATE
         np.testing.assert_array_equal(copy.sample(3, seed=0), images)
@@ -187,7 +187,7 @@ def test_a_class_by_name_is_the_object():
     place = f"{__name__}:Flat"
     spec = {"name": place, "size": DIM}
     named, given = (_glf(encoder=item, decoder=decoder()) for item in (spec, Flat(DIM)))
-    names = [list(checkpoints.variables_of(item)) for item in (named, given)]
+    names = [list(saved_variables.variables_of(item)) for item in (named, given)]
     assert names[0] == names[1]
     configs = [item.get_config()["encoder"] for item in (named, given)]
     assert {item["classes"]["Flat"] for item in configs} == {place}

@@ -11,7 +11,7 @@ from glf_tf import errors, seeds
 from glf_tf.devices import strategies
 from glf_tf.experiments import experiment, folder, plan, restore, stopping
 from glf_tf.models import glann
-from glf_tf.training import checkpoints, loop, optimizers, options
+from glf_tf.training import loop, optimizers, options, saved_variables
 from tests import descriptors
 
 
@@ -237,12 +237,12 @@ def test_a_run_cut_in_both_stages_goes_on_exactly(tmp_path, monkeypatch):
             experiment.train(make_plan(), folder.Folder(tmp_path / "cut"), resume=True)
     monkeypatch.undo()
     cut = experiment.train(make_plan(), folder.Folder(tmp_path / "cut"), resume=True)
-    expected = checkpoints.variables_of(whole)
-    for name, variable in checkpoints.variables_of(cut).items():
+    expected = saved_variables.variables_of(whole)
+    for name, variable in saved_variables.variables_of(cut).items():
         np.testing.assert_array_equal(variable, expected[name], err_msg=name)
     loaded = restore.load_model(tmp_path / "cut")
     assert loaded.num_images == 1433
-    for name, variable in checkpoints.variables_of(loaded).items():
+    for name, variable in saved_variables.variables_of(loaded).items():
         np.testing.assert_array_equal(variable, expected[name], err_msg=name)
 
 

@@ -16,7 +16,7 @@ from glf_tf.flows import flow as flow_lib
 from glf_tf.models import glf, lfbm, rae
 from glf_tf.priors import flow as flow_prior
 from glf_tf.priors import prior as prior_lib
-from glf_tf.training import checkpoints, loop, optimizers, options
+from glf_tf.training import checkpoints, loop, optimizers, options, saved_variables
 from glf_tf.training import step as step_lib
 from tests import descriptors
 
@@ -95,7 +95,7 @@ MODELS = {
 
 def saved(model, folder):
     """Returns the names of a model's variables, saved as a checkpoint."""
-    variables = checkpoints.variables_of(model)
+    variables = saved_variables.variables_of(model)
     state = {"stage": 0, "step": 0, "global_step": 0, "callbacks": {}}
     checkpoints.Checkpoints(folder, variables).save(state, step=0)
     return list(variables)
@@ -109,9 +109,9 @@ def test_a_flow_class_of_somebodys_is_a_flow(name, tmp_path):
     assert models[0].get_config() == models[1].get_config()
     assert models[0].latent_dim == DIM
     names = saved(models[0], tmp_path / "run")
-    assert names == list(checkpoints.variables_of(models[1]))
+    assert names == list(saved_variables.variables_of(models[1]))
     checkpoints.Checkpoints(
-        tmp_path / "run", checkpoints.variables_of(models[1])
+        tmp_path / "run", saved_variables.variables_of(models[1])
     ).restore()
     models[0].save(tmp_path / "m.keras")
     models.append(keras.saving.load_model(tmp_path / "m.keras"))
@@ -134,7 +134,7 @@ def test_names_count_nothing_that_keras_counts(tmp_path):
 def test_a_prior_class_of_somebodys_is_a_prior():
     priors = (MyPrior(DIM), MyPrior(DIM))  # of other names, as Keras counts
     made = [lfbm.LFBM(SHAPE, prior=item, decoder=my_decoder()) for item in priors]
-    names = [list(checkpoints.variables_of(item)) for item in made]
+    names = [list(saved_variables.variables_of(item)) for item in made]
     assert names[0] == names[1]
     described = parts.specification("model", made[0])
     assert described["prior"] == {"name": f"{__name__}:MyPrior"}

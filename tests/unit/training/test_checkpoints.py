@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 
 from glf_tf import errors, folders
-from glf_tf.training import checkpoints
+from glf_tf.training import checkpoints, saved_variables
 
 
 def state(step=0, **callbacks):
@@ -196,7 +196,7 @@ def test_variables_of_one_name_are_refused():
 
     model = Twice()
     with pytest.raises(errors.InvalidValue, match="same"):
-        checkpoints.variables_of(model)
+        saved_variables.variables_of(model)
 
 
 def test_keeping_none_is_refused(tmp_path):

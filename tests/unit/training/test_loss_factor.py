@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from glf_tf.devices import strategies
-from glf_tf.training import adam, checkpoints, optimizers
+from glf_tf.training import adam, checkpoints, optimizers, saved_variables
 from tests import descriptors
 from tests.conformance import test_models
 
@@ -148,7 +148,9 @@ def test_a_checkpoint_keeps_the_factor(tmp_path):
     for model in (first, second):
         made = made_for(model)
         kept = [item.keras for item in made.values()]
-        store = checkpoints.Checkpoints(tmp_path, checkpoints.variables_of(model, kept))
+        store = checkpoints.Checkpoints(
+            tmp_path, saved_variables.variables_of(model, kept)
+        )
         stores.append((store, kept))
     for item in stores[0][1]:
         item.loss_factor.assign(64.0)

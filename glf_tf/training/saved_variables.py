@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The variables of a checkpoint, by the names under which they are saved."""
+
+__all__ = ["PREFIX", "number", "take_over", "variables_of"]
+
+import pathlib
+from collections.abc import Iterable, Mapping
+
+import keras
+import tensorflow as tf
+
+from glf_tf import errors
+from glf_tf.training import manifest
+
+PREFIX = "variables"
+"""How the names of TensorFlow's files begin in the folder of a checkpoint."""
+
+
+def variables_of(
+    model: keras.Model, optimizers: Iterable[keras.optimizers.Optimizer] = ()
+) -> dict[str, tf.Variable]:
+    """Returns all variables of a model and its optimisers, by name.
+
+    Raises:
+        InvalidValue: Two have the same name.
+    """
+    found = [(f"model/{v.path}", v.value) for v in model.variables]
+    for optimizer in optimizers:
+        found += [
+            (f"optimizer/{optimizer.name}/{v.path}", v.value)
+            for v in optimizer.variables
+        ]
+    named = dict(found)
+    if len(named) < len(found):
+        names = [name for name, _ in found]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise errors.InvalidValue(
+            "Every variable must have a unique path",
+            received=f"{twice[0]} more than once",
+            do="Name the layers of the model, and open `keras.name_scope` around them",
+        )
+    return named
+
+
+def take_over(
+    folder: pathlib.Path, variables: Mapping[str, tf.Variable]
+) -> tuple[str, ...]:
+    """Assigns variables from a checkpoint where names and shapes agree.
+
+    Args:
+        folder: The checkpoint.
+        variables: The variables that may be assigned, by name; see `variables_of`.
+
+    Returns:
+        names: The names of the assigned variables.
+
+    Raises:
+        Damaged: The checkpoint is damaged.
+    """
+    if damage := manifest.damage(folder):
+        raise errors.Damaged(
+            "Initial weights need an intact checkpoint",
+            received=f"{folder}: {damage}",
+            do="Use another checkpoint or run",
+        )
+    reader = tf.train.load_checkpoint(str(folder / PREFIX))
+    shapes = reader.get_variable_to_shape_map()
+    taken = []
+    for name, variable in variables.items():
+        key = _key(name)
+        if key in shapes and tuple(shapes[key]) == tuple(variable.shape):
+            variable.assign(reader.get_tensor(key))
+            taken.append(name)
+    return tuple(taken)
+
+
+def number(folder: pathlib.Path, name: str) -> float:
+    """Returns the value of a scalar in a checkpoint, or 0."""
+    reader = tf.train.load_checkpoint(str(folder / PREFIX))
+    key = _key(name)
+    return float(reader.get_tensor(key)) if reader.has_tensor(key) else 0.0
+
+
+def _key(name: str) -> str:
+    return f"variables/{_escaped(name)}/.ATTRIBUTES/VARIABLE_VALUE"
+
+
+def _escaped(name: str) -> str:
+    """Returns a name with slashes escaped as in TensorFlow's checkpoints."""
+    return name.replace(".", "..").replace("/", ".S")
