@@ -53,7 +53,8 @@ _DECIDED = ("workdir", "resume", "seed", "epochs", "flagfile", "recipe")
 
 def main() -> None:
     """Reads the flags, trains and measures all jobs, and writes the table."""
-    out = pathlib.Path(values.needed("out"))
+    values.check_given("recipes", "out", "seeds")
+    out = pathlib.Path(_OUT.value)
     values.refuse_unused(
         ["inception_graph"],
         needs="--extractor=inception",
@@ -134,7 +135,7 @@ def _jobs(folder) -> list:
 
     seeds, common = _seeds(), _common_flags()
     jobs = []
-    files = [_file_of(recipe) for recipe in values.needed("recipes")]
+    files = [_file_of(recipe) for recipe in _RECIPES.value]
     for recipe in job_lib.recipes(files):
         arguments = [f"--flagfile={recipe.path}", *common]
         plan = planned.read(arguments)
@@ -186,7 +187,7 @@ def _train_flags() -> list[str]:
 
 
 def _seeds() -> list[int]:
-    texts = values.needed("seeds")
+    texts = _SEEDS.value
     seeds = [int(text) if text.strip().isdecimal() else -1 for text in texts]
     if not all(0 <= seed < 2**31 for seed in seeds) or len(set(seeds)) < len(seeds):
         raise errors.InvalidValue(

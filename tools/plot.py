@@ -36,8 +36,9 @@ _FORMS = (".png", ".pdf", ".svg")
 
 def main() -> None:
     """Reads the flags and the runs, draws and writes the figure."""
-    paths = [pathlib.Path(run) for run in values.needed("runs")]
-    scalars, out = values.needed("scalars"), pathlib.Path(_OUT.value)
+    values.check_given("runs", "scalars")
+    paths = [pathlib.Path(run) for run in _RUNS.value]
+    scalars, out = _SCALARS.value, pathlib.Path(_OUT.value)
     _check(out)
 
     from glf_tf.plotting import curves, curves_figure

@@ -8,8 +8,9 @@ tools/train.py --model=glf --help` lists the options of the chosen model, data s
 network and flow.
 
 SIGTERM and Ctrl-C save the state and exit with status 75 (try again), and so does a
-worker that lost another one; --resume continues. `--replay=RUN --workdir=NEW` trains a
-run again according to its history, however often its flags changed.
+worker that lost another one; `--workdir=RUN --resume` continues with the run's own
+flags. `--replay=RUN --workdir=NEW` trains a run again according to its history, however
+often its flags changed.
 """
 
 import os
@@ -52,11 +53,10 @@ def main() -> None:
         picture = folder.pictures / f"{name}.png"
         if picture.exists():
             print(f"{name:<16} {picture}")
-    print(
-        f"checkpoints      {folder.checkpoints}\n"
-        f"SavedModel       {folder.saved_model}\n"
-        f"TensorBoard      tensorboard --logdir={folder.tensorboard}"
-    )
+    print(f"checkpoints      {folder.checkpoints}")
+    if folder.saved_model.exists():
+        print(f"SavedModel       {folder.saved_model}")
+    print(f"TensorBoard      tensorboard --logdir={folder.tensorboard}")
 
 
 def _define():

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from absl import flags
 
 from glf_tf import errors, quiet
-from glf_tf.cli import assignment, extras, groups, helping, part_flags
+from glf_tf.cli import assignment, extras, groups, helping, part_flags, resuming
 
 FLAGS = flags.FLAGS
 
@@ -55,6 +55,8 @@ def parse(argv: list[str], *, define: Define | None = None) -> None:
     """
     parts = define() if define is not None else ()
     arguments = part_flags.read(argv[1:])
+    if own := resuming.own_flags(arguments):
+        arguments = part_flags.read([*own, *argv[1:]])
     for part in parts:
         with groups.group(_GROUPS.get(part.kind, part.kind)):
             part_flags.define_options(arguments, part)

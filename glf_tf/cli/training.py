@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from absl import flags
 
+from glf_tf import errors
 from glf_tf.cli import (
     definitions,
     groups,
@@ -69,9 +70,9 @@ def plan() -> plan_lib.Plan:
 
     Raises:
         InvalidValue: A required flag is missing, or values contradict each other.
+        NotFound: It is, and `--resume` finds no run that has it.
     """
-    for name in ("workdir", "epochs", "batch_size"):
-        values.needed(name)
+    _check_given()
     specs = {
         part.kind: part_flags.spec_of(
             part.kind, FLAGS[part.flag].value, prefix=part.prefix
@@ -89,6 +90,20 @@ def plan() -> plan_lib.Plan:
         recipe=_recipe_text(),
         flags=_flat({name: FLAGS[name].value for name in _recipe_names()}),
     )
+
+
+def _check_given() -> None:
+    """Refuses a command line that lacks required flags."""
+    try:
+        values.check_given("workdir", "epochs", "batch_size")
+    except errors.InvalidValue as error:
+        if not FLAGS.resume or not FLAGS.workdir or folder().holds_run:
+            raise
+        raise errors.NotFound(
+            "--resume without a recipe takes the flags of the run in --workdir",
+            received=f"{folder().path}, which holds no run",
+            do=f"Check the path. To begin a run, {error.do[0].lower()}{error.do[1:]}",
+        ) from error
 
 
 def folder() -> folder_lib.Folder:

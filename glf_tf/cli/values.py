@@ -3,6 +3,7 @@
 
 __all__ = [
     "needed",
+    "check_given",
     "one_of",
     "refuse_beside",
     "refuse_unused",
@@ -29,14 +30,29 @@ def needed(name: str) -> str:
     Raises:
         InvalidValue: It was not given.
     """
-    value = FLAGS[name].value
-    if value in (None, "", []):
+    check_given(name)
+    return FLAGS[name].value
+
+
+def check_given(*names: str) -> None:
+    """Refuses a command line that lacks required flags.
+
+    Raises:
+        InvalidValue: Some were not given; the message has all of them.
+    """
+    missing = [f"--{name}" for name in names if FLAGS[name].value in (None, "", [])]
+    if missing:
         raise errors.InvalidValue(
-            f"--{name} must be given",
+            f"{_joined(missing)} must be given",
             received="no value",
-            do=f"Pass --{name}=...; see --help",
+            do=f"Pass {' '.join(f'{flag}=...' for flag in missing)}; see --help",
         )
-    return value
+
+
+def _joined(words: Sequence[str]) -> str:
+    """Returns words as "a, b and c"."""
+    *before, last = words
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def one_of(*names: str) -> str:
