@@ -335,9 +335,9 @@ def test_a_model_that_draws_needs_no_file(tmp_path):
 def test_a_missing_file_is_an_error_of_the_user_also_when_traced(tmp_path):
     model = glf(tmp_path / "none.h5")
     batch = descriptors.batch()
-    terms = tf.function(model.terms, autograph=False)
+    terms = tf.function(descriptors.update(model, "joint").terms, autograph=False)
     with pytest.raises(errors.NotFound, match=r"none\.h5.*notop\.h5"):
-        terms("joint", batch, seed=tf.constant([0, 0]), training=True)
+        terms(batch, seed=tf.constant([0, 0]), training=True)
 
 
 @pytest.mark.parametrize("name", ["bad.h5", "bad.npz"])
