@@ -35,8 +35,8 @@ class ImageSet:
     name: str
     split: str
     images: np.ndarray
-    labels: np.ndarray | None
-    source: str
+    labels: np.ndarray | None = None
+    source: str = ""
     masks: Callable | None = None
 
     def __post_init__(self):
