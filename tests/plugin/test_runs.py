@@ -101,7 +101,7 @@ def test_tools_use_it(run, tmp_path):
     output = succeeds("evaluate", f"--workdir={run}", "--metrics=reconstruction")
     assert json.loads(output)[0]["protocol"]["dataset"] == "stripes"
     hidden = ("--mask=chequered", "--num_images=2", f"--output={tmp_path}/hidden.png")
-    chains = ("--inference=langevin", "--inference.steps=2")
+    chains = ("--inference=climb", "--inference.steps=2")
     succeeds("inpaint", f"--workdir={run}", *hidden, *chains)
     assert (tmp_path / "hidden.png").exists()
 
