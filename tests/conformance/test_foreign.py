@@ -118,7 +118,7 @@ def test_foreign_files_are_refused_in_one_line(place, arguments, monkeypatch):
     assert snapshot(place) == before
     assert ended.status == 1, ended.stderr
     assert len(ended.stderr.splitlines()) == 1, ended.stderr
-    assert "replaced" in ended.stderr
+    assert "replace" in ended.stderr
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,9 @@ OTHERS = {"kills", "pictures", "requeue", "help", "flagfile", "recipe", "version
 
 FLAG = r"--([\w.]*\w)"
 
+INVENTED = r"--\w+=my_\w+:\w+$"
+"""The choice of a part that a reader of the documents would write."""
+
 COMMAND = (
     r"^ +(?:srun .*?)?(?:python tools/(\w+)\.py|(?:python -m glf_tf|glf-tf) (\w+))(.*)$"
 )
@@ -63,7 +66,10 @@ def parsed(tool):
     The last one is that of no flags at all.
     """
     shown = [
-        words for text in texts() for name, words in commands(text) if name == tool.stem
+        [word for word in words if not re.match(INVENTED, word)]
+        for text in texts()
+        for name, words in commands(text)
+        if name == tool.stem
     ]
     assert shown, "no document shows how to use it"
     path = f"import sys; sys.argv = ['tools/{tool.name}']; sys.path[:0] = ['tools']\n"
@@ -103,6 +109,19 @@ def test_every_subcommand_that_is_shown_exists():
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.stem)
 def test_every_command_that_is_shown_can_be_read(tool):
     assert [result for result in parsed(tool) if "error" in result] == []
+
+
+@pytest.mark.parametrize("name", ["BUILD.md", "docs/own_parts.md"])
+def test_a_command_with_a_part_of_ones_own_is_whole(name):
+    found = [
+        " ".join(words)
+        for tool, words in commands((ROOT / name).read_text())
+        if tool == "train" and any(re.match(INVENTED, word) for word in words)
+    ]
+    assert found
+    for command in found:
+        assert "--workdir=" in command
+        assert re.search("--flagfile=|--epochs=.*--batch_size=", command)
 
 
 def test_the_headers_of_recipes_name_their_own_file():
