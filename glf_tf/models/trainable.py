@@ -146,7 +146,7 @@ class Trainable:
             validation_data = self._read(validation_data, split="test").images
         how = {
             "options": options_lib.Training(
-                epochs={"": epochs} if isinstance(epochs, int) else dict(epochs),
+                epochs=epochs if isinstance(epochs, Mapping) else {"": epochs},
                 batch_size=min(64, len(given.images))
                 if batch_size is None
                 else batch_size,

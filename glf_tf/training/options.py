@@ -4,10 +4,12 @@
 __all__ = ["PerGroup", "PerGroupName", "Optimizers", "Training"]
 
 import dataclasses
+import operator
 import typing
 from collections.abc import Iterable, Mapping
 
 from glf_tf import errors
+from glf_tf.training import contract
 
 PerGroup = Mapping[str, float]
 """Values of groups by name, with the value of all others under "".
@@ -75,20 +77,17 @@ class Optimizers:
         """Checks the values.
 
         Raises:
+            InvalidType: A value has the wrong type.
             InvalidValue: A value is out of range, or `decay_at` has no epochs.
         """
         for name in _PER_GROUP:
-            for value in getattr(self, name).values():
-                check = _check_name if name in _NAMES else _check_range
-                check(name, value)
-        for epoch, factor in self.decay_at.items():
-            _check_range("decay_factor", factor)
-            if not epoch.isdigit():
-                raise errors.InvalidValue(
-                    "`decay_at` takes comma-separated EPOCH:FACTOR",
-                    received=f"decay_at={epoch}:{factor}",
-                    do="Use for instance --decay_at=30:0.5,50:0.2",
-                )
+            check = _checked_name if name in _NAMES else _checked_number
+            values = {
+                _checked_key(name, key): check(name, value)
+                for key, value in getattr(self, name).items()
+            }
+            object.__setattr__(self, name, values)
+        object.__setattr__(self, "decay_at", _checked_decays(self.decay_at))
 
     def check(self, groups: Iterable[str]) -> None:
         """Checks that all named groups exist.
@@ -183,16 +182,15 @@ class Training:
         """Checks the values.
 
         Raises:
+            InvalidType: Seed or batch size is not a whole number, or a stage's name is
+                no text.
             InvalidValue: Epochs are not whole numbers or negative, or seed or batch
                 size are out of range.
         """
-        for stage, epochs in self.epochs.items():
-            if not (isinstance(epochs, int) and 0 <= epochs <= _MOST_EPOCHS):
-                raise errors.InvalidValue(
-                    f"Epochs must be whole numbers between 0 and {_MOST_EPOCHS:,}",
-                    received=f"epochs={stage}{':' if stage else ''}{epochs}",
-                    do="Use 0 for no training, or a positive number",
-                )
+        object.__setattr__(self, "epochs", _checked_epochs(self.epochs))
+        for name in ("batch_size", "seed"):
+            value = contract.whole(getattr(self, name), of=name)
+            object.__setattr__(self, name, value)
         if not 0 <= self.seed < 2**31:
             raise errors.InvalidValue(
                 "The seed of training must be between 0 and 2,147,483,647",
@@ -250,23 +248,80 @@ def _leaf(group: str) -> str:
     return group.rpartition("/")[2]
 
 
-def _check_name(name: str, value: str) -> None:
+def _checked_key(name: str, key: object) -> str:
+    """Returns the name of a group, or "" for all."""
+    if not isinstance(key, str):
+        raise errors.InvalidType(
+            f"`{name}` must be set by the name of a group",
+            received=f"{name}={key!r}: ...",
+            do='Use for instance {"": 1e-3, "flow": 5e-4}',
+        )
+    return key
+
+
+def _checked_name(name: str, value: object) -> str:
     if value not in _NAMES[name]:
         raise errors.InvalidValue(
             f"`{name}` is one of {', '.join(_NAMES[name])}",
             received=f"{name}={value}",
             do=errors.suggestion(str(value), _NAMES[name]),
         )
+    return value
 
 
-def _check_range(name: str, value: float) -> None:
+def _checked_number(name: str, value: object) -> float:
+    """Returns a number in its range."""
     low, high = _RANGES[name]
+    do = "Pass a number; decay_at, decay_every and schedule let learning rates fall"
+    value = contract.number(value, of=name, do=do)
     if not low <= value <= high:
         raise errors.InvalidValue(
             f"`{name}` must lie between {low} and {high}",
             received=f"{name}={value}",
             do="Use a value in that range",
         )
+    return value
+
+
+def _checked_decays(decays: Mapping[object, object]) -> dict[str, float]:
+    """Returns factors by epoch, which is text, as in JSON."""
+    found = {}
+    for epoch, factor in decays.items():
+        if not str(epoch).isdecimal():
+            raise errors.InvalidValue(
+                "`decay_at` takes comma-separated EPOCH:FACTOR",
+                received=f"decay_at={epoch}:{factor}",
+                do="Use for instance --decay_at=30:0.5,50:0.2, or decay_at={30: 0.5} "
+                "in Python",
+            )
+        found[str(epoch)] = _checked_number("decay_factor", factor)
+    return found
+
+
+def _checked_epochs(epochs: object) -> dict[str, int]:
+    """Returns epochs by stage."""
+    if not isinstance(epochs, Mapping):
+        epochs = {"": epochs}
+    found = {}
+    for stage, count in epochs.items():
+        if not isinstance(stage, str):
+            raise errors.InvalidType(
+                "`epochs` must be set by the name of a stage",
+                received=f"epochs={stage!r}: {count!r}",
+                do='Use for instance {"": 10, "flow": 5}',
+            )
+        start = f"{stage}:" if stage else ""
+        try:
+            found[stage] = operator.index(count)
+        except TypeError:
+            found[stage] = -1
+        if not 0 <= found[stage] <= _MOST_EPOCHS:
+            raise errors.InvalidValue(
+                f"Epochs must be whole numbers between 0 and {_MOST_EPOCHS:,}",
+                received=f"epochs={start}{count}",
+                do="Use 0 for no training, or a positive number",
+            )
+    return found
 
 
 _MOST_EPOCHS = 10**9

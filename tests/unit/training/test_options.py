@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Settings by group and by stage, and what is refused."""
 
+import dataclasses
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras.optimizers import schedules
 
 from glf_tf import errors
 from glf_tf.training import optimizers, options
@@ -75,10 +79,70 @@ def test_bad_settings_are_refused(settings, word):
         make(**settings)
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"learning_rate": {"": "1e-3"}}, "must be a number. Received: .*'1e-3'"),
+        ({"learning_rate": {"": None}}, "must be a number. Received: .*None"),
+        ({"learning_rate": {"": np.nan}}, "must be finite"),
+        ({"learning_rate": {"": 1e-3, 1: 1e-3}}, "by the name of a group"),
+        ({"learning_rate": {"": 1e-3, 0: 1e-3}}, "by the name of a group"),
+        (
+            {"learning_rate": {"": schedules.ExponentialDecay(1e-3, 10, 0.9)}},
+            "must be a number. .*decay_every",
+        ),
+        ({"decay_at": {"": "3:0.5"}}, r"EPOCH:FACTOR. .*decay_at=\{30: 0.5\}"),
+        ({"decay_at": {3: "0.5"}}, "must be a number"),
+    ],
+)
+def test_a_setting_of_another_type_is_refused_in_one_line(settings, words):
+    with pytest.raises(errors.UserError, match=words) as caught:
+        options.Optimizers(**settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_settings_can_be_numbers_of_numpy_and_epochs_whole_numbers():
+    found = options.Optimizers(
+        decay_at={3: np.float32(0.5)}, learning_rate={"": np.float32(0.5)}
+    )
+    same = options.Optimizers(decay_at={"3": 0.5}, learning_rate={"": 0.5})
+    assert found == same
+    assert json.loads(json.dumps(dataclasses.asdict(found))) == dataclasses.asdict(same)
+
+
 def test_epochs_by_stage():
     training = options.Training(epochs={"": 5, "flow": 2}, batch_size=8)
     training.check(["autoencoder", "flow"])
     assert (training.epochs_of("autoencoder"), training.epochs_of("flow")) == (5, 2)
+
+
+@pytest.mark.parametrize("epochs", [2, np.int64(2), {"": np.int64(2)}])
+def test_epochs_are_whole_numbers_also_of_numpy(epochs):
+    training = options.Training(epochs, batch_size=np.int32(8), seed=np.int64(3))
+    assert json.loads(json.dumps(dataclasses.asdict(training))) == {
+        "epochs": {"": 2},
+        "batch_size": 8,
+        "seed": 3,
+        "jit_compile": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"epochs": {0: 1}}, "`epochs` must be set by the name of a stage"),
+        *(({"epochs": e}, "Epochs must be whole") for e in (2.5, None, "3", [1])),
+        ({"batch_size": "8"}, "`batch_size` must be a whole number"),
+        ({"batch_size": 2.5}, "`batch_size` must be a whole number"),
+        ({"batch_size": 0}, "at least one image"),
+        *(({"seed": s}, "`seed` must be a whole") for s in (None, "0", (1, 2), 1.5)),
+        ({"seed": -1}, "between 0"),
+    ],
+)
+def test_bad_settings_of_training_are_refused_in_one_line(settings, words):
+    with pytest.raises(errors.UserError, match=words) as caught:
+        options.Training(**{"epochs": 1, "batch_size": 8} | settings)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
