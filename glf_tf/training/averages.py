@@ -46,14 +46,31 @@ def pairs(
 
 @contextlib.contextmanager
 def shown(found: Pairs) -> Iterator[None]:
-    """A context in which variables have the values of their averages."""
+    """A context in which variables have the values of their averages.
+
+    Where a callback changes a variable, such as EarlyStopping that restores the best
+    weights, it means the model that it sees: the variable keeps the new value, which
+    its average takes as well. All others return to their values in training, and so do
+    all if there is an exception.
+    """
     before = [tf.identity(tf.convert_to_tensor(variable)) for variable, _ in found]
     settle(found)
+    is_changed = [False] * len(found)
     try:
         yield
+        is_changed = [_differ(variable, average) for variable, average in found]
     finally:
-        for (variable, _), value in zip(found, before, strict=True):
-            variable.assign(value)
+        for pair, value, changed in zip(found, before, is_changed, strict=True):
+            if changed:
+                follow([pair])
+            else:
+                pair[0].assign(value)
+
+
+def _differ(variable: keras.Variable, average: keras.Variable) -> bool:
+    """Returns whether two variables differ; NaN is equal to NaN here."""
+    a, b = tf.convert_to_tensor(variable), tf.convert_to_tensor(average)
+    return bool(tf.reduce_any((a != b) & ~(tf.math.is_nan(a) & tf.math.is_nan(b))))
 
 
 def settle(found: Pairs) -> None:

@@ -66,8 +66,8 @@ class AbstractCallback(abc.ABC):
         runs_on_stop: Whether it also runs when training is stopped.
         by_chief: Whether only the chief runs it, as it writes files without
             communication.
-        uses_averages: Whether it runs with averages of weights, if there are any; its
-            assignments to them are then lost.
+        uses_averages: Whether it runs with averages of weights, if there are any; what
+            it assigns to them becomes both the weight and the average.
     """
 
     runs_on_stop = False

@@ -157,6 +157,39 @@ def test_variables_are_put_back_whatever_happens():
     assert (seen, float(variable), float(average)) == ([2.0], 1.0, 2.0)
 
 
+def test_what_a_callback_assigns_is_kept_by_weight_and_average():
+    pairs = [(tf.Variable([1.0, n]), tf.Variable([2.0, n])) for n in (4.0, np.nan)]
+    # A group of two updates is there twice.
+    with averages.shown([*pairs, *pairs]):
+        pairs[0][0].assign([2.0, 3.0])
+    for variable in pairs[0]:
+        np.testing.assert_array_equal(variable, [2.0, 3.0])
+    np.testing.assert_array_equal(pairs[1][0], [1.0, np.nan])
+    np.testing.assert_array_equal(pairs[1][1], [2.0, np.nan])
+
+
+class Clipper(keras.callbacks.Callback):
+    """Sets the encoder's weights to 0.5, as one that restores or clips would."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        for variable in self.model.encoder.trainable_variables:
+            variable.assign(tf.fill(variable.shape, 0.5))
+
+
+def test_a_fit_ends_with_the_weights_that_a_callback_restored():
+    model = descriptors.model("glf")
+    fitting.fit(
+        model,
+        descriptors.images(),
+        options=options.Training(epochs=1, batch_size=8),
+        settings=options.Optimizers(ema_decay={"": 0.9}),
+        callbacks=[Clipper()],
+        is_silent=True,
+    )
+    for variable in model.encoder.trainable_variables:
+        np.testing.assert_array_equal(variable, np.full(variable.shape, 0.5))
+
+
 def test_a_run_keeps_resumes_loads_and_exports_averages(tmp_path):
     whole = folder.Folder(tmp_path / "whole")
     model = experiment.train(make_plan(export=True), whole)
