@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import keras
 import tensorflow as tf
 
+from glf_tf import errors
 from glf_tf.data import image_set, pipeline
 from glf_tf.layers import normalization
 from glf_tf.training import callback as callback_lib
@@ -15,6 +16,7 @@ from glf_tf.training import listeners as listeners_lib
 from glf_tf.training import loop, measuring
 from glf_tf.training import optimizers as optimizers_lib
 from glf_tf.training import options as options_lib
+from glf_tf.training import stages as stages_lib
 
 
 def fit(
@@ -85,7 +87,7 @@ def make_optimizers(
         InvalidValue: A setting names a group that there is not, or is out of range.
     """
     return optimizers_lib.make(
-        model.stages(),
+        stages_lib.of_model(model),
         options=settings,
         batches_per_epoch=len(data) // options.batch_size,
         scales_loss=optimizers_lib.needs_loss_factor(model),
@@ -106,7 +108,14 @@ def check(
     pipeline.share(options.batch_size, replicas=replicas)
     normalization.check_batch_size(model._flatten_layers(), options.batch_size)
     model.check_data(data)
-    options.check(stage.name for stage in model.stages() if stage.updates)
+    stages = stages_lib.of_model(model)
+    if not stages:
+        raise errors.InvalidValue(
+            "A model must have a stage in order to be trained",
+            received=f"none from `stages` of {type(model).__name__}",
+            do="Return one from `stages`",
+        )
+    options.check(stage.name for stage in stages if stage.updates)
 
 
 def _validate(

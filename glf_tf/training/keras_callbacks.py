@@ -15,6 +15,7 @@ import keras
 from glf_tf import errors
 from glf_tf.training import callback as callback_lib
 from glf_tf.training import measuring
+from glf_tf.training import stages as stages_lib
 
 _OF_OPTIMIZERS = ("ReduceLROnPlateau", "LearningRateScheduler", "SwapEMAWeights")
 _BATCH_HOOKS = (
@@ -115,7 +116,7 @@ class Epochs(callback_lib.AbstractCallback):
         super().__init__(callback_lib.Every(epochs=1))
         self._callbacks, self._model, self._epochs = callbacks, model, epochs
         self._validate, self._is_silent = validate, is_silent
-        self._by_name = {stage.name: stage for stage in model.stages()}
+        self._by_name = {stage.name: stage for stage in stages_lib.of_model(model)}
         self._averages = callback_lib.Averages()
         self.should_stop = False
         self.stages: list[str] = []

@@ -14,6 +14,7 @@ from glf_tf.training import averages, keras_callbacks, loop
 from glf_tf.training import callback as callback_lib
 from glf_tf.training import optimizers as optimizers_lib
 from glf_tf.training import options as options_lib
+from glf_tf.training import stages as stages_lib
 
 
 class Listeners:
@@ -103,7 +104,7 @@ class Listeners:
 
     def _end_early(self) -> None:
         """Leaves the model as a stage's end would, and tells what was left out."""
-        stages = {stage.name: stage for stage in self._model.stages()}
+        stages = {stage.name: stage for stage in stages_lib.of_model(self._model)}
         names, last = list(stages), self._epochs.stages[-1]
         averages.settle(averages.pairs(stages[last], self._optimizers))
         if left := names[names.index(last) + 1 :]:
@@ -120,6 +121,6 @@ def _epochs(
             stage.total_steps(batches, epochs=options.epochs_of(stage.name))
             / stage.steps_per_epoch(batches)
         )
-        for stage in model.stages()
+        for stage in stages_lib.of_model(model)
         if stage.updates
     )

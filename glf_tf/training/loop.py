@@ -91,7 +91,7 @@ class Loop:
         self._should_stop, self._stop_at = should_stop, stop_at
         self._strategy = tf.distribute.get_strategy()
         self._workers = workers_lib.Workers()
-        self._stages = model.stages()
+        self._stages = stages_lib.of_model(model)
         options.check(stage.name for stage in self._stages if stage.updates)
         self._batches_per_epoch = pipeline.steps_per_epoch(
             len(data), batch_size=options.batch_size

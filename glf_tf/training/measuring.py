@@ -30,7 +30,7 @@ class Measure:
             batch_size: Images per batch.
         """
         self._data, self._batch_size = data, batch_size
-        self._stages = {stage.name: stage for stage in model.stages()}
+        self._stages = {stage.name: stage for stage in stages_lib.of_model(model)}
         # Functions of a stage are dropped when the next one begins.
         self._of_stage = functools.lru_cache(maxsize=1)(self._make)
 

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 import keras
 import tensorflow as tf
 
+from glf_tf import errors
 from glf_tf.training import adam, coupled, schedule
 from glf_tf.training import options as options_lib
 from glf_tf.training import stages as stages_lib
@@ -94,9 +95,22 @@ def check(
     Raises:
         InvalidValue: A setting names an unknown group, or is out of range.
     """
-    options.check(
-        f"{stage.name}/{group.name}" for stage, _, group in _groups_of(stages)
-    )
+    groups = [f"{stage.name}/{group.name}" for stage, _, group in _groups_of(stages)]
+    _check_names(set(groups))
+    options.check(groups)
+
+
+def _check_names(groups: set[str]) -> None:
+    """Checks that the optimisers, which checkpoints know by name, have their own."""
+    names: dict[str, str] = {}
+    for group in sorted(groups):
+        other = names.setdefault(keras_name(group), group)
+        if other != group:
+            raise errors.InvalidValue(
+                "The optimisers of a model must have distinct names",
+                received=f"{keras_name(group)} for both {other} and {group}",
+                do="Rename a stage or a group in the model's `stages`",
+            )
 
 
 def make(

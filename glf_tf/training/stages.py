@@ -15,7 +15,10 @@ Stages and updates have the functions that they need, methods of the model, so t
 loop depends on the stage alone.
 """
 
-__all__ = ["Group", "Update", "Stage", "Ramp", "Weight", "turns", "evaluate"]
+__all__ = [
+    *("Group", "Update", "Stage", "Ramp", "Weight"),
+    *("evaluate", "of_model", "turns"),
+]
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
@@ -24,8 +27,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import seeds, types
+from glf_tf import errors, seeds, types
 from glf_tf.data import image_set
+from glf_tf.training import contract
+from glf_tf.training import stage_checks as checks
 
 Weight = float | Callable[[tf.Tensor], tf.Tensor]
 """The weight of a loss term: a number, or a function of the stage's step, such as
@@ -46,6 +51,17 @@ class Ramp:
     steps: int
     end: float = 1.0
 
+    def __post_init__(self):
+        """Checks the values.
+
+        Raises:
+            InvalidType: One is not a number.
+            InvalidValue: There are no steps, or a weight is not finite.
+        """
+        contract.number(self.start, of="start")
+        contract.number(self.end, of="end")
+        contract.whole(self.steps, of="steps", least=1)
+
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
         """Returns the weight at a step, a float32 scalar."""
         rise = tf.cast(step, tf.float32) / self.steps
@@ -63,6 +79,22 @@ class Group:
 
     name: str
     layers: tuple[keras.layers.Layer, ...]
+
+    def __post_init__(self):
+        """Checks the values.
+
+        Raises:
+            InvalidType: The layers are not a tuple of layers.
+            InvalidValue: The name is invalid.
+        """
+        contract.name(self.name, of="a group")
+        layers = contract.items(
+            self.layers,
+            of=f"layers of the group {self.name}",
+            kind=keras.layers.Layer,
+            do="Write for instance layers=(self.encoder,)",
+        )
+        object.__setattr__(self, "layers", layers)
 
     @property
     def variables(self) -> list[keras.Variable]:
@@ -93,6 +125,45 @@ class Update:
     terms: Callable[..., types.Terms]
     weights: Mapping[str, Weight]
     repeats: int = 1
+
+    def __post_init__(self):
+        """Checks the values.
+
+        Raises:
+            InvalidType: One has the wrong type.
+            InvalidValue: There are no groups, nothing is minimised, or a name or number
+                is invalid.
+        """
+        contract.name(self.name, of="an update")
+        groups = contract.items(
+            self.groups,
+            of=f"groups of the update {self.name}",
+            kind=Group,
+            do='Write for instance (Group("flow", (self.flow,)),)',
+        )
+        if not groups:
+            raise errors.InvalidValue(
+                "An update must have a group of variables that it trains",
+                received=f"none in {self.name}",
+                do="Pass one, or fit in the `prepare` of a stage without updates",
+            )
+        object.__setattr__(self, "groups", groups)
+        contract.function(self.terms, of="terms", takes="batch, *, seed, training")
+        contract.whole(self.repeats, of="repeats", least=1)
+        checks.weights(self.weights, of=f"the update {self.name}")
+
+    def measure(
+        self, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    ) -> types.Terms:
+        """Returns the terms of a batch, `{name: [batch] or []}`.
+
+        Raises:
+            InvalidType: `terms` returned no mapping.
+            InvalidValue: They are not those in `weights`.
+        """
+        found = self.terms(batch, seed=seed, training=training)
+        checks.terms(found, weights=self.weights, update=self.name)
+        return found
 
 
 def _nothing(data: image_set.ImageSet, *, seed: types.Seed = 0) -> None:
@@ -141,6 +212,29 @@ class Stage:
     max_steps: int | None = None
     is_validated: bool = True
 
+    def __post_init__(self):
+        """Checks the values.
+
+        Raises:
+            InvalidType: One has the wrong type.
+            InvalidValue: A name or number is invalid, two updates have a term of one
+                name, or two groups one name or variable.
+        """
+        contract.name(self.name, of="a stage")
+        updates = contract.items(
+            self.updates,
+            of=f"updates of the stage {self.name}",
+            kind=Update,
+            do="Write for instance (update,)",
+        )
+        object.__setattr__(self, "updates", updates)
+        for name, takes in _FUNCTIONS.items():
+            contract.function(getattr(self, name), of=name, takes=takes)
+        if self.max_steps is not None:
+            contract.whole(self.max_steps, of="max_steps", least=1)
+        checks.term_names(self.term_names, of=f"the stage {self.name}")
+        checks.groups([update.groups for update in updates], stage=self.name)
+
     @classmethod
     def of(
         cls,
@@ -163,9 +257,27 @@ class Stage:
         return cls(name, (update,), **options)
 
     def source(self, data: image_set.ImageSet) -> object:
-        """Returns the source of batches: the arrays of `cache`, or the data."""
+        """Returns the source of batches: the arrays of `cache`, or the data.
+
+        Raises:
+            InvalidType: `cache` returned something else than arrays by name.
+            InvalidValue: They are not as long as the data, or replace their indices.
+        """
         cached = self.cache(data)
-        return data if cached is None else cached
+        if cached is None:
+            return data
+        checks.cached(cached, size=len(data), stage=self.name)
+        return cached
+
+    def inferred(self, batch: types.Batch, *, seed: tf.Tensor) -> types.Batch:
+        """Returns a batch with the values of `infer`.
+
+        Raises:
+            InvalidValue: `infer` returned something else.
+        """
+        found = self.infer(batch, seed=seed)
+        checks.inferred(found, batch=batch, stage=self.name)
+        return found
 
     @property
     def term_names(self) -> tuple[str, ...]:
@@ -189,6 +301,38 @@ class Stage:
         return steps if self.max_steps is None else min(steps, self.max_steps)
 
 
+_FUNCTIONS = {
+    "prepare": "data",
+    "begin_epoch": "data, *, seed",
+    "cache": "data",
+    "infer": "batch, *, seed",
+}
+"""The functions of a stage, with their arguments."""
+
+
+def of_model(model: keras.Model) -> tuple[Stage, ...]:
+    """Returns the stages of a model, which have distinct names.
+
+    Raises:
+        InvalidType: `stages` of the model returns something else.
+        InvalidValue: Two stages have one name.
+    """
+    stages = contract.items(
+        model.stages(),
+        of=f"stages of {type(model).__name__}",
+        kind=Stage,
+        do="Return a tuple, for instance (stage,), from `stages`",
+    )
+    names = [stage.name for stage in stages]
+    if len(set(names)) < len(names):
+        raise errors.InvalidValue(
+            "The stages of a model must have distinct names",
+            received=", ".join(names),
+            do="Rename one of them in the model's `stages`",
+        )
+    return stages
+
+
 def turns(
     stage: Stage, batches: Mapping[tuple[int, ...], types.Batch], *, seed: tf.Tensor
 ) -> Iterator[tuple[Update, types.Batch, tf.Tensor]]:
@@ -205,7 +349,7 @@ def turns(
         turn: The update, its batch with inferred values, and a seed.
     """
     batches = {
-        turn: stage.infer(batch, seed=seeds.fold(seed, 0, *turn))
+        turn: stage.inferred(batch, seed=seeds.fold(seed, 0, *turn))
         for turn, batch in batches.items()
     }
     for index, update in enumerate(stage.updates):
@@ -223,5 +367,5 @@ def evaluate(stage: Stage, batch: types.Batch, *, seed: types.Seed) -> types.Ter
     """
     terms = {}
     for update, inferred, own_seed in turns(stage, {(): batch}, seed=seed):
-        terms |= update.terms(inferred, seed=own_seed, training=False)
+        terms |= update.measure(inferred, seed=own_seed, training=False)
     return terms

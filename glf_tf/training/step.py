@@ -38,8 +38,8 @@ class Result:
 class StageTrainer:
     """Trains one stage of a model.
 
-    When traced, it checks that terms and weights have the same names, that no gradient
-    is missing and that groups share no variable.
+    When traced, it checks that terms and weights have the same names, and that no
+    gradient is missing.
     """
 
     def __init__(
@@ -61,12 +61,11 @@ class StageTrainer:
             jit_compile: Whether XLA compiles the forward and backward passes.
                 Optimisers are not compiled, which strategies do not support.
         """
-        _check_disjoint(stage)
-        _check_own_names(stage)
+        _check_trainable(stage)
         self._stage = stage
         # Stages have different random numbers, although each counts its steps from 0.
-        index = [other.name for other in model.stages()].index(stage.name)
-        self._seed = seeds.fold(seed, index)
+        names = [other.name for other in stages_lib.of_model(model)]
+        self._seed = seeds.fold(seed, names.index(stage.name))
         self._strategy = tf.distribute.get_strategy()
         self._terms = stage.term_names
         self._optimizers = {
@@ -169,8 +168,7 @@ class StageTrainer:
         variables = {group.name: group.variables for group in update.groups}
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([v.value for group in variables.values() for v in group])
-            terms = update.terms(batch, seed=seed, training=True)
-            _check_names(terms, update=update)
+            terms = update.measure(batch, seed=seed, training=True)
             means = {name: tf.reduce_mean(value) for name, value in terms.items()}
             loss = weighted_sum(means, weights=update.weights, step=step)
             loss /= self._strategy.num_replicas_in_sync
@@ -194,21 +192,26 @@ def weighted_sum(
         step: The stage's step, for weights that depend on it.
     """
     factors = {
-        name: weight(step) if callable(weight) else weight
+        name: _factor(weight, step=step, term=name)
         for name, weight in weights.items()
         if callable(weight) or weight != 0.0
     }
     return tf.add_n([factor * terms[name] for name, factor in factors.items()])
 
 
-def _check_own_names(stage: stages_lib.Stage) -> None:
-    names = stage.term_names
-    if len(set(names)) < len(names):
+def _factor(weight: stages_lib.Weight, *, step: tf.Tensor, term: str):
+    """Returns the weight of a term at a step, `[]`."""
+    if not callable(weight):
+        return weight
+    factor = weight(step)
+    shape = None if factor is None else tf.convert_to_tensor(factor).shape
+    if shape is None or shape.rank:
         raise errors.InvalidValue(
-            "The terms of a stage must have distinct names",
-            received=f"{', '.join(names)} in the stage {stage.name}",
-            do="Rename one of them in the model",
+            "A function of the step must return the weight of a term, a scalar",
+            received=f"{factor if shape is None else shape} for the term {term}",
+            do="Return one number",
         )
+    return factor
 
 
 def _check_compiled(model: keras.Model, *, strategy: tf.distribute.Strategy) -> None:
@@ -226,26 +229,14 @@ def _check_compiled(model: keras.Model, *, strategy: tf.distribute.Strategy) -> 
         )
 
 
-def _check_disjoint(stage: stages_lib.Stage) -> None:
-    owners = {}
-    for group in (group for update in stage.updates for group in update.groups):
-        for variable in group.variables:
-            other = owners.setdefault(id(variable), group.name)
-            if other != group.name:
-                raise errors.InvalidValue(
-                    "The groups of a stage must share no variable",
-                    received=f"{variable.path} in both {other} and {group.name}",
-                    do="Remove it from one of them in the model's `stages`",
-                )
-
-
-def _check_names(terms: types.Terms, *, update: stages_lib.Update) -> None:
-    if set(terms) != set(update.weights):
-        raise errors.InvalidValue(
-            "The `terms` of an update must return exactly those in its `weights`",
-            received=f"{sorted(terms)} for {sorted(update.weights)} in {update.name}",
-            do="Make the two agree in the model's `stages`",
-        )
+def _check_trainable(stage: stages_lib.Stage) -> None:
+    for update in stage.updates:
+        if not any(group.variables for group in update.groups):
+            raise errors.InvalidValue(
+                "An update must have variables that it trains",
+                received=f"none in the update {update.name} of the stage {stage.name}",
+                do=f"Set `trainable` of its layers, or epochs={{{stage.name!r}: 0}}",
+            )
 
 
 def _check_gradients(

@@ -31,7 +31,11 @@ class Noted:
         """A stage with an update for each keyword, which repeats so often."""
         updates = [
             stages.Update(
-                name, (), terms=self.terms(name), weights={name: 1.0}, repeats=count
+                name,
+                (stages.Group(name, ()),),
+                terms=self.terms(name),
+                weights={name: 1.0},
+                repeats=count,
             )
             for name, count in repeats.items()
         ]
@@ -83,13 +87,18 @@ def test_a_stage_that_says_nothing_learns_from_images_as_they_are():
 
 def test_a_stage_learns_from_what_is_cached():
     rows = {"z": np.zeros([48, 2], np.float32)}
-    assert stages.Stage("flow", cache=lambda data: rows).source(None) is rows
+    stage = stages.Stage("flow", cache=lambda data: rows)
+    assert stage.source(descriptors.images(48)) is rows
 
 
 def test_a_stage_of_one_update_has_its_name():
     noted = Noted()
     stage = stages.Stage.of(
-        "joint", terms=noted.terms("nll"), weights={"nll": 2.0}, max_steps=3
+        "joint",
+        stages.Group("flow", ()),
+        terms=noted.terms("nll"),
+        weights={"nll": 2.0},
+        max_steps=3,
     )
     (update,) = stage.updates
     assert (stage.name, stage.max_steps, update.name) == ("joint", 3, "joint")

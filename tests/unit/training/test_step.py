@@ -42,7 +42,10 @@ class Toy(model.GenerativeModel):
         return stages.Update(
             name,
             tuple(
-                stages.Group(group, tuple(getattr(self, n) for n in group.split("+")))
+                stages.Group(
+                    group.replace("+", "_"),
+                    tuple(getattr(self, n) for n in group.split("+")),
+                )
                 for group in groups
             ),
             terms=of_batch,
