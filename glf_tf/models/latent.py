@@ -272,7 +272,7 @@ class AbstractLatentModel(model.GenerativeModel):
             raise errors.Unsupported(
                 "Interpolation in noise space needs a prior that is a map of noise",
                 received=type(self.prior).__name__,
-                do='Use space="latent"',
+                do='Use space="latent", or --space=latent of the tool',
             )
         return self.prior
 

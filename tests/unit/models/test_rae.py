@@ -177,3 +177,12 @@ def test_more_components_than_images_are_refused():
 def test_bad_options_are_refused(options, word):
     with pytest.raises(errors.InvalidValue, match=word):
         made(**options)
+
+
+def test_without_noise_lines_are_drawn_in_the_latents():
+    model = made(prior="mixture")
+    z = np.zeros((1, model.latent_dim), np.float32)
+    with pytest.raises(errors.Unsupported, match='"latent", or --space=latent'):
+        model.interpolate(z, z, num_steps=2, space="noise")
+    line = model.interpolate(z, z, num_steps=2, space="latent")
+    assert line.shape == (1, 2, *descriptors.IMAGE_SHAPE)
