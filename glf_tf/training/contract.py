@@ -55,17 +55,20 @@ def term(value: object, *, of: str) -> str:
     )
 
 
-def whole(value: object, *, of: str, least: int | None = None) -> int:
+def whole(
+    value: object, *, of: str, least: int | None = None, most: int | None = None
+) -> int:
     """Returns a whole number.
 
     Args:
         value: The number, also of NumPy.
         of: Its name in messages.
         least: The smallest valid number; None for any.
+        most: The largest valid number; None for any.
 
     Raises:
         InvalidType: It is not a whole number.
-        InvalidValue: It is too small.
+        InvalidValue: It is too small or too large.
     """
     try:
         known = operator.index(value)
@@ -80,6 +83,12 @@ def whole(value: object, *, of: str, least: int | None = None) -> int:
             f"`{of}` must be at least {least}",
             received=_shown(of, value),
             do="Use a larger number",
+        )
+    if most is not None and known > most:
+        raise errors.InvalidValue(
+            f"`{of}` must be at most {most}",
+            received=_shown(of, value),
+            do="Use a smaller number",
         )
     return known
 

@@ -6,6 +6,7 @@ __all__ = ["cached", "groups", "inferred", "term_names", "terms", "weights"]
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+import tensorflow as tf
 
 from glf_tf import errors, types
 from glf_tf.training import contract
@@ -138,4 +139,18 @@ def terms(found: object, *, weights: Mapping[str, object], update: str) -> None:
             "The `terms` of an update must return exactly those in its `weights`",
             received=f"{sorted(map(str, found))} for {sorted(weights)} in {update}",
             do="Make the two agree in the model's `stages`",
+        )
+    for name, value in found.items():
+        _check_value(value, of=f"{name} in {update}")
+
+
+def _check_value(value: object, *, of: str) -> None:
+    """Checks that a term is a float for each image, or one: pixels must be summed."""
+    tensor = None if value is None else tf.convert_to_tensor(value)
+    if tensor is None or not tensor.dtype.is_floating or (tensor.shape.rank or 0) > 1:
+        found = "None" if tensor is None else f"{tensor.dtype.name} {tensor.shape}"
+        raise errors.InvalidValue(
+            "A loss term must be a float of shape [batch] or []",
+            received=f"{found} for {of}",
+            do="Sum it over the pixels of each image, and convert it to float32",
         )

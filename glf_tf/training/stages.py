@@ -37,6 +37,10 @@ Weight = float | Callable[[tf.Tensor], tf.Tensor]
 `Ramp`. A term of weight 0.0 is only measured, not minimised."""
 
 
+_MOST_REPEATS = 32
+"""TensorFlow refuses to take more batches than this in one step of a graph."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Ramp:
     """A weight that increases linearly: `min(end, start + step / steps)`.
@@ -117,7 +121,8 @@ class Update:
             the seed differs at every step and replica; `training` says whether batch
             normalisation uses the batch's statistics.
         weights: The weight of each term, by name.
-        repeats: Number of repetitions per training step, each on a new batch.
+        repeats: Number of repetitions per training step, each on a new batch; at most
+            32.
     """
 
     name: str
@@ -149,7 +154,7 @@ class Update:
             )
         object.__setattr__(self, "groups", groups)
         contract.function(self.terms, of="terms", takes="batch, *, seed, training")
-        contract.whole(self.repeats, of="repeats", least=1)
+        contract.whole(self.repeats, of="repeats", least=1, most=_MOST_REPEATS)
         checks.weights(self.weights, of=f"the update {self.name}")
 
     def measure(

@@ -99,6 +99,7 @@ REFUSED = {
         "begin with `val_`",
     ),
     "no repeats": (lambda: update(repeats=0), "`repeats` must be at least 1"),
+    "too many repeats": (lambda: update(repeats=33), "`repeats` must be at most 32"),
     "a half repeat": (lambda: update(repeats=1.5), "`repeats` must be a whole number"),
     "no steps": (lambda: stage(max_steps=-3), "`max_steps` must be at least 1"),
     "half a step": (lambda: stage(max_steps=1.5), "`max_steps` must be a whole number"),
@@ -217,6 +218,21 @@ def test_terms_are_those_with_weights(found):
     one = stage(updates=(update(terms=lambda batch, *, seed, training: found),))
     with pytest.raises(errors.UserError, match="`terms` of an update must return"):
         stages.evaluate(one, descriptors.batch(), seed=seeds.make(0))
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (np.zeros([6, 8, 8, 1], np.float32), r"float32 \(6, 8, 8, 1\) for nll in one"),
+        (3, "int32"),
+        (None, "None for nll in one"),
+    ],
+)
+def test_a_term_is_a_float_for_each_image(value, words):
+    found = {"nll": value}
+    declared = update(terms=lambda batch, *, seed, training: found)
+    with pytest.raises(errors.InvalidValue, match=words):
+        declared.measure({}, seed=seeds.make(0), training=True)
 
 
 @pytest.mark.parametrize("weight", [lambda step: tf.ones([3]), lambda step: None])
