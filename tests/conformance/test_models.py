@@ -156,7 +156,7 @@ def test_terms_have_the_names_of_their_weights(fresh):
         for update in stage.updates:
             batch = stage.infer(drawn, seed=seeds.make(0))
             for training in (False, True):
-                terms = update.terms(batch, seed=seeds.make(0), training=training)
+                terms = update.measure(batch, seed=seeds.make(0), training=training)
                 assert set(terms) == set(update.weights)
                 assert all(value.shape in ([], [6]) for value in terms.values())
 
