@@ -19,7 +19,8 @@ _OUTPUT = kinds.define_path("output", None, "The SavedModel's folder.")
 
 def main() -> None:
     """Reads the flags, loads the model and exports it."""
-    path = pathlib.Path(values.needed("output"))
+    values.check_given("workdir", "output")
+    path = pathlib.Path(_OUTPUT.value)
 
     from glf_tf import export, files
 

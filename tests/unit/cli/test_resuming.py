@@ -68,3 +68,16 @@ def test_all_missing_flags_are_named_at_once():
         plan_of()
     with pytest.raises(errors.InvalidValue, match="^--epochs and --batch_size must"):
         plan_of("--workdir=x")
+
+
+@pytest.mark.parametrize(
+    ("tool", "told"),
+    [
+        ("compare", "--recipes and --out must"),
+        ("export", "--workdir and --output must"),
+    ],
+)
+def test_so_are_those_of_other_tools(tool, told):
+    done = calls.call(tool)
+    assert done.status == 2
+    assert told in done.stderr
