@@ -302,26 +302,28 @@ def _checked_epochs(epochs: object) -> dict[str, int]:
     """Returns epochs by stage."""
     if not isinstance(epochs, Mapping):
         epochs = {"": epochs}
-    found = {}
-    for stage, count in epochs.items():
-        if not isinstance(stage, str):
-            raise errors.InvalidType(
-                "`epochs` must be set by the name of a stage",
-                received=f"epochs={stage!r}: {count!r}",
-                do='Use for instance {"": 10, "flow": 5}',
-            )
-        start = f"{stage}:" if stage else ""
-        try:
-            found[stage] = operator.index(count)
-        except TypeError:
-            found[stage] = -1
-        if not 0 <= found[stage] <= _MOST_EPOCHS:
-            raise errors.InvalidValue(
-                f"Epochs must be whole numbers between 0 and {_MOST_EPOCHS:,}",
-                received=f"epochs={start}{count}",
-                do="Use 0 for no training, or a positive number",
-            )
-    return found
+    if not epochs or not all(isinstance(stage, str) for stage in epochs):
+        raise errors.InvalidType(
+            "`epochs` must be set by the name of a stage",
+            received=f"epochs={dict(epochs)}",
+            do='Use for instance {"": 10, "flow": 5}',
+        )
+    return {stage: _checked_count(stage, count) for stage, count in epochs.items()}
+
+
+def _checked_count(stage: str, count: object) -> int:
+    """Returns the epochs of a stage."""
+    try:
+        known = operator.index(count)
+    except TypeError:
+        known = -1
+    if not 0 <= known <= _MOST_EPOCHS:
+        raise errors.InvalidValue(
+            f"Epochs must be whole numbers between 0 and {_MOST_EPOCHS:,}",
+            received=f"epochs={stage}{':' if stage else ''}{count!r}",
+            do="Use 0 for no training, or a positive number",
+        )
+    return known
 
 
 _MOST_EPOCHS = 10**9

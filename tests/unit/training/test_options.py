@@ -131,6 +131,7 @@ def test_epochs_are_whole_numbers_also_of_numpy(epochs):
     ("settings", "words"),
     [
         ({"epochs": {0: 1}}, "`epochs` must be set by the name of a stage"),
+        ({"epochs": {}}, "`epochs` must be set by the name of a stage"),
         *(({"epochs": e}, "Epochs must be whole") for e in (2.5, None, "3", [1])),
         ({"batch_size": "8"}, "`batch_size` must be a whole number"),
         ({"batch_size": 2.5}, "`batch_size` must be a whole number"),
