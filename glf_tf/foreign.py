@@ -5,7 +5,7 @@ The configuration is that of Keras. Classes that are not registered with Keras a
 listed under `classes` by module and name, and imported from there.
 """
 
-__all__ = ["is_layer", "make", "specification"]
+__all__ = ["is_layer", "make", "reason", "specification"]
 
 import collections
 import re
@@ -18,6 +18,11 @@ from glf_tf import catalogue, errors
 
 _NAME, _Layer = "keras", keras.layers.Layer
 _HOLDING_NAMES = ("name", "keras_history", "input_layers", "output_layers")
+
+_FRAME = re.compile(
+    r"^Exception encountered when calling|^Arguments received by|Error encountered:$"
+)
+"""What stands before and after the reason in Keras' errors."""
 
 
 def is_layer(spec: str | Mapping) -> bool:
@@ -38,7 +43,7 @@ def specification(layer: keras.layers.Layer) -> dict:
     except (NotImplementedError, TypeError, ValueError) as error:
         raise errors.InvalidValue(
             "A layer is saved by its `get_config`",
-            received=f"{type(layer).__name__}: {_first_line(error)}",
+            received=f"{type(layer).__name__}: {reason(error)}",
             do="Give its class a get_config that returns the constructor's arguments",
         ) from error
     config.pop("compile_config", None)  # loss and optimiser are not used here
@@ -67,10 +72,22 @@ def make(spec: Mapping) -> keras.layers.Layer:
     except (KeyError, TypeError, ValueError) as error:
         raise errors.InvalidValue(
             "A user's layer is built from its configuration and classes",
-            received=_first_line(error),
+            received=reason(error),
             do="Import the module that registers its classes with "
             "keras.saving.register_keras_serializable",
         ) from error
+
+
+def reason(error: Exception) -> str:
+    """Returns why Keras refuses something, as one line.
+
+    Keras frames the reason by the call that failed, its arguments, and colours.
+    """
+    text = re.sub(r"\x1b\[\d*m", "", str(error)).split(" Full object config")[0]
+    paragraphs = [" ".join(lines.split()) for lines in text.split("\n\n")]
+    told = [line for line in paragraphs if line and not _FRAME.search(line)]
+    lines = told or [line for line in paragraphs if line] or [type(error).__name__]
+    return lines[0].rstrip(".")
 
 
 def _counted_anew(layers: list[keras.layers.Layer]) -> dict[str, str]:
@@ -128,8 +145,3 @@ def _layer_class(place: str) -> type:
     if not issubclass(found, _Layer):
         raise TypeError(f"{place} is not a class of layers")
     return found
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).splitlines() or [type(error).__name__]
-    return lines[0].split(" Full object config")[0]

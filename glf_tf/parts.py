@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 
+from glf_tf import arguments as arguments_lib
 from glf_tf import catalogue, errors, foreign, naming, signatures
 
 _KERAS_OWN = ("name", "dtype", "trainable")
@@ -43,9 +44,14 @@ class Part:
     part_kind: ClassVar[str]
 
     def __new__(cls, *args, **kwargs):
-        """Returns a new object that remembers its arguments."""
+        """Returns a new object that remembers its arguments.
+
+        Raises:
+            InvalidValue: An argument is unknown, or no value of its annotation.
+        """
         new = super().__new__
         made = new(cls) if new is object.__new__ else new(cls, *args, **kwargs)
+        arguments_lib.check(cls, args, kwargs)
         bound = signatures.bound(cls, args, kwargs)
         _remember(made, {**signatures.defaults(cls), **bound})
         object.__setattr__(made, "_part_given", frozenset(bound))
@@ -198,7 +204,7 @@ def _plain(value: Any) -> Any:
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    return value.item() if isinstance(value, np.generic) else value
+    return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
 
 
 def _check_kind(kind: str, value: Any) -> None:

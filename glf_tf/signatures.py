@@ -1,7 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the constructor of a class says, read as Python itself would call it."""
 
-__all__ = ["Keyword", "bound", "defaults", "hints_of", "keywords", "takes"]
+__all__ = [
+    "Keyword",
+    "bound",
+    "constructors",
+    "defaults",
+    "given_to_next",
+    "hints_of",
+    "keywords",
+    "takes",
+]
 
 import ast
 import dataclasses
@@ -65,13 +74,13 @@ def keywords(cls: type) -> tuple[Keyword, ...]:
     """
     found: dict[str, Keyword] = {}
     decided: set[str] = set()
-    for constructor, owner in _constructors(cls):
+    for constructor, owner in constructors(cls):
         for parameter in inspect.signature(constructor).parameters.values():
             name = parameter.name
             if _is_keyword(parameter) and name not in found:
                 is_decided = name in decided
                 found[name] = Keyword(name, parameter.default, owner, is_decided)
-        decided |= _given_to_next(constructor)
+        decided |= given_to_next(constructor)
     return tuple(found.values())
 
 
@@ -109,7 +118,7 @@ def hints_of(constructor: Callable) -> Mapping[str, Any]:
         return {name: _evaluated(hint, constructor) for name, hint in raw.items()}
 
 
-def _constructors(cls: type) -> Iterator[tuple[Callable, type]]:
+def constructors(cls: type) -> Iterator[tuple[Callable, type]]:
     """Yields a class's constructor, and those that `**kwargs` are handed on to."""
     for base in cls.__mro__:
         if base.__module__.partition(".")[0] in _FOREIGN:
@@ -133,7 +142,7 @@ def _is_keyword(parameter: inspect.Parameter) -> bool:
     return parameter.kind in by_keyword and has_default
 
 
-def _given_to_next(constructor: Callable) -> set[str]:
+def given_to_next(constructor: Callable) -> set[str]:
     """Returns the keywords that a constructor gives to the next one, by its source."""
     try:
         source = textwrap.dedent(inspect.getsource(constructor))

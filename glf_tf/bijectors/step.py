@@ -32,7 +32,7 @@ class AbstractFlowStep(keras.layers.Layer, abc.ABC):
         # Densities stay in full precision under a mixed-precision policy.
         kwargs["dtype"] = kwargs.get("dtype") or keras.config.floatx()
         super().__init__(**kwargs)
-        self.event_dim = event_dim
+        self.event_dim = int(event_dim)
 
     def add_order(self, name: str, order: np.ndarray) -> keras.Variable:
         """Adds a permutation of the coordinates as a weight that does not train.

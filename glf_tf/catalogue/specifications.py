@@ -122,6 +122,12 @@ def origins(kind: str, spec: str | Mapping[str, Any]) -> list[dict[str, str]]:
 def _renamed(kind: str, spec: str | Mapping[str, Any]) -> dict[str, Any]:
     """Returns a specification as a mapping, with the present names of options."""
     given = {"name": spec} if isinstance(spec, str) else dict(spec)
+    if not isinstance(given.get("name"), str):
+        raise errors.InvalidValue(
+            f"The specification of a {kind} has its name and options",
+            received=repr(spec),
+            do=f"Pass for instance {{'name': {finding.names(kind)[0]!r}}}",
+        )
     for old, new in former(kind, given.get("name", "")).items():
         if old in given:
             given[new] = given.pop(old)

@@ -61,7 +61,7 @@ class RealNVP(flow.AbstractFlow):
             conditioner = "separate" if self._two_sided else "shared"
         self._coupling = {
             "scale": scale,
-            "hidden": hidden,
+            "hidden": int(hidden),  # Keras takes no integers of NumPy
             "batch_norm": batch_norm,
             "shared": conditioner == "shared",
         }

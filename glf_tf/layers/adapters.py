@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from glf_tf import errors, naming, types
+from glf_tf import errors, foreign, naming, types
 from glf_tf.layers import endings
 
 _LEAST = 1e-6
@@ -45,14 +45,14 @@ class Encoder(layers.Layer):
         self.layer = layer
         outputs = _outputs(layer, image_shape, role=name, takes="images")
         self._is_pair = isinstance(outputs, (list, tuple))
-        outputs = list(outputs) if self._is_pair else [outputs]
-        shapes = [tuple(output.shape) for output in outputs]
+        shapes = _shapes(outputs)
         is_right = len(set(shapes)) == 1 and len(shapes) <= 2 and len(shapes[0]) == 2
         if not is_right or shapes[0][1] is None:
             raise errors.InvalidValue(
                 "An encoder returns [batch, numbers], or two such outputs, means and "
                 "log-variances",
-                received=f"{type(layer).__name__} that returns {_shown(shapes)}",
+                received=f"{type(layer).__name__} that returns "
+                f"{_shown(shapes) or type(outputs).__name__}",
                 do="End it with Flatten and Dense(latent_dim)",
             )
         self.code_dim = sum(shape[1] for shape in shapes)
@@ -105,12 +105,12 @@ class Decoder(layers.Layer):
         super().__init__(name=name, dtype=keras.config.floatx())
         self.layer = layer
         found = _outputs(layer, (latent_dim,), role=name, takes="latents")
-        shape = None if isinstance(found, (list, tuple)) else tuple(found.shape)
-        if shape is None or shape[1:] != tuple(image_shape):
+        shapes = [] if isinstance(found, (list, tuple)) else _shapes(found)
+        if not shapes or shapes[0][1:] != tuple(image_shape):
             raise errors.InvalidValue(
                 f"A decoder returns images [batch, {_shown([tuple(image_shape)])[1:]}",
                 received=f"{type(layer).__name__} that returns "
-                f"{'several outputs' if shape is None else _shown([shape])}",
+                f"{_shown(shapes) or type(found).__name__}",
                 do=f"End it with Reshape({tuple(image_shape)})",
             )
         self._gives_images = endings.settled(output, layer, latent_dim=latent_dim)
@@ -140,12 +140,19 @@ def _outputs(
         with keras.name_scope(role):
             return layer(given, training=False)
     except Exception as error:
-        lines = str(error).splitlines() or [type(error).__name__]
         raise errors.InvalidValue(
             f"The {role} must accept {takes} {_shown([(None, *shape)])}",
-            received=f"{type(layer).__name__}: {lines[0]}",
+            received=f"{type(layer).__name__}: {foreign.reason(error)}",
             do="Pass a layer that accepts them",
         ) from error
+
+
+def _shapes(outputs) -> list[tuple]:
+    """Returns the shapes of one output or several; empty if some are no tensors."""
+    found = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+    if not all(isinstance(output, keras.KerasTensor) for output in found):
+        return []
+    return [tuple(output.shape) for output in found]
 
 
 def _shown(shapes: list[tuple]) -> str:

@@ -78,9 +78,16 @@ def make_decoder(
     """Returns a decoder, `[batch, latent_dim]` to pixel logits.
 
     Raises:
-        InvalidValue: Its input or output has another shape.
+        InvalidValue: Its input or output has another shape, or `output` is given for
+            a network.
     """
     if isinstance(given, network_lib.AbstractNetwork):
+        if output != "auto":
+            raise errors.InvalidValue(
+                "`decoder_output` tells the output of a Keras layer as decoder",
+                received=f"decoder_output={output!r} and no such decoder",
+                do="Pass decoder, or omit decoder_output",
+            )
         return given.decoder(latent_dim, image_shape)
     return adapters.Decoder(
         given, latent_dim=latent_dim, image_shape=image_shape, output=output
@@ -140,6 +147,7 @@ def settled_dim(
     Raises:
         InvalidValue: They contradict each other.
     """
+    default = int(default)  # Keras takes no integers of NumPy
     found = {"latent_dim": default} if "latent_dim" in parts.given_to(model) else {}
     for name, value in parts.arguments_of(model).items():
         if isinstance(value, parts.Part) and value.part_kind in ("flow", "prior"):

@@ -29,7 +29,7 @@ class MLP(network.AbstractNetwork):
         precision: Literal["float32", "bfloat16", "float16"] = "float32",
     ):
         super().__init__(precision=precision)
-        self.hidden = tuple(hidden)
+        self.hidden = tuple(map(int, hidden))
         if not self.hidden or min(self.hidden) < 1:
             raise errors.InvalidValue(
                 "The widths of an MLP must be positive, and at least one",

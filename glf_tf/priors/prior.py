@@ -31,7 +31,7 @@ class AbstractPrior(parts.Part, keras.layers.Layer, abc.ABC):
         kwargs["dtype"] = kwargs.get("dtype") or keras.config.floatx()
         kwargs.setdefault("name", "prior")
         super().__init__(**kwargs)
-        self.latent_dim = latent_dim
+        self.latent_dim = int(latent_dim)
 
     @abc.abstractmethod
     def log_prob(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:

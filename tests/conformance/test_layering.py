@@ -14,7 +14,7 @@ ROWS = (
     {"files", "resources"},
     {"folders"},
     {"catalogue", "export", "naming", "recipe", "seeds"},
-    {"foreign"},
+    {"arguments", "foreign"},
     {"parts"},
     {"data", "devices"},
     {"datasets", "layers", "masks"},
