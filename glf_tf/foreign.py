@@ -5,14 +5,16 @@ The configuration is that of Keras. Classes that are not registered with Keras a
 listed under `classes` by module and name, and imported from there.
 """
 
-__all__ = ["is_layer", "make", "reason", "specification"]
+__all__ = ["is_layer", "make", "reason", "specification", "warn_of"]
 
 import collections
+import copy
 import re
 from collections.abc import Mapping
 from typing import Any
 
 import keras
+from absl import logging
 
 from glf_tf import catalogue, errors
 
@@ -61,15 +63,15 @@ def make(spec: Mapping) -> keras.layers.Layer:
     try:
         places = spec.get("classes", {})
         known = {name: _layer_class(place) for name, place in places.items()}
-        made = keras.saving.deserialize_keras_object(
-            spec["config"], custom_objects=known
-        )
+        # Keras changes what it reads.
+        config = copy.deepcopy(spec["config"])
+        made = keras.saving.deserialize_keras_object(config, custom_objects=known)
         if not isinstance(made, _Layer):
             raise TypeError(f"a configuration of no layer: {spec['config']}")
         return made
     except errors.UserError:
         raise
-    except (KeyError, TypeError, ValueError) as error:
+    except Exception as error:  # the user's constructor may raise any
         raise errors.InvalidValue(
             "A user's layer is built from its configuration and classes",
             received=reason(error),
@@ -88,6 +90,27 @@ def reason(error: Exception) -> str:
     told = [line for line in paragraphs if line and not _FRAME.search(line)]
     lines = told or [line for line in paragraphs if line] or [type(error).__name__]
     return lines[0].rstrip(".")
+
+
+def warn_of(layer: keras.layers.Layer) -> None:
+    """Warns of what a saved file or a run's folder could not be loaded with."""
+    for inner in layer._flatten_layers():
+        functions = (getattr(inner, name, None) for name in ("function", "activation"))
+        cls = type(inner)
+        if any(getattr(item, "__name__", "") == "<lambda>" for item in functions):
+            logging.warning(
+                "%s has a Python lambda, which Keras does not load again: use a "
+                "function of a module, registered with "
+                "keras.saving.register_keras_serializable.",
+                inner.name,
+            )
+        elif cls.__module__ == "__main__" and not _is_known(cls):
+            logging.warning(
+                "%s is a class of this script or notebook: another one loads it only "
+                "with custom_objects. Move it to a module, or register it with "
+                "keras.saving.register_keras_serializable.",
+                cls.__name__,
+            )
 
 
 def _counted_anew(layers: list[keras.layers.Layer]) -> dict[str, str]:

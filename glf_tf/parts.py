@@ -20,13 +20,16 @@ import keras
 import numpy as np
 
 from glf_tf import arguments as arguments_lib
-from glf_tf import catalogue, errors, foreign, naming, signatures
+from glf_tf import catalogue, errors, foreign, freezing, naming, signatures
 
 _KERAS_OWN = ("name", "dtype", "trainable")
 """Keras' own arguments: no options of a part."""
 
 _KERAS_STATE = ("dtype", "trainable")
 """Those that a specification has where they are not as ever."""
+
+_FROZEN = "frozen"
+"""The entry of a model's description that lists its frozen layers."""
 
 _DECIDED = ("event_dim", "latent_dim", "image_shape", "num_images", "paths")
 """Arguments that are decided by what a part belongs to, where they have no default."""
@@ -70,7 +73,8 @@ class Part:
             own = keras.layers.Layer.get_config(self)
         else:
             own = {}
-        return config | {name: own[name] for name in taken if name in own}
+        state = {name: own[name] for name in taken if name in own}
+        return config | state | _frozen(self)
 
     @classmethod
     def from_config(cls, config: dict, custom_objects=None) -> "Part":
@@ -80,9 +84,12 @@ class Part:
             former = catalogue.former(cls.part_kind, cls.__module__.rpartition(".")[2])
             config = {former.get(key, key): value for key, value in config.items()}
         config = dict(config)
+        frozen = config.pop(_FROZEN, ()) if cls.part_kind == "model" else ()
         if isinstance(config.get("dtype"), Mapping):
             config["dtype"] = keras.dtype_policies.deserialize(config["dtype"])
-        return cls(**config)
+        made = cls(**config)
+        freezing.freeze(made, frozen)
+        return made
 
 
 def arguments_of(part: Part) -> Mapping[str, Any]:
@@ -135,7 +142,26 @@ def make(kind: str, value: Any, **fixed: Any) -> Any:
 def _built(kind: str, spec: str | Mapping, fixed: Mapping[str, Any]) -> Any:
     options = {"name": spec} if isinstance(spec, str) else dict(spec)
     state = {key: options.pop(key) for key in _KERAS_STATE if key in options}
-    return catalogue.build(kind, options, **fixed, **state)
+    if kind != "model":
+        return catalogue.build(kind, options, **fixed, **state)
+    frozen = options.pop(_FROZEN, ())
+    made = catalogue.build(kind, _without_default_size(options), **fixed, **state)
+    freezing.freeze(made, frozen)
+    return made
+
+
+def _without_default_size(model: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a model's options without a `latent_dim` at its default.
+
+    A specification has every option, so that a default in it may not have been given;
+    the model then takes the size of its parts.
+    """
+    name = model.get("name")
+    known = catalogue.options("model", name) if isinstance(name, str) else {}
+    option, given = known.get("latent_dim"), model.get("latent_dim")
+    is_default = option is not None and given == option.default
+    left_out = {"latent_dim"} if is_default else set()
+    return {key: value for key, value in model.items() if key not in left_out}
 
 
 def specification(kind: str, part: Any) -> dict[str, Any]:
@@ -149,7 +175,8 @@ def specification(kind: str, part: Any) -> dict[str, Any]:
     """
     if isinstance(part, Part):
         name = catalogue.name_of_class(kind, type(part))
-        return {"name": name, **_options(part), **_keras_state(part)}
+        state = {**_keras_state(part), **_frozen(part)}
+        return {"name": name, **_options(part), **state}
     return _plain(catalogue.completed(kind, _plain(part)))
 
 
@@ -182,7 +209,16 @@ def _options(part: Part) -> dict[str, Any]:
     given = {key: value for key, value in given.items() if key in known}
     options = _plain(catalogue.completed(part.part_kind, {**given, "name": name}))
     del options["name"]
+    if part.part_kind == "model":
+        # The model itself lists what is frozen in it, however its parts were given.
+        return {key: freezing.without_state(item) for key, item in options.items()}
     return options
+
+
+def _frozen(part: Part) -> dict[str, list[str]]:
+    """Returns the entry of a model with frozen layers."""
+    found = freezing.frozen(part) if part.part_kind == "model" else []
+    return {_FROZEN: found} if found else {}
 
 
 def _keras_state(part: Part) -> dict[str, Any]:

@@ -44,6 +44,7 @@ def made(value: Any) -> Coder | None:
     if value is None:
         return None
     if isinstance(value, keras.layers.Layer) and not isinstance(value, parts.Part):
+        foreign.warn_of(value)
         return value
     if not isinstance(value, (str, Mapping)):
         return parts.make("network", value)
