@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Converts arrays and `tf.data` datasets into image sets."""
 
-__all__ = ["MOST_BYTES", "read"]
+__all__ = ["MOST_BYTES", "read", "read_unrounded"]
+
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -43,18 +45,51 @@ def read(
     )
 
 
+def read_unrounded(x: object) -> np.ndarray:
+    """Returns images as float32 `[size, height, width, channels]` in [0, 1].
+
+    Args:
+        x: As for `read`.
+
+    Raises:
+        InvalidType: As `read`.
+        InvalidValue: As `read`.
+    """
+    if isinstance(x, image_set.ImageSet):
+        x = x.images
+    if isinstance(x, tf.data.Dataset):
+        return _collected(x, convert=_as_floats)[0]
+    return _as_floats(x)
+
+
+def _as_floats(x: object) -> np.ndarray:
+    return pixels.to_unit(_checked(x))
+
+
 def _as_uint8(x: object) -> np.ndarray:
-    """Returns pixels as uint8 `[size, height, width, channels]`."""
+    return pixels.round_to_uint8(_checked(x))
+
+
+def _checked(x: object) -> object:
+    """Returns an array or a tensor as it is."""
     if not (isinstance(x, np.ndarray) or tf.is_tensor(x)):
         raise errors.InvalidType(
             "Images are a uint8 or float array, a tf.data.Dataset or an ImageSet",
             received=type(x).__name__,
             do="Convert them, for instance by numpy.asarray(x, numpy.float32)",
         )
-    return pixels.round_to_uint8(x)
+    if np.ma.is_masked(x):
+        raise errors.InvalidType(
+            "The mask of a NumPy array would be lost",
+            received=f"a masked array with {np.ma.count_masked(x)} hidden numbers",
+            do="Pass an ImageSet with `masks`, or the array's filled()",
+        )
+    return x
 
 
-def _collected(dataset: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray | None]:
+def _collected(
+    dataset: tf.data.Dataset, *, convert: Callable = _as_uint8
+) -> tuple[np.ndarray, np.ndarray | None]:
     """Returns a dataset's images and labels, or None, as arrays."""
     if int(dataset.cardinality()) == tf.data.INFINITE_CARDINALITY:
         raise errors.InvalidValue(
@@ -63,9 +98,10 @@ def _collected(dataset: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray | None]
             do="Remove repeat(): `epochs` sets the number of passes",
         )
     images, labels, size = [], [], 0
-    for element in dataset.as_numpy_iterator():
+    for element in _elements(dataset):
         image, label = _split(element)
-        image = _as_uint8(image if np.ndim(image) != 3 else image[None])
+        image = convert(image if np.ndim(image) != 3 else image[None])
+        _check_size(image, images[:1])
         size += image.nbytes
         if size > MOST_BYTES:
             raise errors.InvalidValue(
@@ -74,13 +110,54 @@ def _collected(dataset: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray | None]
                 do="Take fewer images, or pass an ImageSet that maps a file",
             )
         images.append(image)
-        labels += [] if label is None else [np.reshape(label, [-1])]
+        labels += [] if label is None else [_whole_labels(label, len(image))]
     if not images:
         raise errors.InvalidValue(
             "A dataset has at least one image", received="none", do="Check the dataset"
         )
-    found = np.concatenate(labels).astype(np.int64) if labels else None
-    return np.concatenate(images), found
+    return np.concatenate(images), np.concatenate(labels) if labels else None
+
+
+def _elements(dataset: tf.data.Dataset) -> Iterator[object]:
+    """Yields a dataset's elements.
+
+    Raises:
+        InvalidValue: The dataset itself fails.
+    """
+    try:
+        yield from dataset.as_numpy_iterator()
+    except (tf.errors.OpError, TypeError) as error:
+        raise errors.InvalidValue(
+            "A dataset to train on must yield its elements as arrays",
+            received=str(error).partition("\n")[0][-200:],
+            do="Run through it by `for element in dataset` to see the error",
+        ) from error
+
+
+def _check_size(image: np.ndarray, first: list[np.ndarray]) -> None:
+    if first and image.shape[1:] != first[0].shape[1:]:
+        raise errors.InvalidValue(
+            "All images of a dataset must have the same size",
+            received=f"{image.shape[1:]} after {first[0].shape[1:]}",
+            do="Resize them in the dataset, by `map` and tf.image.resize",
+        )
+
+
+def _whole_labels(label: np.ndarray, count: int) -> np.ndarray:
+    """Returns labels as int64 `[count]`.
+
+    Raises:
+        InvalidType: They are no whole numbers, or not one an image.
+    """
+    label = np.asarray(label)
+    is_number = np.issubdtype(label.dtype, np.number) or label.dtype == bool
+    if not is_number or label.size != count or np.any(label != np.trunc(label)):
+        raise errors.InvalidType(
+            "Labels must be whole numbers, one an image",
+            received=f"{label.dtype} of shape {label.shape} for {count} images",
+            do="Leave them out, by dataset.map(lambda image, label: image)",
+        )
+    return np.reshape(label, [-1]).astype(np.int64)
 
 
 def _split(element: object) -> tuple[object, object]:

@@ -49,4 +49,4 @@ def _by_group(value: object, default: Mapping) -> Mapping:
     """Returns a setting as a mapping: of a plain value, that of all groups."""
     if not isinstance(value, Mapping):
         return {"": value}
-    return {**default, **value}
+    return {**default, **{str(group): each for group, each in value.items()}}

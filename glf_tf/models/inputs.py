@@ -133,9 +133,16 @@ def temperature(value: float | tf.Tensor) -> float | tf.Tensor:
     """Returns a valid factor on the standard deviation of noise.
 
     Raises:
+        InvalidType: It is no number, or several.
         InvalidValue: It is negative or not finite.
     """
-    known = _values(tf.convert_to_tensor(value))
+    known = _values(value) if tf.is_tensor(value) else np.asarray(value)
+    if known.size and (known.ndim or known.dtype.kind not in "fiu"):
+        raise errors.InvalidType(
+            "The temperature must be a number",
+            received=f"temperature={value!r}".partition("\n")[0][:80],
+            do="Use 1 for the model's own samples, less for more likely ones",
+        )
     if known.size and not 0.0 <= float(known) < np.inf:
         raise errors.InvalidValue(
             "The temperature must be finite and not negative",
@@ -164,7 +171,9 @@ def _whole(n: int | tf.Tensor, *, name: str, least: int) -> int | tf.Tensor:
     if tf.is_tensor(n) and not hasattr(n, "numpy"):
         return n
     try:
-        known = operator.index(np.asarray(n).item() if tf.is_tensor(n) else n)
+        known = np.asarray(n).item() if tf.is_tensor(n) else n
+        # A bool is an int to Python, and a mistake here.
+        known = operator.index("" if isinstance(known, bool) else known)
     except (TypeError, ValueError) as error:
         raise errors.InvalidType(
             f"{name} must be a whole number", received=repr(n), do="Pass an int"
@@ -177,10 +186,15 @@ def _whole(n: int | tf.Tensor, *, name: str, least: int) -> int | tf.Tensor:
 
 
 def _floats(value: types.Tensor, *, name: str, do: str) -> tf.Tensor:
-    value = tf.convert_to_tensor(value)
+    try:
+        value = tf.convert_to_tensor(value)
+    except (TypeError, ValueError) as error:
+        raise errors.InvalidType(
+            f"{name} must be floats", received=type(value).__name__, do=do
+        ) from error
     if not value.dtype.is_floating:
         raise errors.InvalidType(
-            f"{name} are floats", received=f"{value.dtype.name}", do=do
+            f"{name} must be floats", received=f"{value.dtype.name}", do=do
         )
     return value
 

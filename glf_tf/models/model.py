@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import errors, parts, seeds, types
+from glf_tf import errors, naming, parts, seeds, types
 from glf_tf.data import image_set
 from glf_tf.models import inputs, signatures, trainable
 from glf_tf.training import stages as stages_lib
@@ -44,19 +44,32 @@ class GenerativeModel(trainable.Trainable, parts.Part, keras.Model, abc.ABC):
         """
         super().__init__(name=name)
         self.image_shape = _checked_shape(image_shape)
+        # Keras need not build it: constructors create all variables.
+        self.built = True
+
+    def __init_subclass__(cls, **kwargs):
+        """Registers a user's model with Keras, by its module, for `.keras` files.
+
+        The models of this library have registered names of their own.
+        """
+        super().__init_subclass__(**kwargs)
+        if not naming.is_ours(cls):
+            register = keras.saving.register_keras_serializable
+            register(package=cls.__module__, name=cls.__qualname__)(cls)
 
     @abc.abstractmethod
     def stages(self) -> tuple[stages_lib.Stage, ...]:
         """Returns the training stages, in order, with the model's methods in them."""
 
     def sample(
-        self, n: int | tf.Tensor, *, seed: types.Seed, temperature: float = 1.0
+        self, n: int | tf.Tensor, *, seed: types.Seed = 0, temperature: float = 1.0
     ) -> tf.Tensor:
         """Returns `n` images in [0, 1], `[n, height, width, channels]`.
 
         Args:
             n: Number of images, which may be 0.
-            seed: A stateless seed: the same seed draws the same images.
+            seed: A stateless seed: the same seed draws the same images, that
+                of the default too.
             temperature: Factor on the standard deviation of the noise. In a graph,
                 images are NaN if it is negative or not finite.
 

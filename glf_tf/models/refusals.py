@@ -1,7 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a user of Keras may try, and a model cannot do: each in one line."""
 
-__all__ = ["run_options", "settings", "steps", "target"]
+__all__ = [
+    "metric_names",
+    "optimizer",
+    "order",
+    "run_options",
+    "settings",
+    "steps",
+    "target",
+]
+
+from collections.abc import Mapping
 
 from glf_tf import errors
 
@@ -21,6 +31,50 @@ def settings(**given: object) -> None:
             )
 
 
+def optimizer(value: object) -> None:
+    """Refuses an optimiser that is not given by name, or by names of groups.
+
+    Raises:
+        Unsupported: It is an object.
+    """
+    names = value.values() if isinstance(value, Mapping) else [value]
+    if value is not None and not all(isinstance(name, str) for name in names):
+        raise errors.Unsupported(
+            "Optimisers are chosen by name, as each group of variables has its own",
+            received=f"optimizer={value!r}".partition("\n")[0][:80],
+            do='Use for instance optimizer={"": "adam", "flow": "sgd"} with '
+            "learning_rate=1e-3",
+        )
+
+
+def order(shuffle: object) -> None:
+    """Refuses an order of the images that is not shuffled.
+
+    Raises:
+        Unsupported: It is asked for.
+    """
+    if shuffle is not True:
+        raise errors.Unsupported(
+            "Every epoch has an order of its own, which the seed decides",
+            received=f"shuffle={shuffle!r}",
+            do="Leave it out",
+        )
+
+
+def metric_names(metrics: object) -> None:
+    """Refuses a plain word, whose letters would be taken for names of metrics.
+
+    Raises:
+        InvalidType: It is one.
+    """
+    if isinstance(metrics, str):
+        raise errors.InvalidType(
+            "`metrics` must be a list of names",
+            received=f"metrics={metrics!r}",
+            do=f"Use metrics=[{metrics!r}]",
+        )
+
+
 def target(y: object) -> None:
     """Refuses a target: images are their own.
 
@@ -35,12 +89,20 @@ def target(y: object) -> None:
         )
 
 
-def run_options(workdir: object, *, resume: bool, reports: object) -> None:
-    """Refuses what is meant for the run of a folder where there is no folder.
+def run_options(
+    workdir: object, *, resume: bool, reports: object, validation_split: object
+) -> None:
+    """Refuses what is meant for the run of a folder where there is none, or not for it.
 
     Raises:
         InvalidValue: Something of it is given.
     """
+    if workdir is not None and validation_split:
+        raise errors.InvalidValue(
+            "The run of a folder notes all the images that it is given",
+            received=f"validation_split={validation_split!r} with workdir",
+            do="Divide the images, and pass validation_data=",
+        )
     if workdir is None and (resume or reports is not None):
         raise errors.InvalidValue(
             "What goes on, and what reports, is a run in a folder",

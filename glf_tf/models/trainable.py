@@ -19,11 +19,12 @@ import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors, export
-from glf_tf.data import pixels
+from glf_tf.data import image_set, pixels, python_arrays
+from glf_tf.datasets import dataset as dataset_lib
 from glf_tf.datasets import given as given_lib
 from glf_tf.metrics import reference, suite
 from glf_tf.metrics.extractors import random_convolutional
-from glf_tf.models import compiling, refusals
+from glf_tf.models import arguments, compiling, refusals
 from glf_tf.training import fitting, measuring
 from glf_tf.training import options as options_lib
 
@@ -40,7 +41,7 @@ class Trainable:
 
     def compile(
         self,
-        optimizer: None = None,
+        optimizer: str | Mapping[str, str] | None = None,
         loss: None = None,
         metrics: None = None,
         *,
@@ -54,7 +55,8 @@ class Trainable:
         keeps no state of optimisers, with which each `fit` begins anew.
 
         Args:
-            optimizer: None: each group of variables has an optimiser.
+            optimizer: Name of the optimiser of each group of variables: adam, adamax,
+                rmsprop or sgd; or by group, such as `{"": "adam", "flow": "sgd"}`.
             loss: None: the model has its own terms.
             metrics: None: see `evaluate`.
             jit_compile: Whether XLA compiles the forward and backward passes.
@@ -63,10 +65,13 @@ class Trainable:
                 or by group, such as `learning_rate={"": 1e-3, "flow": 5e-4}`.
 
         Raises:
-            Unsupported: Something is given of what Keras' own loop does.
+            Unsupported: Something is given of what Keras' own loop does, such as an
+                object as optimiser.
             InvalidValue: There is no such setting, or it is out of range.
         """
-        refusals.settings(optimizer=optimizer, loss=loss, metrics=metrics)
+        refusals.settings(loss=loss, metrics=metrics)
+        refusals.optimizer(optimizer)
+        settings |= {} if optimizer is None else {"optimizer": optimizer}
         if run_eagerly:
             raise errors.Unsupported(
                 "The loop runs traced functions",
@@ -90,16 +95,19 @@ class Trainable:
         self,
         x: object,
         y: None = None,
-        *,
-        epochs: int | Mapping[str, int] = 1,
         batch_size: int | None = None,
-        validation_data: object = None,
-        callbacks: Sequence[object] = (),
-        seed: int = 0,
+        epochs: int | Mapping[str, int] = 1,
         verbose: int | str = "auto",
+        callbacks: Sequence[object] = (),
+        validation_split: float = 0.0,
+        validation_data: object = None,
+        shuffle: bool = True,
+        *,
+        seed: int = 0,
         workdir: str | pathlib.Path | None = None,
         resume: bool = False,
         reports: Mapping[str, object] | None = None,
+        **others: object,
     ) -> keras.callbacks.History:
         """Trains the model through all its stages.
 
@@ -111,14 +119,19 @@ class Trainable:
                 finite `tf.data.Dataset` or an `ImageSet`, see `data.python_arrays`; or
                 a data set, as an object, a specification or a name.
             y: None: images are their own target.
-            epochs: Epochs of every stage, or by stage, such as `{"": 10, "flow": 5}`.
             batch_size: Images a step; 64, or all where there are fewer.
-            validation_data: Images, as `x`, to measure the terms on after each epoch;
-                of a data set, its test split.
+            epochs: Epochs of every stage, or by stage, such as `{"": 10, "flow": 5}`.
+                A model of two stages runs a number twice: `epochs=3` of GLF's default
+                are 3 of "joint" and 3 of "flow".
+            verbose: 0 for silence; a line an epoch otherwise.
             callbacks: Keras' or ours; `stop_training` is heard at an epoch's end, and
                 ends all stages.
+            validation_split: Fraction of the images, the last ones, to measure the
+                terms on instead of training; without `workdir`.
+            validation_data: Images, as `x`, to measure the terms on after each epoch;
+                of a data set, its test split.
+            shuffle: True: every epoch has an order of its own, which the seed decides.
             seed: Decides the order of the images and every random number.
-            verbose: 0 for silence; a line an epoch otherwise.
             workdir: A folder for all that tools/train.py leaves: run.json, checkpoints,
                 TensorBoard's events, pictures, a SavedModel; see
                 `experiments.fitting.fit`. The tools then take it. None for none.
@@ -126,6 +139,7 @@ class Trainable:
                 its newest checkpoint; callbacks of Keras begin anew.
             reports: How often the folder's run reports, such as `{"save_every": 5}`:
                 fields of `experiments.plan.Reports`.
+            **others: None: other arguments of Keras' `fit` are refused.
 
         Returns:
             history: `history.history` has each term an epoch, `loss`, what they are
@@ -139,24 +153,26 @@ class Trainable:
             Busy, Damaged, Occupied, Stopped: See `experiments.fitting.fit`.
             Diverged: A term left the finite numbers.
         """
+        arguments.no_others(self.fit, others)
         refusals.target(y)
-        refusals.run_options(workdir, resume=resume, reports=reports)
-        given = self._read(x, split="train")
-        if validation_data is not None:
-            validation_data = self._read(validation_data, split="test").images
+        refusals.order(shuffle)
+        refusals.run_options(
+            workdir, resume=resume, reports=reports, validation_split=validation_split
+        )
+        given, validation = self._divided(x, validation_data, validation_split)
         how = {
             "options": options_lib.Training(
-                epochs=epochs if isinstance(epochs, Mapping) else {"": epochs},
+                epochs=arguments.epochs(epochs),
                 batch_size=min(64, len(given.images))
                 if batch_size is None
-                else batch_size,
-                seed=seed,
+                else arguments.whole("batch_size", batch_size, least=1),
+                seed=arguments.whole("seed", seed),
                 jit_compile=self._compiles,
             ),
             "settings": self._settings,
-            "validation_data": validation_data,
+            "validation_data": validation,
             "callbacks": _as_list(callbacks),
-            "is_silent": verbose == 0,
+            "is_silent": arguments.is_silent(verbose),
         }
         with self._strategy().scope():
             if workdir is None:
@@ -172,20 +188,26 @@ class Trainable:
         self,
         x: object,
         y: None = None,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
         *,
         metrics: Sequence[str] = (),
-        batch_size: int = _AT_ONCE,
         seed: int = 0,
+        return_dict: bool = True,
+        **others: object,
     ) -> dict[str, float]:
         """Returns the terms' averages over images, and metrics of samples.
 
         Args:
             x: Images, as for `fit`.
             y: None.
+            batch_size: Images at once; 500 if None.
+            verbose: As for `fit`; nothing is shown.
             metrics: Keys of `metrics.suite`, such as "fd": as many samples as images
                 are compared by features that need no labels and no download.
-            batch_size: Images at once.
             seed: Of the samples.
+            return_dict: True.
+            **others: None: other arguments of Keras' `evaluate` are refused.
 
         Returns:
             numbers: By name; a term that several stages have is the last one's. Terms
@@ -195,7 +217,14 @@ class Trainable:
             InvalidValue: Images do not fit the model, or a metric is unknown.
             Unsupported: A target is given.
         """
+        others |= {} if return_dict else {"return_dict": return_dict}
+        arguments.no_others(self.evaluate, others)
         refusals.target(y)
+        refusals.metric_names(metrics)
+        arguments.is_silent(verbose)
+        seed = arguments.whole("seed", seed)
+        batch_size = _AT_ONCE if batch_size is None else batch_size
+        batch_size = arguments.whole("batch_size", batch_size, least=1)
         data = self._read(x, split="test").images
         with self._strategy().scope():
             measure = measuring.Measure(self, data, batch_size=batch_size)
@@ -221,7 +250,14 @@ class Trainable:
     def predict(self, x: object, *args, **kwargs) -> np.ndarray:
         """Returns reconstructions, in batches, as Keras does what `call` returns.
 
+        Args:
+            x: Images, as for `fit`, which are not rounded.
+            *args: Further arguments of Keras' `predict`.
+            **kwargs: As well.
+
         Raises:
+            InvalidType: The images are of another kind.
+            InvalidValue: They do not fit the model, or are outside of [0, 1].
             Unsupported: The model has no encoder.
         """
         if type(self).call is keras.Model.call:
@@ -230,7 +266,33 @@ class Trainable:
                 received=type(self).__name__,
                 do="Use tools/reconstruct.py, whose chains need none",
             )
-        return super().predict(x, *args, **kwargs)
+        if isinstance(x, (str, Mapping, dataset_lib.AbstractDataset)):
+            x = given_lib.read(x, split="test").images
+        images = python_arrays.read_unrounded(x)
+        self._check_made_for("image_shape", images.shape[1:])
+        return super().predict(images, *args, **kwargs)
+
+    def save(
+        self,
+        filepath: str | pathlib.Path,
+        overwrite: bool = True,
+        zipped: bool | None = None,
+        **kwargs: object,
+    ) -> None:
+        """Saves the model as a `.keras` file, as Keras does.
+
+        Raises:
+            Unsupported: The name has another ending; nothing is written.
+            InvalidValue: The model has no configuration; nothing is written.
+        """
+        if zipped is not False and not str(filepath).endswith(".keras"):
+            raise errors.Unsupported(
+                "A model is saved as a .keras file",
+                received=f"save({str(filepath)!r})",
+                do="Let the name end in .keras; or use save_weights, or export",
+            )
+        self.get_config()  # what it refuses must not cost an older file
+        super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
     def export(
         self,
@@ -290,6 +352,20 @@ class Trainable:
             )
         return own
 
+    def _divided(
+        self, x: object, validation_data: object, fraction: float
+    ) -> tuple[given_lib.Given, image_set.ImageSet | None]:
+        """Returns what to train on, and images to validate on or None."""
+        held_out = None
+        if fraction and validation_data is None:
+            images = given_lib.read(x, split="train").images
+            x, held_out = arguments.held_out(images, fraction)
+        given = self._read(x, split="train")
+        if validation_data is not None:
+            images = arguments.validation(validation_data)
+            held_out = self._read(images, split="test").images
+        return given, held_out
+
     def _read(self, x: object, *, split: str) -> given_lib.Given:
         """Returns a set of images that fits the model."""
         given = given_lib.read(x, split=split)
@@ -297,14 +373,17 @@ class Trainable:
         if split == "train":
             wanted = type(self).arguments_of(given.images)
         for name, value in wanted.items():
-            own = getattr(self, name, value)
-            if own != value:
-                raise errors.InvalidValue(
-                    f"The model was made for {name}={own}",
-                    received=f"images of {name}={value}",
-                    do=f"Make it with {name}={value}, or pass other images",
-                )
+            self._check_made_for(name, value)
         return given
+
+    def _check_made_for(self, name: str, value: object) -> None:
+        own = getattr(self, name, value)
+        if own != value:
+            raise errors.InvalidValue(
+                f"The model was made for {name}={own}",
+                received=f"images of {name}={value}",
+                do=f"Make it with {name}={value}, or pass other images",
+            )
 
 
 def _as_list(callbacks: object) -> list:

@@ -35,7 +35,13 @@ class AbstractPrior(parts.Part, keras.layers.Layer, abc.ABC):
 
     @abc.abstractmethod
     def log_prob(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
-        """Returns the log-density of each latent in nats, `[batch]`."""
+        """Returns the log-density of each latent in nats, `[batch]`.
+
+        Args:
+            z: `[batch, latent_dim]`.
+            training: Whether a flow's batch normalisation uses the statistics of this
+                batch, and updates its moving averages by them: leave it out to measure.
+        """
 
     @abc.abstractmethod
     def sample(

@@ -132,7 +132,8 @@ class Optimizers:
                 f"`{name}` is an option of {' and '.join(_OWNERS[name])}",
                 received=f"{name}={value} for the group {group}, which has "
                 f"{chosen[group]}",
-                do=f"Remove it, or use --optimizer={_leaf(group)}:{_OWNERS[name][0]}",
+                do=f"Remove it, or set the optimizer of {_leaf(group)} to "
+                f"{_OWNERS[name][0]}",
             )
 
     def _check_schedule(self, group: str) -> None:
@@ -142,7 +143,7 @@ class Optimizers:
                 "A schedule needs the number of its epochs",
                 received=f"schedule={chosen['schedule']} and schedule_epochs=0 for "
                 f"the group {group}",
-                do="Set --schedule_epochs, for instance to the stage's --epochs",
+                do="Set schedule_epochs, for instance to the stage's epochs",
             )
 
     @staticmethod

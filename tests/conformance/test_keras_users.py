@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from glf_tf import catalogue, errors
 from glf_tf.data import python_arrays
-from glf_tf.models import vae
+from glf_tf.models import arguments, vae
+from glf_tf.models import model as model_lib
 from tests import descriptors
 
 # Eager execution leaves tf.data its graphs, and says so each time.
@@ -237,16 +238,157 @@ def test_a_subclass_of_a_user_is_fitted_and_saved(tmp_path, eagerly):
     )
     assert model.fit(PIXELS, verbose=0).epoch == [0]
     model.save(tmp_path / "m.keras")
-    loaded = keras.saving.load_model(
-        tmp_path / "m.keras", custom_objects={"Louder": Louder}
-    )
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
     assert loaded.loudness == 3.0
     np.testing.assert_array_equal(loaded(FLOATS), model(FLOATS))
 
 
+class Moments(model_lib.GenerativeModel):
+    """A user's model of the base class, which does not say that it is built."""
+
+    def __init__(self, image_shape, *, name="moments"):
+        super().__init__(image_shape, name=name)
+        self.dense = keras.layers.Dense(64)
+        self.dense.build((None, 2))
+
+    def stages(self):
+        return ()
+
+    def _sample(self, n, *, seed, temperature):
+        noise = temperature * tf.random.stateless_normal([n, 2], seed)
+        return tf.reshape(tf.sigmoid(self.dense(noise)), [n, *self.image_shape])
+
+
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_a_model_of_the_base_class_is_built_and_saved(tmp_path):
+    model = Moments(descriptors.IMAGE_SHAPE)
+    assert keras.saving.get_registered_name(Moments) == f"{__name__}>Moments"
+    model.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    np.testing.assert_array_equal(loaded.sample(3), model.sample(3, seed=0))
+
+
+def test_built_in_models_keep_their_registered_names():
+    assert keras.saving.get_registered_name(vae.VAE) == "glf_tf>VAE"
+
+
+def test_an_older_file_survives_a_name_that_is_refused(model, tmp_path):
+    (tmp_path / "m.h5").write_text("older")
+    with pytest.raises(errors.Unsupported, match=".keras file.*m.h5"):
+        model.save(tmp_path / "m.h5")
+    assert (tmp_path / "m.h5").read_text() == "older"
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", {"": "adam", "flow": "sgd"}])
+def test_an_optimiser_is_chosen_by_name(model, optimizer, tmp_path, eagerly):
+    model.compile(optimizer=optimizer, learning_rate=1e-2)
+    chosen = model._settings.of("flow", stage="joint")["optimizer"]
+    other = model._settings.of("autoencoder", stage="joint")["optimizer"]
+    assert (chosen, other) == ("sgd", "sgd" if optimizer == "sgd" else "adam")
+    assert model.get_compile_config()["optimizer"] == (
+        optimizer if isinstance(optimizer, dict) else {"": optimizer}
+    )
+
+
+def test_what_keras_users_type_means_the_same(eagerly):
+    model = descriptors.model("vae")
+    history = model.fit(FLOATS, None, 6, np.int64(2), 0, validation_split=0.25)
+    assert history.epoch == [0, 1]
+    assert len(history.history["val_loss"]) == 2
+    pair = model.fit(FLOATS, verbose=0, shuffle=True, validation_data=(FLOATS, None))
+    assert np.isfinite(pair.history["val_loss"]).all()
+    measured = model.evaluate(FLOATS, None, 16, verbose=0, return_dict=True)
+    assert measured == pytest.approx(model.evaluate(FLOATS), rel=1e-5)
+
+
+def test_a_split_holds_out_the_last_images():
+    images = python_arrays.read(PIXELS)
+    kept, held_out = arguments.held_out(images, 0.25)
+    np.testing.assert_array_equal(kept.images, PIXELS[:12])
+    np.testing.assert_array_equal(held_out.images, PIXELS[12:])
+
+
+def test_predict_takes_what_fit_takes(model):
+    expected = np.asarray(model.reconstruct(FLOATS))
+    batches = tf.data.Dataset.from_tensor_slices(FLOATS).batch(5)
+    for images in (PIXELS, tf.constant(FLOATS), batches, python_arrays.read(PIXELS)):
+        np.testing.assert_allclose(
+            model.predict(images, verbose=0), expected, atol=1e-5
+        )
+
+
+def test_predict_does_not_round(model):
+    images = FLOATS * 0.5 + 1e-3
+    found = model.predict(images, verbose=0)
+    np.testing.assert_allclose(found, model.reconstruct(images), atol=1e-6)
+
+
+def pairs(labels):
+    return tf.data.Dataset.from_tensor_slices((PIXELS, labels))
+
+
 REFUSED = {
+    "no name": lambda model: model.compile(keras.optimizers.SGD()),
+    "no names": lambda model: model.compile({"flow": keras.optimizers.SGD()}),
+    "unknown name": lambda model: model.compile("adamw"),
+    "text rate": lambda model: model.compile(learning_rate="1e-3"),
+    "no rate": lambda model: model.compile(learning_rate=None),
+    "number as group": lambda model: _fit_with(model, learning_rate={1: 1e-3}),
+    "momentum": lambda model: _fit_with(model, momentum=0.9),
+    "split": lambda model: model.fit(PIXELS, validation_split=1.5),
+    "empty split": lambda model: model.fit(PIXELS, validation_split=0.99),
+    "split in a folder": lambda model: model.fit(
+        PIXELS, validation_split=0.1, workdir="nowhere"
+    ),
+    "no shuffle": lambda model: model.fit(PIXELS, shuffle=False),
+    "validation target": lambda model: model.fit(
+        PIXELS, validation_data=(PIXELS, PIXELS)
+    ),
+    "class_weight": lambda model: model.fit(PIXELS, class_weight={0: 1.0}),
+    "verbose": lambda model: model.fit(PIXELS, verbose="rubbish"),
+    "epochs": lambda model: model.fit(PIXELS, epochs=2.5),
+    "text epochs": lambda model: model.fit(PIXELS, epochs="3"),
+    "numbered stage": lambda model: model.fit(PIXELS, epochs={0: 1}),
+    "text batch": lambda model: model.fit(PIXELS, batch_size="8"),
+    "no seed": lambda model: model.fit(PIXELS, seed=None),
+    "evaluate batch": lambda model: model.evaluate(FLOATS, batch_size=2.5),
+    "evaluate seed": lambda model: model.evaluate(FLOATS, seed=-1),
+    "evaluate steps": lambda model: model.evaluate(FLOATS, steps=3),
+    "text metrics": lambda model: model.evaluate(FLOATS, metrics="fd"),
+    "predict range": lambda model: model.predict(255 * FLOATS),
+    "predict nan": lambda model: model.predict(FLOATS * np.float32("nan")),
+    "predict shape": lambda model: model.predict(FLOATS[:, :4]),
+    "predict rank": lambda model: model.predict(FLOATS[..., 0]),
+    "predict empty": lambda model: model.predict(FLOATS[:0]),
+    "predict None": lambda model: model.predict(None),
+    "predict object": lambda model: model.predict(FLOATS.astype(object)),
+    "predict list": lambda model: model.predict(FLOATS.tolist()),
+    "predict generator": lambda model: model.predict(each for each in FLOATS),
+    "numpy mask": lambda model: model.fit(np.ma.array(FLOATS, mask=FLOATS > 0.5)),
+    "float labels": lambda model: model.fit(pairs(np.linspace(0, 1, 16))),
+    "text labels": lambda model: model.fit(pairs(["a"] * 16)),
+    "pairs of images": lambda model: model.fit(pairs(PIXELS)),
+    "sizes": lambda model: model.fit(
+        tf.data.Dataset.from_generator(
+            lambda: iter([FLOATS[0], FLOATS[0, :4]]),
+            output_signature=tf.TensorSpec((None, 8, 1)),
+        )
+    ),
+    "broken dataset": lambda model: model.fit(
+        tf.data.Dataset.from_tensor_slices(PIXELS).map(
+            lambda image: tf.debugging.check_numerics(
+                tf.cast(image, tf.float32) * float("nan"), "broken"
+            )
+        )
+    ),
+    "encode None": lambda model: model.encode(None),
+    "encode object": lambda model: model.encode(FLOATS.astype(object)),
+    "sample True": lambda model: model.sample(True),
+    "temperature None": lambda model: model.sample(2, temperature=None),
+    "temperature text": lambda model: model.sample(2, temperature="a"),
+    "temperatures": lambda model: model.sample(2, temperature=[1.0, 2.0]),
+    "save": lambda model: model.save("nowhere.h6"),
     "loss": lambda model: model.compile(loss="mse"),
-    "optimizer": lambda model: model.compile("adam"),
     "setting": lambda model: model.compile(learning_rte=1e-3),
     "group": lambda model: _fit_with(model, learning_rate={"flw": 1e-3}),
     "eager": lambda model: model.compile(run_eagerly=True),

@@ -202,6 +202,9 @@ def test_a_model_of_a_notebook_is_loaded_in_python_alone(tmp_path, monkeypatch):
         restore.load_model(tmp_path / "run")(PIXELS / 255.0), model(PIXELS / 255.0)
     )
     monkeypatch.delattr(sys.modules["__main__"], "OfNotebook")
+    registered = keras.saving.get_custom_objects()
+    for key in [key for key in registered if key.endswith(">OfNotebook")]:
+        monkeypatch.delitem(registered, key)
     drawn = calls.call("sample", f"--workdir={tmp_path / 'run'}", "--output=no.png")
     assert drawn.status == 2
     (line,) = drawn.stderr.strip().splitlines()

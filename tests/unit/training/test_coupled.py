@@ -150,7 +150,7 @@ def test_each_group_has_its_optimiser_and_schedule():
         ({"momentum": {"": 0.0, "flow": 0.9}}, "the group joint/flow, which has adam"),
         ({"optimizer": {"": "sgd"}, "beta_1": {"": 0.5}}, "which has sgd"),
         ({"optimizer": {"": "adamx"}}, "Did you mean adamax"),
-        ({"schedule": {"": "cosine"}}, "--schedule_epochs"),
+        ({"schedule": {"": "cosine"}}, "schedule_epochs"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(settings, word):
