@@ -3,9 +3,9 @@
 
     python tools/train.py --flagfile=flags/glf/digits.cfg --workdir=runs/digits
 
-Every setting is a flag; a recipe under flags/ is a file of flags. `python
-tools/train.py --model=glf --help` lists the options of the chosen model, data set,
-network and flow.
+Every setting is a flag; a recipe under flags/ is a file of flags. What the chosen
+model, data set, network and flow take is listed by
+`python tools/train.py --model=glf --help`.
 
 SIGTERM and Ctrl-C save the state and exit with status 75 (try again), and so does a
 worker that lost another one; `--workdir=RUN --resume` continues with the run's own

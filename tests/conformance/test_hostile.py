@@ -25,9 +25,9 @@ REMOVES = {
 DOTTED = {"os.remove", "os.replace", "os.link", "shutil.move", "shutil.copy"}
 WRITES = {"save", "savez", "savez_compressed", "savefig", "savetxt", "imwrite", "dump"}
 GIVEN = {"stream", "picture", "aside"}
-# Methods of ours, and of mathematics, that bear such a name.
+# Methods of ours, of mathematics, and Keras' own of a model, that bear such a name.
 OURS = {
-    *("self._store.save", "comparison.save", "pictures.save"),
+    *("self._store.save", "comparison.save", "pictures.save", "super().save"),
     *("archive.save", "arguments.rename"),
 }
 

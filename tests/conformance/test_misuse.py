@@ -68,7 +68,7 @@ WITH_A_RUN = """
 1 run.json          @ --workdir=~/nowhere
 1 run.json          @ --workdir=ünïcode
 2 home              @ --workdir=~nobody_of_this_name/x
-2 length            @ --workdir=LONG
+2 long              @ --workdir=LONG
 2 --workdir         @ --workdir=
 2 "Did you mean best" @ --checkpoint=bast
 2 mirrored          @ --strategy=tpu
@@ -92,7 +92,7 @@ SEEDS = """
 PICTURES = """
 2 NAME.png          @ --output=new.gif
 2 --output          @ --output=
-2 length            @ --output=LONG
+2 long              @ --output=LONG
 2 home              @ --output=~nobody_of_this_name/x.png
 1 text.cfg          @ --output=text.cfg/x.png
 1 folder            @ --output=folder
@@ -200,7 +200,7 @@ OWN = {
 2 meet_within       @ --meet_within=0
 2 start_layers      @ --start_from=run --start_layers=nolayer
 2 "--resume"        @ --workdir=run
-2 length            @ --workdir=LONG
+2 long              @ --workdir=LONG
 1 folder            @ --workdir=folder
 1 text.cfg          @ --workdir=text.cfg
 1 text.cfg          @ --workdir=text.cfg/new
@@ -264,7 +264,7 @@ OWN = {
 1 text.cfg          @ --output=text.cfg
 1 run               @ --output=run
 1 link              @ --output=link
-2 length            @ --output=LONG
+2 long              @ --output=LONG
 """,
     "reconstruct": """
 2 num_images        @ --num_images=0
