@@ -55,11 +55,6 @@ class Folder(dataset.AbstractDataset):
         _check("`size` must be at least 1", size >= 1, f"size={size}", "64")
         known = channels in (1, 3)
         _check("`channels` must be 1 or 3", known, f"channels={channels}", "3")
-        known = on_broken in ("refuse", "skip")
-        received = f"on_broken={on_broken}"
-        _check("`on_broken` must be refuse or skip", known, received, "skip")
-        known = fit in ("crop", "pad")
-        _check("`fit` must be crop or pad", known, f"fit={fit}", "pad")
         fits = crop >= 0 and (not crop or fit == "crop")
         received = f"crop={crop} and fit={fit}"
         _check("`crop` is a size, and for fit=crop alone", fits, received, "0")

@@ -121,7 +121,7 @@ def test_empty_split_is_refused(paths):
 )
 def test_option_out_of_range_is_refused(paths, options):
     (name,) = options
-    with pytest.raises(errors.InvalidValue, match=f"--dataset.{name}="):
+    with pytest.raises(errors.InvalidValue, match=f"{name}="):
         folder.Folder(paths, **options)
 
 
