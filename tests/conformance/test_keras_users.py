@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from glf_tf import catalogue, errors
 from glf_tf.data import python_arrays
+from glf_tf.devices import strategies
 from glf_tf.models import arguments, vae
 from glf_tf.models import model as model_lib
 from tests import descriptors
@@ -173,7 +174,7 @@ def test_export_and_metrics_of_samples(tmp_path):
 
 
 def test_replicas_share_the_batches_of_fit(tmp_path):
-    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+    with strategies.strategy("mirrored").scope():
         model = descriptors.model("vae")
     best = keras.callbacks.ModelCheckpoint(tmp_path / "m.keras", monitor="loss")
     history = model.fit(PIXELS, callbacks=[best], verbose=0)
@@ -423,7 +424,7 @@ def _fit_with(model, **settings):
 
 
 def _fit_in_a_scope(model):
-    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+    with strategies.strategy("mirrored").scope():
         model.fit(PIXELS)
 
 
