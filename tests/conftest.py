@@ -8,6 +8,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import gc
+import sys
 
 import keras
 import pytest
@@ -25,9 +26,11 @@ tf.config.set_logical_device_configuration(
 )
 
 
-# What was imported stays: collections, of which there is one a test, leave it out.
+# What was imported stays: collections leave it out.
 gc.collect()
 gc.freeze()
+_GROWTH = 200_000  # blocks of memory, that of two thousand operations of graphs
+_after_collection = sys.getallocatedblocks()
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +55,11 @@ def graphs_end_with_their_test():
 
 
 def free_graphs():
-    """Frees graphs that nobody needs: bijectors' caches keep what they saw for ever."""
+    """Frees graphs that nobody needs: bijectors' caches keep what they saw for ever.
+
+    A collection takes longer than most tests: only much that was left is worth one.
+    """
+    global _after_collection
     classes = [tfp.bijectors.Bijector]
     while classes:
         found = classes.pop()
@@ -61,7 +68,9 @@ def free_graphs():
             found.__dict__["_cache"].clear()
     for name in [n for n in _GRADIENTS if n.startswith(("Custom", "InternalGrad"))]:
         del _GRADIENTS[name]
-    gc.collect()
+    if sys.getallocatedblocks() > _after_collection + _GROWTH:
+        gc.collect()
+        _after_collection = sys.getallocatedblocks()
 
 
 # TensorFlow keeps the gradients of custom functions, and of those it loads, likewise.
