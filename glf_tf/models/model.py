@@ -18,7 +18,8 @@ import tensorflow as tf
 
 from glf_tf import errors, naming, parts, seeds, types
 from glf_tf.data import image_set
-from glf_tf.models import inputs, signatures, trainable
+from glf_tf.keras_api import trainable
+from glf_tf.models import inputs, signatures
 from glf_tf.training import stages as stages_lib
 
 

@@ -9,8 +9,9 @@ import tensorflow as tf
 from glf_tf import catalogue, errors
 from glf_tf.data import python_arrays
 from glf_tf.devices import strategies
-from glf_tf.models import arguments, vae
+from glf_tf.keras_api import arguments
 from glf_tf.models import model as model_lib
+from glf_tf.models import vae
 from tests import descriptors
 
 # Eager execution leaves tf.data its graphs, and says so each time.
@@ -365,6 +366,7 @@ REFUSED = {
     "predict object": lambda model: model.predict(FLOATS.astype(object)),
     "predict list": lambda model: model.predict(FLOATS.tolist()),
     "predict generator": lambda model: model.predict(each for each in FLOATS),
+    "predict batch": lambda model: model.predict(FLOATS, batch_size="8"),
     "numpy mask": lambda model: model.fit(np.ma.array(FLOATS, mask=FLOATS > 0.5)),
     "float labels": lambda model: model.fit(pairs(np.linspace(0, 1, 16))),
     "text labels": lambda model: model.fit(pairs(["a"] * 16)),
@@ -389,6 +391,10 @@ REFUSED = {
     "temperature text": lambda model: model.sample(2, temperature="a"),
     "temperatures": lambda model: model.sample(2, temperature=[1.0, 2.0]),
     "save": lambda model: model.save("nowhere.h6"),
+    "save in no folder": lambda model: model.save("nowhere/model.keras"),
+    "weights in no folder": lambda model: model.save_weights("nowhere/a.weights.h5"),
+    "name of weights": lambda model: model.save_weights("weights.h6"),
+    "no weights": lambda model: model.load_weights("nowhere.weights.h5"),
     "loss": lambda model: model.compile(loss="mse"),
     "setting": lambda model: model.compile(learning_rte=1e-3),
     "group": lambda model: _fit_with(model, learning_rate={"flw": 1e-3}),
@@ -433,3 +439,14 @@ def test_what_cannot_work_is_refused_in_one_line(habit, model):
     with pytest.raises(errors.UserError) as caught:
         REFUSED[habit](model)
     assert "\n" not in str(caught.value)
+
+
+def test_weights_of_another_model_change_nothing(model, tmp_path):
+    other = descriptors.model("lfbm")
+    other.save_weights(tmp_path / "other.weights.h5")
+    before = [variable.numpy() for variable in model.variables]
+    with pytest.raises(errors.Damaged, match="the same parts") as caught:
+        model.load_weights(tmp_path / "other.weights.h5")
+    assert "\n" not in str(caught.value)
+    for variable, value in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)

@@ -21,6 +21,7 @@ ROWS = (
     {"bijectors", "networks"},
     {"flows", "inference", "objectives"},
     {"metrics", "priors", "training"},
+    {"keras_api"},
     {"models"},
     {"tasks"},
     {"callbacks"},
@@ -40,7 +41,7 @@ FILES = sorted(
     if path != ROOT / "glf_tf" / "__init__.py"
 )
 
-UPWARDS = {("glf_tf/models/trainable.py", "experiments")}
+UPWARDS = {("glf_tf/keras_api/trainable.py", "experiments")}
 """`model.fit(images, workdir=...)` is a method, as users of Keras expect it, and does
 what only experiments can: it imports them when it is called with a folder."""
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from glf_tf import errors
 from glf_tf.data import image_set
-from glf_tf.models import refusals
+from glf_tf.keras_api import refusals
 
 _VERBOSE = ("auto", 0, 1, 2)
 _MOST = 2**31 - 1

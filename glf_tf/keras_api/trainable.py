@@ -1,12 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a user of Keras tries: `compile`, `fit`, `evaluate`, `predict`, `export`.
+"""`fit` and `evaluate`: all stages, by the one loop.
 
-    history = model.fit(images, epochs=10)      # all stages, by the one loop
-    model.evaluate(test_images, metrics=["fd"])
-    model.save("glf.keras")
-    model.export("serving/1")
-
-What Keras' own loop would do, one loss and one optimiser for all, is refused.
+history = model.fit(images, epochs=10)
+model.evaluate(test_images, metrics=["fd"])
 """
 
 __all__ = ["Trainable"]
@@ -18,78 +14,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import errors, export
-from glf_tf.data import image_set, pixels, python_arrays
-from glf_tf.datasets import dataset as dataset_lib
+from glf_tf import errors
+from glf_tf.data import image_set, pixels
 from glf_tf.datasets import given as given_lib
+from glf_tf.keras_api import arguments, compiling, refusals, saving
 from glf_tf.metrics import reference, suite
 from glf_tf.metrics.extractors import random_convolutional
-from glf_tf.models import arguments, compiling, refusals
 from glf_tf.training import fitting, measuring
 from glf_tf.training import options as options_lib
 
 _AT_ONCE = 500
 
 
-class Trainable:
+class Trainable(compiling.Compiled, saving.Saved):
     """The methods of a Keras model by which it is trained, measured and served."""
-
-    _settings = options_lib.Optimizers()
-    _compiles = False
-    optimizer = None
-    """Keras' callbacks look for it; each group of variables has its own in `fit`."""
-
-    def compile(
-        self,
-        optimizer: str | Mapping[str, str] | None = None,
-        loss: None = None,
-        metrics: None = None,
-        *,
-        jit_compile: bool = False,
-        run_eagerly: bool = False,
-        **settings: object,
-    ) -> None:
-        """Sets how `fit` trains; without it, `fit` has the defaults.
-
-        A `.keras` file keeps the settings: `fit` of a loaded model trains with them. It
-        keeps no state of optimisers, with which each `fit` begins anew.
-
-        Args:
-            optimizer: Name of the optimiser of each group of variables: adam, adamax,
-                rmsprop or sgd; or by group, such as `{"": "adam", "flow": "sgd"}`.
-            loss: None: the model has its own terms.
-            metrics: None: see `evaluate`.
-            jit_compile: Whether XLA compiles the forward and backward passes.
-            run_eagerly: False.
-            **settings: Fields of `training.options.Optimizers`: a value for all groups,
-                or by group, such as `learning_rate={"": 1e-3, "flow": 5e-4}`.
-
-        Raises:
-            Unsupported: Something is given of what Keras' own loop does, such as an
-                object as optimiser.
-            InvalidValue: There is no such setting, or it is out of range.
-        """
-        refusals.settings(loss=loss, metrics=metrics)
-        refusals.optimizer(optimizer)
-        settings |= {} if optimizer is None else {"optimizer": optimizer}
-        if run_eagerly:
-            raise errors.Unsupported(
-                "The loop runs traced functions",
-                received="run_eagerly=True",
-                do="Call tf.config.run_functions_eagerly(True) to look inside",
-            )
-        self._settings = compiling.settings_of(settings)
-        self._compiles, self.compiled = bool(jit_compile), True
-
-    def get_compile_config(self) -> dict | None:
-        """Returns the arguments of `compile` that are no defaults; None without it."""
-        if not self.compiled:
-            return None
-        return {"jit_compile": self._compiles, **compiling.given_of(self._settings)}
-
-    def compile_from_config(self, config: Mapping) -> None:
-        """Calls `compile` with what `get_compile_config` returned."""
-        self.compile(**config)
 
     def fit(
         self,
@@ -247,96 +185,6 @@ class Trainable:
         samples = np.concatenate(drawn)
         return suite.compute(metrics, samples=samples, real=real, seed=seed)
 
-    def predict(self, x: object, *args, **kwargs) -> np.ndarray:
-        """Returns reconstructions, in batches, as Keras does what `call` returns.
-
-        Args:
-            x: Images, as for `fit`, which are not rounded.
-            *args: Further arguments of Keras' `predict`.
-            **kwargs: As well.
-
-        Raises:
-            InvalidType: The images are of another kind.
-            InvalidValue: They do not fit the model, or are outside of [0, 1].
-            Unsupported: The model has no encoder.
-        """
-        if type(self).call is keras.Model.call:
-            raise errors.Unsupported(
-                "Models with an encoder predict reconstructions",
-                received=type(self).__name__,
-                do="Use tools/reconstruct.py, whose chains need none",
-            )
-        if isinstance(x, (str, Mapping, dataset_lib.AbstractDataset)):
-            x = given_lib.read(x, split="test").images
-        images = python_arrays.read_unrounded(x)
-        self._check_made_for("image_shape", images.shape[1:])
-        return super().predict(images, *args, **kwargs)
-
-    def save(
-        self,
-        filepath: str | pathlib.Path,
-        overwrite: bool = True,
-        zipped: bool | None = None,
-        **kwargs: object,
-    ) -> None:
-        """Saves the model as a `.keras` file, as Keras does.
-
-        Raises:
-            Unsupported: The name has another ending; nothing is written.
-            InvalidValue: The model has no configuration; nothing is written.
-        """
-        if zipped is not False and not str(filepath).endswith(".keras"):
-            raise errors.Unsupported(
-                "A model is saved as a .keras file",
-                received=f"save({str(filepath)!r})",
-                do="Let the name end in .keras; or use save_weights, or export",
-            )
-        self.get_config()  # what it refuses must not cost an older file
-        super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
-
-    def export(
-        self,
-        filepath: str | pathlib.Path,
-        format: str = "tf_saved_model",  # noqa: A002 - Keras' name
-    ) -> tuple[str, ...]:
-        """Writes a SavedModel with all signatures of `glf_tf.export`.
-
-        Args:
-            filepath: An empty folder, or an export of ours, which it replaces.
-            format: "tf_saved_model".
-
-        Returns:
-            signatures: The names of the signatures.
-
-        Raises:
-            Unsupported: Another format is asked for.
-            Occupied: The folder holds something else.
-        """
-        if format != "tf_saved_model":
-            raise errors.Unsupported(
-                "Models are exported as a SavedModel",
-                received=f"format={format!r}",
-                do='Leave it out, or use format="tf_saved_model"',
-            )
-        return export.export(self, pathlib.Path(filepath))
-
-    def train_step(self, *args, **kwargs):
-        """Is refused: a step of a stage has updates and optimisers of its own."""
-        del args, kwargs
-        refusals.steps("train_step")
-
-    test_step = train_step
-
-    def train_on_batch(self, *args, **kwargs):
-        """Is refused, as `train_step` is."""
-        del args, kwargs
-        refusals.steps("train_on_batch")
-
-    def test_on_batch(self, *args, **kwargs):
-        """Is refused: `evaluate` measures."""
-        del args, kwargs
-        refusals.steps("test_on_batch")
-
     def _strategy(self) -> tf.distribute.Strategy:
         """Returns the strategy that the model was made in."""
         own = self.distribute_strategy
@@ -375,15 +223,6 @@ class Trainable:
         for name, value in wanted.items():
             self._check_made_for(name, value)
         return given
-
-    def _check_made_for(self, name: str, value: object) -> None:
-        own = getattr(self, name, value)
-        if own != value:
-            raise errors.InvalidValue(
-                f"The model was made for {name}={own}",
-                received=f"images of {name}={value}",
-                do=f"Make it with {name}={value}, or pass other images",
-            )
 
 
 def _as_list(callbacks: object) -> list:
