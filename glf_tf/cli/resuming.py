@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from absl import flags
 
-from glf_tf import recipe
+from glf_tf import errors, recipe
 from glf_tf.experiments import folder as folder_lib
 
 FLAGS = flags.FLAGS
@@ -30,6 +30,7 @@ def own_flags(arguments: Iterable[recipe.Argument]) -> list[str]:
         words: `--flagfile=RUN/flags.cfg`, or nothing.
 
     Raises:
+        Unsupported: `fit` trained the run, from a model in Python.
         UserError: The run's folder has other content, or cannot be read.
     """
     arguments = list(arguments)
@@ -44,7 +45,10 @@ def own_flags(arguments: Iterable[recipe.Argument]) -> list[str]:
         return []
     folder.check_own()
     file = _newest_flags(folder)
-    return [f"--flagfile={file}"] if file.is_file() else []
+    if not file.is_file():
+        return []
+    _refuse_python(file, folder)
+    return [f"--flagfile={file}"]
 
 
 def _folder_of(path: str) -> folder_lib.Folder | None:
@@ -61,3 +65,16 @@ def _newest_flags(folder: folder_lib.Folder) -> pathlib.Path:
 
     entries = history.read(folder.read())
     return folder.path / history.flags_name(entries[-1].number if entries else 1)
+
+
+def _refuse_python(file: pathlib.Path, folder: folder_lib.Folder) -> None:
+    from glf_tf.experiments import history
+
+    with file.open(encoding="utf-8", errors="replace") as stream:
+        if stream.readline().rstrip() != history.OF_PYTHON:
+            return
+    raise errors.Unsupported(
+        "A run that `fit` began in Python is resumed there",
+        received=f"--resume of {folder.path}",
+        do="Call model.fit(..., workdir=FOLDER, resume=True) with the same arguments",
+    )

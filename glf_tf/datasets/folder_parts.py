@@ -36,11 +36,14 @@ class Parts:
     notes: tuple[str, ...]
 
     def labels(self, split: str) -> np.ndarray | None:
-        """Returns the class of each picture, int64 `[size]`; None without classes."""
+        """Returns the class of each picture, int64 `[size]`; None without classes.
+
+        -1 for what is no file, such as a dangling link, which no picture comes of.
+        """
         if not self.classes:
             return None
         numbers = {name: number for number, name in enumerate(self.classes)}
-        chosen = [numbers[file.parent.name] for file in self.files[split]]
+        chosen = [numbers.get(file.parent.name, -1) for file in self.files[split]]
         return np.array(chosen, np.int64)
 
 
@@ -138,7 +141,8 @@ def _classes(roots: dict, files: dict) -> tuple[str, ...]:
     """Returns the names of the classes, () if the folders are not classes."""
     depths, names = set(), set()
     for split, place in roots.items():
-        for file in files[split]:
+        # A dangling link is broken, and must not decide what the folders are.
+        for file in filter(pathlib.Path.is_file, files[split]):
             parts = file.relative_to(place).parts
             depths.add(len(parts))
             names.add(parts[0])

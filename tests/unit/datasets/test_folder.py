@@ -220,6 +220,14 @@ def test_labels_fit_where_broken_files_are_skipped_also_from_the_cache(paths):
     assert load(paths, **how).labels.tolist() == [0, 0, 1, 1, 1]
 
 
+def test_a_dangling_link_does_not_hide_the_classes(paths):
+    for name in ("a", "b"):
+        (paths.data_dir / name).mkdir()
+        samples.smooth((9, 9), seed=0).save(paths.data_dir / name / "0.png")
+    (paths.data_dir / "gone.png").symlink_to(paths.data_dir / "nothing")
+    assert load(paths, on_broken="skip", test_fraction=0).labels.tolist() == [0, 1]
+
+
 def test_report_counts_what_is_broken_enlarged_and_twice_there(paths, monkeypatch):
     for split, seeds in (("train", (0, 0, 1, 2)), ("test", (2, 3, 3))):
         (paths.data_dir / split).mkdir()

@@ -283,6 +283,9 @@ def test_flags_cannot_train_it_again(tmp_path):
     )
     assert refused.status == 2
     assert len(refused.stderr.strip().splitlines()) == 1
+    refused = calls.call("train", f"--workdir={tmp_path}", "--resume")
+    assert "model.fit(..., workdir=FOLDER, resume=True)" in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1
     (entry,) = folder_lib.Folder(tmp_path).read()["history"]
     model = small()
     model.compile(optimizer=None, learning_rate=1e-4)
