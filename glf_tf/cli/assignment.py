@@ -41,7 +41,7 @@ def assign(
     for argument in arguments:
         if argument.name not in known:
             raise errors.InvalidValue(
-                "A flag must belong to the tool or to a part that was chosen, has",
+                "A flag must belong to the tool, or to a part that was chosen",
                 received=argument.described,
                 do=_near(argument.name, known),
             )

@@ -40,11 +40,25 @@ class Report:
     broken: list[str] = dataclasses.field(default_factory=list)
     notes: collections.Counter = dataclasses.field(default_factory=collections.Counter)
 
+    def __post_init__(self):
+        """Knows of no advice yet, which caches do not keep."""
+        self.advice: set[tuple[str, str]] = set()
+
+    @property
+    def record(self) -> dict[str, object]:
+        """The fields, by name, which JSON can keep."""
+        return {
+            field.name: getattr(self, field.name) for field in dataclasses.fields(self)
+        }
+
     def add(self, results: list[pictures.Picture | errors.UserError]) -> None:
         """Adds the results of further items, in order."""
         for result in results:
             if isinstance(result, errors.UserError):
                 self.broken.append(result.received)
+                # Of what is readable, and of no use here, the error says what to do.
+                is_readable = isinstance(result, errors.InvalidValue)
+                self.advice.add((result.rule, result.do) if is_readable else ("", ""))
             else:
                 self.used.append(len(self.used) + len(self.broken))
                 self.notes.update(result.notes)
@@ -121,11 +135,14 @@ def _attempt(
 def _conclude(report: Report, *, name: str, on_broken: OnBroken, flag: str) -> None:
     """Logs the report, or raises an error for broken items."""
     if report.broken and on_broken == "refuse":
-        skip = f", or pass {flag}=skip" if flag else ""
+        rule = f"Every picture of {name} must be readable"
+        do = "Fetch them again, convert them to PNG of 8 bits, or remove them"
+        if len(report.advice) == 1 and ("", "") not in report.advice:
+            ((rule, do),) = report.advice
         raise errors.Damaged(
-            f"Every picture of {name} must be readable",
+            rule,
             received=f"{len(report.broken)} broken: {_named(report.broken)}",
-            do=f"Fetch them again, convert them to PNG of 8 bits, or remove them{skip}",
+            do=do + (f", or pass {flag}=skip" if flag else ""),
         )
     if not report.used:
         broken = f"{len(report.broken)} broken: {_named(report.broken)}"

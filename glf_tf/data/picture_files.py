@@ -224,7 +224,7 @@ def _complete(
             pass
     # Where the cache has become read-only, the report is made anew each time.
     with contextlib.suppress(OSError):
-        files_lib.write(kept, json.dumps(vars(report)))
+        files_lib.write(kept, json.dumps(report.record))
 
 
 def _doubled(images: np.ndarray) -> np.ndarray:

@@ -68,7 +68,7 @@ def read(
         raise errors.InvalidValue(
             "An array of images must have the shape of the run's data",
             received=f"{images.shape[1:]} in {path} for {tuple(image_shape)}",
-            do="Resize them, or pass a folder of pictures",
+            do=_fitting(images.shape[1:], image_shape),
         )
     shown = errors.printable(path)
     names = [f"{shown} {index}" for index in range(len(images))]
@@ -105,6 +105,15 @@ def _pictures(
         logging.warning("%s: %d pictures made squares of %s", flag, len(images), sized)
     used = [files[index].relative_to(folder).as_posix() for index in report.used]
     return UserImages(images, [errors.printable(name) for name in used])
+
+
+def _fitting(found: types.ImageShape, wanted: types.ImageShape) -> str:
+    """Returns what makes images of a shape those of another."""
+    if found[:2] != tuple(wanted[:2]):
+        return "Resize them, or pass a folder of pictures"
+    if wanted[2] == 3:
+        return "Repeat the grey channel: np.repeat(images, 3, axis=-1)"
+    return "Make them grey, or pass a folder of pictures"
 
 
 def _decoder(

@@ -19,7 +19,7 @@ from glf_tf.datasets import folder
 from glf_tf.evaluation import anomaly_sets, user_images
 from glf_tf.experiments import folder as run_folder
 from glf_tf.masks import picture as picture_mask
-from tests import scenes
+from tests import samples, scenes
 
 RIGHT, WRONG = scenes.RIGHT, scenes.WRONG
 SHAPE = (scenes.SIZE, scenes.SIZE, 3)
@@ -349,7 +349,8 @@ REFUSED_ARRAYS = {
     "0-d": (np.uint8(3), r"shape \[\]"),
     "rank": (BYTES[None], "shape"),
     "four": (np.zeros((5, 8, 9, 4), np.uint8), "shape"),
-    "other": (BYTES[:, :7], "shape of the run's data"),
+    "other": (BYTES[:, :7], "shape of the run's data.*Resize them"),
+    "grey": (BYTES[..., :1], "shape of the run's data.*np.repeat"),
     "named": (np.zeros(5, [("x", "u1")]), "elements of type"),
 }
 
@@ -362,6 +363,16 @@ def test_arrays_are_refused_with_the_reason(name, save, tmp_path):
     save(path, values)
     with pytest.raises(errors.UserError, match=word):
         read_array(path)
+
+
+def test_pictures_of_another_size_are_not_called_unreadable(tmp_path):
+    for index in range(2):
+        samples.smooth((9, 9), seed=index).save(tmp_path / f"{index}.png")
+    with pytest.raises(errors.Damaged, match="have the size.*2 broken.*to that size"):
+        read_array(tmp_path)
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(errors.Damaged, match="must be readable.*3 broken"):
+        read_array(tmp_path)
 
 
 def _promising(shape):
