@@ -6,10 +6,11 @@ A part that was built outside of the model, or a user-defined one, has names tha
 numbered (`real_nvp_1/...`, `dense_7/kernel`), which differ between processes, while a
 checkpoint needs fixed names. So a model renames the variables of its parts: those of a
 built-in part by its role instead of its own name, those of a foreign one by role and
-position, `encoder/3/kernel`. Optimisers and checkpoints then read `variable.path`.
+position, `encoder/3/kernel`; so are the layers of a user-defined model that are no
+parts, `own_0/1/kernel`. Optimisers and checkpoints then read `variable.path`.
 """
 
-__all__ = ["adopt", "is_ours"]
+__all__ = ["adopt", "adopt_own", "is_ours", "made_by"]
 
 import keras
 
@@ -42,6 +43,40 @@ def adopt(part: keras.layers.Layer, *, role: str) -> None:
         part._role = role
         rename = _by_own_names if is_ours(type(part)) else _by_position
         rename(part, role=role)
+
+
+def made_by(
+    maker: object, layer: keras.layers.Layer, *, role: str
+) -> keras.layers.Layer:
+    """Returns a layer that another part made, its variables named by its role.
+
+    A built-in part names the layers that it makes; those of a user's may have numbers.
+
+    Args:
+        maker: The part, such as a network.
+        layer: What it made, such as an encoder.
+        role: The layer's name in the model.
+    """
+    if not is_ours(type(maker)):
+        adopt(layer, role=role)
+    layer._role = role
+    return layer
+
+
+def adopt_own(model: keras.Model) -> None:
+    """Names the variables of a user-defined model that belong to none of its parts."""
+    if is_ours(type(model)) or hasattr(model, "_role"):
+        return
+    model._role = _OWN
+    own = [layer for layer in model._layers if not hasattr(layer, "_role")]
+    for index, layer in enumerate(own):
+        if not is_ours(type(layer)):
+            _by_position(layer, role=f"{_OWN}_{index}")
+    _by_own_names(model, role=_OWN)
+
+
+_OWN = "own"
+"""The role of what a user-defined model has beside its parts."""
 
 
 def _by_own_names(part: keras.layers.Layer, *, role: str) -> None:

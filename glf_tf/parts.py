@@ -134,7 +134,9 @@ def make(kind: str, value: Any, **fixed: Any) -> Any:
         value = _built(kind, value, fixed)
     _check_kind(kind, value)
     _check_sizes(kind, value, fixed)
-    if isinstance(value, keras.layers.Layer) and kind != "model":
+    if kind == "model":
+        naming.adopt_own(value)
+    elif isinstance(value, keras.layers.Layer):
         naming.adopt(value, role=fixed.get("name", kind))
     return value
 

@@ -6,9 +6,9 @@
 
 Each recipe is trained by its own process of tools/train.py, with a --workdir in
 `--out`. Finished work is not repeated: after a kill, SIGTERM or Ctrl-C (which save the
-state and exit with status 75) the same command continues, and with more `--epochs` or
-`--seeds` only new work is done. A recipe whose training fails has a row with the error,
-and the exit status is 1.
+state and exit with status 75) the same command continues, and with more `--seeds`, or
+for recipes of one stage more `--epochs`, only new work is done. A recipe whose training
+fails has a row with the error, and the exit status is 1.
 
 Writes table.md, table.json (every number, by seed and trial), samples.png and hparams/
 for TensorBoard. The extractor `classifier` is trained on the data's labels: its

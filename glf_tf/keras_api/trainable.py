@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import errors
+from glf_tf import errors, naming
 from glf_tf.data import image_set, pixels
 from glf_tf.datasets import given as given_lib
 from glf_tf.keras_api import arguments, compiling, refusals, saving
@@ -97,6 +97,7 @@ class Trainable(compiling.Compiled, saving.Saved):
         refusals.run_options(
             workdir, resume=resume, reports=reports, validation_split=validation_split
         )
+        naming.adopt_own(self)
         given, validation = self._divided(x, validation_data, validation_split)
         how = {
             "options": options_lib.Training(

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 import keras
 
-from glf_tf import catalogue, errors, foreign, parts, types
+from glf_tf import catalogue, errors, foreign, naming, parts, types
 from glf_tf.layers import adapters
 from glf_tf.networks import network as network_lib
 
@@ -67,7 +67,8 @@ def make_encoder(
     """
     code_dim = sizes.code_dim(latent_dim)
     if isinstance(given, network_lib.AbstractNetwork):
-        return given.encoder(image_shape, code_dim)
+        encoder = given.encoder(image_shape, code_dim)
+        return naming.made_by(given, encoder, role="encoder")
     if given.code_dim != code_dim or (given.is_pair and sizes != (2, 0)):
         raise _wrong_codes(given, sizes=sizes, latent_dim=latent_dim)
     return given
@@ -89,7 +90,8 @@ def make_decoder(
                 received=f"decoder_output={output!r} and no such decoder",
                 do="Pass decoder, or omit decoder_output",
             )
-        return given.decoder(latent_dim, image_shape)
+        decoder = given.decoder(latent_dim, image_shape)
+        return naming.made_by(given, decoder, role="decoder")
     return adapters.Decoder(
         given, latent_dim=latent_dim, image_shape=image_shape, output=output
     )

@@ -116,7 +116,11 @@ class Loop:
 
         New callbacks keep their initial state. If the size of the training set has
         changed, the number of finished epochs is kept.
+
+        Raises:
+            InvalidValue: More steps are wanted of a stage that is over.
         """
+        self._check_past(state)
         self._stage_index, self._step = state["stage"], state["step"]
         self._global_step = state["global_step"]
         before = state.get("batches_per_epoch", self._batches_per_epoch)
@@ -127,6 +131,21 @@ class Loop:
         for callback in self._callbacks:
             if callback.name in state["callbacks"]:
                 callback.set_state(state["callbacks"][callback.name])
+
+    def _check_past(self, state: Mapping) -> None:
+        """Checks that stages that are over had all the steps that they should have."""
+        past = self._stages[: state["stage"]]
+        wanted = sum(self._total(stage) for stage in past)
+        taken = state["global_step"] - state["step"]
+        is_same = state.get("batches_per_epoch") == self._batches_per_epoch
+        if is_same and wanted > taken:
+            names = ", ".join(stage.name for stage in past)
+            raise errors.InvalidValue(
+                "A stage that is over is not trained again",
+                received=f"{wanted} steps for {names}, of which {taken} were taken",
+                do="Keep the epochs of these stages, such as --epochs=10,flow:20, or "
+                "train anew in another --workdir",
+            )
 
     @property
     def global_step(self) -> int:

@@ -150,6 +150,18 @@ def test_a_longer_plan_goes_on_from_a_shorter_one(tmp_path):
         np.testing.assert_array_equal(value, expected[name], err_msg=name)
 
 
+def test_a_stage_that_is_over_is_not_said_to_be_trained_longer(tmp_path):
+    where = folder.Folder(tmp_path)
+    experiment.train(make_plan("glf_two_stage", epochs={"": 1}), where)
+    before = where.description.read_bytes()
+    with pytest.raises(errors.InvalidValue, match="of which .* were taken"):
+        experiment.train(make_plan("glf_two_stage", epochs={"": 2}), where, resume=True)
+    assert where.description.read_bytes() == before
+    longer = make_plan("glf_two_stage", epochs={"": 1, "flow": 2})
+    experiment.train(longer, where, resume=True)
+    assert [line["epoch/nll"] for line in lines(tmp_path) if "epoch/nll" in line][1:]
+
+
 def test_best_checkpoint_is_the_one_of_the_least_scalar(tmp_path):
     experiment.train(make_plan(epochs={"": 3}), folder.Folder(tmp_path))
     scores = {

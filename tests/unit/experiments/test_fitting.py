@@ -21,6 +21,7 @@ from glf_tf.experiments import folder as folder_lib
 from glf_tf.experiments import replay, restore
 from glf_tf.flows import real_nvp
 from glf_tf.models import glf, vae
+from glf_tf.networks import network
 from glf_tf.training import loop
 from tests import calls, descriptors
 
@@ -225,6 +226,49 @@ def test_a_model_of_a_module_is_drawn_from_by_tools(tmp_path):
     output = tmp_path / "drawn.png"
     drawn = calls.call("sample", f"--workdir={tmp_path / 'run'}", f"--output={output}")
     assert drawn.status == 0, drawn.stderr
+
+
+class Unnamed(network.AbstractNetwork):
+    """A network of somebody's, whose layers have the names that Keras counts to."""
+
+    def encoder(self, image_shape, code_dim):
+        """Returns an encoder."""
+        inner = [layers.Flatten(), layers.Dropout(0.1), layers.Dense(code_dim)]
+        return keras.Sequential([keras.Input(image_shape), *inner])
+
+    def decoder(self, latent_dim, image_shape):
+        """Returns a decoder."""
+        inner = [layers.Dense(math.prod(image_shape)), layers.Reshape(image_shape)]
+        return keras.Sequential([keras.Input((latent_dim,)), *inner])
+
+
+class WithOwn(glf.GLF):
+    """A model of somebody's, with a weight and layers of its own."""
+
+    def __init__(self, image_shape, **kwargs):
+        super().__init__(image_shape, **kwargs)
+        self.scale = self.add_weight(shape=(), name="scale")
+        self.head = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
+        self.other = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
+
+
+def unnamed():
+    flow = {"name": "real_nvp", "blocks": 1, "hidden": 4}
+    return WithOwn(
+        SHAPE, latent_dim=2, network=Unnamed(), flow=flow, procedure="joint", name=None
+    )
+
+
+def test_names_that_keras_counted_do_not_lose_a_run(tmp_path):
+    model = unnamed()
+    fit(model, tmp_path)
+    # Each of them moves Keras' count.
+    layers.Dense(2), layers.Dropout(0.1), keras.Sequential([])
+    loaded, again = restore.load_model(tmp_path), unnamed()
+    for one, other in zip(model.variables, loaded.variables, strict=True):
+        assert one.path == other.path
+        np.testing.assert_array_equal(one, other)
+    assert fit(again, tmp_path, epochs=2, resume=True).epoch == [1]
 
 
 def evaluate(*arguments):
