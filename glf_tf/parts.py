@@ -31,8 +31,18 @@ _KERAS_STATE = ("dtype", "trainable")
 _FROZEN = "frozen"
 """The entry of a model's description that lists its frozen layers."""
 
-_DECIDED = ("event_dim", "latent_dim", "image_shape", "num_images", "paths")
-"""Arguments that are decided by what a part belongs to, where they have no default."""
+_DECIDED = {
+    "dataset": ("paths",),
+    "flow": ("event_dim",),
+    "mask": ("image_shape",),
+    "model": ("image_shape",),
+    "prior": ("latent_dim",),
+    "reconstruction": ("image_shape",),
+}
+"""Arguments that are decided by what a part belongs to, by kind of part."""
+
+_OF_DATA = "num_images"
+"""What the data decide for a model whose constructor has no default for it."""
 
 _SIZES = ("event_dim", "latent_dim", "image_shape")
 
@@ -194,9 +204,9 @@ def _decided(part: Part) -> list[str]:
 
 
 def _is_decided(part: Part, name: str) -> bool:
-    # A model's own `latent_dim` is an option of it; a prior's is not.
-    is_option = part.part_kind == "model" and name == "latent_dim"
-    return name in _DECIDED and not is_option
+    if part.part_kind == "model" and name == _OF_DATA:
+        return name not in signatures.defaults(type(part))
+    return name in _DECIDED.get(part.part_kind, ())
 
 
 def _options(part: Part) -> dict[str, Any]:
@@ -209,8 +219,9 @@ def _options(part: Part) -> dict[str, Any]:
     # A default that the class gives to its base class itself is none of its options.
     known = {*catalogue.options(part.part_kind, name), *given_to(part)}
     given = {key: value for key, value in given.items() if key in known}
-    options = _plain(catalogue.completed(part.part_kind, {**given, "name": name}))
-    del options["name"]
+    whole = _plain(catalogue.completed(part.part_kind, {**given, "name": name}))
+    decided = {"name", *_DECIDED.get(part.part_kind, ())}
+    options = {key: value for key, value in whole.items() if key not in decided}
     if part.part_kind == "model":
         # The model itself lists what is frozen in it, however its parts were given.
         return {key: freezing.without_state(item) for key, item in options.items()}

@@ -279,6 +279,49 @@ def test_constructors_that_take_nothing_of_keras_are_given_nothing():
     assert Plain.from_config(prior.get_config()).latent_dim == 3
 
 
+def test_an_option_may_have_the_name_of_what_is_decided_for_others(tmp_path):
+    parted = {"network": MLP, "flow": Named(4, paths=5, num_images=9), "paths": "y"}
+    model = Counting(SHAPE, latent_dim=4, num_images=6, **parted)
+    model.save(tmp_path / "model.keras")
+    described = json.loads(json.dumps(parts.specification("model", model)))
+    for same in (
+        keras.saving.load_model(tmp_path / "model.keras"),
+        keras.models.clone_model(model),
+        Counting.from_config(model.get_config()),
+        parts.make("model", described, image_shape=SHAPE),
+    ):
+        assert (same.flow.given, same.given) == ((5, 9), (6, "y"))
+
+
+def test_a_size_is_decided_though_it_has_a_default():
+    assert parts.specification("prior", Sized(latent_dim=3)) == {
+        "name": f"{__name__}:Sized"
+    }
+
+
+class Named(real_nvp.RealNVP):
+    """A flow of somebody's, whose options are decided in parts of other kinds."""
+
+    def __init__(self, event_dim, *, paths=2, num_images=7, **kwargs):
+        super().__init__(event_dim, hidden=4, blocks=1, **kwargs)
+        self.given = (paths, num_images)
+
+
+class Counting(glf.GLF):
+    """A model of somebody's, which has the same options."""
+
+    def __init__(self, image_shape, *, num_images=5, paths="x", **kwargs):
+        super().__init__(image_shape, **kwargs)
+        self.given = (num_images, paths)
+
+
+class Sized(standard_normal.StandardNormalPrior):
+    """A prior of somebody's, with a size of its own."""
+
+    def __init__(self, latent_dim=4):
+        super().__init__(latent_dim)
+
+
 class Plain(standard_normal.StandardNormalPrior):
     """A prior of somebody's, whose constructor takes a size alone."""
 
