@@ -68,4 +68,5 @@ def _is_own(layer: Layer) -> bool:
 
 
 def _is_adopted(layer: Layer) -> bool:
-    return hasattr(layer, "_role") and not naming.is_ours(type(layer))
+    is_given = hasattr(layer, "_role") and not hasattr(layer, "_is_made")
+    return is_given and not naming.is_ours(type(layer))

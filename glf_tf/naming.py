@@ -59,7 +59,7 @@ def made_by(
     """
     if not is_ours(type(maker)):
         adopt(layer, role=role)
-    layer._role = role
+    layer._role, layer._is_made = role, True
     return layer
 
 
