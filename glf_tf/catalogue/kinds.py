@@ -7,6 +7,8 @@ import dataclasses
 import importlib
 import pathlib
 
+from glf_tf import errors
+
 _PACKAGE = pathlib.Path(__file__).parents[1]
 
 
@@ -46,8 +48,20 @@ class Kind:
         return (self.base, importlib.import_module("keras").layers.Layer)
 
 
-KINDS = {
-    kind.name: kind
+class _Kinds(dict[str, Kind]):
+    """The kinds by name; another name is refused in one line."""
+
+    def __missing__(self, name: str) -> Kind:
+        meant = [kind for kind in self if self[kind].group == f"glf_tf.{name}s"]
+        raise errors.InvalidValue(
+            f"The kind of a part must be one of {', '.join(self)}",
+            received=f"kind={name!r}",
+            do=f"Use {meant[0]!r}" if meant else errors.suggestion(name, self),
+        )
+
+
+KINDS = _Kinds(
+    (kind.name, kind)
     for kind in (
         Kind("dataset", "datasets", "dataset:AbstractDataset", "glf_tf.datasets"),
         Kind("model", "models", "model:GenerativeModel", "glf_tf.models"),
@@ -63,5 +77,5 @@ KINDS = {
         ),
         Kind("mask", "masks", "mask:AbstractMask", "glf_tf.masks"),
     )
-}
+)
 """The kinds of part, by name."""

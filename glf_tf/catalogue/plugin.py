@@ -119,7 +119,7 @@ def load(plugin: Plugin) -> type:
     try:
         value = _imported(plugin.target)
     except (Exception, SystemExit) as error:
-        value = _registered(plugin.target)
+        value = _known_to_keras(plugin.target, error)
         if value is None:
             raise _unusable(plugin, f"{type(error).__name__}: {error}") from error
     _check_class(plugin, value, kind)
@@ -140,18 +140,31 @@ def _imported(target: str) -> Any:
     return value
 
 
-def _registered(target: str) -> Any:
-    """Returns the class that Keras knows by a target's last name; None for none.
+def _known_to_keras(target: str, error: BaseException) -> Any:
+    """Returns the class that Keras knows as a target that is missing; None for none.
 
     So that a class of a script or notebook, whose `__main__` is another one now, is
-    found as Keras finds classes: registered, or in a `custom_object_scope`.
+    found: in a `custom_object_scope`, whose names are the user's, or registered by its
+    module or under its name. Another module's class of that name is another class.
+
+    Args:
+        target: `module:Class`.
+        error: What importing it raised; one from within the module must be seen.
     """
+    module, _, path = target.partition(":")
+    missing = isinstance(error, ModuleNotFoundError) and error.name is not None
+    if module not in sys.modules and not (
+        missing and f"{module}.".startswith(f"{error.name}.")
+    ):
+        return None
     saving = importlib.import_module("keras.saving")
-    name = re.split(r"[.:]", target)[-1]
-    known = [key for key in saving.get_custom_objects() if key.endswith(f">{name}")]
-    for key in (name, *known):
-        if (found := saving.get_registered_object(key)) is not None:
-            return found
+    name = path.split(".")[-1]
+    if (found := saving.get_registered_object(name)) is not None:
+        return found
+    for key, value in saving.get_custom_objects().items():
+        package, _, registered = key.rpartition(">")
+        if registered == name and module in (package, value.__module__):
+            return value
     return None
 
 

@@ -73,6 +73,7 @@ def on_path(folder, *, entry_points=ENTRY_POINTS):
     """Installs the package in a folder, which is on `sys.path` meanwhile."""
     (folder / "my_parts.py").write_text(PARTS)
     (folder / "exiting_parts.py").write_text("import sys\nsys.exit(3)\n")
+    (folder / "needy_parts.py").write_text("import not_installed\n")
     info = folder / "my_package-1.2.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Name: my-package\nVersion: 1.2\n")

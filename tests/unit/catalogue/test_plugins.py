@@ -3,6 +3,7 @@
 
 import sys
 
+import keras
 import pytest
 from absl import logging
 
@@ -90,12 +91,33 @@ def test_built_in_names_are_no_plugins():
         ("flow", "glf_tf.flows.flow:AbstractFlow", "which lacks make_steps"),
         ("flow", "my_flo", "Did you mean my_flow"),
         ("flow", "../x:Y", "must be built-in"),
+        # Another module's class of that name, and an error within the module.
+        ("flow", "not_there:RealNVP", "must be importable.*No module named"),
+        ("flow", "glf_tf.flows:RealNVP", "must be importable.*AttributeError"),
+        ("flow", "needy_parts:RealNVP", "must be importable.*'not_installed'"),
+        ("sampler", "langevin", r"one of dataset, .*'sampler'.*Use 'inference'"),
+        ("flows", "real_nvp", "one of dataset, .*Did you mean flow"),
     ],
 )
 def test_what_cannot_be_used_is_refused_in_one_line(kind, name, words):
     with pytest.raises(errors.InvalidValue, match=words) as caught:
         catalogue.build(kind, name, latent_dim=4)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("package", ["gone_parts", "Custom"])
+def test_a_class_of_a_missing_module_is_found_as_registered(monkeypatch, package):
+    monkeypatch.setattr(SecondCell, "__module__", "gone_parts")
+    registered = keras.saving.get_custom_objects()
+    monkeypatch.setitem(registered, f"{package}>SecondCell", SecondCell)
+    assert catalogue.load("flow", "gone_parts:SecondCell") is SecondCell
+    with pytest.raises(errors.InvalidValue, match="other_parts"):
+        catalogue.load("flow", "other_parts:SecondCell")
+
+
+def test_a_class_of_a_missing_module_is_found_in_a_scope():
+    with keras.saving.custom_object_scope({"Moved": SecondCell}):
+        assert catalogue.load("flow", "gone_parts:Moved") is SecondCell
 
 
 def test_a_built_in_part_keeps_its_name_and_one_line_says_so(caplog):
