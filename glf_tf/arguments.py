@@ -73,6 +73,25 @@ def _check_call(cls: type, args: tuple, kwargs: Mapping[str, Any]) -> None:
             received=f"a call with {error}",
             do=f"Pass {', '.join([*needed, 'options by their names'])}",
         ) from error
+    _check_positions(cls, args, kwargs)
+
+
+def _check_positions(cls: type, args: tuple, kwargs: Mapping[str, Any]) -> None:
+    """Refuses arguments without a name, by which a saved part is made again."""
+    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    kinds = [parameter.kind for parameter in parameters]
+    nameless = kinds.count(inspect.Parameter.POSITIONAL_ONLY)
+    own = nameless + kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    rest, names = args[own:], signatures.handed_on(cls) if args[own:] else []
+    is_twice = bool(set(names[: len(rest)]) & set(kwargs))
+    if not nameless and len(rest) <= len(names) and not is_twice:
+        return
+    raise errors.InvalidValue(
+        f"Each argument of {cls.__name__} must have a name, once, to be saved by it",
+        received=f"{len(args)} by position, {len(kwargs)} by name",
+        do="Name them in the constructor, without /, or hand them on by "
+        "super().__init__(*args, **kwargs) to one that does",
+    )
 
 
 @functools.lru_cache(maxsize=512)

@@ -20,7 +20,7 @@ import keras
 import numpy as np
 
 from glf_tf import arguments as arguments_lib
-from glf_tf import catalogue, errors, foreign, freezing, naming, signatures
+from glf_tf import catalogue, errors, foreign, freezing, naming, signatures, values
 
 _KERAS_OWN = ("name", "dtype", "trainable")
 """Keras' own arguments: no options of a part."""
@@ -60,13 +60,16 @@ class Part:
         """Returns a new object that remembers its arguments.
 
         Raises:
-            InvalidValue: An argument is unknown, or no value of its annotation.
+            InvalidValue: An argument is unknown, no value of its annotation, or
+                cannot be saved.
         """
         new = super().__new__
         made = new(cls) if new is object.__new__ else new(cls, *args, **kwargs)
         arguments_lib.check(cls, args, kwargs)
         bound = signatures.bound(cls, args, kwargs)
-        _remember(made, {**signatures.defaults(cls), **bound})
+        whole = values.copied({**signatures.defaults(cls), **bound})
+        values.check(cls, whole, given=bound)
+        _remember(made, whole)
         object.__setattr__(made, "_part_given", frozenset(bound))
         return made
 

@@ -7,6 +7,7 @@ __all__ = [
     "constructors",
     "defaults",
     "given_to_next",
+    "handed_on",
     "hints_of",
     "keywords",
     "takes",
@@ -90,7 +91,10 @@ def defaults(cls: type) -> dict[str, Any]:
 
 
 def bound(cls: type, args: tuple, kwargs: Mapping) -> dict[str, Any]:
-    """Returns `{argument: value}` of a call of a class."""
+    """Returns `{argument: value}` of a call of a class.
+
+    What a constructor hands on as `*args` has the names of the next one.
+    """
     signature = inspect.signature(cls.__init__)
     try:
         call = signature.bind(None, *args, **kwargs)
@@ -100,7 +104,37 @@ def bound(cls: type, args: tuple, kwargs: Mapping) -> dict[str, Any]:
     for parameter in signature.parameters.values():
         if parameter.kind is parameter.VAR_KEYWORD:
             arguments |= arguments.pop(parameter.name, {})
+        elif parameter.kind is parameter.VAR_POSITIONAL:
+            values = arguments.pop(parameter.name, ())
+            arguments |= zip(handed_on(cls), values, strict=False)
     return arguments
+
+
+def handed_on(cls: type) -> list[str]:
+    """Returns the names of what a constructor hands on as `*args`, by its source."""
+    return _handed_on([constructor for constructor, _ in constructors(cls)])
+
+
+def _handed_on(chain: list[Callable]) -> list[str]:
+    place = _place_of_rest(chain[0]) if len(chain) > 1 else None
+    if place is None:
+        return []
+    parameters = list(inspect.signature(chain[1]).parameters.values())[1:]
+    by_position = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    own = [value.name for value in parameters if value.kind is by_position]
+    return [*own, *_handed_on(chain[1:])][place:]
+
+
+def _place_of_rest(constructor: Callable) -> int | None:
+    """Returns the position at which `*args` stand in the call of the next one."""
+    for call in _calls_of_next(constructor):
+        is_bound = isinstance(call.func, ast.Attribute) and isinstance(
+            call.func.value, ast.Call
+        )
+        given = call.args if is_bound else call.args[1:]  # Base.__init__(self, ...)
+        if given and isinstance(given[-1], ast.Starred):
+            return len(given) - 1
+    return None
 
 
 def takes(cls: type, name: str) -> bool:
@@ -144,18 +178,25 @@ def _is_keyword(parameter: inspect.Parameter) -> bool:
 
 def given_to_next(constructor: Callable) -> set[str]:
     """Returns the keywords that a constructor gives to the next one, by its source."""
+    return {
+        keyword.arg
+        for call in _calls_of_next(constructor)
+        for keyword in call.keywords
+        if keyword.arg is not None
+    }
+
+
+def _calls_of_next(constructor: Callable) -> list[ast.Call]:
     try:
         source = textwrap.dedent(inspect.getsource(constructor))
         tree = ast.parse(source)
     except (OSError, TypeError, SyntaxError):
-        return set()  # there is no source, as of data classes
-    return {
-        keyword.arg
+        return []  # there is no source, as of data classes
+    return [
+        node
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".__init__")
-        for keyword in node.keywords
-        if keyword.arg is not None
-    }
+    ]
 
 
 def _evaluated(hint: Any, constructor: Callable) -> Any:

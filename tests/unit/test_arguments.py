@@ -107,7 +107,7 @@ class Loose(mask_lib.AbstractMask):
 
 
 def test_what_an_annotation_does_not_say_is_not_checked():
-    assert Loose("4", other=lambda: 0, wide="auto").given[0] == "4"
+    assert Loose("4", other=object(), wide="auto").given[0] == "4"
     assert Loose(side=Side.LEFT, wide=2).given[2] == 2
     with pytest.raises(errors.InvalidValue, match="choices"):
         Loose(side="right")

@@ -299,6 +299,22 @@ def test_a_size_is_decided_though_it_has_a_default():
     }
 
 
+def test_a_part_whose_constructor_hands_on_positions_is_described(tmp_path):
+    flow = Handing(4, depth=3)
+    assert parts.specification("flow", flow)["depth"] == 3
+    model = glf.GLF(SHAPE, latent_dim=4, network=MLP, flow=flow)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(model.sample(3, seed=0), loaded.sample(3, seed=0))
+
+
+class Handing(real_nvp.RealNVP):
+    """A flow of somebody's, which hands on what it does not know."""
+
+    def __init__(self, *args, depth=2, **kwargs):
+        super().__init__(*args, **kwargs)
+
+
 class Named(real_nvp.RealNVP):
     """A flow of somebody's, whose options are decided in parts of other kinds."""
 

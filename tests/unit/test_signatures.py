@@ -5,8 +5,9 @@ import dataclasses
 import enum
 
 import keras
+import pytest
 
-from glf_tf import parts, signatures
+from glf_tf import errors, parts, signatures
 from glf_tf.catalogue import inspecting
 
 
@@ -36,6 +37,48 @@ class Data(parts.Part):
     part_kind = "mask"
 
     sizes: tuple = dataclasses.field(default_factory=lambda: (1, 2))
+
+
+class Handing(Derived):
+    def __init__(self, *args, depth=2, **kwargs):
+        super().__init__(*args, **kwargs)
+
+
+class Inserting(Handing):
+    def __init__(self, first, *rest, **kwargs):
+        Handing.__init__(self, 1, *rest, **kwargs)
+
+
+class Keeping(Base):
+    def __init__(self, *sizes, **kwargs):
+        super().__init__(**kwargs)
+
+
+class Nameless(Base):
+    def __init__(self, size, /, **kwargs):
+        super().__init__(**kwargs)
+
+
+def test_positions_that_are_handed_on_have_the_names_of_the_next_constructor():
+    assert signatures.handed_on(Handing) == ["required"]
+    assert signatures.handed_on(Inserting) == []
+    given = parts.arguments_of(Handing(4, depth=3))
+    assert (given["required"], given["depth"]) == (4, 3)
+    assert parts.arguments_of(Handing(required=4)) == {**given, "depth": 2}
+
+
+@pytest.mark.parametrize(
+    ("cls", "given", "options"),
+    [
+        (Handing, (4, 5), {}),
+        (Handing, (4,), {"required": 5}),
+        (Keeping, (1, 2), {}),
+        (Nameless, (1,), {}),
+    ],
+)
+def test_arguments_without_a_name_are_refused(cls, given, options):
+    with pytest.raises(errors.InvalidValue, match="must have a name, once"):
+        cls(*given, **options)
 
 
 def test_keywords_are_those_of_the_constructors_that_are_led_to():
