@@ -70,7 +70,7 @@ def check_range(images: np.ndarray, *, name: str = "images") -> None:
     # Written so that NaN, which compares as false, is refused.
     if not (low >= -SLACK and high <= 1 + SLACK):
         raise errors.InvalidValue(
-            f"{name} must be finite floats in [0, 1], or uint8",
+            f"{name} must be finite floats in [0, 1]",
             received=f"values from {low:.4g} to {high:.4g}",
             do="Map [-1, 1] by (x + 1) / 2, [0, 255] by x / 255; look for NaN",
         )

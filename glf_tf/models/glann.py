@@ -237,11 +237,12 @@ class GLANN(model.GenerativeModel):
         inputs.steps(num_steps)
         dim = self.noise_dim if inputs.space(space) == "noise" else self.latent_dim
         start, end = (inputs.latents(point, dim=dim) for point in (start, end))
+        inputs.same_batch(starts=start, ends=end)
         weight = tf.linspace(0.0, 1.0, num_steps)[None, :, None]
         line = (1.0 - weight) * start[:, None] + weight * end[:, None]
         flat = tf.reshape(line, [-1, start.shape[1]])
         images = self._decode(self.map_noise(flat) if space == "noise" else flat)
-        return tf.reshape(images, [tf.shape(start)[0], num_steps, *self.image_shape])
+        return tf.reshape(images, [tf.shape(line)[0], num_steps, *self.image_shape])
 
 
 class _Table(layers.Layer):

@@ -12,6 +12,7 @@ __all__ = [
     "images",
     "latents",
     "masked",
+    "same_batch",
     "space",
     "steps",
     "temperature",
@@ -26,16 +27,21 @@ from glf_tf import errors, types
 from glf_tf.data import pixels
 
 
-def images(image: types.Tensor, *, shape: types.ImageShape) -> tf.Tensor:
-    """Returns images as a tensor of floats.
+def images(
+    image: types.Tensor, *, shape: types.ImageShape, mask: tf.Tensor | None = None
+) -> tf.Tensor:
+    """Returns images as a tensor of floats, with hidden pixels set to 0.
 
     Args:
         image: `[batch, height, width, channels]` in [0, 1]; the batch may be empty.
         shape: (height, width, channels) of the model.
+        mask: `[batch, height, width, 1]`, 1 for visible pixels; None if all are
+            visible.
 
     Raises:
         InvalidType: They are not floats.
-        InvalidValue: They have another shape, or values outside of [0, 1], or NaN.
+        InvalidValue: They have another shape, or values outside of [0, 1], or NaN; or
+            the mask has another batch size.
     """
     image = _floats(image, name="Images", do="Divide uint8 by 255")
     if image.shape.rank != 4 or not image.shape[1:].is_compatible_with(shape):
@@ -44,6 +50,7 @@ def images(image: types.Tensor, *, shape: types.ImageShape) -> tf.Tensor:
             received=f"shape {tuple(image.shape)} for {tuple(shape)}",
             do=f"Pass images [batch, {', '.join(map(str, shape))}]",
         )
+    image = masked(image, mask)
     values = _values(image)
     if values.size:
         pixels.check_range(values, name="Images")
@@ -57,11 +64,33 @@ def masked(image: types.Tensor, mask: tf.Tensor | None) -> types.Tensor:
         image: `[batch, height, width, channels]`.
         mask: `[batch, height, width, 1]`, 1 for visible pixels; None if all are
             visible.
+
+    Raises:
+        InvalidValue: They have different batch sizes.
     """
     if mask is None:
         return image
     image = tf.convert_to_tensor(image)
+    same_batch(images=image, masks=mask)
     return tf.where(mask > 0, image, tf.zeros([], image.dtype))
+
+
+def same_batch(**given: types.Tensor) -> None:
+    """Checks that tensors have the same batch size, or 1, which is broadcast.
+
+    Args:
+        **given: Tensors `[batch, ...]` by their names in the error message.
+
+    Raises:
+        InvalidValue: They have different batch sizes.
+    """
+    sizes = {name: tensor.shape[0] for name, tensor in given.items()}
+    if len({*sizes.values()} - {None, 1}) > 1:
+        raise errors.InvalidValue(
+            f"{' and '.join(given).capitalize()} must have the same batch size",
+            received=" and ".join(f"{size} {name}" for name, size in sizes.items()),
+            do="Pass as many of each",
+        )
 
 
 def binary(mask: tf.Tensor) -> tf.Tensor:

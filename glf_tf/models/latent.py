@@ -122,6 +122,7 @@ class AbstractLatentModel(model.GenerativeModel):
         """
         z = inputs.latents(z, dim=self.latent_dim)
         image, mask = self._visible(image, mask)
+        inputs.same_batch(images=image, latents=z)
         return self._log_joint(image, z, mask, weight=weight)
 
     def _visible(
@@ -129,8 +130,7 @@ class AbstractLatentModel(model.GenerativeModel):
     ) -> tuple[tf.Tensor, tf.Tensor | None]:
         """Returns valid images without hidden pixels, and the mask."""
         mask = self.checked_mask(mask)
-        seen = inputs.masked(image, mask)
-        return inputs.images(seen, shape=self.image_shape), mask
+        return inputs.images(image, shape=self.image_shape, mask=mask), mask
 
     def _log_joint(
         self,
@@ -190,10 +190,20 @@ class AbstractLatentModel(model.GenerativeModel):
         """Returns the start of `n` chains, `[n, latent_dim]`.
 
         Raises:
-            InvalidValue: There is no such start.
+            InvalidType: Given latents are not floats.
+            InvalidValue: There is no such start, or given latents are not `[n,
+                latent_dim]`, or not finite.
         """
         if not isinstance(start, str):
-            return tf.ensure_shape(start, [None, self.latent_dim])
+            z = inputs.latents(start, dim=self.latent_dim, name="The starts of chains")
+            known = tf.get_static_value(n)
+            if known is not None and z.shape[0] not in (None, known):
+                raise errors.InvalidValue(
+                    "Each chain must have a start",
+                    received=f"{z.shape[0]} starts for {known} chains",
+                    do="Pass as many latents as images",
+                )
+            return z
         if start == "prior":
             return self.prior.sample(n, seed=seed)
         if start == "normal":
@@ -257,6 +267,7 @@ class AbstractLatentModel(model.GenerativeModel):
         start, end = (
             inputs.latents(point, dim=self.latent_dim) for point in (start, end)
         )
+        inputs.same_batch(starts=start, ends=end)
         if space == "noise":
             prior = self._noise_prior()
             start, end = prior.inverse(start), prior.inverse(end)
@@ -265,7 +276,7 @@ class AbstractLatentModel(model.GenerativeModel):
         line = (1.0 - weight) * start[:, None] + weight * end[:, None]
         flat = tf.reshape(line, [-1, self.latent_dim])
         images = self._decode(self.prior.forward(flat) if space == "noise" else flat)
-        return tf.reshape(images, [tf.shape(start)[0], num_steps, *self.image_shape])
+        return tf.reshape(images, [tf.shape(line)[0], num_steps, *self.image_shape])
 
     def _noise_prior(self) -> prior_lib.AbstractNoisePrior:
         if not isinstance(self.prior, prior_lib.AbstractNoisePrior):

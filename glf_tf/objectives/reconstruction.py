@@ -70,6 +70,8 @@ class AbstractReconstruction(parts.Part, keras.layers.Layer, abc.ABC):
                 received=f"a mask for the reconstruction term {type(self).__name__}",
                 do="Use for instance --reconstruction=signed_gaussian",
             )
+        # Cast as a call of the layer does.
+        image, logits = (tf.cast(x, self.compute_dtype) for x in (image, logits))
         values = self.of_pixels(image, logits)
         return tf.reduce_sum(tf.cast(mask, values.dtype) * values, axis=[1, 2, 3])
 

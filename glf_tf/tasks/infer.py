@@ -104,6 +104,9 @@ class Inference:
             Diverged: A chain diverged.
         """
         self._check(images)
+        for name, tensor in (("masks", masks), ("starts", start)):
+            if tensor is not None:
+                inputs.same_batch(images=images, **{name: tensor})
         find = self._encoded if self._uses_encoder(masks, start) else self._checked
         given = {"mask": masks, "start": start}
         given = {name: tensor for name, tensor in given.items() if tensor is not None}
@@ -111,8 +114,11 @@ class Inference:
         for number, first in enumerate(range(0, len(images), CHUNK)):
             part = slice(first, first + CHUNK)
             asked = {name: tensor[part] for name, tensor in given.items()}
-            seen = inputs.masked(to_unit(images[part]), asked.get("mask"))
-            seen = inputs.images(seen, shape=self.model.image_shape)
+            seen = inputs.images(
+                to_unit(images[part]),
+                shape=self.model.image_shape,
+                mask=asked.get("mask"),
+            )
             asked |= {"image": seen, "seed": seeds.fold(seed, number)}
             found.append(find(asked))
         return np.concatenate(found)

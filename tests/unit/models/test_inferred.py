@@ -9,6 +9,7 @@ from scipy import stats
 from glf_tf import catalogue, errors, seeds
 from glf_tf.inference import langevin, sampler
 from glf_tf.models import inferred
+from glf_tf.tasks import infer
 from glf_tf.training import loop, optimizers, options
 from tests import descriptors
 
@@ -101,6 +102,65 @@ def test_masks_of_another_shape_are_refused(shape):
     with pytest.raises(errors.InvalidValue, match="mask") as caught:
         model.infer_latents(IMAGE, np.ones(shape), seed=0)
     assert "[batch, 8, 8, 1]" in caught.value.do
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda model: model.log_joint(IMAGE, latents(4)), "6 images and 4 latents"),
+        (lambda model: model.log_joint(IMAGE, latents(), MASK[:4]), "and 4 masks"),
+        (lambda model: model.infer_latents(IMAGE, MASK[:4], seed=0), "and 4 masks"),
+        (lambda model: model.infer_latents(IMAGE[:, 1:], MASK, seed=0), "the model's"),
+        (
+            lambda model: model.infer_latents(IMAGE, seed=0, start=latents(4)),
+            "4 starts for 6 chains",
+        ),
+        (
+            lambda model: model.infer_latents(IMAGE, seed=0, start=latents(6, 3)),
+            r"starts of chains must have the shape \[batch, 4\]",
+        ),
+        (
+            lambda model: model.infer_latents(IMAGE, seed=0, start=3),
+            "starts of chains must be floats",
+        ),
+        (
+            lambda model: model.interpolate(latents(), latents(4), num_steps=3),
+            "6 starts and 4 ends",
+        ),
+        (
+            lambda model: infer.Inference(model).latents(IMAGE, MASK[:4]),
+            "6 images and 4 masks",
+        ),
+        (
+            lambda model: infer.Inference(model).latents(IMAGE, start=latents(4)),
+            "6 images and 4 starts",
+        ),
+    ],
+)
+def test_unequal_batches_are_refused_in_one_line(call, words):
+    with pytest.raises((errors.InvalidValue, errors.InvalidType), match=words) as said:
+        call(descriptors.model("lfbm"))
+    assert "\n" not in str(said.value)
+
+
+def test_a_batch_of_one_goes_with_every_image():
+    model = descriptors.model("lfbm")
+    whole = np.repeat(MASK[:1], 6, axis=0)
+    np.testing.assert_allclose(
+        model.log_joint(IMAGE, latents(), MASK[:1]),
+        model.log_joint(IMAGE, latents(), whole),
+    )
+    lines = model.interpolate(latents(1), latents(6), num_steps=3)
+    assert lines.shape == (6, 3, 8, 8, 1)
+
+
+def test_float64_images_are_taken_with_and_without_masks():
+    model = descriptors.model("lfbm")
+    for mask in (None, MASK):
+        np.testing.assert_allclose(
+            model.infer_latents(np.float64(IMAGE), mask, seed=0).z,
+            model.infer_latents(IMAGE, mask, seed=0).z,
+        )
 
 
 def test_starts_are_normal_from_the_prior_or_given():
