@@ -7,11 +7,12 @@ description is refused before it costs memory or time: files above 16 MiB, sizes
 2**28 weights or connections.
 """
 
-__all__ = ["read"]
+__all__ = ["check", "read"]
 
 import json
 import math
 import pathlib
+from collections.abc import Mapping
 
 from glf_tf import errors, files
 from glf_tf.experiments import bounds
@@ -31,6 +32,25 @@ def read(file: pathlib.Path) -> dict:
         return _checked(found)
     except bounds.Wrong as wrong:
         raise _damaged(file, str(wrong)) from wrong
+
+
+def check(found: Mapping) -> None:
+    """Checks before a run that its description can be read after it.
+
+    Args:
+        found: The description, or as much of it as is known.
+
+    Raises:
+        InvalidValue: `read` would refuse it.
+    """
+    try:
+        _checked(json.loads(json.dumps(found)))
+    except (bounds.Wrong, TypeError, ValueError, RecursionError) as wrong:
+        raise errors.InvalidValue(
+            "A run's folder must be able to describe its parts, in run.json",
+            received=str(wrong),
+            do="Give that option a number, text or list within bounds; None for none",
+        ) from wrong
 
 
 def _load(file: pathlib.Path) -> object:

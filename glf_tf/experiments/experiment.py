@@ -92,6 +92,7 @@ def check(
     Raises:
         InvalidValue: Data, model and plan do not fit each other.
     """
+    identity.check_description(plan, arguments=type(model).arguments_of(sets[0]))
     often = plan.reports
     reports.check_metric(often.evaluate_metric)
     fitting.check(model, sets[0], plan.training)

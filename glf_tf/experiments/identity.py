@@ -4,6 +4,7 @@
 __all__ = [
     "check",
     "check_data",
+    "check_description",
     "compare_data",
     "data_of",
     "describe",
@@ -20,8 +21,8 @@ from absl import logging
 
 from glf_tf import catalogue, errors, types
 from glf_tf.data import image_set
+from glf_tf.experiments import description, history
 from glf_tf.experiments import folder as folder_lib
-from glf_tf.experiments import history
 from glf_tf.experiments import plan as plan_lib
 
 
@@ -54,6 +55,19 @@ def check(folder: folder_lib.Folder, plan: plan_lib.Plan, *, resume: bool) -> No
                 received=f"{key}={value} after {before[key]}",
                 do=f"Use the flags in {folder.flags}, or another --workdir",
             )
+
+
+def check_description(plan: plan_lib.Plan, *, arguments: Mapping) -> None:
+    """Checks that the description of a run can be read again.
+
+    Args:
+        plan: The plan.
+        arguments: The model's arguments that follow from the data.
+
+    Raises:
+        InvalidValue: An option has a value that the description cannot have.
+    """
+    description.check({**_identity(plan), "arguments": _plain(arguments)})
 
 
 def check_data(

@@ -152,6 +152,23 @@ def test_a_signal_saves_and_the_same_call_goes_on(tmp_path):
         model.fit(PIXELS[::-1], workdir=tmp_path, batch_size=8, resume=True)
 
 
+class Bounded(vae.VAE):
+    """A model of somebody's, with an option of any value."""
+
+    def __init__(self, image_shape, *, bound=math.inf, **kwargs):
+        super().__init__(image_shape, **kwargs)
+
+
+@pytest.mark.parametrize("bound", [math.inf, [math.nan], 2**70, {1, 2}])
+def test_what_a_folder_cannot_describe_is_refused_before_it_is_made(bound, tmp_path):
+    network = {"name": "mlp", "hidden": [4]}
+    model = Bounded(SHAPE, latent_dim=2, network=network, bound=bound)
+    with pytest.raises(errors.InvalidValue, match="in run.json") as caught:
+        fit(model, tmp_path / "run")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_best_weights_of_early_stopping_are_those_in_the_folder(tmp_path):
     model = small()
     model.compile(optimizer=None, learning_rate=0.5, ema_decay=0.5)
