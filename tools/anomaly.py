@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Scores images as anomalies by a model's densities, and evaluates the scores.
+r"""Scores images as anomalies by a model's densities, and evaluates the scores.
 
     python tools/train.py --flagfile=flags/lfbm/digits.cfg --dataset=without \
         --dataset.label=4 --workdir=runs/lfbm/without_4

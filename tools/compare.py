@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trains recipes with one budget, and evaluates them under one protocol in a table.
+r"""Trains recipes with one budget, and evaluates them under one protocol in a table.
 
     python tools/compare.py --recipes=flags/vae/digits.cfg,flags/glf/digits.cfg \
         --out=runs/compare/digits --epochs=10 --num_samples=300 --trials=3

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Evaluates the samples of a trained model, a SavedModel, or any images.
+r"""Evaluates the samples of a trained model, a SavedModel, or any images.
 
     python tools/evaluate.py --workdir=runs/glf/digits --num_samples=300 --trials=2 \
         --out=digits.json

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exports a trained model as a SavedModel, which needs nothing but TensorFlow.
+r"""Exports a trained model as a SavedModel, which needs nothing but TensorFlow.
 
     python tools/export.py --workdir=runs/glf/digits --checkpoint=best \
         --output=serving/digits/1

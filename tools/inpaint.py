@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hides parts of test images and completes them, several times each.
+r"""Hides parts of test images and completes them, several times each.
 
     python tools/inpaint.py --workdir=runs/glf/digits --num_images=4 --attempts=3 \
         --mask=square --mask.size=3 --start=prior --output=inpainting.png

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws interpolations between samples, or between test images.
+r"""Draws interpolations between samples, or between test images.
 
     python tools/interpolate.py --workdir=runs/glf/digits --num_lines=8 --space=noise \
         --output=interpolations.png

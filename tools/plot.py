@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws curves of several runs against epochs: a panel per scalar, a line per run.
+r"""Draws curves of several runs against epochs: a panel per scalar, a line per run.
 
     python tools/plot.py --runs=runs/beta_1,runs/beta_10,runs/beta_100 \
         --scalars=evaluation/fd,epoch/nll,epoch/reconstruction --label=beta \

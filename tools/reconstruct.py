@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws test images next to their reconstructions.
+r"""Draws test images next to their reconstructions.
 
     python tools/reconstruct.py --workdir=runs/glf/digits --num_images=32 \
         --output=reconstructions.png

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recovers the training images of a model that was trained with hidden pixels.
+r"""Recovers the training images of a model that was trained with hidden pixels.
 
     python tools/train.py --flagfile=flags/lfbm/digits.cfg --dataset=occluded \
         --dataset.mask=salt_and_pepper --dataset.mask.share=0.5 \

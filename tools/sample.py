@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws images from a trained model.
+r"""Draws images from a trained model.
 
     python tools/sample.py --workdir=runs/glf/digits --num_samples=64 --seed=1 \
         --output=digits.png

@@ -34,8 +34,7 @@ def main() -> None:
         _run(tools[name], rest)
         return
     with program.ending_in_one_line():
-        print(_answer(name, rest))
-        sys.stdout.flush()
+        program.print_for_reading(_answer(name, rest))
 
 
 def _run(tool: pathlib.Path, arguments: list[str]) -> None:

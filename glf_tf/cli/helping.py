@@ -30,6 +30,7 @@ _PLACEHOLDERS = {
     "names": "NAME,GROUP:NAME",
     "comma separated list of strings": "A,B",
 }
+_PLACEHOLDER_OF = {"decay_at": "EPOCH:FACTOR,EPOCH:FACTOR"}
 
 _INDENT = 28
 _WIDTHS = (70, 100)
@@ -88,7 +89,9 @@ def _entry(flag: flags.Flag) -> str:
         said.append(f"Default: {default}.")
     if flag.boolean:
         return _columns(f"[no]{flag.name}", " ".join(said))
-    placeholder = _PLACEHOLDERS.get(flag.flag_type(), "VALUE")
+    placeholder = _PLACEHOLDER_OF.get(
+        flag.name, _PLACEHOLDERS.get(flag.flag_type(), "VALUE")
+    )
     return _columns(f"{flag.name}={placeholder}", " ".join(said))
 
 

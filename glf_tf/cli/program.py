@@ -6,7 +6,7 @@ parts, with an exit status: 2 if the command is wrong, 1 if files, disks or memo
 75 if the same command may work later. A stack trace is a bug of the library.
 """
 
-__all__ = ["run", "parse", "own_flags", "ending_in_one_line"]
+__all__ = ["run", "parse", "own_flags", "ending_in_one_line", "print_for_reading"]
 
 import contextlib
 import io
@@ -64,10 +64,10 @@ def parse(argv: list[str], *, define: Define | None = None) -> None:
         argument.name in part_flags.HELP and argument.value == "true"
         for argument in arguments
     ):
-        print(helping.text(sys.modules["__main__"].__doc__, own_flags()))
+        text = helping.text(sys.modules["__main__"].__doc__, own_flags())
         if plugins := part_flags.plugin_lines():
-            print("\n".join(["", "parts of installed packages:", *plugins]))
-        sys.stdout.flush()
+            text = "\n".join([text, "", "parts of installed packages:", *plugins])
+        print_for_reading(text)
         sys.exit(0)
     given = [argument for argument in arguments if argument.name not in part_flags.HELP]
     assignment.assign(given, program=argv[0], known=own_flags())
@@ -75,6 +75,15 @@ def parse(argv: list[str], *, define: Define | None = None) -> None:
         if not choice.files:
             names = ", ".join(f"--{argument.name}" for argument in gone)
             print(f"{choice.text} drops the former part's {names}", file=sys.stderr)
+
+
+def print_for_reading(text: str) -> None:
+    """Prints a text for people, who may stop reading: `--help | head`."""
+    try:
+        print(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_unwritten()
 
 
 def own_flags() -> list[flags.Flag]:

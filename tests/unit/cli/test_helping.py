@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Help: groups, widths, defaults and choices."""
 
+import os
 import re
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import sys
 import pytest
 
 from glf_tf import resources
-from glf_tf.cli import helping
+from glf_tf.cli import helping, program
 from tests import calls
 
 # One process that forks for each tool: flags are defined once in each.
@@ -77,6 +78,28 @@ def test_lines_are_as_wide_as_the_terminal(monkeypatch, columns, width):
     listed = text[text.index("\nrun:") :].splitlines()
     longest = max(map(len, listed))
     assert width - 12 < longest <= width
+
+
+@pytest.mark.parametrize("tool", resources.tools())
+def test_examples_are_shown_as_they_are_typed(tool):
+    text = calls.call(tool, "--help").output
+    examples = [line for line in text.splitlines() if line.startswith("    python")]
+    assert examples
+    assert max(map(len, examples)) <= 88
+    assert not re.search(r"\S {2,}\S", "\n".join(examples))
+
+
+def test_help_may_be_read_in_part(monkeypatch, capsys):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        program.print_for_reading("help\n" * 9999)
+    assert capsys.readouterr().err == ""
+
+
+def test_epochs_of_decays_are_shown_with_their_factors():
+    assert "--decay_at=EPOCH:FACTOR" in calls.call("train", "--help").output
 
 
 def test_defaults_and_choices_are_shown():
