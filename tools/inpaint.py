@@ -14,7 +14,8 @@ dark pixels of a picture of the images' size. `--images=FOLDER_OR_NPY` uses your
 images instead of test images, resized as in training.
 
 Squared errors of hidden and of all pixels, averaged over images and attempts, are
-printed and written to NAME.json, next to the picture. They are those of the decoded
+printed and written to NAME.json, next to the picture: `hidden_unit` and `all_unit` for
+pixels in [0, 1], `..._symmetric` for pixels in [-1, 1]. They are those of the decoded
 images, also with `--keep_visible`, which copies the visible pixels of the original into
 the picture.
 

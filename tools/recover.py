@@ -13,8 +13,9 @@ the latents of the encoder, which was trained on such images; `--inference` sets
 sampler, by default that of training. Persistent chains are continued.
 
 Squared errors of hidden and of all pixels are printed and written to NAME.json, next to
-the picture. tools/evaluate.py measures distances of samples, compared with complete
-images.
+the picture: `hidden_unit` and `all_unit` for pixels in [0, 1], `..._symmetric` for
+pixels in [-1, 1]. tools/evaluate.py measures distances of samples, compared with
+complete images.
 
 An existing file is replaced only with `--overwrite`, a folder only if all of its
 content is from this tool.

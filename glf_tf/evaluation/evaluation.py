@@ -183,14 +183,16 @@ class Evaluation:
         model = reconstruct.as_autoencoder(model)
         found = likelihoods.latents(model, self._test)
         source = self._reconstructions(model)
-        return self._plain({"nll": found.nats}, source=source, space="latents")
+        return self._plain(
+            {"nll": found.nats}, source=source, space="latents", of="test latents"
+        )
 
     def _bound(self, model) -> list[protocol.Measurement]:
         count, seed = self._settings.bound_samples, self._settings.seed
         found = likelihoods.bound(model, self._test, num_samples=count, seed=seed)
         numbers = {f"bound_{count}": found.nats}
         source = self._reconstructions(model)
-        return self._plain(numbers, source=source, space="pixels")
+        return self._plain(numbers, source=source, space="pixels", of="test images")
 
     def _reconstructions(self, model) -> image_sources.Reconstructions:
         inference = infer.Inference(
@@ -204,13 +206,15 @@ class Evaluation:
         *,
         source: image_sources.AbstractImageSource,
         space: str,
+        of: str | None = None,
         count: int | None = None,
         rounded: bool = False,
         notes: tuple[str, ...] = (),
     ) -> list[protocol.Measurement]:
         """Returns measurements of one trial that need no extractor.
 
-        Reconstructions are measured on all test images, whatever the settings.
+        Those of `of`, by default what the source is called. Reconstructions are
+        measured on all test images, whatever the settings.
         """
         identity = {
             "extractor": space,
@@ -222,7 +226,9 @@ class Evaluation:
         asked = self._protocol(
             source, count=count or len(self._test), identity=identity
         )
-        settings = dataclasses.replace(asked, trials=1, rounded=rounded)
+        settings = dataclasses.replace(
+            asked, trials=1, rounded=rounded, source=of or source.name
+        )
         return [
             protocol.Measurement(
                 metric=key,

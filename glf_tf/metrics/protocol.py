@@ -77,7 +77,8 @@ class Protocol:
     """Everything that determines a measurement, except for the model.
 
     Attributes:
-        source: The images measured: "samples", "reconstructions", "real train images".
+        source: The images measured: "samples", "reconstructions", "real train images",
+            "test latents" of which the density is known.
         dataset: The name of the data set.
         extractor: The extractor's name.
         extractor_checksum: The digest of its weights.

@@ -87,6 +87,9 @@ def test_protocol_says_what_was_done_and_not_what_was_asked_for(data):
     )
     for item in found:
         assert (item.protocol.samples, item.protocol.rounded) == (len(data[1]), False)
+        is_density = item.metric == "nll"
+        expected = "test latents" if is_density else "reconstructions"
+        assert item.protocol.source == expected
 
 
 def test_bound_is_that_of_the_model(data):
@@ -97,6 +100,7 @@ def test_bound_is_that_of_the_model(data):
     expected = -np.mean(model.log_likelihood_bound(image, seed=7, num_samples=3))
     np.testing.assert_allclose(bound.mean, expected, rtol=2e-2)
     assert bound.metric == "bound_3"
+    assert bound.protocol.source == "test images"
     assert bound.mean < elbo.mean
 
 
