@@ -2,16 +2,20 @@
 r"""Hides parts of test images and completes them, several times each.
 
     python tools/inpaint.py --workdir=runs/glf/digits --num_images=4 --attempts=3 \
-        --mask=square --mask.size=3 --start=prior --output=inpainting.png
+        --mask=square --mask.size=3 --start=prior --output=inpainting.png \
+        --inference=langevin --inference.step_size=1 --inference.steps=300 \
+        --noinference.noise
     python tools/inpaint.py --workdir=runs/glf/digits --mask=salt_and_pepper \
-        --mask.share=0.5 --keep_visible --inference=langevin --inference.steps=100 \
-        --inference.step_size=0.03 --num_images=4 --attempts=2
+        --mask.share=0.5 --keep_visible --inference=langevin --inference.steps=300 \
+        --inference.step_size=1 --noinference.noise --num_images=4 --attempts=2
 
 A row has the original, the masked image, and completions: the decoded latents that
 chains inferred from the visible pixels. If chains start at noise, as with
-`--start=prior`, each has its own start. `--mask=picture --mask.file=NAME.png` hides the
-dark pixels of a picture of the images' size. `--images=FOLDER_OR_NPY` uses your own
-images instead of test images, resized as in training.
+`--start=prior`, each has its own start. The default step is for latents of scale 1;
+wider codes, such as those of GLF, need larger steps. `--mask=picture
+--mask.file=NAME.png` hides the dark pixels of a picture of the images' size.
+`--images=FOLDER_OR_NPY` uses your own images instead of test images, resized as in
+training.
 
 Squared errors of hidden and of all pixels, averaged over images and attempts, are
 printed and written to NAME.json, next to the picture: `hidden_unit` and `all_unit` for
