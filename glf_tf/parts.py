@@ -33,7 +33,7 @@ _FROZEN = "frozen"
 
 _DECIDED = {
     "dataset": ("paths",),
-    "flow": ("event_dim",),
+    "flow": ("event_dim", "event_shape"),
     "mask": ("image_shape",),
     "model": ("image_shape",),
     "prior": ("latent_dim",),
@@ -44,7 +44,7 @@ _DECIDED = {
 _OF_DATA = "num_images"
 """What the data decide for a model whose constructor has no default for it."""
 
-_SIZES = ("event_dim", "latent_dim", "image_shape")
+_SIZES = ("event_dim", "event_shape", "latent_dim", "image_shape")
 
 
 class Part:

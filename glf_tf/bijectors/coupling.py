@@ -15,10 +15,9 @@ from typing import Literal
 import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
-from tensorflow_probability.python.internal import cache_util
 
 from glf_tf import errors
-from glf_tf.bijectors import conditioner, step
+from glf_tf.bijectors import conditioner, one_pass, step
 
 tfb = tfp.bijectors
 
@@ -29,7 +28,7 @@ LEAST_SCALE = 1e-3
 """Minimum of a sigmoid scale, without which samples overflow."""
 
 
-class CouplingBijector(tfb.Bijector):
+class CouplingBijector(one_pass.OnePassBijector):
     """The bijector of a coupling, with its parameters given as a function.
 
     Towards noise (`inverse`), with `c` the half that conditions and `x` the other:
@@ -42,12 +41,6 @@ class CouplingBijector(tfb.Bijector):
     Value and log-determinant come from one pass through the network, which
     `tfb.RealNVP` runs twice.
     """
-
-    # The cache that `tfb.FFJORD` uses: a map that returns its log-determinant with its
-    # value has both cached, and neither is computed again.
-    _cache = cache_util.BijectorCacheWithGreedyAttrs(
-        forward_name="_augmented_forward", inverse_name="_augmented_inverse"
-    )
 
     def __init__(
         self,
@@ -79,43 +72,21 @@ class CouplingBijector(tfb.Bijector):
             name=name,
         )
 
-    def _augmented_inverse(self, z):
+    def towards_noise(self, z):
+        """Returns the noise of vectors, and the log-determinant."""
         x, c = self._halves(z)
         shift, log_scale = self._parameters_fn(c)
         scale = tf.exp(log_scale)
         y = (x + shift) * scale if self._shift_first else x * scale + shift
-        log_det = tf.reduce_sum(log_scale, axis=-1)
-        return self._join(y, c), {"ildj": log_det, "fldj": -log_det}
+        return self._join(y, c), tf.reduce_sum(log_scale, axis=-1)
 
-    def _augmented_forward(self, eps):
+    def towards_data(self, eps):
+        """Returns the vectors of noise, and the log-determinant."""
         y, c = self._halves(eps)
         shift, log_scale = self._parameters_fn(c)
         scale = tf.exp(-log_scale)
         x = y * scale - shift if self._shift_first else (y - shift) * scale
-        log_det = tf.reduce_sum(log_scale, axis=-1)
-        return self._join(x, c), {"ildj": log_det, "fldj": -log_det}
-
-    def _forward(self, x):
-        return self._augmented_forward(x)[0]
-
-    def _inverse(self, y):
-        return self._augmented_inverse(y)[0]
-
-    def _inverse_log_det_jacobian(self, y):
-        cached = self._cache.inverse_attributes(y)
-        return (
-            cached["ildj"]
-            if "ildj" in cached
-            else self._augmented_inverse(y)[1]["ildj"]
-        )
-
-    def _forward_log_det_jacobian(self, x):
-        cached = self._cache.forward_attributes(x)
-        return (
-            cached["fldj"]
-            if "fldj" in cached
-            else self._augmented_forward(x)[1]["fldj"]
-        )
+        return self._join(x, c), -tf.reduce_sum(log_scale, axis=-1)
 
     def _halves(self, vector):
         """Returns the transformed half and the conditioning half."""

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """An invertible linear map, as a product of triangular matrices.
 
+Of an image it maps each pixel's channels: it is the invertible 1x1 convolution.
+
 Kingma, Dhariwal: Glow: Generative Flow with Invertible 1x1 Convolutions, 2018, section
 3.2. https://arxiv.org/abs/1807.03039
 """
 
-__all__ = ["Linear", "LinearBijector"]
+__all__ = ["Linear", "LinearBijector", "rotation"]
+
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -26,7 +30,8 @@ class LinearBijector(tfb.Bijector):
         inverse_log_det_jacobian = sum(log |diag(U)|)
 
     `L` is unit lower triangular and `U` upper triangular. The determinant needs no
-    factorization, is exact, and neither direction inverts a matrix.
+    factorization, is exact, and neither direction inverts a matrix. Events with more
+    axes than one are mapped along the last one.
     """
 
     def __init__(self, factors: tf.Tensor, order: tf.Tensor, *, name: str = "linear"):
@@ -79,19 +84,19 @@ class Linear(step.AbstractFlowStep):
         weight.
     """
 
-    def __init__(self, event_dim: int, *, seed: int = 0, **kwargs):
+    def __init__(self, event_shape: int | Sequence[int], *, seed: int = 0, **kwargs):
         """Initializes the step with a random rotation.
 
         Args:
-            event_dim: Size of the vectors.
+            event_shape: Size of the vectors, or shape of the images.
             seed: Seed of the rotation.
             **kwargs: Keyword arguments of `keras.layers.Layer`.
         """
-        super().__init__(event_dim, **kwargs)
-        factors, order = _factorized(_rotation(event_dim, seed=seed))
+        super().__init__(event_shape, **kwargs)
+        factors, order = _factorized(rotation(self.channels, seed=seed))
         self.factors = self.add_weight(
             name="factors",
-            shape=(event_dim, event_dim),
+            shape=(self.channels, self.channels),
             initializer=lambda shape, dtype: tf.constant(factors, dtype, shape),
         )
         self.order = self.add_order("order", order)
@@ -105,7 +110,7 @@ class Linear(step.AbstractFlowStep):
         )
 
 
-def _rotation(dim: int, *, seed: int) -> np.ndarray:
+def rotation(dim: int, *, seed: int) -> np.ndarray:
     """Returns a uniformly distributed random orthogonal matrix."""
     normal = np.random.default_rng(seed).normal(size=(dim, dim))
     rotation, upper = np.linalg.qr(normal)

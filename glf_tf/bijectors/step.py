@@ -10,6 +10,7 @@ bijector would have a stale cache after an update.
 __all__ = ["AbstractFlowStep"]
 
 import abc
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -20,30 +21,44 @@ tfb = tfp.bijectors
 
 
 class AbstractFlowStep(keras.layers.Layer, abc.ABC):
-    """An invertible map of vectors; `forward` runs from noise to data."""
+    """An invertible map of vectors or images; `forward` runs from noise to data.
 
-    def __init__(self, event_dim: int, **kwargs):
+    Attributes:
+        event_shape: The shape of one example of the data: `(size,)` of vectors,
+            `(height, width, channels)` of images.
+        noise_shape: The shape of its noise, which has as many numbers.
+    """
+
+    def __init__(self, event_shape: int | Sequence[int], **kwargs):
         """Initializes the step.
 
         Args:
-            event_dim: Size of the vectors.
+            event_shape: The shape of an example; a number is the size of vectors.
             **kwargs: Keyword arguments of `keras.layers.Layer`, such as `name`.
         """
         # Densities stay in full precision under a mixed-precision policy.
         kwargs["dtype"] = kwargs.get("dtype") or keras.config.floatx()
         super().__init__(**kwargs)
-        self.event_dim = int(event_dim)
+        self.event_shape = tuple(int(size) for size in np.ravel(event_shape))
+        self.noise_shape = self.event_shape
+        if len(self.event_shape) == 1:
+            (self.event_dim,) = self.event_shape
+
+    @property
+    def channels(self) -> int:
+        """The size of the last axis: of vectors, their own."""
+        return self.event_shape[-1]
 
     def add_order(self, name: str, order: np.ndarray) -> keras.Variable:
-        """Adds a permutation of the coordinates as a weight that does not train.
+        """Adds a permutation as a weight that does not train.
 
         Args:
             name: The weight's name.
-            order: `[event_dim]`.
+            order: `[size]`.
         """
         return self.add_weight(
             name=name,
-            shape=(self.event_dim,),
+            shape=(len(order),),
             dtype="int32",
             trainable=False,
             autocast=False,
@@ -52,12 +67,23 @@ class AbstractFlowStep(keras.layers.Layer, abc.ABC):
 
     @abc.abstractmethod
     def bijector(self, *, training: bool = False) -> tfb.Bijector:
-        """Returns a fresh bijector from noise to data, over vectors `[event_dim]`.
+        """Returns a fresh bijector from noise to data, over events of `event_shape`.
 
         Args:
             training: Whether batch normalisation inside uses the batch's statistics.
         """
 
-    def call(self, z, training=False):
-        """Returns the noise of `z`, `[batch, event_dim]`, as Keras users expect."""
-        return self.bijector(training=training).inverse(z)
+    def start(self, x: tf.Tensor) -> tf.Tensor:
+        """Sets what starts from data, such as the scale of `ActNorm`.
+
+        Args:
+            x: A batch of data, `[batch, *event_shape]`.
+
+        Returns:
+            eps: Its noise, `[batch, *noise_shape]`, by the weights as they now are.
+        """
+        return self.bijector().inverse(x)
+
+    def call(self, x, training=False):
+        """Returns the noise of data, `[batch, *noise_shape]`, as Keras users expect."""
+        return self.bijector(training=training).inverse(x)

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from glf_tf.data import image_set
-from glf_tf.models import autoencoder
+from glf_tf.models import codes
 from glf_tf.models import model as model_lib
 from glf_tf.priors import prior as prior_lib
 from glf_tf.tasks import interpolate, pictures, reconstruct, sample
@@ -60,7 +60,7 @@ class Pictures(callback_lib.AbstractCallback):
     def _draw(self) -> dict[str, np.ndarray]:
         drawn = next(sample.sample(self._model, 64, seed=self._seed))
         result = {"samples": pictures.grid(drawn, columns=8)}
-        if isinstance(self._model, autoencoder.AbstractAutoencoder):
+        if isinstance(self._model, codes.EncodesImages):
             decoded = reconstruct.reconstruct(self._model, self._images)
             pairs = reconstruct.side_by_side(self._images, decoded)
             result["reconstructions"] = pictures.grid(pairs, columns=8)
@@ -108,7 +108,7 @@ class Histograms(callback_lib.AbstractCallback):
 
     def run(self, moment):
         """Encodes the images and writes the histograms."""
-        if isinstance(self._model, autoencoder.AbstractAutoencoder):
+        if isinstance(self._model, codes.EncodesImages):
             for name, values in self._encode(self._images).items():
                 self._writer.histogram(name, values.numpy(), step=moment.global_step)
 

@@ -4,7 +4,7 @@
 __all__ = ["AbstractFlow", "check_sizes"]
 
 import abc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import keras
 import tensorflow_probability as tfp
@@ -20,14 +20,14 @@ class AbstractFlow(parts.Part, step.AbstractFlowStep):
 
     part_kind = "flow"
 
-    def __init__(self, event_dim: int, **kwargs):
+    def __init__(self, event_shape: int | Sequence[int], **kwargs):
         """Initializes the flow: its steps are those of `make_steps`.
 
         Args:
-            event_dim: Size of the vectors.
+            event_shape: Size of the vectors, or shape of the images.
             **kwargs: Keyword arguments of `keras.layers.Layer`.
         """
-        super().__init__(event_dim, **kwargs)
+        super().__init__(event_shape, **kwargs)
         # The scope gives every variable a unique path, which checkpoints need.
         with keras.name_scope(self.name):
             steps = self.make_steps()

@@ -12,13 +12,13 @@ import tensorflow as tf
 from glf_tf import errors, parts, seeds, types
 from glf_tf.data import image_set, pipeline
 from glf_tf.layers import adapters
-from glf_tf.models import coders, inputs, latent, signatures
+from glf_tf.models import coders, codes, inputs, latent, signatures
 from glf_tf.training import stages
 
 _AT_ONCE = 500
 
 
-class AbstractAutoencoder(latent.AbstractLatentModel):
+class AbstractAutoencoder(codes.EncodesImages, latent.AbstractLatentModel):
     """A latent variable model with an encoder.
 
     It has an `encoder`, a `decoder` and a `reconstruction` term from the options
@@ -182,10 +182,6 @@ class AbstractAutoencoder(latent.AbstractLatentModel):
         """Returns reconstructions `[batch, height, width, channels]`, for Keras."""
         z = self.encode(image, training=training)
         return self._decode(z, training=training)
-
-    def reconstruct(self, image: tf.Tensor) -> tf.Tensor:
-        """Returns the decoded codes of images, in [0, 1]; raises as `encode`."""
-        return self._decode(self.encode(image))
 
 
 def _checked_dim(latent_dim: int) -> int:

@@ -9,8 +9,10 @@ inputs of exported models.
 __all__ = [
     "binary",
     "count",
+    "draws",
     "images",
     "latents",
+    "levels",
     "masked",
     "same_batch",
     "space",
@@ -156,6 +158,33 @@ def steps(num_steps: int | tf.Tensor) -> int | tf.Tensor:
         InvalidValue: It is not positive.
     """
     return _whole(num_steps, name="The number of points", least=1)
+
+
+def draws(num_draws: int) -> int:
+    """Returns a valid number of draws.
+
+    Raises:
+        InvalidType: It is not a whole number.
+        InvalidValue: It is not positive.
+    """
+    return _whole(num_draws, name="The number of draws", least=1)
+
+
+def levels(image: tf.Tensor) -> tf.Tensor:
+    """Returns images whose values are those of 8 bits.
+
+    Raises:
+        InvalidValue: They are not multiples of 1/255.
+    """
+    values = 255.0 * _values(image)
+    off = np.abs(values - np.round(values)) > 255.0 * pixels.SLACK
+    if off.any():
+        raise errors.InvalidValue(
+            "Bits are those of images of 8 bits, with multiples of 1/255 as values",
+            received=f"{np.count_nonzero(off):,} of {values.size:,} that are not",
+            do="Round them: np.round(255 * images) / 255",
+        )
+    return image
 
 
 def temperature(value: float | tf.Tensor) -> float | tf.Tensor:

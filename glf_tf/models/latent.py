@@ -3,7 +3,6 @@
 
 __all__ = ["AbstractLatentModel", "Start", "learned_prior"]
 
-import abc
 from typing import Literal
 
 import tensorflow as tf
@@ -12,25 +11,20 @@ from glf_tf import errors, parts, seeds, types
 from glf_tf.data import image_set
 from glf_tf.inference import langevin
 from glf_tf.inference import sampler as sampler_lib
-from glf_tf.models import inputs, model, signatures
+from glf_tf.models import codes, inputs, model, signatures
 from glf_tf.priors import prior as prior_lib
 
 Start = Literal["normal", "prior"] | tf.Tensor
 """Starts of chains: draws of N(0, I), draws of the prior, or given latents."""
 
 
-class AbstractLatentModel(model.GenerativeModel):
+class AbstractLatentModel(codes.DecodesLatents, model.GenerativeModel):
     """A model that draws a latent from its prior and decodes it.
 
     A concrete class sets `latent_dim`, `decoder` and `reconstruction`, and gives
     `prior`. The joint density of images and latents is then known up to a constant, so
     that latents can be inferred by Markov chains, also for images with hidden pixels.
     """
-
-    @property
-    @abc.abstractmethod
-    def prior(self) -> prior_lib.AbstractPrior:
-        """The density that latents are drawn from."""
 
     @property
     def sampler(self) -> sampler_lib.AbstractSampler:
@@ -61,15 +55,6 @@ class AbstractLatentModel(model.GenerativeModel):
             received=f"{len(data)} training images",
             do=f"Use more images, or a --{flag} of at most {len(data)}",
         )
-
-    def decode(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
-        """Returns the images of latents, in [0, 1].
-
-        Raises:
-            InvalidType: The latents are not floats.
-            InvalidValue: They are not `[batch, latent_dim]`, or not finite.
-        """
-        return self._decode(inputs.latents(z, dim=self.latent_dim), training=training)
 
     def _decode(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         logits = self.decoder(z, training=training)
@@ -236,56 +221,6 @@ class AbstractLatentModel(model.GenerativeModel):
             )
         return inputs.binary(mask)
 
-    def interpolate(
-        self,
-        start: tf.Tensor,
-        end: tf.Tensor,
-        *,
-        num_steps: int | tf.Tensor,
-        space: Literal["noise", "latent"] = "noise",
-    ) -> tf.Tensor:
-        """Returns the images on straight lines between latents.
-
-        Args:
-            start: Latents `[batch, latent_dim]`.
-            end: Latents `[batch, latent_dim]`.
-            num_steps: Number of points on each line, including both ends.
-            space: The space of the lines: the prior's noise, as in figure 2f of the GLF
-                paper, or the latents.
-
-        Returns:
-            Images `[batch, num_steps, height, width, channels]`.
-
-        Raises:
-            InvalidType: The latents are not floats.
-            InvalidValue: They are not `[batch, latent_dim]`, or not finite; or
-                `num_steps` or `space` is invalid.
-            Unsupported: The prior has no noise space.
-        """
-        inputs.steps(num_steps)
-        inputs.space(space)
-        start, end = (
-            inputs.latents(point, dim=self.latent_dim) for point in (start, end)
-        )
-        inputs.same_batch(starts=start, ends=end)
-        if space == "noise":
-            prior = self._noise_prior()
-            start, end = prior.inverse(start), prior.inverse(end)
-        weight = tf.linspace(0.0, 1.0, num_steps)[None, :, None]
-        weight = tf.cast(weight, start.dtype)
-        line = (1.0 - weight) * start[:, None] + weight * end[:, None]
-        flat = tf.reshape(line, [-1, self.latent_dim])
-        images = self._decode(self.prior.forward(flat) if space == "noise" else flat)
-        return tf.reshape(images, [tf.shape(line)[0], num_steps, *self.image_shape])
-
-    def _noise_prior(self) -> prior_lib.AbstractNoisePrior:
-        if not isinstance(self.prior, prior_lib.AbstractNoisePrior):
-            raise errors.Unsupported(
-                "Interpolation in noise space needs a prior that is a map of noise",
-                received=type(self.prior).__name__,
-                do='Use space="latent", or --space=latent of the tool',
-            )
-        return self.prior
 
 
 def learned_prior(spec: types.Prior, *, latent_dim: int) -> prior_lib.AbstractPrior:

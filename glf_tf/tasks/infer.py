@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from glf_tf import errors, parts, seeds, types
 from glf_tf.inference import sampler
-from glf_tf.models import autoencoder, inputs, latent
+from glf_tf.models import codes, inputs, latent
 from glf_tf.models import model as model_lib
 
 CHUNK = 500
@@ -54,19 +54,20 @@ class Inference:
             Unsupported: The model has no density of images and latents, or no encoder
                 to start from.
         """
-        self.model = as_latent_model(model)
-        self._encoder = (
-            model if isinstance(model, autoencoder.AbstractAutoencoder) else None
-        )
+        is_set = chain is not None or start != "auto"
+        self._encoder = model if isinstance(model, codes.EncodesImages) else None
+        if is_set or self._encoder is None:
+            as_latent_model(model)
+        self.model = model
         if start == "encoder" and self._encoder is None:
             raise errors.Unsupported(
                 "Only models with an encoder can start chains at its latents",
                 received=f"start=encoder for {type(model).__name__}",
                 do="Use --start=normal or --start=prior",
             )
-        self._chain = chain or self.model.sampler
-        self._start = start
-        self._is_set = chain is not None or start != "auto"
+        self._chain, self._start, self._is_set = chain, start, is_set
+        if chain is None and isinstance(model, latent.AbstractLatentModel):
+            self._chain = model.sampler
         self._traced: dict[tuple[str, ...], Callable] = {}
 
     @property
@@ -107,6 +108,8 @@ class Inference:
         for name, tensor in (("masks", masks), ("starts", start)):
             if tensor is not None:
                 inputs.same_batch(images=images, **{name: tensor})
+        if masks is not None or start is not None:
+            as_latent_model(self.model)
         find = self._encoded if self._uses_encoder(masks, start) else self._checked
         given = {"mask": masks, "start": start}
         given = {name: tensor for name, tensor in given.items() if tensor is not None}

@@ -6,7 +6,7 @@ __all__ = ["reconstruct", "side_by_side", "as_autoencoder"]
 import numpy as np
 
 from glf_tf import errors, types
-from glf_tf.models import autoencoder, model
+from glf_tf.models import codes, model
 from glf_tf.tasks import infer
 
 
@@ -39,13 +39,13 @@ def side_by_side(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
     return pairs.reshape([-1, *images.shape[1:]])
 
 
-def as_autoencoder(model: model.GenerativeModel) -> autoencoder.AbstractAutoencoder:
+def as_autoencoder(model: model.GenerativeModel) -> codes.EncodesImages:
     """Returns the model, if it can encode and decode.
 
     Raises:
         Unsupported: The model cannot.
     """
-    if not isinstance(model, autoencoder.AbstractAutoencoder):
+    if not isinstance(model, codes.EncodesImages):
         raise errors.Unsupported(
             "This task needs a model that encodes and decodes images",
             received=type(model).__name__,

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Couplings on images: of halves of channels, and of the squares of a checkerboard.
+
+Dinh, Sohl-Dickstein, Bengio: Density estimation using Real NVP, 2016, sections 3.3 and
+3.4. https://arxiv.org/abs/1605.08803
+Behrmann, Vicol, Wang, Grosse, Jacobsen: Understanding and Mitigating Exploding Inverses
+in Invertible Neural Networks, 2021, on bounds of the scale.
+https://arxiv.org/abs/2006.09347
+"""
+
+__all__ = ["ImageCoupling", "Masking", "Scale"]
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from glf_tf import errors
+from glf_tf.bijectors import coupling, one_pass, step
+from glf_tf.bijectors.conditioners import conditioner
+
+tfb = tfp.bijectors
+
+Masking = Literal["channels", "checkerboard"]
+"""What a half is: half of the channels, or every other pixel."""
+
+Scale = Literal["tanh", "stretched_tanh", "rescaled_tanh", "sigmoid", "exp", "none"]
+"""The log-scale of the network's output `u`, with a learned `r` for each channel:
+
+    "tanh"            2 tanh(u / 2), in (-2, 2)
+    "stretched_tanh"  e^r tanh(u / e^r): the UvA's
+    "rescaled_tanh"   r tanh(u): RealNVP's
+    "sigmoid"         log(0.001 + 0.999 sigmoid(u + 2)): Glow's, with a minimum
+    "exp"             u, unbounded
+    "none"            0: an additive coupling
+"""
+
+_Split = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+_LEARNED = ("stretched_tanh", "rescaled_tanh")
+
+
+class _CouplingBijector(one_pass.OnePassBijector):
+    """Towards noise, `x -> (x + shift) * exp(log_scale)`, both 0 where `x` is kept."""
+
+    def __init__(self, parameters_fn: _Split, *, name: str = "image_coupling"):
+        """Initializes the bijector.
+
+        Args:
+            parameters_fn: Maps images, of which it uses what is kept alone, to the
+                shift and the log-scale of all of them.
+            name: Name of the operations.
+        """
+        parameters = dict(locals())
+        self._parameters_fn = parameters_fn
+        super().__init__(
+            forward_min_event_ndims=3,
+            inverse_min_event_ndims=3,
+            parameters=parameters,
+            name=name,
+        )
+
+    def towards_noise(self, x):
+        """Returns the noise of images, and the log-determinant."""
+        shift, log_scale = self._parameters_fn(x)
+        return (x + shift) * tf.exp(log_scale), tf.reduce_sum(log_scale, [1, 2, 3])
+
+    def towards_data(self, eps):
+        """Returns the images of noise, and the log-determinant."""
+        shift, log_scale = self._parameters_fn(eps)
+        return eps * tf.exp(-log_scale) - shift, -tf.reduce_sum(log_scale, [1, 2, 3])
+
+
+@keras.saving.register_keras_serializable(package="glf_tf")
+class ImageCoupling(step.AbstractFlowStep):
+    """A coupling whose shift and log-scale a convolutional network computes.
+
+    Towards noise, with `c` the half that is kept and `x` the other,
+
+        shift, u = network(c);  eps = (x + shift) * exp(log_scale(u))
+
+    By default the log-scale is bounded: an unbounded one, or one without a minimum,
+    makes inverses explode on images that the flow has not seen.
+    """
+
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        *,
+        network: Callable[..., conditioner.AbstractConditioner],
+        masking: Masking = "channels",
+        transforms: Literal["first", "second"] = "second",
+        scale: Scale = "tanh",
+        rescale_start: float = 1.0,
+        **kwargs,
+    ):
+        """Initializes the coupling and its variables.
+
+        Args:
+            event_shape: (height, width, channels).
+            network: Makes the network: `network(input_shape, outputs, name=, dtype=)`.
+            masking: What a half is.
+            transforms: The half that is transformed; the other is kept. The first half
+                of a checkerboard has the pixels whose row and column have an even sum.
+            scale: The log-scale.
+            rescale_start: The start of `r` in "rescaled_tanh".
+            **kwargs: Keyword arguments of `keras.layers.Layer`.
+
+        Raises:
+            InvalidValue: The channels have no halves.
+        """
+        super().__init__(event_shape, **kwargs)
+        self._masking, self._scale = masking, scale
+        self._transforms_first = transforms == "first"
+        inputs, outputs = self._sizes()
+        self.rescale = None
+        if scale in _LEARNED:
+            start = rescale_start if scale == "rescaled_tanh" else 0.0
+            self.rescale = self.add_weight(
+                name="rescale",
+                shape=(outputs,),
+                initializer=keras.initializers.Constant(start),
+            )
+        with keras.name_scope(self.name):
+            self.network = network(
+                (*self.event_shape[:2], inputs),
+                outputs if scale == "none" else 2 * outputs,
+                dtype=self.dtype_policy,
+                name="network",
+            )
+        self.built = True
+
+    def bijector(self, *, training: bool = False) -> tfb.Bijector:
+        """Returns a fresh bijector from noise to data."""
+        return _CouplingBijector(
+            lambda x: self._parameters(x, lambda c: self.network(c, training=training))
+        )
+
+    def start(self, x: tf.Tensor) -> tf.Tensor:
+        """Sets what the network starts from a batch, and returns its noise."""
+        self.network.start(self._kept(x))
+        return self.bijector().inverse(x)
+
+    def _sizes(self) -> tuple[int, int]:
+        """Returns the number of channels that are kept, and that are transformed."""
+        if self._masking == "checkerboard":
+            return self.channels, self.channels
+        if self.channels < 2:
+            raise errors.InvalidValue(
+                "A coupling of channels needs at least two of them",
+                received=f"images {self.event_shape}",
+                do='Squeeze first, or use masking="checkerboard"',
+            )
+        sizes = coupling.halves(self.channels)
+        return sizes[::-1] if self._transforms_first else sizes
+
+    def _kept(self, x: tf.Tensor) -> tf.Tensor:
+        if self._masking == "checkerboard":
+            return x * (1.0 - self._transformed_pixels(x.dtype))
+        first = self.channels // 2
+        return x[..., first:] if self._transforms_first else x[..., :first]
+
+    def _transformed_pixels(self, dtype: tf.DType) -> tf.Tensor:
+        """Returns 1 where a checkerboard is transformed, `[height, width, 1]`."""
+        rows, columns = np.indices(self.event_shape[:2])
+        parity = 0 if self._transforms_first else 1
+        return tf.constant(((rows + columns) % 2 == parity)[..., None], dtype)
+
+    def _parameters(self, x: tf.Tensor, network: Callable) -> tuple:
+        """Returns the shift and log-scale of all of `x`, 0 where it is kept."""
+        outputs = network(self._kept(x))
+        if self._scale == "none":
+            shift, log_scale = outputs, tf.zeros_like(outputs)
+        else:
+            shift, raw = tf.split(outputs, 2, axis=-1)
+            log_scale = self._log_scale(raw)
+        if self._masking == "checkerboard":
+            transformed = self._transformed_pixels(x.dtype)
+            return shift * transformed, log_scale * transformed
+        return self._padded(shift), self._padded(log_scale)
+
+    def _padded(self, half: tf.Tensor) -> tf.Tensor:
+        """Returns a transformed half with zeros for the channels that are kept."""
+        kept = self.channels - half.shape[-1]
+        sides = [0, kept] if self._transforms_first else [kept, 0]
+        return tf.pad(half, [[0, 0], [0, 0], [0, 0], sides])
+
+    def _log_scale(self, raw: tf.Tensor) -> tf.Tensor:
+        if self._scale == "tanh":
+            return coupling.CLAMP * tf.tanh(raw / coupling.CLAMP)
+        if self._scale == "sigmoid":
+            return coupling.log_sigmoid_scale(raw)
+        if self._scale == "stretched_tanh":
+            stretch = tf.exp(self.rescale)
+            return tf.tanh(raw / stretch) * stretch
+        return raw if self._scale == "exp" else self.rescale * tf.tanh(raw)

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bijectors whose value and log-determinant come from one pass."""
+
+__all__ = ["OnePassBijector"]
+
+import abc
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+from tensorflow_probability.python.internal import cache_util
+
+tfb = tfp.bijectors
+
+
+class OnePassBijector(tfb.Bijector):
+    """A bijector that computes its log-determinant with its value.
+
+    `tfb.Bijector` asks for them by two methods, which would run a network twice.
+    """
+
+    # The cache that `tfb.FFJORD` uses: a map that returns its log-determinant with its
+    # value has both cached, and neither is computed again.
+    _cache = cache_util.BijectorCacheWithGreedyAttrs(
+        forward_name="_augmented_forward", inverse_name="_augmented_inverse"
+    )
+
+    # TFP's bijectors of equal parameters share a cache. These are made anew for each
+    # call, between which the weights of the same layers may have changed.
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        """Returns whether it is the same object."""
+        return self is other
+
+    @abc.abstractmethod
+    def towards_noise(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the noise of data, and `log |det|` of this map, `[batch]`."""
+
+    @abc.abstractmethod
+    def towards_data(self, eps: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the data of noise, and `log |det|` of this map, `[batch]`."""
+
+    def _augmented_inverse(self, x):
+        eps, log_det = self.towards_noise(x)
+        return eps, {"ildj": log_det, "fldj": -log_det}
+
+    def _augmented_forward(self, eps):
+        x, log_det = self.towards_data(eps)
+        return x, {"ildj": -log_det, "fldj": log_det}
+
+    def _forward(self, x):
+        return self._augmented_forward(x)[0]
+
+    def _inverse(self, y):
+        return self._augmented_inverse(y)[0]
+
+    def _inverse_log_det_jacobian(self, y):
+        cached = self._cache.inverse_attributes(y)
+        if "ildj" in cached:
+            return cached["ildj"]
+        return self._augmented_inverse(y)[1]["ildj"]
+
+    def _forward_log_det_jacobian(self, x):
+        cached = self._cache.forward_attributes(x)
+        if "fldj" in cached:
+            return cached["fldj"]
+        return self._augmented_forward(x)[1]["fldj"]

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The base class of flows on images: levels of steps, to one flat noise."""
+
+__all__ = ["AbstractImageFlow", "check_levels"]
+
+import abc
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from glf_tf import errors, types
+from glf_tf.bijectors import multi_scale
+from glf_tf.flows import flow
+
+tfb = tfp.bijectors
+
+
+class AbstractImageFlow(flow.AbstractFlow):
+    """A flow from flat noise `[batch, height * width * channels]` to images.
+
+    `make_steps` returns flow steps, and a `bijectors.factor_out.FactorOut` at the end
+    of each level, the last of which factors out all that is left.
+    """
+
+    def __init__(
+        self, event_shape: types.ImageShape, *, recompute: bool = False, **kwargs
+    ):
+        """Initializes the flow: its steps are those of `make_steps`.
+
+        Args:
+            event_shape: (height, width, channels).
+            recompute: Whether gradients compute the inner values of each step again
+                instead of keeping them: less memory, a third more time.
+            **kwargs: Keyword arguments of `keras.layers.Layer`.
+        """
+        self._recompute = recompute
+        super().__init__(_checked_shape(event_shape), **kwargs)
+        self.noise_shape = (int(np.prod(self.event_shape)),)
+        self.is_started = self.add_weight(
+            name="is_started",
+            shape=(),
+            dtype="bool",
+            initializer="zeros",
+            trainable=False,
+            autocast=False,
+        )
+
+    @abc.abstractmethod
+    def make_steps(self) -> list:
+        """Returns new steps; the first one is next to the data."""
+
+    def bijector(self, *, training: bool = False) -> tfb.Bijector:
+        """Returns a fresh bijector from flat noise to images."""
+        return multi_scale.MultiScaleBijector(
+            self.steps, training=training, recomputes=self._recompute
+        )
+
+    def start(self, x: tf.Tensor) -> tf.Tensor:
+        """Sets what starts from data, once: weights know it, also where they are saved.
+
+        Args:
+            x: A batch of images `[batch, *event_shape]`.
+
+        Returns:
+            eps: Its noise, `[batch, size]`.
+        """
+        if not self.is_started.numpy():
+            self._start_steps(x)
+            self.is_started.assign(True)
+        return self.bijector().inverse(x)
+
+    def _start_steps(self, x: tf.Tensor) -> None:
+        for layer in self.steps:
+            if hasattr(layer, "start"):
+                x = layer.start(x)
+            else:
+                x, _, _ = layer.towards_noise(x)
+
+
+def check_levels(event_shape: Sequence[int], levels: int) -> None:
+    """Checks that images can be halved once a level.
+
+    Raises:
+        InvalidValue: They cannot.
+    """
+    flow.check_sizes(levels=levels)
+    most = _halvings(event_shape)
+    if levels > most:
+        height, width, _ = event_shape
+        raise errors.InvalidValue(
+            "Each level of a flow halves height and width, which must be even",
+            received=f"levels={levels} for {height} x {width} pixels",
+            do=f"Use levels={most}" if most else "Use images of even height and width",
+        )
+
+
+def _halvings(event_shape: Sequence[int]) -> int:
+    height, width, _ = event_shape
+    common = int(np.gcd(height, width))
+    return (common & -common).bit_length() - 1
+
+
+def _checked_shape(event_shape: object) -> types.ImageShape:
+    shape = tuple(int(size) for size in np.ravel(event_shape))
+    if len(shape) != 3 or min(shape) < 1:
+        raise errors.InvalidValue(
+            "A flow on images has an event_shape of (height, width, channels)",
+            received=f"event_shape={event_shape}",
+            do="Use for instance (28, 28, 1), or a flow on vectors such as real_nvp",
+        )
+    return shape

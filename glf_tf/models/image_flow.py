@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A normalizing flow on images themselves: an exact likelihood, in bits per dimension.
+
+Dinh, Sohl-Dickstein, Bengio: Density estimation using Real NVP, 2016.
+https://arxiv.org/abs/1605.08803
+Kingma, Dhariwal: Glow: Generative Flow with Invertible 1x1 Convolutions, 2018.
+https://arxiv.org/abs/1807.03039
+"""
+
+__all__ = ["ImageFlow"]
+
+import math
+from typing import Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from glf_tf import errors, parts, seeds, types
+from glf_tf.bijectors import dequantization, preprocessing
+from glf_tf.data import image_set
+from glf_tf.flows import flow as flow_lib
+from glf_tf.models import codes, inputs, model, signatures
+from glf_tf.priors import standard_normal
+from glf_tf.training import stages
+
+_STARTING_IMAGES = 256
+"""As many images as Glow's code starts the scales from."""
+
+
+@keras.saving.register_keras_serializable(package="glf_tf")
+class ImageFlow(codes.EncodesImages, model.GenerativeModel):
+    """A flow between flat noise and images of `2^bits` levels.
+
+        loss = mean(-log p(x)) / (D log 2) + bits,   x = (level + u) / 2^bits
+
+    with `D` numbers an image, `u` from the dequantisation, and the density of x by the
+    change of variables through `preprocessing` and the flow. It is an upper bound of
+    the bits that each number takes to encode losslessly.
+
+    Latents are the noise of all levels, in one vector of `D` numbers: an image is got
+    back from them up to rounding.
+
+    Args:
+        image_shape: (height, width, channels).
+        flow: The flow, one on images such as glow.
+        bits: Bits that images are reduced to, 1 to 8; figures of other bits are not
+            comparable.
+        preprocessing: "centre" subtracts 1/2, as Glow does; "logit" maps to logits, as
+            RealNVP does.
+        alpha: How far from 0 and 1 the logits' arguments stay.
+        dequantization: "uniform" noise, or "variational", whose density is learned with
+            the flow, given the image.
+        dequantization_hidden: Width of the variational noise's networks.
+    """
+
+    def __init__(
+        self,
+        image_shape: types.ImageShape,
+        *,
+        flow: types.Flow = "glow",
+        bits: int = 8,
+        preprocessing: Literal["centre", "logit"] = "centre",
+        alpha: float = 0.05,
+        dequantization: Literal["uniform", "variational"] = "uniform",
+        dequantization_hidden: int = 16,
+        name: str | None = "image_flow",
+    ):
+        super().__init__(image_shape, name=name)
+        self.bits = _checked_bits(bits)
+        self.latent_dim = math.prod(self.image_shape)
+        self.flow: flow_lib.AbstractFlow = parts.make(
+            "flow", flow, event_shape=self.image_shape, name="flow"
+        )
+        self.preprocessing = _preprocessing(preprocessing, alpha)(
+            self.image_shape, name="preprocessing"
+        )
+        self.dequantization = _dequantization(dequantization)(
+            self.image_shape, hidden=dequantization_hidden
+        )
+        self._prior = standard_normal.StandardNormalPrior(self.latent_dim)
+        self.built = True
+
+    @property
+    def prior(self) -> standard_normal.StandardNormalPrior:
+        """The density of the latents, N(0, I)."""
+        return self._prior
+
+    def stages(self) -> tuple[stages.Stage, ...]:
+        """Returns the stage "flow", which starts the flow's scales from images."""
+        layers = (self.flow, self.dequantization)
+        stage = stages.Stage.of(
+            "flow",
+            stages.Group("flow", layers=layers),
+            terms=self._terms,
+            weights={"bits_per_dim": 1.0},
+            prepare=self._start,
+        )
+        return (stage,)
+
+    def _start(self, data: image_set.ImageSet) -> None:
+        """Sets what starts from data by images drawn from all of the training set."""
+        size = min(len(data), _STARTING_IMAGES)
+        chosen = np.random.default_rng(0).choice(len(data), size, replace=False)
+        image = tf.constant(data.images[np.sort(chosen)], tf.float32) / 255.0
+        x, _ = self._dequantized(image, seed=seeds.make(0))
+        self.flow.start(self.preprocessing.bijector().inverse(x))
+
+    def _terms(
+        self, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    ) -> types.Terms:
+        """Returns "bits_per_dim", `[batch]`."""
+        log_prob = self._log_prob(batch["image"], seed=seed, training=training)
+        return {"bits_per_dim": -log_prob / (self.latent_dim * math.log(2.0))}
+
+    def log_prob(
+        self, image: tf.Tensor, *, seed: types.Seed = 0, num_draws: int = 1
+    ) -> tf.Tensor:
+        """Returns a lower bound of images' log-probabilities in nats, `[batch]`.
+
+        Bits per dimension are `-log_prob / (latent_dim * log(2))`.
+
+        Args:
+            image: `[batch, height, width, channels]` in [0, 1], multiples of 1/255.
+            seed: A stateless seed of the dequantisation.
+            num_draws: Number of draws of its noise an image: more make the bound
+                tighter, as the logarithm is of their mean.
+
+        Raises:
+            InvalidType: The images are not floats.
+            InvalidValue: They have another shape than the model's, values outside of
+                [0, 1], or values that are no multiples of 1/255.
+        """
+        image = inputs.levels(inputs.images(image, shape=self.image_shape))
+        num_draws = inputs.draws(num_draws)
+        drawn = [
+            self._log_prob(image, seed=seeds.fold(seed, draw), training=False)
+            for draw in range(num_draws)
+        ]
+        return tf.reduce_logsumexp(drawn, axis=0) - math.log(num_draws)
+
+    def _log_prob(
+        self, image: tf.Tensor, *, seed: tf.Tensor, training: bool
+    ) -> tf.Tensor:
+        x, log_noise = self._dequantized(image, seed=seed, training=training)
+        first, rest = (
+            self.preprocessing.bijector(),
+            self.flow.bijector(training=training),
+        )
+        y = first.inverse(x)
+        z = rest.inverse(y)
+        log_det = first.inverse_log_det_jacobian(x, event_ndims=3)
+        log_det += rest.inverse_log_det_jacobian(y, event_ndims=3)
+        in_levels = self.latent_dim * self.bits * math.log(2.0)
+        return self._prior.log_prob(z) + log_det - log_noise - in_levels
+
+    def _dequantized(
+        self, image: tf.Tensor, *, seed: tf.Tensor, training: bool = False
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns images with noise in [0, 1), and its log-density, `[batch]`."""
+        level = self._levels(image)
+        noise, log_noise = self.dequantization.draw(
+            level / (2**self.bits - 1), seed=seed, training=training
+        )
+        return (level + noise) / 2**self.bits, log_noise
+
+    def _levels(self, image: tf.Tensor) -> tf.Tensor:
+        """Returns the levels of images, whole numbers below `2^bits` as floats."""
+        level = tf.round(tf.cast(image, tf.float32) * 255.0)
+        return tf.floor(level / 2 ** (8 - self.bits))
+
+    def encode(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
+        """Returns the latents of images, `[batch, latent_dim]`, without noise.
+
+        The middle of each level stands for it.
+
+        Raises:
+            InvalidType: The images are not floats.
+            InvalidValue: They have another shape than the model's, or values outside of
+                [0, 1], or NaN.
+        """
+        del training
+        level = self._levels(inputs.images(image, shape=self.image_shape))
+        x = (level + 0.5) / 2**self.bits
+        return self.flow.bijector().inverse(self.preprocessing.bijector().inverse(x))
+
+    def _decode(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
+        del training
+        y = self.flow.bijector().forward(tf.cast(z, tf.float32))
+        x = self.preprocessing.bijector().forward(y)
+        # Rounded to whole levels, this is the level that x lies in.
+        level = tf.clip_by_value(x * 2**self.bits - 0.5, 0.0, 2**self.bits - 1.0)
+        return level / (2**self.bits - 1)
+
+    def call(self, image, training=False):
+        """Returns images decoded from their latents, for Keras."""
+        del training
+        return self.reconstruct(image)
+
+    def signatures(self):
+        """Returns the signatures of the base class, and those of codes."""
+        return super().signatures() | signatures.of_codes(self)
+
+    def _sample(self, n, *, seed, temperature):
+        """Returns images decoded from N(0, temperature^2 I)."""
+        return self._decode(self._prior.sample(n, seed=seed, temperature=temperature))
+
+
+def _preprocessing(kind: str, alpha: float):
+    if kind == "centre":
+        return preprocessing.Centre
+    return lambda *args, **kwargs: preprocessing.Logit(*args, alpha=alpha, **kwargs)
+
+
+def _dequantization(kind: str):
+    if kind == "variational":
+        return dequantization.Variational
+    return lambda image_shape, hidden: dequantization.Uniform()
+
+
+def _checked_bits(bits: int) -> int:
+    if not 1 <= bits <= 8:
+        raise errors.InvalidValue(
+            "`bits`, to which images are reduced, must be 1 to 8",
+            received=f"bits={bits}",
+            do="Use 8, or 5 as Glow does for faces",
+        )
+    return bits
