@@ -134,19 +134,17 @@ class ImageFlow(codes.EncodesImages, model.GenerativeModel):
         image = inputs.levels(inputs.images(image, shape=self.image_shape))
         num_draws = inputs.draws(num_draws)
         drawn = [
-            self._log_prob(image, seed=seeds.fold(seed, draw), training=False)
+            self._log_prob(image, seed=seeds.fold(seed, draw))
             for draw in range(num_draws)
         ]
         return tf.reduce_logsumexp(drawn, axis=0) - math.log(num_draws)
 
     def _log_prob(
-        self, image: tf.Tensor, *, seed: tf.Tensor, training: bool
+        self, image: tf.Tensor, *, seed: tf.Tensor, training: bool = False
     ) -> tf.Tensor:
         x, log_noise = self._dequantized(image, seed=seed, training=training)
-        first, rest = (
-            self.preprocessing.bijector(),
-            self.flow.bijector(training=training),
-        )
+        first = self.preprocessing.bijector()
+        rest = self.flow.bijector(training=training)
         y = first.inverse(x)
         z = rest.inverse(y)
         log_det = first.inverse_log_det_jacobian(x, event_ndims=3)
@@ -199,7 +197,9 @@ class ImageFlow(codes.EncodesImages, model.GenerativeModel):
 
     def signatures(self):
         """Returns the signatures of the base class, and those of codes."""
-        return super().signatures() | signatures.of_codes(self)
+        return super().signatures() | signatures.of_codes(
+            self, log_prob=lambda image: self._log_prob(image, seed=seeds.make(0))
+        )
 
     def _sample(self, n, *, seed, temperature):
         """Returns images decoded from N(0, temperature^2 I)."""

@@ -31,8 +31,16 @@ def of_samples(model: keras.Model) -> dict[str, Callable]:
     }
 
 
-def of_codes(model: keras.Model) -> dict[str, Callable]:
-    """Returns the signatures of a model with an encoder."""
+def of_codes(
+    model: keras.Model, *, log_prob: Callable | None = None
+) -> dict[str, Callable]:
+    """Returns the signatures of a model with an encoder.
+
+    Args:
+        model: The model.
+        log_prob: The log-density of images; by default that of their latents.
+    """
+    log_prob = log_prob or (lambda image: model.log_prob(model.encode(image)))
     z = tf.TensorSpec([None, model.latent_dim], tf.float32, name="z")
 
     def interpolate(start, end, num_steps):
@@ -59,7 +67,7 @@ def of_codes(model: keras.Model) -> dict[str, Callable]:
         "encode": of_image("z", model.encode),
         "decode": _traced(decode, z=z),
         "reconstruct": of_image("image", model.reconstruct),
-        "log_prob": of_image("log_prob", lambda x: model.log_prob(model.encode(x))),
+        "log_prob": of_image("log_prob", log_prob),
         "interpolate": _traced(
             interpolate,
             start=_image(model, "start"),

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from glf_tf.bijectors import actnorm
 from glf_tf.bijectors.conditioners import conditioner
+from glf_tf.layers import convolution
 
 
 class GlowConditioner(conditioner.AbstractConditioner):
@@ -83,16 +84,23 @@ class _Convolution(keras.layers.Layer):
                 name="edge", shape=(size, size, 1, outputs), initializer="zeros"
             )
 
-    def convolved(self, x: tf.Tensor) -> tf.Tensor:
-        """Returns the convolution of images, with the part of the padding."""
-        outputs = tf.nn.conv2d(x, self.kernel, strides=1, padding="SAME")
+    def convolved(
+        self, x: tf.Tensor, *, scale: tf.Tensor | float = 1.0, shift: tf.Tensor = 0.0
+    ) -> tf.Tensor:
+        """Returns `(conv(x) + shift) * scale` of images, with the part of the padding.
+
+        The scale is that of the weights, which are fewer than the outputs.
+        """
+        outputs = convolution.convolve(x, self.kernel * scale)
+        return outputs + (self._of_padding() + shift) * scale
+
+    def _of_padding(self) -> tf.Tensor:
+        """Returns the part of the padding, `[1, height, width, outputs]`, or 0."""
         if self.edge is None:
-            return outputs
-        height, width = self._size
-        inside = tf.ones([1, height, width, 1], outputs.dtype)
-        outside = tf.pad(inside, [[0, 0], [1, 1], [1, 1], [0, 0]])
-        edges = tf.nn.conv2d(1.0 - outside, self.edge, strides=1, padding="VALID")
-        return outputs + edges
+            return tf.zeros([], self.compute_dtype)
+        inside = tf.ones([1, *self._size, 1], self.compute_dtype)
+        padded = tf.pad(inside, [[0, 0], [1, 1], [1, 1], [0, 0]])
+        return tf.nn.conv2d(1.0 - padded, self.edge, strides=1, padding="VALID")
 
 
 class _Hidden(_Convolution):
@@ -109,7 +117,7 @@ class _Hidden(_Convolution):
 
     def call(self, x):
         scale = tf.exp(actnorm.LOG_SCALE_FACTOR * self.log_scale)
-        return tf.nn.relu((self.convolved(x) + self.shift) * scale)
+        return tf.nn.relu(self.convolved(x, scale=scale, shift=self.shift))
 
     def start(self, x: tf.Tensor) -> tf.Tensor:
         """Sets shift and scale by a batch, and returns the output."""
@@ -140,4 +148,4 @@ class ZeroConvolution(_Convolution):
     def call(self, x):
         """Returns `[batch, height, width, outputs]`."""
         factor = tf.exp(actnorm.LOG_SCALE_FACTOR * self.log_factor)
-        return (self.convolved(x) + self.bias) * factor
+        return self.convolved(x, scale=factor, shift=self.bias)
