@@ -17,12 +17,15 @@ from glf_tf.bijectors import (
     actnorm,
     coupling,
     glow_coupling,
+    image_coupling,
     linear,
     permutation,
     planar,
+    preprocessing,
+    squeeze,
 )
 from glf_tf.data import image_set
-from glf_tf.flows import glow_vector, real_nvp
+from glf_tf.flows import glow, glow_vector, real_nvp
 
 DIM = 5
 """Size of the vectors: odd, so that halves differ."""
@@ -37,6 +40,20 @@ def _real_nvp(*, batch_norm=False, **options):
         real_nvp.RealNVP, hidden=6, blocks=2, batch_norm=batch_norm, **options
     )
 
+
+def _image_coupling(**options):
+    made = {"network": {"name": "glow", "hidden": 3}}
+    return functools.partial(image_coupling.ImageCoupling, **made | options)
+
+
+def _glow(**options):
+    return functools.partial(glow.Glow, **{"hidden": 3, "blocks": 1} | options)
+
+
+_IMAGE = (4, 4, 3)
+"""The shape of images that flow steps are tried on: odd channels."""
+
+SCALES = ("tanh", "stretched_tanh", "rescaled_tanh", "sigmoid", "exp", "none")
 
 FLOW_STEPS: dict[str, Callable] = {
     "planar": planar.Planar,
@@ -54,8 +71,33 @@ FLOW_STEPS: dict[str, Callable] = {
     "real_nvp_batch_norm": _real_nvp(batch_norm=True),
     "real_nvp_shared": _real_nvp(conditioner="shared"),
     "real_nvp_one_sided": _real_nvp(sides="one_sided", scale="sigmoid"),
+    "image_actnorm": actnorm.ActNorm,
+    "image_linear": functools.partial(linear.Linear, seed=3),
+    "centre": preprocessing.Centre,
+    "logit": functools.partial(preprocessing.Logit, alpha=0.01),
+    **{
+        f"squeeze_{order}": functools.partial(squeeze.Squeeze, order=order)
+        for order in ("colour", "position", "checkerboard")
+    },
+    **{f"channels_{scale}": _image_coupling(scale=scale) for scale in SCALES},
+    "channels_first": _image_coupling(transforms="first"),
+    "checkerboard": _image_coupling(masking="checkerboard"),
+    "checkerboard_first": _image_coupling(masking="checkerboard", transforms="first"),
+    "channels_gated": _image_coupling(
+        network={"name": "gated", "hidden": 3, "depth": 1}
+    ),
+    "glow": _glow(),
+    "glow_additive": _glow(scale="none", learned_prior=False, order="checkerboard"),
+    "glow_recompute": _glow(levels=1, recompute=True),
 }
-"""Makers of flow steps, called with `event_dim` and `name`."""
+"""Makers of flow steps, called with a shape of `event_shape` and `name`."""
+
+
+def event_shape(name: str) -> int | tuple[int, ...]:
+    """Returns the shape of the examples of a flow step under test, or their size."""
+    of_images = ("image", "centre", "logit", "squeeze", "channels", "checkerboard")
+    is_glow = name == "glow" or name.startswith(("glow_additive", "glow_recompute"))
+    return _IMAGE if is_glow or name.startswith(of_images) else DIM
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,6 +174,8 @@ _GLOW_PRIOR = {
     "name": "flow",
     "flow": {"name": "glow_vector", "hidden": 6, "blocks": 2},
 }
+
+_GLOW = {"name": "glow", "hidden": 4, "blocks": 1}
 
 MODELS: dict[str, Mapping] = {
     "glf": _GLF,
@@ -256,16 +300,28 @@ MODELS: dict[str, Mapping] = {
         "energy_hidden": 6,
         "prior_steps": 3,
     },
+    "image_flow": {"name": "image_flow", "flow": _GLOW},
+    "image_flow_variational": {
+        "name": "image_flow",
+        "flow": {**_GLOW, "levels": 1, "scale": "sigmoid"},
+        "bits": 5,
+        "preprocessing": "logit",
+        "dequantization": "variational",
+        "dequantization_hidden": 3,
+    },
 }
 """Specifications of models."""
 
 WITH_NOISE = {"lebm", "lfbm", "lfbm_from_prior", "lfbm_vae", "sri"} | {
-    name for name in MODELS if name.startswith(("vae", "wae", "two_stage"))
+    name
+    for name in MODELS
+    if name.startswith(("image_flow", "vae", "wae", "two_stage"))
 }
 """Models whose terms draw numbers, of which each replica has its own."""
 
 FAMILIES = (
-    *("abp", "glann", "glf_convolutional", "glf_perceptual", "glf_two_stage", "lebm"),
+    *("abp", "glann", "glf_convolutional", "glf_perceptual", "glf_two_stage"),
+    *("image_flow_variational", "lebm"),
     *("lfbm_from_prior", "lfbm_vae", "rae", "rae_flow", "rae_spectral", "sri"),
     *("two_stage_vae", "vae_flow_posterior", "vae_flow_prior", "vae_gaussian"),
     *("wae_gan", "wae_mmd_convolutional"),

@@ -35,7 +35,7 @@ _METRICS = flags.DEFINE_list(
     "metrics",
     ["fd", "kid", "precision_recall", "prd"],
     "fd, fd_infinity, kid, prd, precision_recall, floor, reconstruction_fd, "
-    "reconstruction, nll, bound, copies; or all.",
+    "reconstruction, nll, bound, bits_per_dim, copies; or all.",
 )
 _PRESET = flags.DEFINE_enum("preset", None, ["glf_paper", "lfbm"], "A paper's counts.")
 _COUNT = flags.DEFINE_integer("num_samples", None, "Images a trial.", lower_bound=2)
@@ -59,6 +59,12 @@ _EXTRACTOR = flags.DEFINE_enum(
 _GRAPH = kinds.define_path("inception_graph", "", "File of the 2015 Inception graph.")
 _BOUND = flags.DEFINE_integer(
     "bound_samples", 50, "Samples of the posterior per image, for bound.", lower_bound=1
+)
+_DRAWS = flags.DEFINE_integer(
+    "dequantization_draws",
+    8,
+    "Draws of noise per image, for bits_per_dim.",
+    lower_bound=1,
 )
 _OUT = kinds.define_path("out", None, "File for JSON; standard output by default.")
 _OVERWRITE = kinds.define_overwrite()
@@ -94,6 +100,7 @@ def _refuse_unused(source: str, metrics: list[str]) -> None:
     uses = {
         "--extractor=inception": (["inception_graph"], _EXTRACTOR.value == "inception"),
         "--metrics=bound": (["bound_samples"], "bound" in metrics),
+        "--metrics=bits_per_dim": (["dequantization_draws"], "bits_per_dim" in metrics),
         "--workdir": (_OF_RUNS, source == "workdir"),
         "--workdir or --saved_model": (["temperature"], source != "samples"),
         "--samples": (["on_broken"], source == "samples"),
@@ -157,6 +164,7 @@ def _settings():
         "seed": _SEED.value,
         "crop": loading.dataset_options(),
         "bound_samples": _BOUND.value,
+        "dequantization_draws": _DRAWS.value,
         "chain": inferring.chain(),
         "start": inferring.start(),
     }

@@ -67,20 +67,21 @@ class Variational(Uniform):
             **kwargs: Keyword arguments of `keras.layers.Layer`.
         """
         super().__init__(**kwargs)
+        self._couplings = couplings
         height, width, channels = image_shape
         rows, columns = np.indices((height, width))
         self._parity = ((rows + columns) % 2)[..., None]
         with keras.name_scope(self.name):
-            self.networks = [
-                gated.GatedConditioner(
+            for index in range(couplings):
+                network = gated.GatedConditioner(
                     (height, width, 2 * channels),
                     2 * channels,
                     hidden=hidden,
                     dtype=self.dtype_policy,
                     name=f"network_{index}",
                 )
-                for index in range(couplings)
-            ]
+                # An attribute each: checkpoints do not track Keras' lists.
+                setattr(self, f"network_{index}", network)
         self.stretch = self.add_weight(
             name="stretch", shape=(couplings, channels), initializer="zeros"
         )
@@ -93,7 +94,8 @@ class Variational(Uniform):
         uniform = tf.clip_by_value(uniform, tiny, 1.0 - tiny)
         y = tf.math.log(uniform) - tf.math.log1p(-uniform)
         log_prob = -_log_slope(y)
-        for index, network in enumerate(self.networks):
+        for index in range(self._couplings):
+            network = getattr(self, f"network_{index}")
             is_kept = tf.constant((self._parity + index) % 2, image.dtype)
             context = tf.concat([y * is_kept, 2.0 * image - 1.0], axis=-1)
             shift, raw = tf.split(network(context, training=training), 2, axis=-1)

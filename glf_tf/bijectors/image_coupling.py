@@ -20,7 +20,7 @@ import tensorflow_probability as tfp
 
 from glf_tf import errors
 from glf_tf.bijectors import coupling, one_pass, step
-from glf_tf.bijectors.conditioners import conditioner
+from glf_tf.bijectors.conditioners import choice
 
 tfb = tfp.bijectors
 
@@ -89,7 +89,7 @@ class ImageCoupling(step.AbstractFlowStep):
         self,
         event_shape: Sequence[int],
         *,
-        network: Callable[..., conditioner.AbstractConditioner],
+        network: choice.Network,
         masking: Masking = "channels",
         transforms: Literal["first", "second"] = "second",
         scale: Scale = "tanh",
@@ -100,7 +100,7 @@ class ImageCoupling(step.AbstractFlowStep):
 
         Args:
             event_shape: (height, width, channels).
-            network: Makes the network: `network(input_shape, outputs, name=, dtype=)`.
+            network: What computes shift and log-scale.
             masking: What a half is.
             transforms: The half that is transformed; the other is kept. The first half
                 of a checkerboard has the pixels whose row and column have an even sum.
@@ -124,7 +124,8 @@ class ImageCoupling(step.AbstractFlowStep):
                 initializer=keras.initializers.Constant(start),
             )
         with keras.name_scope(self.name):
-            self.network = network(
+            self.network = choice.make(
+                network,
                 (*self.event_shape[:2], inputs),
                 outputs if scale == "none" else 2 * outputs,
                 dtype=self.dtype_policy,

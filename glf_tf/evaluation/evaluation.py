@@ -17,6 +17,7 @@ from glf_tf.evaluation import image_sources, likelihoods
 from glf_tf.evaluation import settings as settings_lib
 from glf_tf.metrics import (
     digest,
+    histograms,
     memorization,
     protocol,
     reconstruction,
@@ -26,7 +27,7 @@ from glf_tf.metrics import (
 )
 from glf_tf.metrics.extractors import features
 from glf_tf.models import model as model_lib
-from glf_tf.tasks import infer, reconstruct
+from glf_tf.tasks import infer
 
 
 class Evaluation:
@@ -113,6 +114,7 @@ class Evaluation:
             "reconstruction": self._reconstruction,
             "nll": self._nll,
             "bound": self._bound,
+            "bits_per_dim": self._bits_per_dim,
         }
         chosen = [wanted[metric] for metric in metrics if metric in wanted]
         return [measurement for measure in chosen for measurement in measure(model)]
@@ -180,7 +182,6 @@ class Evaluation:
         return self._plain(numbers, source=source, space="pixels", notes=source.notes)
 
     def _nll(self, model) -> list[protocol.Measurement]:
-        model = reconstruct.as_autoencoder(model)
         found = likelihoods.latents(model, self._test)
         source = self._reconstructions(model)
         return self._plain(
@@ -193,6 +194,22 @@ class Evaluation:
         numbers = {f"bound_{count}": found.nats}
         source = self._reconstructions(model)
         return self._plain(numbers, source=source, space="pixels", of="test images")
+
+    def _bits_per_dim(self, model) -> list[protocol.Measurement]:
+        """Measures a flow on images, and what counting alone reaches."""
+        count, seed = self._settings.dequantization_draws, self._settings.seed
+        found = likelihoods.bits_per_dim(model, self._test, num_draws=count, seed=seed)
+        numbers = {f"bits_per_dim_{count}": found.bits_per_dim}
+        if model.bits == 8:
+            images = self._train.images, self._test.images
+            numbers["bits_per_dim_of_pixels"] = histograms.per_pixel(*images)
+            numbers["bits_per_dim_of_neighbours"] = histograms.given_neighbours(*images)
+        source = self._reconstructions(model)
+        notes = (
+            f"{self._test.split} split, {model.latent_dim} numbers an image, of "
+            f"{model.bits} bits; {count} draws of {model.dequantization.name} noise",
+        )
+        return self._plain(numbers, source=source, space="pixels", notes=notes)
 
     def _reconstructions(self, model) -> image_sources.Reconstructions:
         inference = infer.Inference(

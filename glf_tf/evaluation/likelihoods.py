@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Likelihoods of test images under a model: of their latents, and a bound."""
+"""Likelihoods of test images under a model: of their latents, and bounds."""
 
-__all__ = ["bound", "latents"]
+__all__ = ["bits_per_dim", "bound", "latents"]
 
 import math
 from collections.abc import Callable
@@ -13,14 +13,24 @@ from glf_tf import errors, seeds
 from glf_tf.data import image_set, pipeline
 from glf_tf.evaluation import image_sources
 from glf_tf.metrics import likelihood
-from glf_tf.models import autoencoder, variational
+from glf_tf.models import autoencoder, image_flow, variational
 from glf_tf.models import model as model_lib
 
 
 def latents(
-    model: autoencoder.AbstractAutoencoder, test: image_set.ImageSet
+    model: model_lib.GenerativeModel, test: image_set.ImageSet
 ) -> likelihood.Likelihood:
-    """Returns the negative log-density of the images' latents under the prior."""
+    """Returns the negative log-density of the images' latents under the prior.
+
+    Raises:
+        Unsupported: The model has no encoder and a density of its latents.
+    """
+    if not isinstance(model, autoencoder.AbstractAutoencoder):
+        raise errors.Unsupported(
+            "A likelihood of latents needs an encoder, and a density of its latents",
+            received=type(model).__name__,
+            do="Leave nll out of --metrics; flows on images have bits_per_dim",
+        )
     log_prob = _of_images(
         lambda image, index: model.log_prob(model.encode(image)), test
     )
@@ -54,6 +64,42 @@ def bound(
     log_prob = _of_images(
         lambda image, index: model.log_likelihood_bound(
             image, seed=seeds.fold(seed, index), num_samples=num_samples
+        ),
+        test,
+    )
+    dim = math.prod(test.image_shape)
+    return likelihood.negative_log_likelihood(log_prob, dim=dim)
+
+
+def bits_per_dim(
+    model: model_lib.GenerativeModel,
+    test: image_set.ImageSet,
+    *,
+    num_draws: int,
+    seed: int,
+) -> likelihood.Likelihood:
+    """Returns a bound on -log p(image) of images with whole numbers, and its bits.
+
+    All numbers of the images are scored, and nothing that was added to them.
+
+    Args:
+        model: A flow on images.
+        test: The images.
+        num_draws: Draws of the dequantisation's noise an image.
+        seed: Of the noise.
+
+    Raises:
+        Unsupported: It is no flow on images.
+    """
+    if not isinstance(model, image_flow.ImageFlow):
+        raise errors.Unsupported(
+            "Bits per dimension are those of a flow on images",
+            received=type(model).__name__,
+            do="Leave bits_per_dim out of --metrics",
+        )
+    log_prob = _of_images(
+        lambda image, index: model.log_prob(
+            image, seed=seeds.fold(seed, index), num_draws=num_draws
         ),
         test,
     )

@@ -7,7 +7,7 @@ import dataclasses
 
 from glf_tf.inference import sampler
 from glf_tf.metrics import protocol, suite
-from glf_tf.models import autoencoder, latent, variational
+from glf_tf.models import autoencoder, image_flow, latent, variational
 from glf_tf.models import model as model_lib
 
 METRICS = (
@@ -17,6 +17,7 @@ METRICS = (
     "reconstruction",
     "nll",
     "bound",
+    "bits_per_dim",
     "copies",
 )
 """What can be asked for: the suite's measures of samples, and
@@ -27,6 +28,8 @@ reconstruction     squared error of test images
 nll                of the test images' latents, in nats
 bound              on -log p(image) of the test images, in nats: importance-weighted,
                    for variational models whose decoder is a density
+bits_per_dim       of the test images, for flows on images: an upper bound of the bits
+                   that each number takes, beside those of models that only count
 copies             how near samples come to training images
 """
 
@@ -45,6 +48,7 @@ class Settings:
         crop: How the real images were cropped and resized, for the record.
         preset: Name of the preset that these are, for the record.
         bound_samples: Samples of the posterior an image, for "bound".
+        dequantization_draws: Draws of noise an image, for "bits_per_dim".
         chain: How latents of reconstructions are found; None for the model's own way.
         start: Where such chains start; one of `infer.STARTS`.
     """
@@ -58,6 +62,7 @@ class Settings:
     crop: str = ""
     preset: str = ""
     bound_samples: int = 50
+    dequantization_draws: int = 8
     chain: sampler.AbstractSampler | None = None
     start: str = "auto"
 
@@ -74,11 +79,13 @@ class Settings:
 
 def supported(model: model_lib.GenerativeModel | None) -> tuple[str, ...]:
     """Returns the metrics that a model has; those of samples alone where it is None."""
-    missing = set()
-    if not isinstance(model, latent.AbstractLatentModel):
+    missing, is_flow = set(), isinstance(model, image_flow.ImageFlow)
+    if not isinstance(model, latent.AbstractLatentModel) and not is_flow:
         missing |= {"reconstruction_fd", "reconstruction"}
     if not isinstance(model, autoencoder.AbstractAutoencoder):
         missing.add("nll")
+    if not is_flow:
+        missing.add("bits_per_dim")
     is_variational = isinstance(model, variational.AbstractVariational)
     if not is_variational or not model.reconstruction.is_likelihood:
         missing.add("bound")

@@ -7,14 +7,12 @@ released code. https://arxiv.org/abs/1807.03039
 
 __all__ = ["Glow"]
 
-import functools
 from typing import Literal
 
 import keras
 
 from glf_tf import types
 from glf_tf.bijectors import actnorm, factor_out, image_coupling, linear, squeeze, step
-from glf_tf.bijectors.conditioners import glow
 from glf_tf.flows import flow, image_flow
 
 
@@ -101,7 +99,7 @@ class Glow(image_flow.AbstractImageFlow):
             ),
             image_coupling.ImageCoupling(
                 shape,
-                network=functools.partial(glow.GlowConditioner, hidden=self._hidden),
+                network={"name": "glow", "hidden": self._hidden},
                 scale=self._scale,
                 name=f"{name}_coupling",
                 **common,

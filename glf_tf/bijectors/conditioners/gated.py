@@ -9,7 +9,7 @@ https://arxiv.org/abs/1902.00275
 
 __all__ = ["GatedConditioner"]
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import keras
 import tensorflow as tf
@@ -45,6 +45,7 @@ class GatedConditioner(conditioner.AbstractConditioner):
             **kwargs: Keyword arguments of `keras.layers.Layer`.
         """
         super().__init__(**kwargs)
+        self._depth = depth
 
         def convolution(name: str, filters: int, size: int = 3, **options):
             return keras.layers.Conv2D(
@@ -58,15 +59,15 @@ class GatedConditioner(conditioner.AbstractConditioner):
 
         with keras.name_scope(self.name):
             self.input_conv = convolution("input", hidden)
-            self.inner, self.gates, self.norms = [], [], []
             for block in range(depth):
-                self.inner.append(convolution(f"inner_{block}", hidden))
-                self.gates.append(convolution(f"gate_{block}", 2 * hidden, 1))
-                self.norms.append(
-                    keras.layers.LayerNormalization(
-                        epsilon=1e-5, dtype=self.dtype_policy, name=f"norm_{block}"
-                    )
+                # An attribute each: checkpoints do not track Keras' lists.
+                setattr(self, f"inner_{block}", convolution(f"inner_{block}", hidden))
+                gate = convolution(f"gate_{block}", 2 * hidden, 1)
+                setattr(self, f"gate_{block}", gate)
+                norm = keras.layers.LayerNormalization(
+                    epsilon=1e-5, dtype=self.dtype_policy, name=f"norm_{block}"
                 )
+                setattr(self, f"norm_{block}", norm)
             self.output_conv = convolution(
                 "output", outputs, kernel_initializer="zeros"
             )
@@ -76,18 +77,23 @@ class GatedConditioner(conditioner.AbstractConditioner):
         """Creates all variables."""
         size = (None, *input_shape[:2])
         self.input_conv.build((None, *input_shape))
-        for inner, gate, norm in zip(self.inner, self.gates, self.norms, strict=True):
+        for inner, gate, norm in self._blocks():
             inner.build((*size, 2 * hidden))
             gate.build((*size, 2 * hidden))
             norm.build((*size, hidden))
         self.output_conv.build((*size, 2 * hidden))
         self.built = True
 
+    def _blocks(self) -> Iterator[tuple[keras.layers.Layer, ...]]:
+        for block in range(self._depth):
+            names = (f"{part}_{block}" for part in ("inner", "gate", "norm"))
+            yield tuple(getattr(self, name) for name in names)
+
     def call(self, x, training=False):
         """Returns `[batch, height, width, outputs]`."""
         del training
         x = self.input_conv(x)
-        for inner, gate, norm in zip(self.inner, self.gates, self.norms, strict=True):
+        for inner, gate, norm in self._blocks():
             value, opened = tf.split(gate(_elu2(inner(_elu2(x)))), 2, axis=-1)
             x = norm(x + value * tf.sigmoid(opened))
         return self.output_conv(_elu2(x))
