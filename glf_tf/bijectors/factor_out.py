@@ -30,7 +30,7 @@ class FactorOut(keras.layers.Layer):
 
     so that N(0, I) of eps is the density N(mean, deviation^2) of z. A density that is
     not learned has mean 0 and deviation 1. What is factored out last has no other part:
-    its mean and deviation are those of a network of zeros.
+    its mean and deviation are weights, other ones at the border.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class FactorOut(keras.layers.Layer):
         if is_learned:
             with keras.name_scope(self.name):
                 self.network = glow.ZeroConvolution(
-                    (*size, max(kept, 1)),
+                    self.kept_shape,
                     2 * (channels - kept),
                     dtype=self.dtype_policy,
                     name="network",
@@ -103,7 +103,7 @@ class FactorOut(keras.layers.Layer):
         if self.network is None:
             nothing = tf.zeros([batch, *self.shape_out], self.compute_dtype)
             return nothing, nothing
-        if not self._kept:
-            kept = tf.zeros([batch, *self.shape_out[:2], 1], self.compute_dtype)
         mean, raw = tf.split(self.network(kept), 2, axis=-1)
-        return mean, _BOUND * tf.tanh(raw / _BOUND)
+        log_deviation = _BOUND * tf.tanh(raw / _BOUND)
+        shape = [batch, *self.shape_out]
+        return tf.broadcast_to(mean, shape), tf.broadcast_to(log_deviation, shape)

@@ -205,9 +205,10 @@ class Evaluation:
             numbers["bits_per_dim_of_pixels"] = histograms.per_pixel(*images)
             numbers["bits_per_dim_of_neighbours"] = histograms.given_neighbours(*images)
         source = self._reconstructions(model)
+        noise = type(model.dequantization).__name__.lower()
         notes = (
             f"{self._test.split} split, {model.latent_dim} numbers an image, of "
-            f"{model.bits} bits; {count} draws of {model.dequantization.name} noise",
+            f"{model.bits} bits; {count} draws of {noise} noise",
         )
         return self._plain(numbers, source=source, space="pixels", notes=notes)
 

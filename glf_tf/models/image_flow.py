@@ -76,7 +76,7 @@ class ImageFlow(codes.EncodesImages, model.GenerativeModel):
             self.image_shape, name="preprocessing"
         )
         self.dequantization = _dequantization(dequantization)(
-            self.image_shape, hidden=dequantization_hidden
+            self.image_shape, hidden=dequantization_hidden, name="dequantization"
         )
         self._prior = standard_normal.StandardNormalPrior(self.latent_dim)
         self.built = True
@@ -215,7 +215,7 @@ def _preprocessing(kind: str, alpha: float):
 def _dequantization(kind: str):
     if kind == "variational":
         return dequantization.Variational
-    return lambda image_shape, hidden: dequantization.Uniform()
+    return lambda image_shape, hidden, name: dequantization.Uniform(name=name)
 
 
 def _checked_bits(bits: int) -> int:

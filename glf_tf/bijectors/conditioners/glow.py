@@ -75,10 +75,13 @@ class _Convolution(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         *self._size, inputs = input_shape
-        self.kernel = self.add_weight(
-            name="kernel", shape=(size, size, inputs, outputs), initializer=initializer
-        )
-        self.edge = None
+        self.kernel = self.edge = None
+        if inputs:
+            self.kernel = self.add_weight(
+                name="kernel",
+                shape=(size, size, inputs, outputs),
+                initializer=initializer,
+            )
         if size > 1:
             self.edge = self.add_weight(
                 name="edge", shape=(size, size, 1, outputs), initializer="zeros"
@@ -89,10 +92,13 @@ class _Convolution(keras.layers.Layer):
     ) -> tf.Tensor:
         """Returns `(conv(x) + shift) * scale` of images, with the part of the padding.
 
-        The scale is that of the weights, which are fewer than the outputs.
+        The scale is that of the weights, which are fewer than the outputs. Of images
+        without channels, the outputs are the same, `[1, height, width, outputs]`.
         """
-        outputs = convolution.convolve(x, self.kernel * scale)
-        return outputs + (self._of_padding() + shift) * scale
+        constant = (self._of_padding() + shift) * scale
+        if self.kernel is None:
+            return constant
+        return convolution.convolve(x, self.kernel * scale) + constant
 
     def _of_padding(self) -> tf.Tensor:
         """Returns the part of the padding, `[1, height, width, outputs]`, or 0."""
@@ -134,7 +140,7 @@ class ZeroConvolution(_Convolution):
         """Initializes the layer and its variables.
 
         Args:
-            input_shape: (height, width, channels).
+            input_shape: (height, width, channels); there may be no channels.
             outputs: Number of output channels.
             **kwargs: Keyword arguments of `keras.layers.Layer`.
         """
