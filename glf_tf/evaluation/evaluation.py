@@ -200,10 +200,10 @@ class Evaluation:
         count, seed = self._settings.dequantization_draws, self._settings.seed
         found = likelihoods.bits_per_dim(model, self._test, num_draws=count, seed=seed)
         numbers = {f"bits_per_dim_{count}": found.bits_per_dim}
-        if model.bits == 8:
-            images = self._train.images, self._test.images
-            numbers["bits_per_dim_of_pixels"] = histograms.per_pixel(*images)
-            numbers["bits_per_dim_of_neighbours"] = histograms.given_neighbours(*images)
+        step = 2 ** (8 - model.bits)
+        images = [data.images // step * step for data in (self._train, self._test)]
+        numbers["bits_per_dim_of_pixels"] = histograms.per_pixel(*images)
+        numbers["bits_per_dim_of_neighbours"] = histograms.given_neighbours(*images)
         source = self._reconstructions(model)
         noise = type(model.dequantization).__name__.lower()
         notes = (

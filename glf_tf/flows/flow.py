@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The base class of flows: chains of steps, from data (first) to noise (last)."""
 
-__all__ = ["AbstractFlow", "check_sizes"]
+__all__ = ["AbstractFlow", "check_sizes", "make"]
 
 import abc
-from collections.abc import Iterator, Sequence
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import keras
 import tensorflow_probability as tfp
 
-from glf_tf import errors, naming, parts
+from glf_tf import catalogue, errors, naming, parts, types
 from glf_tf.bijectors import step
 
 tfb = tfp.bijectors
@@ -70,6 +72,37 @@ class _Chain(tfb.Chain):
     parts have functions, a traced function must capture the chain, not take it as an
     argument.
     """
+
+
+def make(value: types.Flow, **size: Any) -> AbstractFlow:
+    """Returns the flow that is given, as `parts.make` does.
+
+    Args:
+        value: An object, a specification or a name.
+        **size: `event_dim` of vectors, or `event_shape` of images.
+
+    Raises:
+        InvalidType: It is no flow.
+        InvalidValue: It is one on vectors where images are needed, or the reverse; or
+            it cannot be built, or is of another size.
+    """
+    wanted = next(iter(size))
+    named = isinstance(value, (str, Mapping)) and catalogue.name_of(value)
+    cls = catalogue.load("flow", named) if named else type(value)
+    parameters = inspect.signature(cls.__init__).parameters
+    taken = [name for name in _EXAMPLES if name in parameters]
+    if issubclass(cls, AbstractFlow) and taken and wanted not in taken:
+        kind, example = _EXAMPLES[wanted]
+        raise errors.InvalidValue(
+            f"A flow on {kind} is needed here",
+            received=named or cls.__name__,
+            do=f"Use for instance {example}",
+        )
+    return parts.make("flow", value, **size, name="flow")
+
+
+_EXAMPLES = {"event_dim": ("vectors", "real_nvp"), "event_shape": ("images", "glow")}
+"""What a size is that of, and an example, by the argument that takes it."""
 
 
 def check_sizes(**sizes: int) -> None:

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import errors, parts, seeds, types
+from glf_tf import errors, seeds, types
 from glf_tf.bijectors import dequantization, preprocessing
 from glf_tf.data import image_set
 from glf_tf.flows import flow as flow_lib
@@ -46,9 +46,10 @@ class ImageFlow(codes.EncodesImages, model.GenerativeModel):
         flow: The flow, one on images such as glow.
         bits: Bits that images are reduced to, 1 to 8; figures of other bits are not
             comparable.
-        preprocessing: "centre" subtracts 1/2, as Glow does; "logit" maps to logits, as
-            RealNVP does.
-        alpha: How far from 0 and 1 the logits' arguments stay.
+        preprocessing: "logit" maps to logits, as RealNVP does; "centre" subtracts 1/2,
+            as Glow does.
+        alpha: How far from 0 and 1 the logits' arguments stay: little where most pixels
+            are black, as in MNIST; RealNVP has 0.05 for photographs.
         dequantization: "uniform" noise, or "variational", whose density is learned with
             the flow, given the image.
         dequantization_hidden: Width of the variational noise's networks.
@@ -60,8 +61,8 @@ class ImageFlow(codes.EncodesImages, model.GenerativeModel):
         *,
         flow: types.Flow = "glow",
         bits: int = 8,
-        preprocessing: Literal["centre", "logit"] = "centre",
-        alpha: float = 0.05,
+        preprocessing: Literal["logit", "centre"] = "logit",
+        alpha: float = 1e-5,
         dequantization: Literal["uniform", "variational"] = "uniform",
         dequantization_hidden: int = 16,
         name: str | None = "image_flow",
@@ -69,9 +70,7 @@ class ImageFlow(codes.EncodesImages, model.GenerativeModel):
         super().__init__(image_shape, name=name)
         self.bits = _checked_bits(bits)
         self.latent_dim = math.prod(self.image_shape)
-        self.flow: flow_lib.AbstractFlow = parts.make(
-            "flow", flow, event_shape=self.image_shape, name="flow"
-        )
+        self.flow = flow_lib.make(flow, event_shape=self.image_shape)
         self.preprocessing = _preprocessing(preprocessing, alpha)(
             self.image_shape, name="preprocessing"
         )

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from glf_tf import errors, parts, types
+from glf_tf import errors, types
 from glf_tf.flows import flow as flow_lib
 from glf_tf.priors import mixture, prior
 
@@ -55,9 +55,7 @@ class FlowPrior(prior.AbstractNoisePrior):
                 received=f"components={components}",
                 do="Use 0 for N(0, I), or for instance 50",
             )
-        self.flow: flow_lib.AbstractFlow = parts.make(
-            "flow", flow, event_dim=latent_dim, name="flow"
-        )
+        self.flow = flow_lib.make(flow, event_dim=latent_dim)
         self.noise = None
         if components:
             self.noise = mixture.MixturePrior(

@@ -135,7 +135,7 @@ def test_a_described_model_is_built_again(name):
 )
 def test_every_part_is_described_as_its_name_is(kind, given):
     sizes = {
-        "flow": {"event_dim": 4},
+        "flow": {"event_shape": SHAPE} if given == "glow" else {"event_dim": 4},
         "prior": {"latent_dim": 4},
         "reconstruction": {"image_shape": SHAPE},
     }.get(kind, {})
@@ -152,9 +152,10 @@ def as_objects(name):
     described = parts.specification("model", descriptors.MODELS[name])
     kind = described.pop("name")
     arguments = descriptors.arguments(name)
-    dim = described["latent_dim"]
+    dim = described.get("latent_dim")
+    of_images = {"event_shape": arguments["image_shape"]}
     sizes = {
-        "flow": {"event_dim": dim},
+        "flow": of_images if kind == "image_flow" else {"event_dim": dim},
         "prior": {"latent_dim": dim},
         "reconstruction": {"image_shape": arguments["image_shape"]},
     }

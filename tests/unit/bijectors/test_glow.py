@@ -36,10 +36,10 @@ def test_a_new_linear_map_is_a_rotation():
     bijector = layer.bijector()
     matrix = np.asarray(bijector.inverse(tf.eye(6, dtype="float64"))).T
     np.testing.assert_allclose(matrix @ matrix.T, np.eye(6), atol=1e-12)
-    np.testing.assert_allclose(matrix, linear._rotation(6, seed=2), atol=1e-12)
+    np.testing.assert_allclose(matrix, linear.rotation(6, seed=2), atol=1e-12)
     np.testing.assert_allclose(bijector.inverse(z), z @ matrix.T, atol=1e-12)
     np.testing.assert_allclose(bijector.inverse_log_det_jacobian(z), 0.0, atol=1e-12)
-    assert np.abs(matrix - linear._rotation(6, seed=3)).max() > 0.1
+    assert np.abs(matrix - linear.rotation(6, seed=3)).max() > 0.1
 
 
 def test_linear_maps_take_vectors_of_any_rank():

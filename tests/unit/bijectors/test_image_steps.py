@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Flow steps on images: orders, masks, starts and refusals."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from glf_tf import errors
+from glf_tf.bijectors import actnorm, factor_out, image_coupling, linear, squeeze
+from glf_tf.bijectors import preprocessing as preprocessing_lib
+from glf_tf.devices import strategies
+from glf_tf.flows import glow
+
+NETWORK = {"name": "glow", "hidden": 3}
+
+
+def squares():
+    """An image of one square of 10 * (2 * row + column) + colour."""
+    rows, columns, colours = np.indices((2, 2, 2))
+    return tf.constant(10.0 * (2 * rows + columns) + colours, tf.float32)[None]
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        ("colour", [0, 10, 20, 30, 1, 11, 21, 31]),
+        ("position", [0, 1, 10, 11, 20, 21, 30, 31]),
+        ("checkerboard", [0, 1, 30, 31, 10, 11, 20, 21]),
+    ],
+)
+def test_squeezed_channels_have_the_published_orders(order, expected):
+    step = squeeze.Squeeze((2, 2, 2), order=order)
+    assert step.bijector().inverse(squares())[0, 0, 0].numpy().tolist() == expected
+
+
+@pytest.mark.parametrize(("transforms", "parity"), [("first", 0), ("second", 1)])
+def test_a_checkerboard_keeps_the_other_parity_and_depends_on_it_alone(
+    transforms, parity
+):
+    step = image_coupling.ImageCoupling(
+        (4, 4, 1), network=NETWORK, masking="checkerboard", transforms=transforms
+    )
+    for variable in step.trainable_variables:
+        variable.assign(tf.random.stateless_normal(variable.shape, (0, 1)))
+    is_transformed = np.indices((4, 4)).sum(axis=0) % 2 == parity
+    x = tf.random.stateless_normal([1, 4, 4, 1], (0, 0))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        eps = step.bijector().inverse(x)
+    jacobian = tape.batch_jacobian(eps, x)[0, :, :, 0, :, :, 0].numpy()
+    kept = eps[0, :, :, 0].numpy()[~is_transformed]
+    np.testing.assert_array_equal(kept, x[0, :, :, 0].numpy()[~is_transformed])
+    # A transformed pixel depends on itself, and on no other that is transformed.
+    among = jacobian[is_transformed][:, is_transformed]
+    np.testing.assert_array_equal(among, np.diag(np.diagonal(among)))
+    assert np.abs(jacobian[is_transformed][:, ~is_transformed]).max() > 0
+
+
+def test_the_determinant_of_a_1x1_convolution_counts_every_pixel():
+    step = linear.Linear((3, 5, 4), seed=1)
+    factors = np.array(step.factors)
+    factors[np.diag_indices(4)] *= 2.0
+    step.factors.assign(factors)
+    log_det = step.bijector().inverse_log_det_jacobian(
+        tf.ones([1, 3, 5, 4]), event_ndims=3
+    )
+    np.testing.assert_allclose(log_det, 15 * 4 * np.log(2.0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(5,), (4, 4, 3)])
+def test_actnorm_starts_with_noise_of_mean_zero_and_size_one(shape):
+    step = actnorm.ActNorm(shape)
+    x = 3.0 + 2.0 * tf.random.stateless_normal([64, *shape], (0, 0))
+    eps = step.start(x).numpy().reshape(-1, shape[-1])
+    np.testing.assert_allclose(eps.mean(axis=0), 0.0, atol=1e-5)
+    np.testing.assert_allclose((eps**2).mean(axis=0), 1.0, atol=1e-4)
+
+
+def test_a_flow_starts_once_whatever_comes_after():
+    flow = glow.Glow((4, 4, 1), blocks=1, hidden=3)
+    x = tf.random.stateless_normal([8, 4, 4, 1], (0, 0))
+    flow.start(x)
+    assert flow.is_started.numpy()
+    before = [np.array(variable) for variable in flow.variables]
+    flow.start(5.0 * x)
+    for value, variable in zip(before, flow.variables, strict=True):
+        np.testing.assert_array_equal(value, variable)
+
+
+def test_a_flow_starts_the_same_on_two_devices():
+    x = tf.random.stateless_normal([8, 4, 4, 1], (0, 0))
+    found = []
+    for name in ("one_device", "mirrored"):
+        with strategies.strategy(name).scope():
+            flow = glow.Glow((4, 4, 1), blocks=1, hidden=3)
+            for variable in flow.trainable_variables:
+                variable.assign(tf.random.stateless_normal(variable.shape, (0, 2)))
+            flow.start(x)
+        found.append([np.array(variable) for variable in flow.variables])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_is_factored_out_has_the_density_that_is_learned():
+    layer = factor_out.FactorOut((2, 2, 4), kept=1)
+    for variable in layer.trainable_variables:
+        variable.assign(0.1 * tf.random.stateless_normal(variable.shape, (0, 3)))
+    x = tf.random.stateless_normal([3, 2, 2, 4], (0, 4))
+    kept, eps, log_det = layer.towards_noise(x)
+    again, back = layer.towards_data(kept, tf.identity(eps))
+    np.testing.assert_allclose(again, x, atol=1e-6)
+    np.testing.assert_allclose(back, -log_det, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("make", "word"),
+    [
+        (lambda: glow.Glow((28, 28, 1), levels=3), "levels=2"),
+        (lambda: glow.Glow((7, 8, 1), levels=1), "even height and width"),
+        (lambda: glow.Glow((8, 8)), "3 whole numbers"),
+        (lambda: glow.Glow((8, 8, 1), levels=0), "levels"),
+        (lambda: squeeze.Squeeze((7, 8, 1)), "7 x 8"),
+        (
+            lambda: image_coupling.ImageCoupling((4, 4, 1), network=NETWORK),
+            "at least two",
+        ),
+        (
+            lambda: image_coupling.ImageCoupling((4, 4, 2), network={"name": "glw"}),
+            "glow",
+        ),
+        (lambda: preprocessing_lib.Logit((4, 4, 1), alpha=0.5), "alpha=0.5"),
+    ],
+)
+def test_what_cannot_work_is_refused_in_one_line(make, word):
+    with pytest.raises(errors.InvalidValue, match=word) as caught:
+        make()
+    assert "\n" not in str(caught.value)
