@@ -15,6 +15,7 @@ from glf_tf.evaluation import image_sources
 from glf_tf.metrics import likelihood
 from glf_tf.models import autoencoder, image_flow, variational
 from glf_tf.models import model as model_lib
+from glf_tf.tasks import reconstruct
 
 
 def latents(
@@ -23,11 +24,12 @@ def latents(
     """Returns the negative log-density of the images' latents under the prior.
 
     Raises:
-        Unsupported: The model has no encoder and a density of its latents.
+        Unsupported: The model has no encoder, or no density of its latents.
     """
+    reconstruct.as_autoencoder(model)
     if not isinstance(model, autoencoder.AbstractAutoencoder):
         raise errors.Unsupported(
-            "A likelihood of latents needs an encoder, and a density of its latents",
+            "A likelihood of latents needs a model that has learned their density",
             received=type(model).__name__,
             do="Leave nll out of --metrics; flows on images have bits_per_dim",
         )

@@ -222,7 +222,6 @@ class AbstractLatentModel(codes.DecodesLatents, model.GenerativeModel):
         return inputs.binary(mask)
 
 
-
 def learned_prior(spec: types.Prior, *, latent_dim: int) -> prior_lib.AbstractPrior:
     """Returns a prior without weights, or that is learned by gradients.
 

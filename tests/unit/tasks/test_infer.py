@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from glf_tf import errors, seeds
 from glf_tf.inference import langevin
-from glf_tf.models import autoencoder, latent
+from glf_tf.models import autoencoder, codes, latent
 from glf_tf.tasks import infer, reconstruct
 from tests import descriptors
 
@@ -96,7 +96,12 @@ def test_every_model_infers_or_says_why_not(name):
     model = descriptors.model(name)
     if not isinstance(model, latent.AbstractLatentModel):
         with pytest.raises(errors.Unsupported, match="decodes draws of a density"):
-            infer.Inference(model)
+            infer.Inference(model, chain=SHORT)
+        if isinstance(model, codes.EncodesImages):
+            inference = infer.Inference(model)
+            assert inference.reconstruct(IMAGES).shape == IMAGES.shape
+            with pytest.raises(errors.Unsupported, match="decodes draws of a density"):
+                inference.latents(IMAGES, MASKS)
         return
     inference = infer.Inference(model, chain=SHORT)
     if "perceptual" in name:
