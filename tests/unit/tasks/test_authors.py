@@ -17,10 +17,6 @@ PLAIN = [
     for name in sorted(descriptors.MODELS)
     if not name.startswith(("glann", "image_flow"))
 ]
-    name
-    for name in sorted(descriptors.MODELS)
-    if not name.startswith(("glann", "image_flow"))
-]
 """Models that decode draws of a prior."""
 
 
