@@ -3,11 +3,12 @@ r"""Hides parts of test images and completes them, several times each.
 
     python tools/inpaint.py --workdir=runs/glf/digits --num_images=4 --attempts=3 \
         --mask=square --mask.size=3 --start=prior --output=inpainting.png \
-        --inference=langevin --inference.step_size=1 --inference.steps=300 \
-        --noinference.noise
+        --inference=langevin --inference.adjusted --inference.step_size=0.5 \
+        --inference.steps=500
     python tools/inpaint.py --workdir=runs/glf/digits --mask=salt_and_pepper \
-        --mask.share=0.5 --keep_visible --inference=langevin --inference.steps=300 \
-        --inference.step_size=1 --noinference.noise --num_images=4 --attempts=2
+        --mask.share=0.5 --keep_visible --num_images=4 --attempts=2 \
+        --inference=langevin --inference.adjusted --inference.step_size=0.5 \
+        --inference.steps=500
 
 A row has the original, the masked image, and completions: the decoded latents that
 chains inferred from the visible pixels. If chains start at noise, as with

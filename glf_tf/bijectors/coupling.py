@@ -60,17 +60,11 @@ class CouplingBijector(one_pass.OnePassBijector):
             shift_first: Whether the shift comes before the scale, towards noise.
             name: Name of the operations.
         """
-        parameters = dict(locals())
+        super().__init__(1, name=name)
         self._parameters_fn = parameters_fn
         self._split = split
         self._transforms_first = transforms_first
         self._shift_first = shift_first
-        super().__init__(
-            forward_min_event_ndims=1,
-            inverse_min_event_ndims=1,
-            parameters=parameters,
-            name=name,
-        )
 
     def towards_noise(self, z):
         """Returns the noise of vectors, and the log-determinant."""

@@ -59,9 +59,7 @@ class GlowCoupling(step.AbstractFlowStep):
         """Returns a fresh bijector from noise to data."""
         del training
         return coupling.CouplingBijector(
-            # A new function each time: bijectors with equal functions would share a
-            # cache.
-            lambda half: self._parameters(half),
+            self._parameters,
             split=self.event_dim // 2,
             transforms_first=False,
             shift_first=True,

@@ -53,14 +53,8 @@ class _CouplingBijector(one_pass.OnePassBijector):
                 shift and the log-scale of all of them.
             name: Name of the operations.
         """
-        parameters = dict(locals())
+        super().__init__(3, name=name)
         self._parameters_fn = parameters_fn
-        super().__init__(
-            forward_min_event_ndims=3,
-            inverse_min_event_ndims=3,
-            parameters=parameters,
-            name=name,
-        )
 
     def towards_noise(self, x):
         """Returns the noise of images, and the log-determinant."""

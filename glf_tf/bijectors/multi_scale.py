@@ -35,15 +35,9 @@ class MultiScaleBijector(one_pass.OnePassBijector):
                 instead of keeping them.
             name: Name of the operations.
         """
-        parameters = dict(locals())
+        super().__init__(3, noise_ndims=1, name=name)
         self._steps, self._training = steps, training
         self._recomputes = recomputes
-        super().__init__(
-            forward_min_event_ndims=1,
-            inverse_min_event_ndims=3,
-            parameters=parameters,
-            name=name,
-        )
 
     def towards_noise(self, x):
         """Returns the noise of images, `[batch, size]`, and the log-determinant."""

@@ -24,6 +24,21 @@ class OnePassBijector(tfb.Bijector):
         forward_name="_augmented_forward", inverse_name="_augmented_inverse"
     )
 
+    def __init__(self, data_ndims: int, *, noise_ndims: int | None = None, name: str):
+        """Initializes the bijector.
+
+        Args:
+            data_ndims: Number of axes of an example of the data.
+            noise_ndims: Number of axes of its noise, if it is another one.
+            name: Name of the operations.
+        """
+        super().__init__(
+            forward_min_event_ndims=data_ndims if noise_ndims is None else noise_ndims,
+            inverse_min_event_ndims=data_ndims,
+            parameters={"name": name},
+            name=name,
+        )
+
     # TFP's bijectors of equal parameters share a cache. These are made anew for each
     # call, between which the weights of the same layers may have changed.
     __hash__ = object.__hash__

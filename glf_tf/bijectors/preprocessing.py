@@ -34,14 +34,8 @@ class _LogitBijector(one_pass.OnePassBijector):
     """Towards noise, `y = logit(alpha + (1 - 2 alpha) x)`."""
 
     def __init__(self, alpha: float, *, name: str = "logit"):
-        parameters = dict(locals())
+        super().__init__(3, name=name)
         self._alpha, self._width = alpha, 1.0 - 2.0 * alpha
-        super().__init__(
-            forward_min_event_ndims=3,
-            inverse_min_event_ndims=3,
-            parameters=parameters,
-            name=name,
-        )
 
     def towards_noise(self, x):
         """Returns the logits of images, and the log-determinant."""

@@ -7,6 +7,7 @@ takes) is exchanged before any of them acts on it.
 
 __all__ = ["Workers", "SharedSums"]
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 
@@ -74,7 +75,9 @@ class SharedSums:
         """
         self._strategy = tf.distribute.get_strategy()
         self._function = function
-        self._summed = tf.function(self._sum, autograph=False, reduce_retracing=True)
+        # As in `training.step`: TensorFlow does not count the traces of a partial one.
+        summed = functools.partial(self._sum)
+        self._summed = tf.function(summed, autograph=False, reduce_retracing=True)
 
     def __call__(self, batches: Iterable[types.Batch]) -> dict[str, float]:
         """Returns the sums by name.

@@ -63,14 +63,12 @@ def bound(
             received=type(model).__name__,
             do="Leave bound out of --metrics",
         )
-    log_prob = _of_images(
+    return _bound(
         lambda image, index: model.log_likelihood_bound(
             image, seed=seeds.fold(seed, index), num_samples=num_samples
         ),
         test,
     )
-    dim = math.prod(test.image_shape)
-    return likelihood.negative_log_likelihood(log_prob, dim=dim)
 
 
 def bits_per_dim(
@@ -99,14 +97,18 @@ def bits_per_dim(
             received=type(model).__name__,
             do="Leave bits_per_dim out of --metrics",
         )
-    log_prob = _of_images(
+    return _bound(
         lambda image, index: model.log_prob(
             image, seed=seeds.fold(seed, index), num_draws=num_draws
         ),
         test,
     )
+
+
+def _bound(function: Callable, test: image_set.ImageSet) -> likelihood.Likelihood:
+    """Returns minus a bound of images' log-probabilities, from `_of_images`."""
     dim = math.prod(test.image_shape)
-    return likelihood.negative_log_likelihood(log_prob, dim=dim)
+    return likelihood.negative_log_likelihood(_of_images(function, test), dim=dim)
 
 
 def _of_images(function: Callable, images: image_set.ImageSet) -> np.ndarray:

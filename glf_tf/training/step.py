@@ -9,6 +9,7 @@ with respect to the update's groups, and each group's optimiser.
 __all__ = ["StageTrainer", "Result", "weighted_sum"]
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 
 import keras
@@ -82,7 +83,10 @@ class StageTrainer:
                 self._differentiate, jit_compile=True, autograph=False
             )
         # Without AutoGraph, errors are raised unchanged.
-        self._run = tf.function(self._run_steps, autograph=False)
+        # A new trace for each stage and fit is meant: of a partial function, TensorFlow
+        # does not count them, and does not warn.
+        run = functools.partial(self._run_steps)
+        self._run = tf.function(run, autograph=False)
 
     def run(self, iterator, *, first_step: int, steps: int) -> Result:
         """Takes training steps.
