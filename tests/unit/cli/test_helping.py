@@ -37,7 +37,7 @@ def titles(text):
 
 def group_of(text, flag):
     """The title above a flag."""
-    return titles(text[: text.index(f"  --{flag}")])[-1]
+    return titles(text[: text.index(f"\n  --{flag}")])[-1]
 
 
 def test_the_help_of_training_is_grouped():
