@@ -7,6 +7,7 @@ import enum
 import importlib
 import inspect
 import pathlib
+import reprlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,8 +28,19 @@ def former(kind: str, name: str) -> Mapping[str, str]:
 
 
 def name_of(spec: str | Mapping[str, Any]) -> str:
-    """Returns the name in a specification."""
-    return spec if isinstance(spec, str) else spec["name"]
+    """Returns the name in a specification.
+
+    Raises:
+        InvalidValue: There is none, or it is no text.
+    """
+    name = spec if isinstance(spec, str) else spec.get("name")
+    if not isinstance(name, str):
+        raise errors.InvalidValue(
+            "The specification of a part has its name",
+            received=f"{reprlib.repr(dict(spec))}",
+            do='Write for instance {"name": "real_nvp", "blocks": 4}',
+        )
+    return name
 
 
 def build(kind: str, spec: str | Mapping[str, Any], **fixed: Any) -> Any:

@@ -32,7 +32,7 @@ class AbstractImageFlow(flow.AbstractFlow):
         Args:
             event_shape: (height, width, channels).
             recompute: Whether gradients compute the inner values of each step again
-                instead of keeping them: less memory, a third more time.
+                instead of keeping them: less memory, more time.
             **kwargs: Keyword arguments of `keras.layers.Layer`.
         """
         self._recompute = recompute

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """`predict`, `save` and `export`: a trained model used, and kept.
 
-model.save("glf.keras")
-model.export("serving/1")
+    model.save("glf.keras")
+    model.export("serving/1")
+
+Files and folders are refused before anything is written.
 """
 
 __all__ = ["Saved"]

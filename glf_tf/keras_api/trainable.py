@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """`fit` and `evaluate`: all stages, by the one loop.
 
-history = model.fit(images, epochs=10)
-model.evaluate(test_images, metrics=["fd"])
+    history = model.fit(images, epochs=10)
+    model.evaluate(test_images, metrics=["fd"])
+
+Arguments are those of Keras, as far as a loop of stages has a use for them.
 """
 
 __all__ = ["Trainable"]

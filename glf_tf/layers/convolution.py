@@ -2,8 +2,9 @@
 """Convolutions whose outputs have the size of their inputs, as matrix products.
 
 TensorFlow's convolution is slow on processors where it has few output channels, as the
-last one of a coupling's network has: its two gradients take six times as long as the
-products and shifts that are used here instead.
+last one of a coupling's network has. With its gradients it takes 2.7 times as long as
+the products and shifts that are used here instead: 22 and 8 ms from 64 channels to 4,
+for 128 images of 14 x 14 pixels (2 CPU cores, 2026-11-28).
 """
 
 __all__ = ["convolve"]

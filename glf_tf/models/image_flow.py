@@ -20,7 +20,7 @@ from glf_tf import errors, seeds, types
 from glf_tf.bijectors import dequantization, preprocessing
 from glf_tf.data import image_set
 from glf_tf.flows import flow as flow_lib
-from glf_tf.models import codes, inputs, model, signatures
+from glf_tf.models import checks, codes, inputs, model, signatures
 from glf_tf.priors import standard_normal
 from glf_tf.training import stages
 
@@ -75,7 +75,9 @@ class ImageFlow(codes.EncodesImages, model.GenerativeModel):
             self.image_shape, name="preprocessing"
         )
         self.dequantization = _dequantization(dequantization)(
-            self.image_shape, hidden=dequantization_hidden, name="dequantization"
+            self.image_shape,
+            hidden=checks.at_least("dequantization_hidden", dequantization_hidden, 1),
+            name="dequantization",
         )
         self._prior = standard_normal.StandardNormalPrior(self.latent_dim)
         self.built = True

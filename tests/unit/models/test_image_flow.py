@@ -138,6 +138,11 @@ REFUSED = {
         lambda: image_flow.ImageFlow(SHAPE, flow=glow.Glow((8, 8, 1))),
         "event_shape",
     ),
+    "no name": (lambda: image_flow.ImageFlow(SHAPE, flow={"blocks": 1}), "its name"),
+    "no width": (
+        lambda: small(dequantization="variational", dequantization_hidden=0),
+        "at least 1",
+    ),
     "no bits": (lambda: small().log_prob(IMAGES * 0.999), "8 bits"),
     "no draws": (lambda: small().log_prob(IMAGES, num_draws=0), "at least 1"),
 }
