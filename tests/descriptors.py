@@ -73,6 +73,8 @@ FLOW_STEPS: dict[str, Callable] = {
     "real_nvp_one_sided": _real_nvp(sides="one_sided", scale="sigmoid"),
     "image_actnorm": actnorm.ActNorm,
     "image_linear": functools.partial(linear.Linear, seed=3),
+    "linear_plain": functools.partial(linear.Linear, parameters="plain", seed=3),
+    "image_linear_plain": functools.partial(linear.Linear, parameters="plain", seed=3),
     "centre": preprocessing.Centre,
     "logit": functools.partial(preprocessing.Logit, alpha=0.01),
     **{
@@ -88,7 +90,7 @@ FLOW_STEPS: dict[str, Callable] = {
     ),
     "glow": _glow(),
     "glow_additive": _glow(scale="none", learned_prior=False, order="checkerboard"),
-    "glow_recompute": _glow(levels=1, recompute=True),
+    "glow_recompute": _glow(levels=1, recompute=True, linear="plain"),
 }
 """Makers of flow steps, called with a shape of `event_shape` and `name`."""
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An invertible linear map, as a product of triangular matrices.
+"""An invertible linear map: a matrix, or a product of triangular matrices.
 
 Of an image it maps each pixel's channels: it is the invertible 1x1 convolution.
 
@@ -7,9 +7,10 @@ Kingma, Dhariwal: Glow: Generative Flow with Invertible 1x1 Convolutions, 2018, 
 3.2. https://arxiv.org/abs/1807.03039
 """
 
-__all__ = ["Linear", "LinearBijector", "rotation"]
+__all__ = ["Linear", "LinearBijector", "MatrixBijector", "Parameters", "rotation"]
 
 from collections.abc import Sequence
+from typing import Literal
 
 import keras
 import numpy as np
@@ -19,6 +20,9 @@ import tensorflow_probability as tfp
 from glf_tf.bijectors import step
 
 tfb = tfp.bijectors
+
+Parameters = Literal["lu", "plain"]
+"""What is learned: triangular factors, or the matrix itself."""
 
 
 class LinearBijector(tfb.Bijector):
@@ -74,39 +78,91 @@ class LinearBijector(tfb.Bijector):
         return tf.linalg.set_diag(tf.linalg.band_part(self._factors, -1, 0), ones)
 
 
+class MatrixBijector(tfb.Bijector):
+    """The bijector of a matrix: towards noise (`inverse`), `eps = W z`.
+
+    Each direction factorizes the matrix, for its determinant or for its solution.
+    """
+
+    def __init__(self, matrix: tf.Tensor, *, name: str = "matrix"):
+        """Initializes the bijector.
+
+        Args:
+            matrix: `W`, `[event_dim, event_dim]`.
+            name: Name of the operations.
+        """
+        parameters = dict(locals())
+        self._matrix = matrix
+        super().__init__(
+            forward_min_event_ndims=1,
+            is_constant_jacobian=True,
+            parameters=parameters,
+            name=name,
+        )
+
+    def _inverse(self, z):
+        return tf.tensordot(z, self._matrix, axes=[[-1], [1]])
+
+    def _forward(self, eps):
+        columns = tf.transpose(tf.reshape(eps, [-1, self._matrix.shape[0]]))
+        columns = tf.linalg.solve(self._matrix, columns)
+        return tf.reshape(tf.transpose(columns), tf.shape(eps))
+
+    def _inverse_log_det_jacobian(self, z):
+        del z
+        return tf.linalg.slogdet(self._matrix).log_abs_determinant
+
+
 @keras.saving.register_keras_serializable(package="glf_tf")
 class Linear(step.AbstractFlowStep):
     """A learned matrix that starts as a random rotation.
 
-    Deviation: the code of LFBM learns the matrix itself, and factorizes and inverts it
-        at each use; here its LU factors are learned, with as many parameters, as Glow
-        proposes. The order of rows, chosen by initial pivoting, is a non-trainable
-        weight.
+    The code of LFBM and the release of Glow learn the matrix itself ("plain"), and
+    factorize it at each use. By default its LU factors are learned, with as many
+    parameters, as section 3.2 of Glow proposes; the order of rows, chosen by initial
+    pivoting, is a non-trainable weight.
     """
 
-    def __init__(self, event_shape: int | Sequence[int], *, seed: int = 0, **kwargs):
+    def __init__(
+        self,
+        event_shape: int | Sequence[int],
+        *,
+        parameters: Parameters = "lu",
+        seed: int = 0,
+        **kwargs,
+    ):
         """Initializes the step with a random rotation.
 
         Args:
             event_shape: Size of the vectors, or shape of the images.
+            parameters: What is learned.
             seed: Seed of the rotation.
             **kwargs: Keyword arguments of `keras.layers.Layer`.
         """
         super().__init__(event_shape, **kwargs)
-        factors, order = _factorized(rotation(self.channels, seed=seed))
-        self.factors = self.add_weight(
-            name="factors",
-            shape=(self.channels, self.channels),
-            initializer=lambda shape, dtype: tf.constant(factors, dtype, shape),
-        )
-        self.order = self.add_order("order", order)
+        self._parameters, matrix = parameters, rotation(self.channels, seed=seed)
+        if parameters == "plain":
+            self.matrix = self._add_matrix("matrix", matrix)
+        else:
+            factors, order = _factorized(matrix)
+            self.factors = self._add_matrix("factors", factors)
+            self.order = self.add_order("order", order)
         self.built = True
 
     def bijector(self, *, training: bool = False) -> tfb.Bijector:
         """Returns a fresh bijector from noise to data."""
         del training
+        if self._parameters == "plain":
+            return MatrixBijector(tf.convert_to_tensor(self.matrix))
         return LinearBijector(
             tf.convert_to_tensor(self.factors), tf.convert_to_tensor(self.order)
+        )
+
+    def _add_matrix(self, name: str, start: np.ndarray) -> keras.Variable:
+        return self.add_weight(
+            name=name,
+            shape=start.shape,
+            initializer=lambda shape, dtype: tf.constant(start, dtype, shape),
         )
 
 

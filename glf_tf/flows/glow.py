@@ -33,6 +33,7 @@ class Glow(image_flow.AbstractImageFlow):
         blocks: Number of steps in each level; the paper has 32.
         hidden: Number of hidden channels of the couplings; the paper has 512.
         scale: The couplings' log-scale.
+        linear: What the 1x1 convolutions learn: LU factors, or the matrix itself.
         learned_prior: Whether mean and deviation of what is factored out are learned.
         order: The order of the squeezed channels.
         rotation_seed: The convolution of step k, counted through all levels, starts as
@@ -48,6 +49,7 @@ class Glow(image_flow.AbstractImageFlow):
         blocks: int = 8,
         hidden: int = 64,
         scale: Literal["tanh", "sigmoid", "exp", "none"] = "tanh",
+        linear: linear.Parameters = "lu",
         learned_prior: bool = True,
         order: squeeze.Order = "colour",
         rotation_seed: int = 0,
@@ -58,6 +60,7 @@ class Glow(image_flow.AbstractImageFlow):
         image_flow.check_levels(event_shape, levels)
         self._levels, self._blocks, self._hidden = levels, blocks, int(hidden)
         self._scale, self._learned_prior = scale, learned_prior
+        self._linear = linear
         self._order, self._rotation_seed = order, rotation_seed
         super().__init__(event_shape, recompute=recompute, **kwargs)
 
@@ -93,6 +96,7 @@ class Glow(image_flow.AbstractImageFlow):
             actnorm.ActNorm(shape, name=f"{name}_actnorm", **common),
             linear.Linear(
                 shape,
+                parameters=self._linear,
                 seed=self._rotation_seed + number,
                 name=f"{name}_linear",
                 **common,

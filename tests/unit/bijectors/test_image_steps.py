@@ -67,6 +67,20 @@ def test_the_determinant_of_a_1x1_convolution_counts_every_pixel():
     np.testing.assert_allclose(log_det, 15 * 4 * np.log(2.0), rtol=1e-5)
 
 
+def test_a_plain_1x1_convolution_multiplies_by_its_matrix_alone():
+    step = linear.Linear((3, 5, 4), parameters="plain", seed=1, dtype="float64")
+    assert [variable.name for variable in step.variables] == ["matrix"]
+    both = step.bijector(), linear.Linear((3, 5, 4), seed=1, dtype="float64").bijector()
+    x = tf.random.stateless_normal([2, 3, 5, 4], (0, 0), dtype=tf.float64)
+    np.testing.assert_allclose(*(each.inverse(x) for each in both), atol=1e-12)
+    matrix = np.random.default_rng(0).normal(size=(4, 4))
+    step.matrix.assign(matrix)
+    bijector = step.bijector()
+    np.testing.assert_allclose(bijector.inverse(x), x.numpy() @ matrix.T, atol=1e-12)
+    log_det = bijector.inverse_log_det_jacobian(x, event_ndims=3)
+    np.testing.assert_allclose(log_det, 15 * np.linalg.slogdet(matrix)[1], rtol=1e-12)
+
+
 @pytest.mark.parametrize("shape", [(5,), (4, 4, 3)])
 def test_actnorm_starts_with_noise_of_mean_zero_and_size_one(shape):
     step = actnorm.ActNorm(shape)
