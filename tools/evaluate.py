@@ -35,7 +35,7 @@ _METRICS = flags.DEFINE_list(
     "metrics",
     ["fd", "kid", "precision_recall", "prd"],
     "fd, fd_infinity, kid, prd, precision_recall, floor, reconstruction_fd, "
-    "reconstruction, nll, bound, bits_per_dim, copies; or all.",
+    "reconstruction, nll, bound, bits_per_dim, inverse_error, copies; or all.",
 )
 _PRESET = flags.DEFINE_enum("preset", None, ["glf_paper", "lfbm"], "A paper's counts.")
 _COUNT = flags.DEFINE_integer("num_samples", None, "Images a trial.", lower_bound=2)

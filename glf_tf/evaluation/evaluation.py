@@ -13,7 +13,7 @@ import tqdm
 
 from glf_tf import errors, types
 from glf_tf.data import image_set, pixels
-from glf_tf.evaluation import image_sources, likelihoods
+from glf_tf.evaluation import image_sources, inverses, likelihoods
 from glf_tf.evaluation import settings as settings_lib
 from glf_tf.metrics import (
     digest,
@@ -115,6 +115,7 @@ class Evaluation:
             "nll": self._nll,
             "bound": self._bound,
             "bits_per_dim": self._bits_per_dim,
+            "inverse_error": self._inverse_error,
         }
         chosen = [wanted[metric] for metric in metrics if metric in wanted]
         return [measurement for measure in chosen for measurement in measure(model)]
@@ -211,6 +212,25 @@ class Evaluation:
             f"{model.bits} bits; {count} draws of {noise} noise",
         )
         return self._plain(numbers, source=source, space="pixels", notes=notes)
+
+    def _inverse_error(self, model) -> list[protocol.Measurement]:
+        """Measures a flow on images: its inverse, on the data and away from it."""
+        found = inverses.inverse_errors(
+            model,
+            train=self._train.images,
+            test=self._test.images,
+            seed=self._settings.seed,
+        )
+        notes = (f"errors of the inverse are in levels, of {model.bits} bits",)
+        source, rows = self._reconstructions(model), []
+        for name, error in found.items():
+            numbers = {
+                f"inverse_error_{key}": getattr(error, key)
+                for key in ("max", "median", "nonfinite")
+            }
+            how = {"of": name, "count": error.count, "notes": notes}
+            rows += self._plain(numbers, source=source, space="pixels", **how)
+        return rows
 
     def _reconstructions(self, model) -> image_sources.Reconstructions:
         inference = infer.Inference(

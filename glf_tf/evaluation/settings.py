@@ -18,6 +18,7 @@ METRICS = (
     "nll",
     "bound",
     "bits_per_dim",
+    "inverse_error",
     "copies",
 )
 """What can be asked for: the suite's measures of samples, and
@@ -30,6 +31,8 @@ bound              on -log p(image) of the test images, in nats: importance-weig
                    for variational models whose decoder is a density
 bits_per_dim       of the test images, for flows on images: an upper bound of the bits
                    that each number takes, beside those of models that only count
+inverse_error      of flows on images: how far the inverse is from giving images back,
+                   in levels, on the data and on noise, constant and saturated images
 copies             how near samples come to training images
 """
 
@@ -85,7 +88,7 @@ def supported(model: model_lib.GenerativeModel | None) -> tuple[str, ...]:
     if not isinstance(model, autoencoder.AbstractAutoencoder):
         missing.add("nll")
     if not is_flow:
-        missing.add("bits_per_dim")
+        missing |= {"bits_per_dim", "inverse_error"}
     is_variational = isinstance(model, variational.AbstractVariational)
     if not is_variational or not model.reconstruction.is_likelihood:
         missing.add("bound")

@@ -18,6 +18,7 @@ __all__ = [
 
 import dataclasses
 import json
+import math
 import statistics
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -178,9 +179,9 @@ class Measurement:
             "version": VERSION,
             "metric": self.metric,
             "title": self.title,
-            "mean": self.mean,
-            "std": self.std,
-            "values": list(self.values),
+            "mean": _plain(self.mean),
+            "std": _plain(self.std),
+            "values": [_plain(value) for value in self.values],
             "notes": list(self.notes),
             "protocol": dataclasses.asdict(self.protocol),
         }
@@ -202,7 +203,7 @@ class Measurement:
             return cls(
                 metric=record["metric"],
                 title=record["title"],
-                values=tuple(record["values"]),
+                values=tuple(_number(value) for value in record["values"]),
                 notes=tuple(record["notes"]),
                 protocol=Protocol(**_renamed(record["protocol"])),
             )
@@ -212,6 +213,16 @@ class Measurement:
                 received=f"a record with missing or unknown fields ({error})",
                 do="Do not edit records by hand",
             ) from error
+
+
+def _plain(value: float | None) -> float | str | None:
+    """Returns a number as JSON has it, which has no infinity and no NaN."""
+    return value if value is None or math.isfinite(value) else str(value)
+
+
+def _number(value: float | str) -> float:
+    """Returns what `_plain` wrote."""
+    return float(value) if value in ("inf", "-inf", "nan") else value
 
 
 def _renamed(fields: dict[str, Any]) -> dict[str, Any]:

@@ -183,13 +183,35 @@ class ImageFlow(codes.EncodesImages, model.GenerativeModel):
         x = (level + 0.5) / 2**self.bits
         return self.flow.bijector().inverse(self.preprocessing.bijector().inverse(x))
 
+    def inverse_error(self, image: tf.Tensor) -> tf.Tensor:
+        """Returns how far images are from the decoded ones of their latents, `[batch]`.
+
+        The largest distance of an image's numbers, in levels, of which there are
+        `2^bits`: what is below 1/2 is rounded away. It may be NaN or infinite where the
+        inverse explodes.
+
+        Args:
+            image: `[batch, height, width, channels]` in [0, 1].
+
+        Raises:
+            InvalidType: The images are not floats.
+            InvalidValue: They have another shape than the model's, or values outside of
+                [0, 1], or NaN.
+        """
+        # A bijector would give back the images that its noise is of: decoding has
+        # bijectors, and a tensor, of its own.
+        level = self._decoded_levels(tf.identity(self.encode(image)))
+        return tf.reduce_max(tf.abs(level - self._levels(image)), axis=[1, 2, 3])
+
     def _decode(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         del training
-        y = self.flow.bijector().forward(tf.cast(z, tf.float32))
-        x = self.preprocessing.bijector().forward(y)
-        # Rounded to whole levels, this is the level that x lies in.
-        level = tf.clip_by_value(x * 2**self.bits - 0.5, 0.0, 2**self.bits - 1.0)
+        level = tf.clip_by_value(self._decoded_levels(z), 0.0, 2**self.bits - 1.0)
         return level / (2**self.bits - 1)
+
+    def _decoded_levels(self, z: tf.Tensor) -> tf.Tensor:
+        """Returns the numbers of images that round to levels, without bounds."""
+        y = self.flow.bijector().forward(tf.cast(z, tf.float32))
+        return self.preprocessing.bijector().forward(y) * 2**self.bits - 0.5
 
     def call(self, image, training=False):
         """Returns images decoded from their latents, for Keras."""
