@@ -8,24 +8,19 @@ in Invertible Neural Networks, 2021, on bounds of the scale.
 https://arxiv.org/abs/2006.09347
 """
 
-__all__ = ["ImageCoupling", "Masking", "Scale"]
+__all__ = ["ImageCoupling", "Scale"]
 
 from collections.abc import Callable, Sequence
 from typing import Literal
 
 import keras
-import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from glf_tf import errors
-from glf_tf.bijectors import coupling, one_pass, step
+from glf_tf.bijectors import coupling, halves, one_pass, step
 from glf_tf.bijectors.conditioners import choice
 
 tfb = tfp.bijectors
-
-Masking = Literal["channels", "checkerboard"]
-"""What a half is: half of the channels, or every other pixel."""
 
 Scale = Literal["tanh", "stretched_tanh", "rescaled_tanh", "sigmoid", "exp", "none"]
 """The log-scale of the network's output `u`, with a learned `r` for each channel:
@@ -84,10 +79,11 @@ class ImageCoupling(step.AbstractFlowStep):
         event_shape: Sequence[int],
         *,
         network: choice.Network,
-        masking: Masking = "channels",
-        transforms: Literal["first", "second"] = "second",
+        masking: halves.Masking = "channels",
+        transforms: halves.Half = "second",
         scale: Scale = "tanh",
         rescale_start: float = 1.0,
+        shows_mask: bool = False,
         **kwargs,
     ):
         """Initializes the coupling and its variables.
@@ -96,19 +92,21 @@ class ImageCoupling(step.AbstractFlowStep):
             event_shape: (height, width, channels).
             network: What computes shift and log-scale.
             masking: What a half is.
-            transforms: The half that is transformed; the other is kept. The first half
-                of a checkerboard has the pixels whose row and column have an even sum.
+            transforms: The half that is transformed; the other is kept.
             scale: The log-scale.
             rescale_start: The start of `r` in "rescaled_tanh".
+            shows_mask: Whether the network has one more channel, which is 1 at the
+                pixels of a checkerboard that are kept.
             **kwargs: Keyword arguments of `keras.layers.Layer`.
 
         Raises:
             InvalidValue: The channels have no halves.
         """
         super().__init__(event_shape, **kwargs)
-        self._masking, self._scale = masking, scale
-        self._transforms_first = transforms == "first"
-        inputs, outputs = self._sizes()
+        self._scale, self._shows_mask = scale, shows_mask
+        self._halves = halves.Halves(self.event_shape, masking=masking, half=transforms)
+        outputs = self._halves.channels
+        inputs = self._halves.kept_channels + int(shows_mask)
         self.rescale = None
         if scale in _LEARNED:
             start = rescale_start if scale == "rescaled_tanh" else 0.0
@@ -135,52 +133,25 @@ class ImageCoupling(step.AbstractFlowStep):
 
     def start(self, x: tf.Tensor) -> tf.Tensor:
         """Sets what the network starts from a batch, and returns its noise."""
-        self.network.start(self._kept(x))
+        self.network.start(self._seen(x))
         return self.bijector().inverse(x)
 
-    def _sizes(self) -> tuple[int, int]:
-        """Returns the number of channels that are kept, and that are transformed."""
-        if self._masking == "checkerboard":
-            return self.channels, self.channels
-        if self.channels < 2:
-            raise errors.InvalidValue(
-                "A coupling of channels needs at least two of them",
-                received=f"images {self.event_shape}",
-                do='Squeeze first, or use masking="checkerboard"',
-            )
-        sizes = coupling.halves(self.channels)
-        return sizes[::-1] if self._transforms_first else sizes
-
-    def _kept(self, x: tf.Tensor) -> tf.Tensor:
-        if self._masking == "checkerboard":
-            return x * (1.0 - self._transformed_pixels(x.dtype))
-        first = self.channels // 2
-        return x[..., first:] if self._transforms_first else x[..., :first]
-
-    def _transformed_pixels(self, dtype: tf.DType) -> tf.Tensor:
-        """Returns 1 where a checkerboard is transformed, `[height, width, 1]`."""
-        rows, columns = np.indices(self.event_shape[:2])
-        parity = 0 if self._transforms_first else 1
-        return tf.constant(((rows + columns) % 2 == parity)[..., None], dtype)
+    def _seen(self, x: tf.Tensor) -> tf.Tensor:
+        """Returns what the network sees of images."""
+        kept = self._halves.kept(x)
+        if not self._shows_mask:
+            return kept
+        return tf.concat([kept, self._halves.mask(x)], axis=-1)
 
     def _parameters(self, x: tf.Tensor, network: Callable) -> tuple:
         """Returns the shift and log-scale of all of `x`, 0 where it is kept."""
-        outputs = network(self._kept(x))
+        outputs = network(self._seen(x))
         if self._scale == "none":
             shift, log_scale = outputs, tf.zeros_like(outputs)
         else:
             shift, raw = tf.split(outputs, 2, axis=-1)
             log_scale = self._log_scale(raw)
-        if self._masking == "checkerboard":
-            transformed = self._transformed_pixels(x.dtype)
-            return shift * transformed, log_scale * transformed
-        return self._padded(shift), self._padded(log_scale)
-
-    def _padded(self, half: tf.Tensor) -> tf.Tensor:
-        """Returns a transformed half with zeros for the channels that are kept."""
-        kept = self.channels - half.shape[-1]
-        sides = [0, kept] if self._transforms_first else [kept, 0]
-        return tf.pad(half, [[0, 0], [0, 0], [0, 0], sides])
+        return self._halves.padded(shift), self._halves.padded(log_scale)
 
     def _log_scale(self, raw: tf.Tensor) -> tf.Tensor:
         if self._scale == "tanh":
