@@ -4,7 +4,7 @@
 Ioffe, Szegedy: Batch Normalization, 2015. https://arxiv.org/abs/1502.03167
 """
 
-__all__ = ["BatchNorm", "check_batch_size"]
+__all__ = ["BatchNorm", "check_batch_size", "over_replicas"]
 
 import math
 from collections.abc import Iterable
@@ -76,12 +76,22 @@ class BatchNorm(keras.layers.BatchNormalization):
     def _moments(self, inputs, mask):
         if _replicas() == 1:
             return super()._moments(inputs, mask)
-        # Every replica has the same number of images.
-        local = tf.stack(tf.nn.moments(inputs, self._reduction_axes))
-        means, variances = tf.unstack(_of_all(local), axis=1)
-        mean = tf.reduce_mean(means, axis=0)
-        between = tf.reduce_mean(tf.square(means - mean), axis=0)
-        return mean, tf.reduce_mean(variances, axis=0) + between
+        return over_replicas(*tf.nn.moments(inputs, self._reduction_axes))
+
+
+def over_replicas(mean: tf.Tensor, variance: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the moments of all replicas' values, of which each has as many.
+
+    Args:
+        mean: The replica's own, of any shape.
+        variance: The same.
+    """
+    if _replicas() == 1:
+        return mean, variance
+    means, variances = tf.unstack(_of_all(tf.stack([mean, variance])), axis=1)
+    mean = tf.reduce_mean(means, axis=0)
+    between = tf.reduce_mean(tf.square(means - mean), axis=0)
+    return mean, tf.reduce_mean(variances, axis=0) + between
 
 
 def check_batch_size(layers: Iterable[keras.layers.Layer], batch_size: int) -> None:

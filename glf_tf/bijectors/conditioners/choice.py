@@ -6,13 +6,17 @@ __all__ = ["Network", "make"]
 from collections.abc import Callable, Mapping, Sequence
 
 from glf_tf import errors
-from glf_tf.bijectors.conditioners import conditioner, gated, glow
+from glf_tf.bijectors.conditioners import conditioner, gated, glow, residual
 
 Network = Mapping[str, object] | Callable[..., conditioner.AbstractConditioner]
 """`{"name": "glow", "hidden": 64}`, or a function of `(input_shape, outputs)` and
 Keras' `name` and `dtype`, such as a class."""
 
-_NETWORKS = {"glow": glow.GlowConditioner, "gated": gated.GatedConditioner}
+_NETWORKS = {
+    "glow": glow.GlowConditioner,
+    "gated": gated.GatedConditioner,
+    "residual": residual.ResidualConditioner,
+}
 
 
 def make(
