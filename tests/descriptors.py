@@ -15,6 +15,7 @@ import tensorflow as tf
 from glf_tf import catalogue
 from glf_tf.bijectors import (
     actnorm,
+    batch_norm,
     coupling,
     glow_coupling,
     image_coupling,
@@ -25,7 +26,13 @@ from glf_tf.bijectors import (
     squeeze,
 )
 from glf_tf.data import image_set
-from glf_tf.flows import glow, glow_vector, real_nvp
+from glf_tf.flows import (
+    gated_real_nvp,
+    glow,
+    glow_vector,
+    multi_scale_real_nvp,
+    real_nvp,
+)
 
 DIM = 5
 """Size of the vectors: odd, so that halves differ."""
@@ -48,6 +55,11 @@ def _image_coupling(**options):
 
 def _glow(**options):
     return functools.partial(glow.Glow, **{"hidden": 3, "blocks": 1} | options)
+
+
+def _multi_scale(**options):
+    made = {"hidden": 3, "depth": 1}
+    return functools.partial(multi_scale_real_nvp.MultiScaleRealNVP, **made | options)
 
 
 _IMAGE = (4, 4, 3)
@@ -88,6 +100,25 @@ FLOW_STEPS: dict[str, Callable] = {
     "channels_gated": _image_coupling(
         network={"name": "gated", "hidden": 3, "depth": 1}
     ),
+    "channels_residual": _image_coupling(
+        network={"name": "residual", "hidden": 3, "depth": 1}
+    ),
+    "checkerboard_mask": _image_coupling(masking="checkerboard", shows_mask=True),
+    "channels_norm": batch_norm.BatchNormStep,
+    "channels_norm_first": functools.partial(
+        batch_norm.BatchNormStep, transforms="first"
+    ),
+    "checkerboard_norm": functools.partial(
+        batch_norm.BatchNormStep, masking="checkerboard", averaging=0.5
+    ),
+    "image_reorder": squeeze.Reorder,
+    "image_multi_scale": _multi_scale(),
+    "image_multi_scale_bare": _multi_scale(
+        levels=1, batch_norm=False, scale="tanh", scale_l2=0.1, recompute=True
+    ),
+    "image_gated": functools.partial(
+        gated_real_nvp.GatedRealNVP, couplings=(1, 1, 2), hidden=(2, 3, 3), depth=1
+    ),
     "glow": _glow(),
     "glow_additive": _glow(scale="none", learned_prior=False, order="checkerboard"),
     "glow_recompute": _glow(levels=1, recompute=True, linear="plain"),
@@ -99,6 +130,8 @@ def event_shape(name: str) -> int | tuple[int, ...]:
     """Returns the shape of the examples of a flow step under test, or their size."""
     of_images = ("image", "centre", "logit", "squeeze", "channels", "checkerboard")
     is_glow = name == "glow" or name.startswith(("glow_additive", "glow_recompute"))
+    if name == "image_reorder":
+        return (4, 4, 8)
     return _IMAGE if is_glow or name.startswith(of_images) else DIM
 
 
@@ -303,6 +336,10 @@ MODELS: dict[str, Mapping] = {
         "prior_steps": 3,
     },
     "image_flow": {"name": "image_flow", "flow": _GLOW},
+    "image_flow_real_nvp": {
+        "name": "image_flow",
+        "flow": {"name": "multi_scale_real_nvp", "hidden": 3, "depth": 1},
+    },
     "image_flow_variational": {
         "name": "image_flow",
         "flow": {**_GLOW, "levels": 1, "scale": "sigmoid"},

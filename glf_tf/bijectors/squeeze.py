@@ -5,7 +5,7 @@ Dinh, Sohl-Dickstein, Bengio: Density estimation using Real NVP, 2016, section 3
 https://arxiv.org/abs/1605.08803
 """
 
-__all__ = ["Order", "Squeeze", "check_halves", "channel_order"]
+__all__ = ["Order", "Reorder", "Squeeze", "check_halves", "channel_order"]
 
 from collections.abc import Sequence
 from typing import Literal
@@ -97,6 +97,44 @@ class Squeeze(step.AbstractFlowStep):
         """Returns a fresh bijector from noise to data."""
         del training
         return _SqueezeBijector(tf.convert_to_tensor(self.order))
+
+
+@keras.saving.register_keras_serializable(package="glf_tf")
+class Reorder(step.AbstractFlowStep):
+    """Towards noise, squeezed channels pass from one order to another.
+
+    RealNVP has couplings of halves in the plain order, and factors out halves of the
+    order "checkerboard".
+    """
+
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        *,
+        order: Order = "colour",
+        new_order: Order = "checkerboard",
+        **kwargs,
+    ):
+        """Initializes the step.
+
+        Args:
+            event_shape: (height, width, channels) of squeezed images.
+            order: The order of the channels.
+            new_order: Their order towards noise.
+            **kwargs: Keyword arguments of `keras.layers.Layer`.
+        """
+        super().__init__(event_shape, **kwargs)
+        old, new = (
+            channel_order(each, channels=self.channels // 4)
+            for each in (order, new_order)
+        )
+        self.order = self.add_order("order", np.argsort(old)[new])
+        self.built = True
+
+    def bijector(self, *, training: bool = False) -> tfb.Bijector:
+        """Returns a fresh bijector from noise to data."""
+        del training
+        return tfb.Invert(tfb.Permute(tf.convert_to_tensor(self.order)))
 
 
 def channel_order(order: Order, *, channels: int) -> np.ndarray:

@@ -79,25 +79,30 @@ class AbstractImageFlow(flow.AbstractFlow):
                 x, _, _ = layer.towards_noise(x)
 
 
-def check_levels(event_shape: Sequence[int], levels: int) -> None:
+def check_levels(event_shape: Sequence[int], levels: int, *, whole: int = 0) -> None:
     """Checks that images can be halved once a level.
+
+    Args:
+        event_shape: (height, width, channels).
+        levels: Number of levels.
+        whole: Number of levels that do not halve.
 
     Raises:
         InvalidValue: They cannot.
     """
     flow.check_sizes(levels=levels)
-    most = _halvings(event_shape)
+    height, width, _ = _checked_shape(event_shape)
+    most = _halvings(height, width) + whole
     if levels > most:
-        height, width, _ = event_shape
+        but = " but one" if whole else ""
         raise errors.InvalidValue(
-            "Each level of a flow halves height and width, which must be even",
+            f"Each level of a flow{but} halves height and width, which must be even",
             received=f"levels={levels} for {height} x {width} pixels",
             do=f"Use levels={most}" if most else "Use images of even height and width",
         )
 
 
-def _halvings(event_shape: Sequence[int]) -> int:
-    height, width, _ = event_shape
+def _halvings(height: int, width: int) -> int:
     common = int(np.gcd(height, width))
     return (common & -common).bit_length() - 1
 

@@ -90,11 +90,14 @@ class ImageFlow(codes.EncodesImages, model.GenerativeModel):
     def stages(self) -> tuple[stages.Stage, ...]:
         """Returns the stage "flow", which starts the flow's scales from images."""
         layers = (self.flow, self.dequantization)
+        weights = {"bits_per_dim": 1.0}
+        if self._is_regularized():
+            weights["regularization"] = 1.0
         stage = stages.Stage.of(
             "flow",
             stages.Group("flow", layers=layers),
             terms=self._terms,
-            weights={"bits_per_dim": 1.0},
+            weights=weights,
             prepare=self._start,
         )
         return (stage,)
@@ -110,9 +113,16 @@ class ImageFlow(codes.EncodesImages, model.GenerativeModel):
     def _terms(
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:
-        """Returns "bits_per_dim", `[batch]`."""
+        """Returns "bits_per_dim" and what the flow's weights cost, `[batch]`."""
         log_prob = self._log_prob(batch["image"], seed=seed, training=training)
-        return {"bits_per_dim": -log_prob / (self.latent_dim * math.log(2.0))}
+        terms = {"bits_per_dim": -log_prob / (self.latent_dim * math.log(2.0))}
+        if self._is_regularized():
+            cost = tf.add_n(self.flow.losses)
+            terms["regularization"] = tf.broadcast_to(cost, tf.shape(log_prob))
+        return terms
+
+    def _is_regularized(self) -> bool:
+        return any(each.regularizer for each in self.flow.trainable_variables)
 
     def log_prob(
         self, image: tf.Tensor, *, seed: types.Seed = 0, num_draws: int = 1
