@@ -10,7 +10,7 @@ r"""Scores images as anomalies by a model's densities, and evaluates the scores.
 A run is the `--workdir` of tools/train.py. The score is -(weight * log p(x | z) + log
 p(z)) at the latent z inferred by an encoder or a chain; `--inference` sets the sampler
 of chains, by default that of training. With a Gaussian decoder, the weight 2 sigma^2
-gives the plain squared error.
+gives the plain squared error. A flow on images scores by -log p(x) itself.
 
 Anomalies are the images of the class that was left out of training, in the test images
 of the run's split; or with `--against` those of another data set, an array NAME.npy or

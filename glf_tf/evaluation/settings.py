@@ -7,7 +7,7 @@ import dataclasses
 
 from glf_tf.inference import sampler
 from glf_tf.metrics import protocol, suite
-from glf_tf.models import autoencoder, image_flow, latent, variational
+from glf_tf.models import autoencoder, chains, image_flow, variational
 from glf_tf.models import model as model_lib
 
 METRICS = (
@@ -83,7 +83,7 @@ class Settings:
 def supported(model: model_lib.GenerativeModel | None) -> tuple[str, ...]:
     """Returns the metrics that a model has; those of samples alone where it is None."""
     missing, is_flow = set(), isinstance(model, image_flow.ImageFlow)
-    if not isinstance(model, latent.AbstractLatentModel) and not is_flow:
+    if not isinstance(model, chains.InfersLatents):
         missing |= {"reconstruction_fd", "reconstruction"}
     if not isinstance(model, autoencoder.AbstractAutoencoder):
         missing.add("nll")

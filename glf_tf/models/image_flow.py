@@ -20,16 +20,19 @@ from glf_tf import errors, seeds, types
 from glf_tf.bijectors import dequantization, preprocessing
 from glf_tf.data import image_set
 from glf_tf.flows import flow as flow_lib
-from glf_tf.models import checks, codes, inputs, model, signatures
+from glf_tf.models import chains, checks, codes, inputs, model, signatures
 from glf_tf.priors import standard_normal
 from glf_tf.training import stages
+
+VISIBLE_SIGMA = 0.1
+"""Deviation of visible pixels, of numbers in [0, 1], from those of a chain's image."""
 
 _STARTING_IMAGES = 256
 """As many images as Glow's code starts the scales from."""
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")
-class ImageFlow(codes.EncodesImages, model.GenerativeModel):
+class ImageFlow(codes.EncodesImages, chains.InfersLatents, model.GenerativeModel):
     """A flow between flat noise and images of `2^bits` levels.
 
         loss = mean(-log p(x)) / (D log 2) + bits,   x = (level + u) / 2^bits
@@ -189,9 +192,42 @@ class ImageFlow(codes.EncodesImages, model.GenerativeModel):
                 [0, 1], or NaN.
         """
         del training
-        level = self._levels(inputs.images(image, shape=self.image_shape))
-        x = (level + 0.5) / 2**self.bits
+        return self._encode(inputs.images(image, shape=self.image_shape))
+
+    def _encode(self, image: tf.Tensor) -> tf.Tensor:
+        x = (self._levels(image) + 0.5) / 2**self.bits
         return self.flow.bijector().inverse(self.preprocessing.bijector().inverse(x))
+
+    def first_latents(
+        self, image: tf.Tensor, mask: tf.Tensor | None = None, *, seed: types.Seed
+    ) -> tf.Tensor:
+        """Returns where chains start for images: `[batch, latent_dim]`.
+
+        The latents of images whose hidden pixels are those of samples: what is visible
+        fits from the first step on.
+
+        Args:
+            image: `[batch, height, width, channels]` in [0, 1].
+            mask: `[batch, height, width, 1]`, 1 for visible pixels; None for all.
+            seed: A stateless seed.
+        """
+        image, mask = self._visible(image, mask)
+        if mask is not None:
+            drawn = self._sample(tf.shape(image)[0], seed=seed, temperature=1.0)
+            image = tf.where(mask > 0, image, drawn)
+        return self._encode(image)
+
+    def _log_joint(self, image, z, mask, *, weight=1.0):
+        """Returns `weight * log N(image; decode(z), VISIBLE_SIGMA^2) + log N(z; 0, I)`.
+
+        An image has one latent alone: the deviation lets chains leave it, and hold
+        visible pixels nearly.
+        """
+        largest = 2**self.bits - 1.0
+        error = (self._decoded_levels(z) - self._levels(image)) / largest
+        error = error if mask is None else mask * error
+        scaled = tf.reduce_sum(tf.square(error / VISIBLE_SIGMA), axis=[1, 2, 3])
+        return self._prior.log_prob(z) - 0.5 * weight * scaled
 
     def inverse_error(self, image: tf.Tensor) -> tf.Tensor:
         """Returns how far images are from the decoded ones of their latents, `[batch]`.

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from glf_tf import parts, seeds, types
 from glf_tf.inference import sampler as sampler_lib
-from glf_tf.models import checks, coders, latent, store
+from glf_tf.models import chains, checks, coders, latent, store
 from glf_tf.objectives import signed_gaussian
 from glf_tf.training import stages
 
@@ -91,7 +91,7 @@ class AbstractInferred(latent.AbstractLatentModel):
         return self._sampler
 
     @property
-    def chain_start(self) -> latent.Start:
+    def chain_start(self) -> chains.Start:
         """As in training, or "normal" if chains persist, which new images lack."""
         return "normal" if self.start == "persistent" else self.start
 

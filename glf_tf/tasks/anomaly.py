@@ -14,7 +14,8 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import errors, types
+from glf_tf import errors, seeds, types
+from glf_tf.models import image_flow
 from glf_tf.tasks import infer
 
 
@@ -23,11 +24,12 @@ class LogDensities:
     """The two parts of log p(x, z) at the latents inferred from images, in nats.
 
     They are exact if the reconstruction term is a likelihood and the prior is
-    normalised; a missing constant does not change the order of scores.
+    normalised; a missing constant does not change the order of scores. A flow on images
+    has log p(x) itself.
 
     Attributes:
-        log_likelihood: log p(x | z), float64 `[size]`.
-        log_prior: log p(z), float64 `[size]`.
+        log_likelihood: log p(x | z), float64 `[size]`; of a flow on images log p(x).
+        log_prior: log p(z), float64 `[size]`; of a flow on images 0.
     """
 
     log_likelihood: np.ndarray
@@ -58,9 +60,12 @@ def log_densities(
 
     Raises:
         InvalidValue: The images have another shape than the model's.
+        Unsupported: Chains are set for a flow on images.
         Diverged: A chain diverged.
     """
     model = inference.model
+    if isinstance(model, image_flow.ImageFlow):
+        return _of_images(inference, images, seed=seed)
 
     def both(asked: types.Batch) -> tf.Tensor:
         log_prior = tf.cast(model.log_prob(asked["start"]), tf.float64)
@@ -74,6 +79,29 @@ def log_densities(
         asked = {"image": infer.to_unit(images[part]), "start": latents[part]}
         found.append(inference.call(both, asked))
     return LogDensities(*np.concatenate(found, axis=1))
+
+
+def _of_images(
+    inference: infer.Inference, images: np.ndarray, *, seed: types.Seed
+) -> LogDensities:
+    """Returns log p(x) of a flow on images, by one draw of noise an image."""
+    if inference.is_set:
+        raise errors.Unsupported(
+            "A flow on images has the density of images themselves, without chains",
+            received=inference.description,
+            do="Leave --inference and --start out",
+        )
+    model, found = inference.model, []
+
+    def log_prob(asked: types.Batch) -> tf.Tensor:
+        return model.log_prob(asked["image"], seed=asked["seed"])
+
+    for number, start in enumerate(range(0, len(images), infer.CHUNK)):
+        image = infer.to_unit(images[start : start + infer.CHUNK])
+        asked = {"image": image, "seed": seeds.fold(seed, number)}
+        found.append(inference.call(log_prob, asked))
+    whole = np.concatenate(found).astype(np.float64)
+    return LogDensities(log_likelihood=whole, log_prior=np.zeros_like(whole))
 
 
 def ranks(score: np.ndarray, *, normal: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from glf_tf import errors, parts, seeds, types
 from glf_tf.inference import sampler
-from glf_tf.models import codes, inputs, latent
+from glf_tf.models import chains, codes, inputs
 from glf_tf.models import model as model_lib
 
 CHUNK = 500
@@ -34,6 +34,10 @@ class Inference:
 
     A model with an encoder uses it alone, unless pixels are hidden or chains are
     requested; otherwise latents are the ends of chains towards p(z | x).
+
+    Attributes:
+        model: The model.
+        is_set: Whether chains, or their start, are requested.
     """
 
     def __init__(
@@ -54,9 +58,9 @@ class Inference:
             Unsupported: The model has no density of images and latents, or no encoder
                 to start from.
         """
-        is_set = chain is not None or start != "auto"
+        self.is_set = chain is not None or start != "auto"
         self._encoder = model if isinstance(model, codes.EncodesImages) else None
-        if is_set or self._encoder is None:
+        if self.is_set or self._encoder is None:
             as_latent_model(model)
         self.model = model
         if start == "encoder" and self._encoder is None:
@@ -65,8 +69,8 @@ class Inference:
                 received=f"start=encoder for {type(model).__name__}",
                 do="Use --start=normal or --start=prior",
             )
-        self._chain, self._start, self._is_set = chain, start, is_set
-        if chain is None and isinstance(model, latent.AbstractLatentModel):
+        self._chain, self._start = chain, start
+        if chain is None and isinstance(model, chains.InfersLatents):
             self._chain = model.sampler
         self._traced: dict[tuple[str, ...], Callable] = {}
 
@@ -173,7 +177,7 @@ class Inference:
         return self.decode(self.latents(images, masks, seed=seed, start=start))
 
     def _uses_encoder(self, masks: np.ndarray | None, start: np.ndarray | None) -> bool:
-        is_plain = masks is None and start is None and not self._is_set
+        is_plain = masks is None and start is None and not self.is_set
         return is_plain and self._encoder is not None
 
     def _encoded(self, asked: Mapping[str, np.ndarray]) -> tf.Tensor:
@@ -199,7 +203,7 @@ class Inference:
 
     def _start_of(
         self, image: tf.Tensor, mask: tf.Tensor | None, *, seed: tf.Tensor
-    ) -> latent.Start | None:
+    ) -> chains.Start | None:
         """Returns where chains start; None for the model's default."""
         if self._start in ("normal", "prior"):
             return self._start
@@ -218,13 +222,13 @@ class Inference:
             )
 
 
-def as_latent_model(model: model_lib.GenerativeModel) -> latent.AbstractLatentModel:
+def as_latent_model(model: model_lib.GenerativeModel) -> chains.InfersLatents:
     """Returns the model, if it draws latents from a density and decodes them.
 
     Raises:
         Unsupported: The model does not.
     """
-    if not isinstance(model, latent.AbstractLatentModel):
+    if not isinstance(model, chains.InfersLatents):
         raise errors.Unsupported(
             "Inference needs a model that decodes draws of a density",
             received=type(model).__name__,
