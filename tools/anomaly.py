@@ -25,12 +25,11 @@ is in it.
 """
 
 import functools
-import math
 import pathlib
 
 from absl import flags
 
-from glf_tf import errors, files, folders
+from glf_tf import files, folders
 from glf_tf.cli import inferring, kinds, loading, paths, program, values
 
 _RUNS = kinds.define_paths("runs", None, "Folders of runs, comma-separated.")
@@ -50,7 +49,7 @@ _OUT = kinds.define_path("out", "anomalies", "The folder for all results.")
 def main() -> None:
     """Reads the flags, scores images and writes the results."""
     runs = [pathlib.Path(run) for run in values.needed("runs")]
-    seed, weights = values.seed(_SEED.value), _numbers(_WEIGHTS.value)
+    seed, weights = values.seed(_SEED.value), values.numbers("weights")
     out = pathlib.Path(_OUT.value)
     explained = functools.partial(files.explained, out)
 
@@ -113,20 +112,6 @@ def _names(runs: list[pathlib.Path]) -> list[str]:
     if len(set(plain)) == len(plain):
         return plain
     return ["_".join(run.resolve().parts[1:]) for run in runs]
-
-
-def _numbers(texts: list[str]) -> list[float]:
-    try:
-        numbers = [float(text) for text in texts]
-    except ValueError:
-        numbers = [math.nan]
-    if not all(map(math.isfinite, numbers)):
-        raise errors.InvalidValue(
-            "--weights takes comma-separated numbers",
-            received=",".join(texts),
-            do="Use for instance --weights=1,0.18",
-        )
-    return numbers
 
 
 def _define():

@@ -14,6 +14,8 @@ have its name and compare models on that data set alone. Without labels,
 `random_convolutional` is used, a fixed random network; `inception` is the 2015 graph,
 whose distance is the FID. Reconstructions of a model without an encoder are the ends of
 chains; `--inference` sets their sampler, by default that of training.
+`--metrics=bits_per_dim --against=mnist` also measures the test images of another data
+set, which flows often find more likely than those they have learned from.
 
 An existing file is replaced only with `--overwrite`.
 """
@@ -26,7 +28,7 @@ import sys
 from absl import flags
 
 from glf_tf import files
-from glf_tf.cli import inferring, kinds, loading, program, training, values
+from glf_tf.cli import inferring, kinds, loading, paths, program, training, values
 from glf_tf.metrics.extractors import names as extractors
 
 _SAVED_MODEL = kinds.define_path("saved_model", None, "A SavedModel's folder.")
@@ -66,6 +68,9 @@ _DRAWS = flags.DEFINE_integer(
     "Draws of noise per image, for bits_per_dim.",
     lower_bound=1,
 )
+_AGAINST = kinds.define_path(
+    "against", "", "Other images for bits_per_dim: a data set, NAME.npy or a folder."
+)
 _OUT = kinds.define_path("out", None, "File for JSON; standard output by default.")
 _OVERWRITE = kinds.define_overwrite()
 
@@ -100,10 +105,16 @@ def _refuse_unused(source: str, metrics: list[str]) -> None:
     uses = {
         "--extractor=inception": (["inception_graph"], _EXTRACTOR.value == "inception"),
         "--metrics=bound": (["bound_samples"], "bound" in metrics),
-        "--metrics=bits_per_dim": (["dequantization_draws"], "bits_per_dim" in metrics),
-        "--workdir": (_OF_RUNS, source == "workdir"),
+        "--metrics=bits_per_dim": (
+            ["dequantization_draws", "against"],
+            "bits_per_dim" in metrics,
+        ),
+        "--workdir": ([*_OF_RUNS, "against"], source == "workdir"),
         "--workdir or --saved_model": (["temperature"], source != "samples"),
-        "--samples": (["on_broken"], source == "samples"),
+        "--samples or --against": (
+            ["on_broken"],
+            source == "samples" or bool(_AGAINST.value),
+        ),
     }
     for needs, (names, is_given) in uses.items():
         values.refuse_unused(names, needs=needs, is_given=is_given)
@@ -122,13 +133,13 @@ def _measured(source: str, metrics: list[str]):
     from glf_tf.evaluation import settings as settings_lib
     from glf_tf.metrics.extractors import choice as extractor_lib
 
-    train, test, paths = loading.load_dataset()
+    train, test, where = loading.load_dataset()
     make = functools.partial(
         extractor_lib.make,
         _EXTRACTOR.value,
         train=train,
         test=test,
-        paths=paths,
+        paths=where,
         inception_graph=_GRAPH.value,
     )
     measuring = evaluation.Evaluation(
@@ -136,7 +147,7 @@ def _measured(source: str, metrics: list[str]):
         test=test,
         extractor=make,
         settings=_settings(),
-        cache_dir=paths.cache_dir / "statistics",
+        cache_dir=where.cache_dir / "statistics",
     )
     images, model, step = _drawn(source, train)
     if _METRICS.value == ["all"]:
@@ -146,6 +157,9 @@ def _measured(source: str, metrics: list[str]):
         found += measuring.floor(metrics=metrics)
     if model is not None:
         found += measuring.model(model, metrics=metrics)
+    if _AGAINST.value:
+        others = _others()
+        found += measuring.bits_per_dim(model, others, of=f"{others.name} images")
     return found, measuring.extractor, step
 
 
@@ -202,6 +216,18 @@ def _drawn(source: str, train):
         on_broken=flags.FLAGS.on_broken,
     )
     return image_sources.GivenImages(given.images), None, None
+
+
+def _others():
+    """Returns the images of `--against`."""
+    from glf_tf.evaluation import anomaly_sets
+
+    return anomaly_sets.others(
+        training.folder().path,
+        _AGAINST.value,
+        paths=paths.chosen(),
+        on_broken=flags.FLAGS.on_broken,
+    )
 
 
 def _define():

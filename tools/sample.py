@@ -3,7 +3,10 @@ r"""Draws images from a trained model.
 
     python tools/sample.py --workdir=runs/glf/digits --num_samples=64 --seed=1 \
         --output=digits.png
+    python tools/sample.py --workdir=runs/glf/digits --num_samples=10 \
+        --temperatures=0.3,0.5,0.7,0.9,1 --output=temperatures.png
 
+`--temperatures` draws a row of images for each, with the same noise in each column.
 `--output` may be a PNG grid, an array (NAME.npy) or a folder of PNG files.
 
 An existing file is replaced only with `--overwrite`, a folder only if all of its
@@ -16,10 +19,15 @@ from absl import flags
 
 from glf_tf.cli import kinds, loading, program, values
 
-_COUNT = flags.DEFINE_integer("num_samples", 64, "How many images.", lower_bound=1)
+_COUNT = flags.DEFINE_integer(
+    "num_samples", 64, "How many images; in a row, of --temperatures.", lower_bound=1
+)
 _SEED = flags.DEFINE_string("seed", "0", "A seed: a whole number, or two.")
 _TEMPERATURE = flags.DEFINE_float(
     "temperature", 1.0, "Factor on the noise: below 1 for more likely images."
+)
+_TEMPERATURES = flags.DEFINE_list(
+    "temperatures", None, "Several of them, comma-separated: a row of a grid each."
 )
 _OUTPUT = kinds.define_path("output", "samples.png", "NAME.png, NAME.npy or a folder.")
 flags.DEFINE_integer("columns", None, "Images per row of a grid.", lower_bound=1)
@@ -31,14 +39,22 @@ def main() -> None:
     """Reads the flags, draws and writes the images."""
     path, count = pathlib.Path(_OUTPUT.value), _COUNT.value
     seed, columns = values.seed(_SEED.value), values.columns(path)
+    temperatures = [_TEMPERATURE.value]
+    if _TEMPERATURES.value is not None:
+        temperatures = values.numbers("temperatures")
+        values.refuse_unused(
+            ["temperature", "columns"], needs="one temperature", is_given=False
+        )
+        columns = count
 
     from glf_tf.tasks import output, sample
 
     how = {"columns": columns, "overwrite": _OVERWRITE.value}
-    with output.opened(path, count=count, **how) as write:
-        sample.check(count, temperature=_TEMPERATURE.value)
+    with output.opened(path, count=count * len(temperatures), **how) as write:
+        for temperature in temperatures:
+            sample.check(count, temperature=temperature)
         model = loading.load_model()
-        write(sample.sample(model, count, seed=seed, temperature=_TEMPERATURE.value))
+        write(sample.strip(model, count, temperatures=temperatures, seed=seed))
 
     print(path)
 

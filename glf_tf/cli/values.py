@@ -9,10 +9,12 @@ __all__ = [
     "refuse_unused",
     "choices",
     "indices",
+    "numbers",
     "columns",
     "seed",
 ]
 
+import math
 import pathlib
 import re
 from collections.abc import Mapping, Sequence
@@ -137,6 +139,26 @@ def indices(texts: Sequence[str], *, count: int) -> list[int]:
             do="Use for instance 3,17",
         )
     return [int(text) for text in texts]
+
+
+def numbers(name: str) -> list[float]:
+    """Returns the values of a list flag as numbers.
+
+    Raises:
+        InvalidValue: One is not a finite number, or there is none.
+    """
+    texts = FLAGS[name].value
+    try:
+        found = [float(text) for text in texts]
+    except ValueError:
+        found = []
+    if not found or not all(map(math.isfinite, found)):
+        raise errors.InvalidValue(
+            f"--{name} takes comma-separated numbers",
+            received=",".join(texts),
+            do=f"Use for instance --{name}=1,0.18",
+        )
+    return found
 
 
 def columns(path: pathlib.Path) -> int | None:

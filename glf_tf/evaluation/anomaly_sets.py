@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images of which some are anomalies, for a run's anomaly scores."""
 
-__all__ = ["AnomalySet", "of_run"]
+__all__ = ["AnomalySet", "of_run", "others"]
 
 import dataclasses
 import pathlib
@@ -84,6 +84,33 @@ def of_run(
     )
 
 
+def others(
+    workdir: pathlib.Path,
+    against: str,
+    *,
+    paths: paths_lib.DataPaths,
+    on_broken: decoding.OnBroken = "refuse",
+) -> image_set.ImageSet:
+    """Returns other images than those of a run's data, in their shape.
+
+    Args:
+        workdir: The run's folder.
+        against: The images; see `of_run`.
+        paths: Paths of data; the data folder of the run if None is set.
+        on_broken: "skip" leaves out pictures that cannot be read, with a warning.
+
+    Raises:
+        InvalidValue: They have another shape.
+        NotFound: The run or the images do not exist.
+    """
+    described = folder_lib.Folder(workdir).read()
+    paths = restore.paths_of(described, paths)
+    own = catalogue.build("dataset", described["dataset"], paths=paths)
+    image_shape = tuple(described["arguments"]["image_shape"])
+    images, _ = _others(against, image_shape=image_shape, own=own, on_broken=on_broken)
+    return image_set.ImageSet(_named(against), "test", images)
+
+
 def _against(
     normal: image_set.ImageSet,
     against: str,
@@ -92,19 +119,13 @@ def _against(
     on_broken: decoding.OnBroken,
 ) -> AnomalySet:
     """Returns a run's test images, followed by other images as anomalies."""
-    others, names = _others(
+    images, names = _others(
         against, image_shape=normal.image_shape, own=own, on_broken=on_broken
     )
-    if others.shape[1:] != normal.image_shape:
-        raise errors.InvalidValue(
-            "Images that are scored must have the shape of the run's data",
-            received=f"{others.shape[1:]} in {against} for {normal.image_shape}",
-            do="Resize them, or pass a folder of pictures, which are resized",
-        )
-    sizes = (len(normal), len(others))
+    sizes = (len(normal), len(images))
     return AnomalySet(
-        title=f"{normal.name} against {errors.printable(pathlib.Path(against).name)}",
-        images=np.concatenate([normal.images, others]),
+        title=f"{normal.name} against {_named(against)}",
+        images=np.concatenate([normal.images, images]),
         is_anomaly=np.repeat([False, True], sizes),
         names=[*(f"{normal.name} {i}" for i in range(len(normal))), *names],
     )
@@ -117,7 +138,30 @@ def _others(
     own: dataset_lib.AbstractDataset,
     on_broken: decoding.OnBroken,
 ) -> tuple[np.ndarray, list[str]]:
-    """Returns the images of a data set or of a path, uint8, and their names."""
+    """Returns the images of a data set or of a path, uint8, and their names.
+
+    Raises:
+        InvalidValue: They have another shape.
+    """
+    images, names = _read(
+        against, image_shape=image_shape, own=own, on_broken=on_broken
+    )
+    if images.shape[1:] != image_shape:
+        raise errors.InvalidValue(
+            "Images that are scored must have the shape of the run's data",
+            received=f"{images.shape[1:]} in {against} for {image_shape}",
+            do="Resize them, or pass a folder of pictures, which are resized",
+        )
+    return images, names
+
+
+def _read(
+    against: str,
+    *,
+    image_shape: types.ImageShape,
+    own: dataset_lib.AbstractDataset,
+    on_broken: decoding.OnBroken,
+) -> tuple[np.ndarray, list[str]]:
     is_path = pathlib.Path(against).exists()
     is_plugin = not is_path and catalogue.is_plugin("dataset", against)
     if is_plugin or against in catalogue.names("dataset"):
@@ -131,3 +175,8 @@ def _others(
         on_broken=on_broken,
     )
     return pixels.round_to_uint8(given.images), given.names
+
+
+def _named(against: str) -> str:
+    """Returns the name of a data set, of a file or of a folder."""
+    return errors.printable(pathlib.Path(against).name)

@@ -198,20 +198,45 @@ class Evaluation:
 
     def _bits_per_dim(self, model) -> list[protocol.Measurement]:
         """Measures a flow on images, and what counting alone reaches."""
-        count, seed = self._settings.dequantization_draws, self._settings.seed
-        found = likelihoods.bits_per_dim(model, self._test, num_draws=count, seed=seed)
-        numbers = {f"bits_per_dim_{count}": found.bits_per_dim}
+        found = self.bits_per_dim(model, self._test, of="test images")
         step = 2 ** (8 - model.bits)
         images = [data.images // step * step for data in (self._train, self._test)]
-        numbers["bits_per_dim_of_pixels"] = histograms.per_pixel(*images)
-        numbers["bits_per_dim_of_neighbours"] = histograms.given_neighbours(*images)
+        numbers = {
+            "bits_per_dim_of_pixels": histograms.per_pixel(*images),
+            "bits_per_dim_of_neighbours": histograms.given_neighbours(*images),
+        }
         source = self._reconstructions(model)
+        how = {"of": "test images", "notes": found[0].notes}
+        return found + self._plain(numbers, source=source, space="pixels", **how)
+
+    def bits_per_dim(
+        self, model: model_lib.GenerativeModel, images: image_set.ImageSet, *, of: str
+    ) -> list[protocol.Measurement]:
+        """Measures the bits per dimension of images, also of those of another data set.
+
+        Args:
+            model: A flow on images.
+            images: The images.
+            of: What they are called.
+
+        Raises:
+            Unsupported: It is no flow on images.
+        """
+        draws, seed = self._settings.dequantization_draws, self._settings.seed
+        found = likelihoods.bits_per_dim(model, images, num_draws=draws, seed=seed)
         noise = type(model.dequantization).__name__.lower()
-        notes = (
-            f"{self._test.split} split, {model.latent_dim} numbers an image, of "
-            f"{model.bits} bits; {count} draws of {noise} noise",
+        note = (
+            f"bits are of {model.latent_dim} numbers an image, of {model.bits} bits; "
+            f"{draws} draws of {noise} noise"
         )
-        return self._plain(numbers, source=source, space="pixels", notes=notes)
+        return self._plain(
+            {f"bits_per_dim_{draws}": found.bits_per_dim},
+            source=self._reconstructions(model),
+            space="pixels",
+            of=of,
+            count=found.count,
+            notes=(note,),
+        )
 
     def _inverse_error(self, model) -> list[protocol.Measurement]:
         """Measures a flow on images: its inverse, on the data and away from it."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draws any number of images from a model, in batches."""
 
-__all__ = ["sample"]
+__all__ = ["sample", "strip"]
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -58,6 +58,23 @@ def sample(
         yield model.traced_sample(
             request.count, seed=request.seed, temperature=temperature
         ).numpy()
+
+
+def strip(
+    model: model_lib.GenerativeModel,
+    n: int,
+    *,
+    temperatures: Sequence[float],
+    seed: types.Seed = 0,
+) -> Iterator[np.ndarray]:
+    """Draws `n` images for each temperature, all from the same `n` draws of noise.
+
+    Arguments, images and errors are those of `sample`.
+    """
+    for temperature in temperatures:
+        check(n, temperature=temperature)
+    for temperature in temperatures:
+        yield from sample(model, n, seed=seed, temperature=temperature)
 
 
 class _Request(NamedTuple):

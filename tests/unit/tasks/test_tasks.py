@@ -25,6 +25,16 @@ def test_first_chunk_is_the_models_own_sample(monkeypatch):
     np.testing.assert_allclose(chunks[1], second, atol=1e-6)
 
 
+def test_a_strip_has_the_same_noise_at_each_temperature():
+    model = descriptors.model("glf")
+    drawn = np.concatenate(list(sample.strip(model, 3, temperatures=[0.0, 0.7])))
+    assert drawn.shape == (6, *descriptors.IMAGE_SHAPE)
+    assert np.ptp(drawn[:3], axis=0).max() < 1e-6
+    np.testing.assert_allclose(drawn[3:], model.sample(3, temperature=0.7), atol=1e-6)
+    with pytest.raises(errors.InvalidValue, match="temperature=-1"):
+        next(sample.strip(model, 3, temperatures=[1.0, -1.0]))
+
+
 @pytest.mark.parametrize(
     ("n", "temperature", "word"),
     [(0, 1.0, "at least 1"), (1, -0.5, "negative"), (1, float("nan"), "negative")],
