@@ -138,6 +138,18 @@ def test_scales_have_the_couplings_of_the_paper():
     assert last.network.input_conv.direction.shape == (3, 3, 10, 8)
 
 
+def test_the_even_pixels_of_a_checkerboard_go_on():
+    flow = made(levels=2, batch_norm=False)
+    for step in flow.steps:
+        if hasattr(step, "network") and "factor" not in step.name:
+            scale = step.network.output_conv.scale
+            scale.assign(tf.zeros_like(scale))
+    x = images(1, 8, 8, 1)
+    kept = flow.bijector().inverse(x)[0, 32:]
+    is_even = np.indices((8, 8)).sum(axis=0) % 2 == 0
+    np.testing.assert_array_equal(np.sort(kept), np.sort(x[0, ..., 0][is_even]))
+
+
 def test_the_factor_of_the_log_scale_learns_from_its_start_at_zero():
     flow = made(levels=1, batch_norm=False)
     x = images(4, 8, 8, 1)
