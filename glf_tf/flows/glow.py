@@ -22,10 +22,10 @@ class Glow(image_flow.AbstractImageFlow):
 
     After each level but the last, half of the channels are factored out.
 
-    Deviation: the 1x1 convolutions are learned as LU factors, which the release has as
-        an option. The scale is bounded on both sides by default; "sigmoid" is the
-        release's with a minimum of 0.001, "none" its additive coupling, of which it
-        drew its pictures.
+    Deviation: the 1x1 convolutions are learned as LU factors by default, which the
+        release has as an option. The scale is bounded on both sides by default;
+        "sigmoid" is the release's with a minimum of 0.001, "none" its additive
+        coupling, of which it drew its pictures.
 
     Args:
         event_shape: (height, width, channels).
