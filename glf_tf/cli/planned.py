@@ -8,6 +8,7 @@ A process has one set of flags, so each recipe is read by a process, without Ten
 
 __all__ = ["read"]
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -27,7 +28,8 @@ def read(arguments: Sequence[str]) -> dict:
 
     Returns:
         plan: `dataset` and `model`, the specifications; `epochs`, by stage;
-            `batch_size`; `flags`, the value of every flag.
+            `batch_size`; `optimizers`, their settings; `flags`, the value of every
+            flag.
     """
     done = subprocess.run(
         [sys.executable, "-m", "glf_tf.cli.planned", *arguments],
@@ -48,6 +50,7 @@ def _main() -> None:
         "model": plan.model,
         "epochs": plan.training.epochs,
         "batch_size": plan.training.batch_size,
+        "optimizers": dataclasses.asdict(plan.optimizers),
         "flags": plan.flags,
     }
     print(json.dumps(described))

@@ -34,6 +34,18 @@ _FLOWS = tuple(
     Peer(name, "torch_flows_worker.py", (name,))
     for name in ("nflows", "normflows", "zuko")
 )
+_GLOWS = tuple(
+    Peer(name, "torch_glow_worker.py", (variant,))
+    for name, variant in (
+        ("PyTorch, eager", "eager"),
+        ("PyTorch, channels last", "channels_last"),
+        ("PyTorch, compiled", "compiled"),
+        ("normflows, its own Glow", "normflows"),
+    )
+)
+_RECOMPUTED = Peer(
+    "glf_tf, --flow.recompute", "glf_tf_worker.py", ("--flow.recompute",), is_ours=True
+)
 _TORCH_FLOW = Peer("PyTorch, the same networks", "torch_flows_worker.py", ("torch",))
 
 
@@ -70,6 +82,7 @@ class Case:
 
 
 _TORCH = (_EAGER, _CHANNELS_LAST, _COMPILED)
+_GLOW = "Glow, 28 x 28 x 1, 2 levels of 8 steps, width 64, batch 128"
 _LATENT_FLOW = "latent flow: 64 dimensions, 4 two-sided blocks, width 256"
 
 CASES = {
@@ -103,6 +116,12 @@ CASES = {
     ),
     "sample_slides": Case(
         "sampling, GLF of the slides, batch 256", "images", (_EAGER, _COMPILED)
+    ),
+    "train_glow": Case(f"training, {_GLOW}", "images", _GLOWS),
+    "sample_glow": Case(f"sampling, {_GLOW}", "images", _GLOWS),
+    "recompute_glow": Case(f"training, {_GLOW}", "images", (_RECOMPUTED,)),
+    "recompute_deep_glow": Case(
+        f"training, {_GLOW.replace('8 steps', '32 steps')}", "images", (_RECOMPUTED,)
     ),
     **{
         f"{task}_{size}": Case(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The worker of this library, which runs each case with its recipe.
 
-python glf_tf_worker.py CASE [xla]
+python glf_tf_worker.py CASE [xla | flags of tools/train.py]
 """
 
 import subprocess
@@ -20,6 +20,10 @@ from glf_tf.evaluation import evaluation, image_sources
 from glf_tf.evaluation import settings as settings_lib
 from glf_tf.metrics.extractors import classifier
 from glf_tf.priors import flow as flow_prior
+
+
+def _train(recipe, *arguments, image_shape=training.MNIST):
+    return training.work(recipe, *arguments, *sys.argv[2:], image_shape=image_shape)
 
 
 def _sample(recipe, image_shape, *, batch_size=256):
@@ -185,12 +189,20 @@ def main():
     worker.serve(
         {
             "matrix_products": _matrix_products,
-            "train_mnist": lambda: training.work("glf/mnist", training.MNIST),
-            "train_cifar10": lambda: training.work("glf/cifar10", training.CIFAR10),
-            "train_slides": lambda: training.work("glf/mnist_mlp", training.MNIST),
+            "train_mnist": lambda: _train("glf/mnist"),
+            "train_cifar10": lambda: _train(
+                "glf/cifar10", image_shape=training.CIFAR10
+            ),
+            "train_slides": lambda: _train("glf/mnist_mlp"),
+            "train_glow": lambda: _train("glow/mnist"),
+            "recompute_glow": lambda: _train("glow/mnist"),
+            "recompute_deep_glow": lambda: _train("glow/mnist", "--flow.blocks=32"),
             "sample_mnist": lambda: _sample("glf/mnist", training.MNIST),
             "sample_cifar10": lambda: _sample("glf/cifar10", training.CIFAR10),
             "sample_slides": lambda: _sample("glf/mnist_mlp", training.MNIST),
+            "sample_glow": lambda: _sample(
+                "glow/mnist", training.MNIST, batch_size=128
+            ),
             "density_64": lambda: _density(64),
             "density_4096": lambda: _density(4096),
             "sample_64": lambda: _draw(64),

@@ -85,7 +85,9 @@ def _member():
 
     def train():
         with strategies.strategy("auto").scope():
-            return training.work("glf/cifar10", training.CIFAR10, batch_size=batch_size)
+            return training.work(
+                "glf/cifar10", image_shape=training.CIFAR10, batch_size=batch_size
+            )
 
     quiet.load_tensorflow()
     worker.serve({"train_cifar10": train})

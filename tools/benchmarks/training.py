@@ -3,6 +3,7 @@
 
 __all__ = ["ROOT", "MNIST", "CIFAR10", "about", "images", "model_of", "plan", "work"]
 
+import math
 import pathlib
 
 import keras
@@ -45,24 +46,27 @@ def about():
     return {"tensorflow": tf.__version__, "keras": keras.__version__}
 
 
-def work(recipe, image_shape, *, batch_size=0):
+def work(recipe, *arguments, image_shape, batch_size=0):
     """Returns steps of the first stage; call it in the strategy's scope.
 
     Args:
         recipe: The recipe, as for `plan`.
+        *arguments: Flags beside it.
         image_shape: (height, width, channels).
         batch_size: Images over all replicas; 0 for the recipe's.
     """
-    asked, data = plan(recipe), images(image_shape)
+    asked, data = plan(recipe, *arguments), images(image_shape)
     batch_size = batch_size or asked["batch_size"]
     processors.configure(model=asked["model"], batch_size=batch_size)
     model = model_of(asked, image_shape)
+    stage = model.stages()[0]
+    stage.prepare(data)
     trainer = step.StageTrainer(
         model,
-        model.stages()[0],
+        stage,
         optimizers=optimizers.make(
             model.stages(),
-            options=options.Optimizers(),
+            options=options.Optimizers(**asked["optimizers"]),
             batches_per_epoch=_IMAGES // batch_size,
         ),
         seed=0,
@@ -77,12 +81,16 @@ def work(recipe, image_shape, *, batch_size=0):
     return worker.Work(
         lambda steps: trainer.run(iterator, first_step=0, steps=steps),
         batch_size,
-        flop=_flop(model),
-        about=about(),
+        flop=_FLOP[catalogue.name_of(asked["model"])](model),
+        about={**about(), "parameters": f"{_parameters(model):,}"},
     )
 
 
-def _flop(model):
+def _parameters(model):
+    return sum(math.prod(weight.shape) for weight in model.trainable_weights)
+
+
+def _glf_flop(model):
     """Multiplications and additions of a training step, per image.
 
     Of dense layers and convolutions: once forward, and twice backward, for the gradient
@@ -97,6 +105,23 @@ def _flop(model):
     ]
     first = next(products for products in encoder if products)
     return 2.0 * (3.0 * (sum(encoder) + sum(others)) - first)
+
+
+def _image_flow_flop(model):
+    """The same of a flow on images: of its convolutions, all of which are used thrice.
+
+    The kernels of a step, and its matrix, meet each of its pixels.
+    """
+    products = sum(
+        math.prod(layer.event_shape[:2]) * math.prod(weight.shape)
+        for layer in model.flow.steps
+        for weight in layer.trainable_weights
+        if weight.name in ("kernel", "factors")
+    )
+    return 2.0 * 3.0 * products
+
+
+_FLOP = {"glf": _glf_flop, "image_flow": _image_flow_flop}
 
 
 def _products(layer):
