@@ -14,16 +14,22 @@
     inpaint      the same                                      image [b, h, w, c]
     score        image [b, h, w, c]                            score, log_likelihood,
                                                                log_prior [b], nats
+    sample_of_labels    label [n] int32, seed [2], temperature []  image [n, h, w, c]
+    log_prob_of_labels  image [b, h, w, c], label [b] int32        log_prob [b], nats
+    label_log_probs     image [b, h, w, c]                         label_log_probs
+                                                                   [b, num_classes]
 
 Images are float32 in [0, 1], masks 1 where a pixel is visible; the batch size is free.
 A model only has the signatures that it supports: `encode`, `reconstruct`, `log_prob`
 and `interpolate` need an encoder, `infer` and `inpaint` a reconstruction term that is a
-sum over pixels, and all but `sample` a density of latents. The same seed gives the same
-images as the Python model.
+sum over pixels, and all but `sample` a density of latents; those with labels need a
+flow on images that is conditional on them. The same seed gives the same images as the
+Python model.
 
 Invalid rows of inputs give NaN in these rows of the outputs alone: visible pixels that
-are NaN or outside of [0, 1], masks other than 0 and 1, latents that are not finite. So
-do negative or non-finite temperatures. Hidden pixels may have any value.
+are NaN or outside of [0, 1], masks other than 0 and 1, latents that are not finite, and
+labels out of range. So do negative or non-finite temperatures. Hidden pixels may have
+any value.
 
 `infer` runs the model's own chains towards p(z | visible pixels), starting at the
 encoder's latents if there is an encoder. `score` is `-(log_likelihood + log_prior)` at

@@ -348,6 +348,12 @@ MODELS: dict[str, Mapping] = {
         "dequantization": "variational",
         "dequantization_hidden": 3,
     },
+    "image_flow_labels": {
+        "name": "image_flow",
+        "flow": _GLOW,
+        "num_classes": 10,
+        "label_weight": 0.01,
+    },
 }
 """Specifications of models."""
 

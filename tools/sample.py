@@ -7,6 +7,11 @@ r"""Draws images from a trained model.
         --temperatures=0.3,0.5,0.7,0.9,1 --output=temperatures.png
 
 `--temperatures` draws a row of images for each, with the same noise in each column.
+A model that is conditional on labels draws one row of each by `--labels`:
+
+    python tools/sample.py --workdir=runs/glow/digits_labels --labels=3,5 \
+        --num_samples=16 --output=digits.png
+
 `--output` may be a PNG grid, an array (NAME.npy) or a folder of PNG files.
 
 An existing file is replaced only with `--overwrite`, a folder only if all of its
@@ -30,6 +35,9 @@ _TEMPERATURES = flags.DEFINE_list(
     "temperatures", None, "Several of them, comma-separated: a row of a grid each."
 )
 _OUTPUT = kinds.define_path("output", "samples.png", "NAME.png, NAME.npy or a folder.")
+_LABELS = flags.DEFINE_list(
+    "labels", None, "Labels such as 3,5: equally many images of each, in a row."
+)
 flags.DEFINE_integer("columns", None, "Images per row of a grid.", lower_bound=1)
 
 _OVERWRITE = kinds.define_overwrite()
@@ -39,6 +47,10 @@ def main() -> None:
     """Reads the flags, draws and writes the images."""
     path, count = pathlib.Path(_OUTPUT.value), _COUNT.value
     seed, columns = values.seed(_SEED.value), values.columns(path)
+    labels = None
+    if _LABELS.value is not None:
+        labels = values.labels(_LABELS.value, count=count)
+        columns = columns or count // len(_LABELS.value)
     temperatures = [_TEMPERATURE.value]
     if _TEMPERATURES.value is not None:
         temperatures = values.numbers("temperatures")
@@ -54,7 +66,8 @@ def main() -> None:
         for temperature in temperatures:
             sample.check(count, temperature=temperature)
         model = loading.load_model()
-        write(sample.strip(model, count, temperatures=temperatures, seed=seed))
+        how = {"temperatures": temperatures, "labels": labels}
+        write(sample.strip(model, count, seed=seed, **how))
 
     print(path)
 

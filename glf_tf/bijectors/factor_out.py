@@ -7,7 +7,7 @@ Kingma, Dhariwal: Glow: Generative Flow with Invertible 1x1 Convolutions, 2018, 
 released code, on the learned density. https://arxiv.org/abs/1807.03039
 """
 
-__all__ = ["FactorOut"]
+__all__ = ["FactorOut", "bounded"]
 
 import math
 from collections.abc import Sequence
@@ -104,6 +104,11 @@ class FactorOut(keras.layers.Layer):
             nothing = tf.zeros([batch, *self.shape_out], self.compute_dtype)
             return nothing, nothing
         mean, raw = tf.split(self.network(kept), 2, axis=-1)
-        log_deviation = _BOUND * tf.tanh(raw / _BOUND)
+        log_deviation = bounded(raw)
         shape = [batch, *self.shape_out]
         return tf.broadcast_to(mean, shape), tf.broadcast_to(log_deviation, shape)
+
+
+def bounded(raw: tf.Tensor) -> tf.Tensor:
+    """Returns log-deviations in (-5, 5), `5 tanh(raw / 5)`."""
+    return _BOUND * tf.tanh(raw / _BOUND)

@@ -58,7 +58,9 @@ class Pictures(callback_lib.AbstractCallback):
         self._writer.flush()
 
     def _draw(self) -> dict[str, np.ndarray]:
-        drawn = next(sample.sample(self._model, 64, seed=self._seed))
+        known = self._model.num_classes
+        labels = np.arange(64) // 8 % known if known else None
+        drawn = next(sample.sample(self._model, 64, seed=self._seed, labels=labels))
         result = {"samples": pictures.grid(drawn, columns=8)}
         if isinstance(self._model, codes.EncodesImages):
             decoded = reconstruct.reconstruct(self._model, self._images)

@@ -11,6 +11,7 @@ __all__ = [
     "indices",
     "numbers",
     "columns",
+    "labels",
     "seed",
 ]
 
@@ -159,6 +160,27 @@ def numbers(name: str) -> list[float]:
             do=f"Use for instance --{name}=1,0.18",
         )
     return found
+
+
+def labels(texts: Sequence[str], *, count: int) -> list[int]:
+    """Returns `count` labels, equally many of each that is given, in that order.
+
+    Raises:
+        InvalidValue: They are no whole numbers, or do not divide the count.
+    """
+    if not texts or not all(text.strip().isdigit() for text in texts):
+        raise errors.InvalidValue(
+            "--labels are comma-separated whole numbers",
+            received=",".join(texts),
+            do="Use for instance --labels=3,5",
+        )
+    if count % len(texts):
+        raise errors.InvalidValue(
+            "Each label has equally many images",
+            received=f"--num_samples={count} for {len(texts)} labels",
+            do=f"Use a multiple of {len(texts)}",
+        )
+    return [int(text) for text in texts for _ in range(count // len(texts))]
 
 
 def columns(path: pathlib.Path) -> int | None:

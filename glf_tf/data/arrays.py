@@ -5,7 +5,7 @@ What a header promises is held against the file before memory is taken for it, a
 nothing is unpickled. Values are checked where they are used, by `pixels`.
 """
 
-__all__ = ["MAX_UNPACKED_BYTES", "is_array", "read"]
+__all__ = ["MAX_UNPACKED_BYTES", "is_array", "read", "read_labels"]
 
 import math
 import os
@@ -69,6 +69,23 @@ def read(path: pathlib.Path) -> np.ndarray:
             do="Write it with numpy.save from such an array",
         ) from error
     return values[..., np.newaxis] if values.ndim == 3 else values
+
+
+def read_labels(path: pathlib.Path) -> np.ndarray:
+    """Returns the array in a NAME.npy, of any shape and of numbers of any kind.
+
+    Raises:
+        Damaged: It is truncated, or no array.
+    """
+    try:
+        # Mapped, so that a header that promises more than there is takes no memory.
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    except Exception as error:
+        raise errors.Damaged(
+            "Labels must be whole numbers in a whole .npy file",
+            received=f"{path} ({_reason(error)})",
+            do="Write it with numpy.save from such an array",
+        ) from error
 
 
 def _reason(error: Exception) -> str:

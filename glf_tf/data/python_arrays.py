@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Converts arrays and `tf.data` datasets into image sets."""
 
-__all__ = ["MOST_BYTES", "read", "read_unrounded"]
+__all__ = ["MOST_BYTES", "labelled", "read", "read_unrounded"]
 
+import dataclasses
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -43,6 +44,15 @@ def read(
     return image_set.ImageSet(
         name=name, split=split, images=_as_uint8(x), labels=labels, source="Python"
     )
+
+
+def labelled(images: image_set.ImageSet, y: object) -> image_set.ImageSet:
+    """Returns an image set with labels, whole numbers `[size]` or `[size, 1]`.
+
+    Raises:
+        InvalidType: They are no whole numbers, or not one an image.
+    """
+    return dataclasses.replace(images, labels=_whole_labels(y, len(images)))
 
 
 def read_unrounded(x: object) -> np.ndarray:
@@ -149,13 +159,16 @@ def _whole_labels(label: np.ndarray, count: int) -> np.ndarray:
     Raises:
         InvalidType: They are no whole numbers, or not one an image.
     """
-    label = np.asarray(label)
-    is_number = np.issubdtype(label.dtype, np.number) or label.dtype == bool
+    try:
+        label = np.asarray(label)
+    except ValueError:  # lists of unequal lengths
+        label = np.asarray(label, object)
+    is_number = label.dtype.kind in "biuf"
     if not is_number or label.size != count or np.any(label != np.trunc(label)):
         raise errors.InvalidType(
             "Labels must be whole numbers, one an image",
             received=f"{label.dtype} of shape {label.shape} for {count} images",
-            do="Leave them out, by dataset.map(lambda image, label: image)",
+            do="Leave them out, of a dataset by map(lambda image, label: image)",
         )
     return np.reshape(label, [-1]).astype(np.int64)
 

@@ -6,7 +6,7 @@ __all__ = ["Arrays"]
 import pathlib
 
 from glf_tf import errors
-from glf_tf.data import arrays, image_set, pixels
+from glf_tf.data import arrays, image_set, pixels, python_arrays
 from glf_tf.datasets import dataset
 
 
@@ -14,27 +14,32 @@ class Arrays(dataset.AbstractDataset):
     """The arrays `train.npy` and `test.npy` in `data_dir`; or `.npz`, with one array.
 
     Each is uint8, or floats in [0, 1], `[size, height, width]` or `[size, height,
-    width, channels]`. There are no labels. It is also the data set of a model that was
-    fitted in Python to images without a name: who has them again writes them there.
+    width, channels]`. Labels are in `train_labels.npy` and `test_labels.npy`, if there
+    are any. It is also the data set of a model that was fitted in Python to images
+    without a name: who has them again writes them there.
     """
 
     def load(self, split: dataset.Split) -> image_set.ImageSet:
         """Returns one split: images uint8 `[size, height, width, channels]`.
 
         Raises:
+            InvalidType: Labels are no whole numbers, or not one an image.
             NotFound: There is no such file.
             Damaged: It is cut off, or no array of images.
             InvalidValue: A float in it is outside of [0, 1] or NaN.
         """
         dataset.check_split(split)
         file = self._file(split)
-        return image_set.ImageSet(
+        found = image_set.ImageSet(
             name="arrays",
             split=split,
             images=pixels.round_to_uint8(arrays.read(file)),
-            labels=None,
             source=str(file.parent),
         )
+        labels = file.with_name(f"{split}_labels.npy")
+        if not labels.is_file():
+            return found
+        return python_arrays.labelled(found, arrays.read_labels(labels))
 
     def _file(self, split: dataset.Split) -> pathlib.Path:
         folder = self.paths.data_dir

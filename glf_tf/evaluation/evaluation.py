@@ -223,11 +223,15 @@ class Evaluation:
             Unsupported: It is no flow on images.
         """
         draws, seed = self._settings.dequantization_draws, self._settings.seed
+        if images is not self._test:
+            # Labels of another data set may mean something else.
+            images = dataclasses.replace(images, labels=None)
+        has_labels = model.num_classes > 0 and images.labels is not None
         found = likelihoods.bits_per_dim(model, images, num_draws=draws, seed=seed)
         noise = type(model.dequantization).__name__.lower()
         note = (
-            f"bits are of {model.latent_dim} numbers an image, of {model.bits} bits; "
-            f"{draws} draws of {noise} noise"
+            f"bits are of {model.latent_dim} numbers an image, of {model.bits} bits"
+            f"{', given labels' * has_labels}; {draws} draws of {noise} noise"
         )
         return self._plain(
             {f"bits_per_dim_{draws}": found.bits_per_dim},

@@ -34,7 +34,7 @@ def latents(
             do="Leave nll out of --metrics; flows on images have bits_per_dim",
         )
     log_prob = _of_images(
-        lambda image, index: model.log_prob(model.encode(image)), test
+        lambda batch, index: model.log_prob(model.encode(batch["image"])), test
     )
     return likelihood.negative_log_likelihood(log_prob, dim=model.latent_dim)
 
@@ -64,8 +64,8 @@ def bound(
             do="Leave bound out of --metrics",
         )
     return _bound(
-        lambda image, index: model.log_likelihood_bound(
-            image, seed=seeds.fold(seed, index), num_samples=num_samples
+        lambda batch, index: model.log_likelihood_bound(
+            batch["image"], seed=seeds.fold(seed, index), num_samples=num_samples
         ),
         test,
     )
@@ -84,12 +84,14 @@ def bits_per_dim(
 
     Args:
         model: A flow on images.
-        test: The images.
+        test: The images; a model that is conditional on labels is given theirs, if
+            there are any.
         num_draws: Draws of the dequantisation's noise an image.
         seed: Of the noise.
 
     Raises:
         Unsupported: It is no flow on images.
+        InvalidValue: A label is none of the model's.
     """
     if not isinstance(model, image_flow.ImageFlow):
         raise errors.Unsupported(
@@ -97,12 +99,19 @@ def bits_per_dim(
             received=type(model).__name__,
             do="Leave bits_per_dim out of --metrics",
         )
-    return _bound(
-        lambda image, index: model.log_prob(
-            image, seed=seeds.fold(seed, index), num_draws=num_draws
-        ),
-        test,
-    )
+    has_labels = model.num_classes and test.labels is not None
+    if has_labels:
+        model.check_labels(test)
+
+    def log_prob(batch, index):
+        return model.log_prob(
+            batch["image"],
+            label=batch["label"] if has_labels else None,
+            seed=seeds.fold(seed, index),
+            num_draws=num_draws,
+        )
+
+    return _bound(log_prob, test)
 
 
 def _bound(function: Callable, test: image_set.ImageSet) -> likelihood.Likelihood:
@@ -112,12 +121,9 @@ def _bound(function: Callable, test: image_set.ImageSet) -> likelihood.Likelihoo
 
 
 def _of_images(function: Callable, images: image_set.ImageSet) -> np.ndarray:
-    """Returns a number an image, from a function of images and their batch's index."""
+    """Returns a number an image, from a function of a batch and its index."""
     traced = tf.function(function, autograph=False, reduce_retracing=True)
     batches = pipeline.evaluation_batches(images, batch_size=image_sources.CHUNK)
     return np.concatenate(
-        [
-            traced(batch["image"], tf.constant(index))
-            for index, batch in enumerate(batches)
-        ]
+        [traced(batch, tf.constant(index)) for index, batch in enumerate(batches)]
     )

@@ -96,6 +96,8 @@ def check(
     often = plan.reports
     reports.check_metric(often.evaluate_metric)
     fitting.check(model, sets[0], plan.training)
+    for images in sets:
+        model.check_labels(images)
     optimizers.check(model.stages(), options=plan.optimizers)
     if plan.start.start_from:
         restore.check_start(plan.start, model)

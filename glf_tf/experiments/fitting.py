@@ -69,7 +69,8 @@ def fit(
         Stopped: A signal came; the state is saved.
         Unsupported: The images have masks, and no data set.
     """
-    data, test = _test_of(data, validation_data, dataset=dataset)
+    has_labels = model.num_classes > 0
+    data, test = _test_of(data, validation_data, dataset=dataset, has_labels=has_labels)
     plan = _plan(model, dataset, options=options, settings=settings, reports=reports)
     sets = (data,) if test is None else (data, test)
     _check_reports(plan.reports, has_test=test is not None)
@@ -102,6 +103,7 @@ def _test_of(
     test: image_set.ImageSet | None,
     *,
     dataset: dataset_lib.AbstractDataset | None,
+    has_labels: bool,
 ) -> tuple[image_set.ImageSet, image_set.ImageSet | None]:
     """Returns training and test images as tools would find them again."""
     if dataset is not None:
@@ -120,10 +122,11 @@ def _test_of(
                 received=f"an ImageSet of {images.name} alone",
                 do="Pass the data set itself: fit(Occluded(paths), workdir=...)",
             )
-    # The data set `arrays` has no labels.
-    data = dataclasses.replace(data, split="train", labels=None)
+    # Others are left out: `arrays` need not have them to find the images again.
+    left_out = {} if has_labels else {"labels": None}
+    data = dataclasses.replace(data, split="train", **left_out)
     if test is not None:
-        test = dataclasses.replace(test, split="test", labels=None)
+        test = dataclasses.replace(test, split="test", **left_out)
     return data, test
 
 

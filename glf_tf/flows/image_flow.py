@@ -47,6 +47,11 @@ class AbstractImageFlow(flow.AbstractFlow):
             autocast=False,
         )
 
+    @property
+    def top_shape(self) -> types.ImageShape:
+        """(height, width, channels) of the last part of the noise."""
+        return self.steps[-1].shape_out
+
     @abc.abstractmethod
     def make_steps(self) -> list:
         """Returns new steps; the first one is next to the data."""

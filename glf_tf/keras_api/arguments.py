@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 
 from glf_tf import errors
 from glf_tf.data import image_set
-from glf_tf.keras_api import refusals
 
 _VERBOSE = ("auto", 0, 1, 2)
 _MOST = 2**31 - 1
@@ -80,16 +79,11 @@ def is_silent(verbose: object) -> bool:
     return verbose == 0
 
 
-def validation(value: object) -> object:
-    """Returns the images of `validation_data`, which may be a pair with None.
-
-    Raises:
-        Unsupported: There is a target.
-    """
+def validation(value: object) -> tuple[object, object]:
+    """Returns the images of `validation_data`, and the labels of a pair, or None."""
     if not isinstance(value, tuple) or len(value) not in (1, 2):
-        return value
-    refusals.target(*value[1:])
-    return value[0]
+        return value, None
+    return (*value, None)[:2]
 
 
 def held_out(

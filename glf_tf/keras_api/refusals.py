@@ -75,18 +75,26 @@ def metric_names(metrics: object) -> None:
         )
 
 
-def target(y: object) -> None:
-    """Refuses a target: images are their own.
+def target(*, is_second: bool) -> None:
+    """Refuses a target: images are their own, or have one.
+
+    Args:
+        is_second: Whether the images have labels.
 
     Raises:
-        Unsupported: There is one.
+        Unsupported: Always.
     """
-    if y is not None:
+    if is_second:
         raise errors.Unsupported(
-            "A generative model is fitted to images, which are their own target",
-            received="a target `y`",
-            do="Call fit(images, epochs=...) and evaluate(images)",
+            "Labels are given once",
+            received="labels `y` for images that have labels",
+            do="Leave `y` out, or pass the images alone",
         )
+    raise errors.Unsupported(
+        "A generative model is fitted to images, which are their own target",
+        received="a target `y`",
+        do="Call fit(images, epochs=...) and evaluate(images)",
+    )
 
 
 def run_options(

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors, naming
-from glf_tf.data import image_set, pixels
+from glf_tf.data import image_set, pixels, python_arrays
 from glf_tf.datasets import given as given_lib
 from glf_tf.keras_api import arguments, compiling, refusals, saving
 from glf_tf.metrics import reference, suite
@@ -34,7 +34,7 @@ class Trainable(compiling.Compiled, saving.Saved):
     def fit(
         self,
         x: object,
-        y: None = None,
+        y: object = None,
         batch_size: int | None = None,
         epochs: int | Mapping[str, int] = 1,
         verbose: int | str = "auto",
@@ -58,7 +58,8 @@ class Trainable(compiling.Compiled, saving.Saved):
             x: Images `[size, height, width, channels]`, uint8 or floats in [0, 1]; a
                 finite `tf.data.Dataset` or an `ImageSet`, see `data.python_arrays`; or
                 a data set, as an object, a specification or a name.
-            y: None: images are their own target.
+            y: Labels `[size]` for a model that is conditional on them, unless `x` has
+                them; None otherwise, as images are their own target.
             batch_size: Images a step; 64, or all where there are fewer.
             epochs: Epochs of every stage, or by stage, such as `{"": 10, "flow": 5}`.
                 A model of two stages runs a number twice: `epochs=3` of GLF's default
@@ -68,8 +69,8 @@ class Trainable(compiling.Compiled, saving.Saved):
                 ends all stages.
             validation_split: Fraction of the images, the last ones, to measure the
                 terms on instead of training; without `workdir`.
-            validation_data: Images, as `x`, to measure the terms on after each epoch;
-                of a data set, its test split.
+            validation_data: Images, as `x`, or a pair of images and labels, to measure
+                the terms on after each epoch; of a data set, its test split.
             shuffle: True: every epoch has an order of its own, which the seed decides.
             seed: Decides the order of the images and every random number.
             workdir: A folder for all that tools/train.py leaves: run.json, checkpoints,
@@ -89,18 +90,18 @@ class Trainable(compiling.Compiled, saving.Saved):
         Raises:
             InvalidValue: Images or options do not fit the model.
             InvalidType: They are of another kind.
-            Unsupported: A target is given, or a callback that cannot work.
+            Unsupported: A target is given to a model that is not conditional on
+                labels, or a callback that cannot work.
             Busy, Damaged, Occupied, Stopped: See `experiments.fitting.fit`.
             Diverged: A term left the finite numbers.
         """
         arguments.no_others(self.fit, others)
-        refusals.target(y)
         refusals.order(shuffle)
         refusals.run_options(
             workdir, resume=resume, reports=reports, validation_split=validation_split
         )
         naming.adopt_own(self)
-        given, validation = self._divided(x, validation_data, validation_split)
+        given, validation = self._divided(x, y, validation_data, validation_split)
         how = {
             "options": options_lib.Training(
                 epochs=arguments.epochs(epochs),
@@ -128,7 +129,7 @@ class Trainable(compiling.Compiled, saving.Saved):
     def evaluate(
         self,
         x: object,
-        y: None = None,
+        y: object = None,
         batch_size: int | None = None,
         verbose: int | str = "auto",
         *,
@@ -141,7 +142,7 @@ class Trainable(compiling.Compiled, saving.Saved):
 
         Args:
             x: Images, as for `fit`.
-            y: None.
+            y: Labels, as for `fit`.
             batch_size: Images at once; 500 if None.
             verbose: As for `fit`; nothing is shown.
             metrics: Keys of `metrics.suite`, such as "fd": as many samples as images
@@ -156,17 +157,17 @@ class Trainable(compiling.Compiled, saving.Saved):
 
         Raises:
             InvalidValue: Images do not fit the model, or a metric is unknown.
-            Unsupported: A target is given.
+            Unsupported: A target is given to a model that is not conditional on labels.
         """
         others |= {} if return_dict else {"return_dict": return_dict}
         arguments.no_others(self.evaluate, others)
-        refusals.target(y)
         refusals.metric_names(metrics)
         arguments.is_silent(verbose)
         seed = arguments.whole("seed", seed)
         batch_size = _AT_ONCE if batch_size is None else batch_size
         batch_size = arguments.whole("batch_size", batch_size, least=1)
-        data = self._read(x, split="test").images
+        data = self._read(x, y, split="test").images
+        self.check_labels(data)
         with self._strategy().scope():
             measure = measuring.Measure(self, data, batch_size=batch_size)
             found = {}
@@ -204,28 +205,39 @@ class Trainable(compiling.Compiled, saving.Saved):
         return own
 
     def _divided(
-        self, x: object, validation_data: object, fraction: float
+        self, x: object, y: object, validation_data: object, fraction: float
     ) -> tuple[given_lib.Given, image_set.ImageSet | None]:
         """Returns what to train on, and images to validate on or None."""
         held_out = None
         if fraction and validation_data is None:
-            images = given_lib.read(x, split="train").images
-            x, held_out = arguments.held_out(images, fraction)
-        given = self._read(x, split="train")
+            images = self._labelled(given_lib.read(x, split="train"), y).images
+            (x, held_out), y = arguments.held_out(images, fraction), None
+        given = self._read(x, y, split="train")
         if validation_data is not None:
-            images = arguments.validation(validation_data)
-            held_out = self._read(images, split="test").images
+            images, labels = arguments.validation(validation_data)
+            held_out = self._read(images, labels, split="test").images
+        for images in (given.images, held_out):
+            if images is not None:
+                self.check_labels(images)
         return given, held_out
 
-    def _read(self, x: object, *, split: str) -> given_lib.Given:
+    def _read(self, x: object, y: object, *, split: str) -> given_lib.Given:
         """Returns a set of images that fits the model."""
-        given = given_lib.read(x, split=split)
+        given = self._labelled(given_lib.read(x, split=split), y)
         wanted = {"image_shape": given.images.image_shape}
         if split == "train":
             wanted = type(self).arguments_of(given.images)
         for name, value in wanted.items():
             self._check_made_for(name, value)
         return given
+
+    def _labelled(self, given: given_lib.Given, y: object) -> given_lib.Given:
+        """Returns images with the labels that are given beside them, if any are."""
+        if y is None:
+            return given
+        if not self.num_classes or given.images.labels is not None:
+            refusals.target(is_second=self.num_classes > 0)
+        return given._replace(images=python_arrays.labelled(given.images, y))
 
 
 def _as_list(callbacks: object) -> list:

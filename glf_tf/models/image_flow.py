@@ -10,7 +10,7 @@ https://arxiv.org/abs/1807.03039
 __all__ = ["ImageFlow"]
 
 import math
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import keras
 import numpy as np
@@ -21,7 +21,8 @@ from glf_tf.bijectors import dequantization, preprocessing
 from glf_tf.data import image_set
 from glf_tf.flows import flow as flow_lib
 from glf_tf.models import chains, checks, codes, inputs, model, signatures
-from glf_tf.priors import standard_normal
+from glf_tf.priors import labelled_normal, standard_normal
+from glf_tf.priors import prior as prior_lib
 from glf_tf.training import stages
 
 VISIBLE_SIGMA = 0.1
@@ -42,7 +43,12 @@ class ImageFlow(codes.EncodesImages, chains.InfersLatents, model.GenerativeModel
     the bits that each number takes to encode losslessly.
 
     Latents are the noise of all levels, in one vector of `D` numbers: an image is got
-    back from them up to rounding.
+    back from them up to rounding. With `num_classes` their density depends on the
+    image's label y, and they themselves do not:
+
+        p(x) = mean over y of p(x | y),   p(y | x) = p(x | y) / (num_classes p(x))
+
+    See `priors.labelled_normal`.
 
     Args:
         image_shape: (height, width, channels).
@@ -56,6 +62,10 @@ class ImageFlow(codes.EncodesImages, chains.InfersLatents, model.GenerativeModel
         dequantization: "uniform" noise, or "variational", whose density is learned with
             the flow, given the image.
         dequantization_hidden: Width of the variational noise's networks.
+        num_classes: Number of labels, 0 to `num_classes - 1`, that the model is
+            conditional on; 0 for a model without labels.
+        label_weight: Weight, beside the bits of a number, of the bits of an image's
+            label given the image. Glow has 0.01, for those of a linear classifier.
     """
 
     def __init__(
@@ -68,6 +78,8 @@ class ImageFlow(codes.EncodesImages, chains.InfersLatents, model.GenerativeModel
         alpha: float = 1e-5,
         dequantization: Literal["uniform", "variational"] = "uniform",
         dequantization_hidden: int = 16,
+        num_classes: int = 0,
+        label_weight: float = 0.0,
         name: str | None = "image_flow",
     ):
         super().__init__(image_shape, name=name)
@@ -82,20 +94,24 @@ class ImageFlow(codes.EncodesImages, chains.InfersLatents, model.GenerativeModel
             hidden=checks.at_least("dequantization_hidden", dequantization_hidden, 1),
             name="dequantization",
         )
-        self._prior = standard_normal.StandardNormalPrior(self.latent_dim)
+        self.num_classes = checks.at_least("num_classes", num_classes, 0)
+        self._label_weight = _checked_weight(label_weight, num_classes=num_classes)
+        self._prior = _prior(self.flow, num_classes=num_classes)
         self.built = True
 
     @property
-    def prior(self) -> standard_normal.StandardNormalPrior:
-        """The density of the latents, N(0, I)."""
+    def prior(self) -> prior_lib.AbstractPrior:
+        """The density of the latents: N(0, I), or a `LabelledNormalPrior`."""
         return self._prior
 
     def stages(self) -> tuple[stages.Stage, ...]:
         """Returns the stage "flow", which starts the flow's scales from images."""
-        layers = (self.flow, self.dequantization)
+        layers = (self.flow, self.dequantization, self._prior)
         weights = {"bits_per_dim": 1.0}
         if self._is_regularized():
             weights["regularization"] = 1.0
+        if self.num_classes:
+            weights |= {"label_bits": self._label_weight, "label_error": 0.0}
         stage = stages.Stage.of(
             "flow",
             stages.Group("flow", layers=layers),
@@ -116,19 +132,40 @@ class ImageFlow(codes.EncodesImages, chains.InfersLatents, model.GenerativeModel
     def _terms(
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:
-        """Returns "bits_per_dim" and what the flow's weights cost, `[batch]`."""
-        log_prob = self._log_prob(batch["image"], seed=seed, training=training)
+        """Returns the terms of images, of the flow's weights and of labels, `[batch]`.
+
+        "bits_per_dim"; "regularization", if weights have costs; "label_bits" and
+        "label_error", if there are labels.
+        """
+        noisy = self._latents(batch["image"], seed=seed, training=training)
+        label = batch["label"] if self.num_classes else None
+        log_prob = self._log_prob_of(noisy, label=label)
         terms = {"bits_per_dim": -log_prob / (self.latent_dim * math.log(2.0))}
         if self._is_regularized():
             cost = tf.add_n(self.flow.losses)
             terms["regularization"] = tf.broadcast_to(cost, tf.shape(log_prob))
-        return terms
+        return terms | ({} if label is None else self._label_terms(noisy.z, label))
 
     def _is_regularized(self) -> bool:
         return any(each.regularizer for each in self.flow.trainable_variables)
 
+    def _label_terms(self, z: tf.Tensor, label: tf.Tensor) -> types.Terms:
+        """Returns the bits of labels given latents, and the errors of Bayes' rule."""
+        log_probs = tf.nn.log_softmax(self._prior.log_prob_of_labels(z))
+        of_label = tf.gather(log_probs, label, axis=1, batch_dims=1)
+        guessed = tf.argmax(log_probs, axis=1, output_type=label.dtype)
+        return {
+            "label_bits": -of_label / math.log(2.0),
+            "label_error": tf.cast(guessed != label, tf.float32),
+        }
+
     def log_prob(
-        self, image: tf.Tensor, *, seed: types.Seed = 0, num_draws: int = 1
+        self,
+        image: tf.Tensor,
+        *,
+        label: tf.Tensor | int | None = None,
+        seed: types.Seed = 0,
+        num_draws: int = 1,
     ) -> tf.Tensor:
         """Returns a lower bound of images' log-probabilities in nats, `[batch]`.
 
@@ -136,26 +173,71 @@ class ImageFlow(codes.EncodesImages, chains.InfersLatents, model.GenerativeModel
 
         Args:
             image: `[batch, height, width, channels]` in [0, 1], multiples of 1/255.
+            label: Labels `[batch]`, or one of all, that a conditional model is given;
+                by default it is the probability whatever the label is.
             seed: A stateless seed of the dequantisation.
             num_draws: Number of draws of its noise an image: more make the bound
                 tighter, as the logarithm is of their mean.
 
         Raises:
-            InvalidType: The images are not floats.
+            InvalidType: The images are not floats, or labels no whole numbers.
             InvalidValue: They have another shape than the model's, values outside of
-                [0, 1], or values that are no multiples of 1/255.
+                [0, 1], or values that are no multiples of 1/255; or labels are out of
+                range, or others in number than the images.
+            Unsupported: There are labels, and the model takes none.
         """
         image = inputs.levels(inputs.images(image, shape=self.image_shape))
         num_draws = inputs.draws(num_draws)
+        if label is not None:
+            known, count = self.num_classes, tf.shape(image)[0]
+            label = inputs.labels(label, num_classes=known, count=count)
         drawn = [
-            self._log_prob(image, seed=seeds.fold(seed, draw))
+            self._log_prob(image, label=label, seed=seeds.fold(seed, draw))
             for draw in range(num_draws)
         ]
         return tf.reduce_logsumexp(drawn, axis=0) - math.log(num_draws)
 
-    def _log_prob(
-        self, image: tf.Tensor, *, seed: tf.Tensor, training: bool = False
+    def label_log_probs(
+        self, image: tf.Tensor, *, seed: types.Seed = 0, num_draws: int = 1
     ) -> tf.Tensor:
+        """Returns `log p(y | x)` of each label, `[batch, num_classes]`, by Bayes' rule.
+
+        Before an image is seen, all labels are equally likely.
+
+        Args:
+            image: As for `log_prob`.
+            seed: As for `log_prob`.
+            num_draws: As for `log_prob`.
+
+        Raises:
+            InvalidType: The images are not floats.
+            InvalidValue: As `log_prob`.
+            Unsupported: The model is not conditional on labels.
+        """
+        inputs.labels(0, num_classes=self.num_classes, count=0)
+        image = inputs.levels(inputs.images(image, shape=self.image_shape))
+        drawn = []
+        for draw in range(inputs.draws(num_draws)):
+            noisy = self._latents(image, seed=seeds.fold(seed, draw))
+            others = (noisy.log_det - noisy.log_noise)[:, None]
+            drawn.append(self._prior.log_prob_of_labels(noisy.z) + others)
+        return tf.nn.log_softmax(tf.reduce_logsumexp(drawn, axis=0))
+
+    def _log_prob(
+        self, image: tf.Tensor, *, seed: tf.Tensor, label: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        return self._log_prob_of(self._latents(image, seed=seed), label=label)
+
+    def _log_prob_of(self, noisy: "_Noisy", *, label: tf.Tensor | None) -> tf.Tensor:
+        given = {} if label is None else {"label": label}
+        in_levels = self.latent_dim * self.bits * math.log(2.0)
+        log_prob = self._prior.log_prob(noisy.z, **given)
+        return log_prob + noisy.log_det - noisy.log_noise - in_levels
+
+    def _latents(
+        self, image: tf.Tensor, *, seed: tf.Tensor, training: bool = False
+    ) -> "_Noisy":
+        """Returns the latents of images with noise, and what their density takes."""
         x, log_noise = self._dequantized(image, seed=seed, training=training)
         first = self.preprocessing.bijector()
         rest = self.flow.bijector(training=training)
@@ -163,8 +245,7 @@ class ImageFlow(codes.EncodesImages, chains.InfersLatents, model.GenerativeModel
         z = rest.inverse(y)
         log_det = first.inverse_log_det_jacobian(x, event_ndims=3)
         log_det += rest.inverse_log_det_jacobian(y, event_ndims=3)
-        in_levels = self.latent_dim * self.bits * math.log(2.0)
-        return self._prior.log_prob(z) + log_det - log_noise - in_levels
+        return _Noisy(z, log_det, log_noise)
 
     def _dequantized(
         self, image: tf.Tensor, *, seed: tf.Tensor, training: bool = False
@@ -218,7 +299,7 @@ class ImageFlow(codes.EncodesImages, chains.InfersLatents, model.GenerativeModel
         return self._encode(image)
 
     def _log_joint(self, image, z, mask, *, weight=1.0):
-        """Returns `weight * log N(image; decode(z), VISIBLE_SIGMA^2) + log N(z; 0, I)`.
+        """Returns `weight * log N(image; decode(z), VISIBLE_SIGMA^2) + log p(z)`.
 
         An image has one latent alone: the deviation lets chains leave it, and hold
         visible pixels nearly.
@@ -265,14 +346,44 @@ class ImageFlow(codes.EncodesImages, chains.InfersLatents, model.GenerativeModel
         return self.reconstruct(image)
 
     def signatures(self):
-        """Returns the signatures of the base class, and those of codes."""
-        return super().signatures() | signatures.of_codes(
+        """Returns the signatures of the base class, of codes, and of labels."""
+        found = super().signatures() | signatures.of_codes(
             self, log_prob=lambda image: self._log_prob(image, seed=seeds.make(0))
         )
+        return found | (signatures.of_labels(self) if self.num_classes else {})
 
-    def _sample(self, n, *, seed, temperature):
-        """Returns images decoded from N(0, temperature^2 I)."""
-        return self._decode(self._prior.sample(n, seed=seed, temperature=temperature))
+    def _sample(self, n, *, seed, temperature, label=None):
+        """Returns images decoded from draws of the prior, given labels if there are."""
+        given = {} if label is None else {"label": label}
+        z = self._prior.sample(n, seed=seed, temperature=temperature, **given)
+        return self._decode(z)
+
+
+class _Noisy(NamedTuple):
+    """What the density of images with noise is made of, `[batch]` but for `z`."""
+
+    z: tf.Tensor
+    log_det: tf.Tensor
+    log_noise: tf.Tensor
+
+
+def _prior(flow: keras.layers.Layer, *, num_classes: int) -> prior_lib.AbstractPrior:
+    (latent_dim,) = flow.noise_shape
+    if not num_classes:
+        return standard_normal.StandardNormalPrior(latent_dim)
+    return labelled_normal.LabelledNormalPrior(
+        latent_dim, shape=flow.top_shape, num_classes=num_classes
+    )
+
+
+def _checked_weight(weight: float, *, num_classes: int) -> float:
+    if weight and not num_classes:
+        raise errors.InvalidValue(
+            "`label_weight` is for a model that is conditional on labels",
+            received=f"label_weight={weight} with num_classes=0",
+            do="Set num_classes, or leave it out",
+        )
+    return checks.not_negative("label_weight", weight)
 
 
 def _preprocessing(kind: str, alpha: float):

@@ -31,10 +31,12 @@ class GenerativeModel(trainable.Trainable, parts.Part, keras.Model, abc.ABC):
 
     Attributes:
         uses_masks: Whether its terms ignore the pixels hidden by a batch's `mask`.
+        num_classes: Number of labels that it is conditional on; 0 for none.
     """
 
     part_kind = "model"
     uses_masks = False
+    num_classes = 0
 
     def __init__(self, image_shape: types.ImageShape, *, name: str | None = None):
         """Initializes the model.
@@ -63,7 +65,12 @@ class GenerativeModel(trainable.Trainable, parts.Part, keras.Model, abc.ABC):
         """Returns the training stages, in order, with the model's methods in them."""
 
     def sample(
-        self, n: int | tf.Tensor, *, seed: types.Seed = 0, temperature: float = 1.0
+        self,
+        n: int | tf.Tensor,
+        *,
+        seed: types.Seed = 0,
+        temperature: float = 1.0,
+        label: tf.Tensor | int | None = None,
     ) -> tf.Tensor:
         """Returns `n` images in [0, 1], `[n, height, width, channels]`.
 
@@ -73,13 +80,21 @@ class GenerativeModel(trainable.Trainable, parts.Part, keras.Model, abc.ABC):
                 of the default too.
             temperature: Factor on the standard deviation of the noise. In a graph,
                 images are NaN if it is negative or not finite.
+            label: Labels `[n]`, or one of all, for a model that is conditional on them;
+                by default they are drawn, all equally likely.
 
         Raises:
-            InvalidType: `n` or the seed is not a whole number.
+            InvalidType: `n`, the seed or a label is not a whole number.
             InvalidValue: A value is out of range.
+            Unsupported: There are labels, and the model takes none.
         """
         n, temperature = inputs.count(n), inputs.temperature(temperature)
-        images = self._sample(n, seed=seeds.make(seed), temperature=temperature)
+        given = {}
+        if label is not None:
+            known = self.num_classes
+            given["label"] = inputs.labels(label, num_classes=known, count=n)
+        seed = seeds.make(seed)
+        images = self._sample(n, seed=seed, temperature=temperature, **given)
         if tf.executing_eagerly() or not tf.is_tensor(temperature):
             return images
         is_fit = tf.math.is_finite(temperature) & (temperature >= 0)
@@ -89,15 +104,20 @@ class GenerativeModel(trainable.Trainable, parts.Part, keras.Model, abc.ABC):
     def _sample(
         self, n: int | tf.Tensor, *, seed: types.Seed, temperature: float | tf.Tensor
     ) -> tf.Tensor:
-        """Computes `sample` with valid arguments."""
+        """Computes `sample` with valid arguments, `label` among them if it is given."""
 
     # TensorFlow keeps one trace per model, as long as the model exists.
     @tf.function(autograph=False, reduce_retracing=True)
     def traced_sample(
-        self, n: tf.Tensor, *, seed: tf.Tensor, temperature: tf.Tensor
+        self,
+        n: tf.Tensor,
+        *,
+        seed: tf.Tensor,
+        temperature: tf.Tensor,
+        label: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Computes `sample`, traced once for all values."""
-        return self.sample(n, seed=seed, temperature=temperature)
+        return self.sample(n, seed=seed, temperature=temperature, label=label)
 
     @property
     def advice(self) -> Mapping[str, str]:
@@ -114,6 +134,15 @@ class GenerativeModel(trainable.Trainable, parts.Part, keras.Model, abc.ABC):
             InvalidValue: It is not suitable.
         """
         del data
+
+    def check_labels(self, data: image_set.ImageSet) -> None:
+        """Checks that a set has the labels that the model is conditional on, if any.
+
+        Raises:
+            InvalidValue: It has none, or one is out of range.
+        """
+        if self.num_classes:
+            inputs.check_labels(data, num_classes=self.num_classes)
 
     def signatures(self) -> dict[str, Callable]:
         """Returns the signatures of the exported model."""

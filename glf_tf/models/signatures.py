@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The signatures of exported models; `glf_tf.export` lists them."""
 
-__all__ = ["of_codes", "of_latents", "of_samples"]
+__all__ = ["of_codes", "of_labels", "of_latents", "of_samples"]
 
 from collections.abc import Callable
 
@@ -74,6 +74,41 @@ def of_codes(
             end=_image(model, "end"),
             num_steps=tf.TensorSpec([], tf.int32, name="num_steps"),
         ),
+    }
+
+
+def of_labels(model: keras.Model) -> dict[str, Callable]:
+    """Returns the signatures of a flow on images that is conditional on labels."""
+    label = tf.TensorSpec([None], tf.int32, name="label")
+
+    def fit(label):
+        is_fit = (label >= 0) & (label < model.num_classes)
+        return tf.where(is_fit, label, 0), is_fit
+
+    def sample(label, seed, temperature):
+        label, is_fit = fit(label)
+        how = {"seed": seed, "temperature": temperature, "label": label}
+        return _or_nan({"image": model.sample(tf.size(label), **how)}, is_fit)
+
+    def log_prob(image, label):
+        (image,), is_image = _fit_images(image)
+        label, is_label = fit(label)
+        log_prob = model.log_prob(image, label=label)
+        return _or_nan({"log_prob": log_prob}, is_image & is_label)
+
+    def label_log_probs(image):
+        (image,), is_fit = _fit_images(image)
+        return _or_nan({"label_log_probs": model.label_log_probs(image)}, is_fit)
+
+    return {
+        "sample_of_labels": _traced(
+            sample,
+            label=label,
+            seed=tf.TensorSpec([2], tf.int32, name="seed"),
+            temperature=tf.TensorSpec([], tf.float32, name="temperature"),
+        ),
+        "log_prob_of_labels": _traced(log_prob, image=_image(model), label=label),
+        "label_log_probs": _traced(label_log_probs, image=_image(model)),
     }
 
 

@@ -3,8 +3,7 @@
 
 __all__ = ["sample", "strip"]
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -23,6 +22,7 @@ def sample(
     *,
     seed: types.Seed = 0,
     temperature: float = 1.0,
+    labels: Sequence[int] | None = None,
 ) -> Iterator[np.ndarray]:
     """Draws `n` images; replicas of the model share them.
 
@@ -34,20 +34,23 @@ def sample(
         n: Number of images.
         seed: A stateless seed.
         temperature: Factor on the standard deviation of the noise.
+        labels: A label of each image, for a model that is conditional on them; by
+            default they are drawn.
 
     Yields:
         images: float32 `[up to 500, height, width, channels]` in [0, 1].
 
     Raises:
-        InvalidValue: `n` is less than 1, or `temperature` is negative.
+        InvalidValue: `n` is less than 1, `temperature` is negative, or a label is out
+            of range.
+        Unsupported: There are labels, and the model takes none.
     """
     check(n, temperature=temperature)
+    if labels is not None:
+        inputs.labels(labels, num_classes=model.num_classes, count=n)
     temperature = tf.constant(temperature, tf.float32)
     requests = [
-        _Request(
-            tf.constant(min(CHUNK, n - chunk * CHUNK)),
-            seeds.fold(seed, chunk) if chunk else seeds.make(seed),
-        )
+        _request(chunk, n=n, seed=seed, labels=labels)
         for chunk in range(-(-n // CHUNK))
     ]
     strategy = _strategy_of(model)
@@ -55,9 +58,7 @@ def sample(
         yield from _spread(model, requests, strategy=strategy, temperature=temperature)
         return
     for request in requests:
-        yield model.traced_sample(
-            request.count, seed=request.seed, temperature=temperature
-        ).numpy()
+        yield model.traced_sample(**request, temperature=temperature).numpy()
 
 
 def strip(
@@ -66,6 +67,7 @@ def strip(
     *,
     temperatures: Sequence[float],
     seed: types.Seed = 0,
+    labels: Sequence[int] | None = None,
 ) -> Iterator[np.ndarray]:
     """Draws `n` images for each temperature, all from the same `n` draws of noise.
 
@@ -74,14 +76,22 @@ def strip(
     for temperature in temperatures:
         check(n, temperature=temperature)
     for temperature in temperatures:
-        yield from sample(model, n, seed=seed, temperature=temperature)
+        how = {"temperature": temperature, "labels": labels}
+        yield from sample(model, n, seed=seed, **how)
 
 
-class _Request(NamedTuple):
-    """A batch to draw."""
-
-    count: tf.Tensor
-    seed: tf.Tensor
+def _request(
+    chunk: int, *, n: int, seed: types.Seed, labels: Sequence[int] | None
+) -> dict[str, tf.Tensor]:
+    """Returns the arguments of a batch's `sample`."""
+    first = chunk * CHUNK
+    request = {
+        "n": tf.constant(min(CHUNK, n - first)),
+        "seed": seeds.fold(seed, chunk) if chunk else seeds.make(seed),
+    }
+    if labels is not None:
+        request["label"] = tf.constant(labels[first : first + CHUNK], tf.int32)
+    return request
 
 
 def _strategy_of(model: model_lib.GenerativeModel) -> tf.distribute.Strategy:
@@ -96,7 +106,7 @@ def _strategy_of(model: model_lib.GenerativeModel) -> tf.distribute.Strategy:
 
 def _spread(
     model: model_lib.GenerativeModel,
-    requests: Sequence[_Request],
+    requests: Sequence[Mapping[str, tf.Tensor]],
     *,
     strategy: tf.distribute.Strategy,
     temperature: tf.Tensor,
@@ -106,9 +116,7 @@ def _spread(
     @tf.function(autograph=False, reduce_retracing=True)
     def draw(shares):
         return strategy.run(
-            lambda share: model.sample(
-                share.count, seed=share.seed, temperature=temperature
-            ),
+            lambda share: model.sample(**share, temperature=temperature),
             args=(shares,),
         )
 

@@ -219,6 +219,9 @@ OWN = {
 2 columns           @ --columns=-3
 2 columns           @ --columns=0
 2 columns           @ --columns=3 --output=new.npy
+2 labels            @ --labels=a
+2 multiple          @ --labels=0,1,2
+2 conditional       @ --labels=0,1
 """,
     "evaluate": """
 2 "Exactly one"     --dataset=digits

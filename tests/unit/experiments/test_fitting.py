@@ -14,13 +14,13 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from glf_tf import errors
+from glf_tf import errors, seeds
 from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import digits, occluded, subset
 from glf_tf.experiments import folder as folder_lib
 from glf_tf.experiments import replay, restore
 from glf_tf.flows import real_nvp
-from glf_tf.models import glf, vae
+from glf_tf.models import glf, image_flow, vae
 from glf_tf.networks import network
 from glf_tf.training import loop
 from tests import calls, descriptors
@@ -311,6 +311,79 @@ def test_tools_measure_on_arrays_that_are_given_again(tmp_path):
     refused = evaluate(run, f"--data_dir={tmp_path}")
     assert refused.status == 1
     assert "must not change" in refused.stderr
+
+
+LABELS = np.arange(32) % 3
+
+
+def with_labels():
+    flow = {"name": "glow", "levels": 1, "blocks": 1, "hidden": 3}
+    return image_flow.ImageFlow(SHAPE, flow=flow, num_classes=3)
+
+
+def fit_with_labels(where, labels=LABELS, **options):
+    return fit(
+        with_labels(),
+        where,
+        y=labels,
+        epochs=2,
+        validation_data=(PIXELS[:8], LABELS[:8]),
+        **options,
+    )
+
+
+def test_a_fit_to_labels_goes_on_with_the_same_bits(tmp_path):
+    for name in ("whole", "killed"):
+        keras.utils.set_random_seed(1)
+        if name == "whole":
+            fit_with_labels(tmp_path / name)
+            continue
+        with pytest.raises(Killed):
+            fit_with_labels(tmp_path / name, callbacks=[kill_in(1)])
+        with pytest.raises(errors.Damaged, match="must not change"):
+            fit_with_labels(tmp_path / name, LABELS[::-1].copy(), resume=True)
+        fit_with_labels(tmp_path / name, resume=True)
+    found = [variables(tmp_path / name) for name in ("whole", "killed")]
+    assert_same(*found)
+    embeddings = [found[0][name] for name in found[0] if "embedding" in name]
+    assert embeddings
+    assert min(np.abs(embedding).min() for embedding in embeddings) > 0
+
+
+def test_tools_take_labels_that_are_given_again(tmp_path):
+    fit_with_labels(tmp_path / "run")
+    run = f"--workdir={tmp_path / 'run'}"
+    for split, count in (("train", 32), ("test", 8)):
+        np.save(tmp_path / f"{split}.npy", PIXELS[:count])
+    asked = ("evaluate", run, f"--data_dir={tmp_path}", "--metrics=bits_per_dim")
+    refused = calls.call(*asked)
+    assert refused.status == 1
+    assert "must not change" in refused.stderr
+    np.save(tmp_path / "train_labels.npy", LABELS)
+    (tmp_path / "test_labels.npy").write_bytes(b"text")
+    refused = calls.call(*asked)
+    assert refused.status == 1
+    assert "test_labels.npy" in refused.stderr
+    np.save(tmp_path / "test_labels.npy", LABELS[:8])
+    measured = calls.call(*asked, f"--out={tmp_path / 'bits.json'}")
+    assert measured.status == 0, measured.stderr
+    model = restore.load_model(tmp_path / "run")
+    log_prob = model.log_prob(
+        tf.constant(PIXELS[:8] / 255.0, tf.float32),
+        label=LABELS[:8],
+        seed=seeds.fold(0, 0),
+        num_draws=8,
+    )
+    bits = -np.mean(log_prob) / (model.latent_dim * math.log(2.0))
+    found = json.loads((tmp_path / "bits.json").read_text())
+    values = {item["metric"]: item["values"] for item in found}
+    np.testing.assert_allclose(values["bits_per_dim_8"], bits, rtol=1e-5)
+    output = tmp_path / "drawn.npy"
+    how = ("--labels=2,0", "--num_samples=4", f"--output={output}")
+    drawn = calls.call("sample", run, *how)
+    assert drawn.status == 0, drawn.stderr
+    expected = model.sample(4, seed=0, label=[2, 2, 0, 0])
+    np.testing.assert_allclose(np.load(output), expected, atol=1e-6)
 
 
 def test_a_data_set_is_found_again_by_its_name(tmp_path):

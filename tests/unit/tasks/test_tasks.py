@@ -44,6 +44,16 @@ def test_bad_requests_are_refused(n, temperature, word):
         next(sample.sample(descriptors.model("glf"), n, temperature=temperature))
 
 
+def test_labels_go_to_their_chunks(monkeypatch):
+    monkeypatch.setattr(sample, "CHUNK", 4)
+    model, labels = descriptors.model("image_flow_labels"), list(range(10))
+    drawn = np.concatenate(list(sample.sample(model, 10, seed=3, labels=labels)))
+    second = model.sample(4, seed=seeds.fold(3, 1), label=labels[4:8])
+    np.testing.assert_allclose(drawn[4:8], second, atol=1e-6)
+    with pytest.raises(errors.InvalidValue, match="for 9 images"):
+        next(sample.sample(model, 9, labels=labels))
+
+
 @pytest.mark.parametrize("n", [3, 10])
 def test_replicas_share_the_samples_of_one_device(monkeypatch, n):
     monkeypatch.setattr(sample, "CHUNK", 4)
