@@ -76,6 +76,18 @@ def test_log_det_agrees_with_autodiff(make):
     )
 
 
+def test_errors_in_float32_are_small(make):
+    exact, step = make(), make("float32")
+    step.set_weights(exact.get_weights())
+    z = data_of(exact)
+    eps = step.bijector().inverse(tf.cast(z, "float32"))
+    np.testing.assert_allclose(eps, exact.bijector().inverse(z), atol=1e-4)
+    log_det = log_det_of(step.bijector(), tf.cast(z, "float32"))
+    np.testing.assert_allclose(log_det, log_det_of(exact.bijector(), z), atol=1e-4)
+    back = step.bijector().forward(tf.identity(eps))
+    np.testing.assert_allclose(back, z, atol=1e-4)
+
+
 def test_log_dets_of_both_directions_cancel(make):
     step = make()
     eps = noise_of(step)
@@ -173,17 +185,36 @@ def test_mixed_precision_leaves_the_flow_in_float32(make):
 
 
 @pytest.mark.parametrize("name", ["glow_vector", "real_nvp", "real_nvp_batch_norm"])
-def test_a_flow_hands_out_a_chain_with_one_pass_for_value_and_log_det(name):
+def test_a_flow_on_vectors_hands_out_a_chain(name):
     flow = descriptors.FLOW_STEPS[name](descriptors.DIM, name="flow")
     assert isinstance(flow.bijector(), tfp.bijectors.Chain)
 
-    def products(function):
-        traced = tf.function(function).get_concrete_function(z)
-        return sum(item.type == "MatMul" for item in traced.graph.get_operations())
 
-    def both(z):
-        chain = flow.bijector()
-        return chain.inverse(z), log_det_of(chain, z)
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("glow_vector", "real_nvp", "real_nvp_batch_norm"),
+        *("channels_tanh", "channels_gated", "checkerboard", "glow"),
+    ],
+)
+def test_value_and_log_det_take_one_pass(name):
+    flow = descriptors.FLOW_STEPS[name](descriptors.event_shape(name), name="flow")
 
-    z = tf.ones([3, descriptors.DIM])
-    assert products(both) == products(lambda z: flow.bijector().inverse(z))
+    def products(function, x):
+        traced = tf.function(function).get_concrete_function(x)
+        kinds = [item.type for item in traced.graph.get_operations()]
+        return sum(kind in ("MatMul", "Conv2D") for kind in kinds)
+
+    def inverse(z):
+        bijector = flow.bijector()
+        return bijector.inverse(z), log_det_of(bijector, z)
+
+    def forward(eps):
+        bijector, axes = flow.bijector(), len(flow.noise_shape)
+        x = bijector.forward(eps)
+        return x, bijector.forward_log_det_jacobian(eps, event_ndims=axes)
+
+    z, eps = data_of(flow), noise_of(flow)
+    alone = products(lambda z: flow.bijector().inverse(z), z)
+    assert products(inverse, z) == alone > 0
+    assert products(forward, eps) == products(lambda e: flow.bijector().forward(e), eps)

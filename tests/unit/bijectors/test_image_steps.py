@@ -6,10 +6,18 @@ import pytest
 import tensorflow as tf
 
 from glf_tf import errors
-from glf_tf.bijectors import actnorm, factor_out, image_coupling, linear, squeeze
+from glf_tf.bijectors import (
+    actnorm,
+    dequantization,
+    factor_out,
+    image_coupling,
+    linear,
+    squeeze,
+)
 from glf_tf.bijectors import preprocessing as preprocessing_lib
 from glf_tf.devices import strategies
 from glf_tf.flows import glow
+from tests import descriptors
 
 NETWORK = {"name": "glow", "hidden": 3}
 
@@ -31,6 +39,28 @@ def squares():
 def test_squeezed_channels_have_the_published_orders(order, expected):
     step = squeeze.Squeeze((2, 2, 2), order=order)
     assert step.bijector().inverse(squares())[0, 0, 0].numpy().tolist() == expected
+
+
+ORDERS = {
+    "colour": lambda dy, dx, colour: 4 * colour + 2 * dy + dx,
+    "position": lambda dy, dx, colour: 3 * (2 * dy + dx) + colour,
+    # Top left, bottom right, top right, bottom left: the even pixels first.
+    "checkerboard": lambda dy, dx, colour: 3 * [0, 2, 3, 1][2 * dy + dx] + colour,
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_every_pixel_is_squeezed_to_its_place(order):
+    x = np.random.default_rng(0).normal(size=(2, 4, 6, 3))
+    bijector = squeeze.Squeeze((4, 6, 3), order=order, dtype="float64").bijector()
+    eps = bijector.inverse(tf.constant(x)).numpy()
+    assert eps.shape == (2, 2, 3, 12)
+    for row, column, colour in np.ndindex(4, 6, 3):
+        channel = ORDERS[order](row % 2, column % 2, colour)
+        found = eps[:, row // 2, column // 2, channel]
+        np.testing.assert_array_equal(found, x[:, row, column, colour])
+    if order == "position":
+        np.testing.assert_array_equal(eps, tf.nn.space_to_depth(x, 2))
 
 
 @pytest.mark.parametrize(("transforms", "parity"), [("first", 0), ("second", 1)])
@@ -90,6 +120,17 @@ def test_actnorm_starts_with_noise_of_mean_zero_and_size_one(shape):
     np.testing.assert_allclose((eps**2).mean(axis=0), 1.0, atol=1e-4)
 
 
+def test_actnorm_starts_by_the_equations_of_its_release():
+    x = np.random.default_rng(0).normal(size=(8, 2, 4, 3)) * [0.1, 5.0, 0.0] + 2.0
+    step = actnorm.ActNorm((2, 4, 3), dtype="float64")
+    step.start(tf.constant(x))
+    mean = x.mean(axis=(0, 1, 2))
+    size = np.sqrt(((x - mean) ** 2).mean(axis=(0, 1, 2)))
+    np.testing.assert_allclose(step.shift, -mean, rtol=1e-12)
+    expected = np.log(1.0 / (size + 1e-6)) / 3.0
+    np.testing.assert_allclose(step.log_scale, expected, rtol=1e-9)
+
+
 def test_a_flow_starts_once_whatever_comes_after():
     flow = glow.Glow((4, 4, 1), blocks=1, hidden=3)
     x = tf.random.stateless_normal([8, 4, 4, 1], (0, 0))
@@ -126,6 +167,33 @@ def test_what_is_factored_out_has_the_density_that_is_learned():
     np.testing.assert_allclose(back, -log_det, atol=1e-5)
 
 
+def test_what_is_factored_out_without_learning_is_its_own_noise():
+    layer = factor_out.FactorOut((2, 2, 4), kept=1, is_learned=False)
+    x = tf.random.stateless_normal([3, 2, 2, 4], (0, 4))
+    kept, eps, log_det = layer.towards_noise(x)
+    np.testing.assert_array_equal(kept, x[..., :1])
+    np.testing.assert_array_equal(eps, tf.reshape(x[..., 1:], [3, 12]))
+    np.testing.assert_array_equal(log_det, np.zeros(3))
+
+
+def test_variational_noise_has_the_density_of_its_map(monkeypatch):
+    layer = dequantization.Variational((2, 2, 1), couplings=3, hidden=3)
+    descriptors.perturb(layer, scale=0.1)
+    image, uniform = (
+        tf.random.stateless_uniform([2, 2, 2, 1], (0, seed)) for seed in range(2)
+    )
+    monkeypatch.setattr(
+        dequantization.Uniform, "draw", lambda self, image, *, seed: (uniform, None)
+    )
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(uniform)
+        noise, log_prob = layer.draw(image, seed=0)
+    jacobian = tape.batch_jacobian(noise, uniform, experimental_use_pfor=False)
+    jacobian = np.reshape(jacobian, [2, 4, 4])
+    np.testing.assert_allclose(log_prob, -np.linalg.slogdet(jacobian)[1], atol=1e-4)
+    assert np.abs(noise - layer.draw(image[::-1], seed=0)[0]).max() > 1e-3
+
+
 @pytest.mark.parametrize(
     ("make", "word"),
     [
@@ -134,6 +202,7 @@ def test_what_is_factored_out_has_the_density_that_is_learned():
         (lambda: glow.Glow((8, 8)), "3 whole numbers"),
         (lambda: glow.Glow((8, 8, 1), levels=0), "levels"),
         (lambda: squeeze.Squeeze((7, 8, 1)), "7 x 8"),
+        (lambda: squeeze.Squeeze((8, 7, 1)), "8 x 7"),
         (
             lambda: image_coupling.ImageCoupling((4, 4, 1), network=NETWORK),
             "at least two",
@@ -149,3 +218,4 @@ def test_what_cannot_work_is_refused_in_one_line(make, word):
     with pytest.raises(errors.InvalidValue, match=word) as caught:
         make()
     assert "\n" not in str(caught.value)
+    assert all([caught.value.rule, caught.value.received, caught.value.do])
