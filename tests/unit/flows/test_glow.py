@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Glow on images against one in NumPy, written from the paper and its release alone."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from glf_tf import catalogue, errors
+from glf_tf.bijectors import linear
 from glf_tf.flows import glow
 from tests import descriptors
 
@@ -110,3 +113,86 @@ def test_glow_has_the_density_and_noise_of_one_in_numpy(levels):
     np.testing.assert_allclose(eps, noise, atol=1e-9)
     normal = np.sum(-0.5 * noise**2 - 0.5 * np.log(2 * np.pi), axis=1)
     np.testing.assert_allclose(log_det + normal, expected, rtol=1e-9)
+
+
+OTHER = {
+    "levels": 1,
+    "blocks": 2,
+    "hidden": 4,
+    "scale": "sigmoid",
+    "linear": "plain",
+    "learned_prior": False,
+    "order": "checkerboard",
+    "rotation_seed": 1,
+    "recompute": True,
+}
+"""Another value of each option."""
+
+
+def small(**options):
+    keras.utils.set_random_seed(0)
+    made = glow.Glow(SHAPE, **{"blocks": 1, "hidden": 3} | options)
+    descriptors.perturb(made, scale=0.1)
+    return made
+
+
+@pytest.mark.parametrize(
+    "option", {**catalogue.options("flow", "glow")}.keys() - {"recompute"}
+)
+def test_every_option_counts(option):
+    one, other = small(), small(**{option: OTHER[option]})
+    x = tf.random.stateless_uniform([2, *SHAPE], (0, 0))
+    assert np.abs(one(x) - other(x)).max() > 1e-2
+
+
+def test_blocks_start_with_other_rotations():
+    flow = glow.Glow(SHAPE, blocks=2, hidden=3, linear="plain", rotation_seed=4)
+    steps = [layer for layer in flow.steps if isinstance(layer, linear.Linear)]
+    matrices = [np.array(layer.matrix) for layer in steps]
+    assert [len(matrix) for matrix in matrices] == [12, 12, 24, 24]
+    for number, matrix in enumerate(matrices):
+        expected = linear.rotation(len(matrix), seed=4 + number)
+        np.testing.assert_allclose(matrix, expected, atol=1e-6)
+
+
+def test_recomputing_takes_more_operations_to_the_same_gradients():
+    kept, computed = (
+        small(recompute=recompute, levels=1) for recompute in (False, True)
+    )
+    x = tf.random.stateless_uniform([2, *SHAPE], (0, 0))
+
+    def gradients(flow):
+        def function(x):
+            with tf.GradientTape() as tape:
+                bijector = flow.bijector()
+                eps = bijector.inverse(x)
+                log_det = bijector.inverse_log_det_jacobian(x, event_ndims=3)
+                loss = tf.reduce_mean(eps**2) - tf.reduce_mean(log_det)
+            return tape.gradient(loss, [v.value for v in flow.trainable_variables])
+
+        traced = tf.function(function).get_concrete_function(x)
+        return traced(x), len(traced.graph.get_operations())
+
+    (one, fewer), (other, more) = gradients(kept), gradients(computed)
+    assert more > fewer
+    for gradient, same in zip(one, other, strict=True):
+        np.testing.assert_allclose(gradient, same, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"levels": 3}, "levels=3 for 4 x 8 pixels. Use levels=2"),
+        ({"levels": 0}, "levels=0"),
+        ({"blocks": 0}, "blocks=0"),
+        ({"hidden": 0}, "hidden=0"),
+        ({"scale": "softplus"}, "sigmoid"),
+        ({"linear": "qr"}, "plain"),
+        ({"order": "color"}, "colour"),
+    ],
+)
+def test_what_cannot_work_is_refused_in_one_line(options, word):
+    with pytest.raises(errors.UserError, match=word) as caught:
+        glow.Glow(SHAPE, **options)
+    assert "\n" not in str(caught.value)
+    assert all([caught.value.rule, caught.value.received, caught.value.do])
