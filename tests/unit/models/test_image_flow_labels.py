@@ -17,10 +17,12 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (12, *SHAPE), dtype=np.uint8)
 IMAGES = tf.constant(PIXELS / 255.0, tf.float32)
 LABELS = np.arange(12) % 3
 FLOW = {"name": "glow", "blocks": 1, "hidden": 3}
+REAL_NVP = {"name": "multi_scale_real_nvp", "levels": 2, "hidden": 2, "depth": 1}
 
 
 def small(num_classes=3, **options):
-    return image_flow.ImageFlow(SHAPE, flow=FLOW, num_classes=num_classes, **options)
+    options = {"flow": FLOW, **options}
+    return image_flow.ImageFlow(SHAPE, num_classes=num_classes, **options)
 
 
 def perturbed(**options):
@@ -86,8 +88,9 @@ def test_probabilities_of_all_images_with_a_label_sum_to_less_than_one():
         assert 0.5 < float(tf.exp(tf.reduce_logsumexp(log_prob))) < 1.1
 
 
-def test_labels_of_images_follow_by_the_rule_of_bayes():
-    model = perturbed()
+@pytest.mark.parametrize("flow", [FLOW, REAL_NVP], ids=["glow", "real_nvp"])
+def test_labels_of_images_follow_by_the_rule_of_bayes(flow):
+    model = perturbed(flow=flow)
     how = {"seed": 3, "num_draws": 2}
     joint = np.stack(
         [model.log_prob(IMAGES, label=y, **how) - math.log(3.0) for y in range(3)], 1
