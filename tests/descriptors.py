@@ -76,7 +76,7 @@ FLOW_STEPS: dict[str, Callable] = {
     "coupling_batch_norm": _coupling(batch_norm=True),
     "actnorm": actnorm.ActNorm,
     "linear": functools.partial(linear.Linear, seed=3),
-    "glow_coupling": functools.partial(glow_coupling.GlowCoupling, hidden=6),
+    "vector_glow_coupling": functools.partial(glow_coupling.GlowCoupling, hidden=6),
     "permutation": functools.partial(permutation.Permutation, seed=3),
     "glow_vector": functools.partial(glow_vector.GlowVector, hidden=6, blocks=2),
     "real_nvp": _real_nvp(),
@@ -112,11 +112,11 @@ FLOW_STEPS: dict[str, Callable] = {
         batch_norm.BatchNormStep, masking="checkerboard", averaging=0.5
     ),
     "image_reorder": squeeze.Reorder,
-    "image_multi_scale": _multi_scale(),
-    "image_multi_scale_bare": _multi_scale(
+    "multi_scale_real_nvp": _multi_scale(),
+    "multi_scale_real_nvp_bare": _multi_scale(
         levels=1, batch_norm=False, scale="tanh", scale_l2=0.1, recompute=True
     ),
-    "image_gated": functools.partial(
+    "gated_real_nvp": functools.partial(
         gated_real_nvp.GatedRealNVP, couplings=(1, 1, 2), hidden=(2, 3, 3), depth=1
     ),
     "glow": _glow(),
@@ -128,11 +128,12 @@ FLOW_STEPS: dict[str, Callable] = {
 
 def event_shape(name: str) -> int | tuple[int, ...]:
     """Returns the shape of the examples of a flow step under test, or their size."""
-    of_images = ("image", "centre", "logit", "squeeze", "channels", "checkerboard")
-    is_glow = name == "glow" or name.startswith(("glow_additive", "glow_recompute"))
     if name == "image_reorder":
         return (4, 4, 8)
-    return _IMAGE if is_glow or name.startswith(of_images) else DIM
+    steps = ("image", "centre", "logit", "squeeze", "channels", "checkerboard")
+    flows = ("multi_scale_real_nvp", "gated_real_nvp", "glow")
+    is_of_images = name.startswith((*steps, *flows))
+    return _IMAGE if is_of_images and not name.startswith("glow_vector") else DIM
 
 
 @dataclasses.dataclass(frozen=True)
