@@ -10,18 +10,25 @@ https://arxiv.org/abs/1807.03039
 __all__ = ["ImageFlow"]
 
 import math
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import errors, seeds, types
-from glf_tf.bijectors import dequantization, preprocessing
+from glf_tf import seeds, types
 from glf_tf.data import image_set
 from glf_tf.flows import flow as flow_lib
-from glf_tf.models import chains, checks, codes, inputs, model, signatures
-from glf_tf.priors import labelled_normal, standard_normal
+from glf_tf.models import (
+    chains,
+    checks,
+    codes,
+    image_labels,
+    image_levels,
+    inputs,
+    model,
+    signatures,
+)
 from glf_tf.priors import prior as prior_lib
 from glf_tf.training import stages
 
@@ -33,7 +40,13 @@ _STARTING_IMAGES = 256
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")
-class ImageFlow(codes.EncodesImages, chains.InfersLatents, model.GenerativeModel):
+class ImageFlow(
+    image_levels.HasLevels,
+    image_labels.HasLabels,
+    codes.EncodesImages,
+    chains.InfersLatents,
+    model.GenerativeModel,
+):
     """A flow between flat noise and images of `2^bits` levels.
 
         loss = mean(-log p(x)) / (D log 2) + bits,   x = (level + u) / 2^bits
@@ -74,29 +87,29 @@ class ImageFlow(codes.EncodesImages, chains.InfersLatents, model.GenerativeModel
         *,
         flow: types.Flow = "glow",
         bits: int = 8,
-        preprocessing: Literal["logit", "centre"] = "logit",
+        preprocessing: image_levels.Preprocessing = "logit",
         alpha: float = 1e-5,
-        dequantization: Literal["uniform", "variational"] = "uniform",
+        dequantization: image_levels.Dequantization = "uniform",
         dequantization_hidden: int = 16,
         num_classes: int = 0,
         label_weight: float = 0.0,
         name: str | None = "image_flow",
     ):
         super().__init__(image_shape, name=name)
-        self.bits = _checked_bits(bits)
         self.latent_dim = math.prod(self.image_shape)
         self.flow = flow_lib.make(flow, event_shape=self.image_shape)
-        self.preprocessing = _preprocessing(preprocessing, alpha)(
-            self.image_shape, name="preprocessing"
-        )
-        self.dequantization = _dequantization(dequantization)(
-            self.image_shape,
-            hidden=checks.at_least("dequantization_hidden", dequantization_hidden, 1),
-            name="dequantization",
+        self._set_levels(
+            bits,
+            preprocessing=preprocessing,
+            alpha=alpha,
+            dequantization=dequantization,
+            dequantization_hidden=dequantization_hidden,
         )
         self.num_classes = checks.at_least("num_classes", num_classes, 0)
-        self._label_weight = _checked_weight(label_weight, num_classes=num_classes)
-        self._prior = _prior(self.flow, num_classes=num_classes)
+        self._label_weight = image_labels.checked_weight(
+            label_weight, num_classes=num_classes
+        )
+        self._prior = image_labels.prior_of(self.flow, num_classes=num_classes)
         self.built = True
 
     @property
@@ -149,16 +162,6 @@ class ImageFlow(codes.EncodesImages, chains.InfersLatents, model.GenerativeModel
     def _is_regularized(self) -> bool:
         return any(each.regularizer for each in self.flow.trainable_variables)
 
-    def _label_terms(self, z: tf.Tensor, label: tf.Tensor) -> types.Terms:
-        """Returns the bits of labels given latents, and the errors of Bayes' rule."""
-        log_probs = tf.nn.log_softmax(self._prior.log_prob_of_labels(z))
-        of_label = tf.gather(log_probs, label, axis=1, batch_dims=1)
-        guessed = tf.argmax(log_probs, axis=1, output_type=label.dtype)
-        return {
-            "label_bits": -of_label / math.log(2.0),
-            "label_error": tf.cast(guessed != label, tf.float32),
-        }
-
     def log_prob(
         self,
         image: tf.Tensor,
@@ -197,32 +200,6 @@ class ImageFlow(codes.EncodesImages, chains.InfersLatents, model.GenerativeModel
         ]
         return tf.reduce_logsumexp(drawn, axis=0) - math.log(num_draws)
 
-    def label_log_probs(
-        self, image: tf.Tensor, *, seed: types.Seed = 0, num_draws: int = 1
-    ) -> tf.Tensor:
-        """Returns `log p(y | x)` of each label, `[batch, num_classes]`, by Bayes' rule.
-
-        Before an image is seen, all labels are equally likely.
-
-        Args:
-            image: As for `log_prob`.
-            seed: As for `log_prob`.
-            num_draws: As for `log_prob`.
-
-        Raises:
-            InvalidType: The images are not floats.
-            InvalidValue: As `log_prob`.
-            Unsupported: The model is not conditional on labels.
-        """
-        inputs.labels(0, num_classes=self.num_classes, count=0)
-        image = inputs.levels(inputs.images(image, shape=self.image_shape))
-        drawn = []
-        for draw in range(inputs.draws(num_draws)):
-            noisy = self._latents(image, seed=seeds.fold(seed, draw))
-            others = (noisy.log_det - noisy.log_noise)[:, None]
-            drawn.append(self._prior.log_prob_of_labels(noisy.z) + others)
-        return tf.nn.log_softmax(tf.reduce_logsumexp(drawn, axis=0))
-
     def _log_prob(
         self, image: tf.Tensor, *, seed: tf.Tensor, label: tf.Tensor | None = None
     ) -> tf.Tensor:
@@ -246,21 +223,6 @@ class ImageFlow(codes.EncodesImages, chains.InfersLatents, model.GenerativeModel
         log_det = first.inverse_log_det_jacobian(x, event_ndims=3)
         log_det += rest.inverse_log_det_jacobian(y, event_ndims=3)
         return _Noisy(z, log_det, log_noise)
-
-    def _dequantized(
-        self, image: tf.Tensor, *, seed: tf.Tensor, training: bool = False
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns images with noise in [0, 1), and its log-density, `[batch]`."""
-        level = self._levels(image)
-        noise, log_noise = self.dequantization.draw(
-            level / (2**self.bits - 1), seed=seed, training=training
-        )
-        return (level + noise) / 2**self.bits, log_noise
-
-    def _levels(self, image: tf.Tensor) -> tf.Tensor:
-        """Returns the levels of images, whole numbers below `2^bits` as floats."""
-        level = tf.round(tf.cast(image, tf.float32) * 255.0)
-        return tf.floor(level / 2 ** (8 - self.bits))
 
     def encode(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Returns the latents of images, `[batch, latent_dim]`, without noise.
@@ -310,35 +272,10 @@ class ImageFlow(codes.EncodesImages, chains.InfersLatents, model.GenerativeModel
         scaled = tf.reduce_sum(tf.square(error / VISIBLE_SIGMA), axis=[1, 2, 3])
         return self._prior.log_prob(z) - 0.5 * weight * scaled
 
-    def inverse_error(self, image: tf.Tensor) -> tf.Tensor:
-        """Returns how far images are from the decoded ones of their latents, `[batch]`.
-
-        The largest distance of an image's numbers, in levels, of which there are
-        `2^bits`: what is below 1/2 is rounded away. It may be NaN or infinite where the
-        inverse explodes.
-
-        Args:
-            image: `[batch, height, width, channels]` in [0, 1].
-
-        Raises:
-            InvalidType: The images are not floats.
-            InvalidValue: They have another shape than the model's, or values outside of
-                [0, 1], or NaN.
-        """
-        # A bijector would give back the images that its noise is of: decoding has
-        # bijectors, and a tensor, of its own.
-        level = self._decoded_levels(tf.identity(self.encode(image)))
-        return tf.reduce_max(tf.abs(level - self._levels(image)), axis=[1, 2, 3])
-
     def _decode(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         del training
         level = tf.clip_by_value(self._decoded_levels(z), 0.0, 2**self.bits - 1.0)
         return level / (2**self.bits - 1)
-
-    def _decoded_levels(self, z: tf.Tensor) -> tf.Tensor:
-        """Returns the numbers of images that round to levels, without bounds."""
-        y = self.flow.bijector().forward(tf.cast(z, tf.float32))
-        return self.preprocessing.bijector().forward(y) * 2**self.bits - 0.5
 
     def call(self, image, training=False):
         """Returns images decoded from their latents, for Keras."""
@@ -365,44 +302,3 @@ class _Noisy(NamedTuple):
     z: tf.Tensor
     log_det: tf.Tensor
     log_noise: tf.Tensor
-
-
-def _prior(flow: keras.layers.Layer, *, num_classes: int) -> prior_lib.AbstractPrior:
-    (latent_dim,) = flow.noise_shape
-    if not num_classes:
-        return standard_normal.StandardNormalPrior(latent_dim)
-    return labelled_normal.LabelledNormalPrior(
-        latent_dim, shape=flow.top_shape, num_classes=num_classes
-    )
-
-
-def _checked_weight(weight: float, *, num_classes: int) -> float:
-    if weight and not num_classes:
-        raise errors.InvalidValue(
-            "`label_weight` is for a model that is conditional on labels",
-            received=f"label_weight={weight} with num_classes=0",
-            do="Set num_classes, or leave it out",
-        )
-    return checks.not_negative("label_weight", weight)
-
-
-def _preprocessing(kind: str, alpha: float):
-    if kind == "centre":
-        return preprocessing.Centre
-    return lambda *args, **kwargs: preprocessing.Logit(*args, alpha=alpha, **kwargs)
-
-
-def _dequantization(kind: str):
-    if kind == "variational":
-        return dequantization.Variational
-    return lambda image_shape, hidden, name: dequantization.Uniform(name=name)
-
-
-def _checked_bits(bits: int) -> int:
-    if not 1 <= bits <= 8:
-        raise errors.InvalidValue(
-            "`bits`, to which images are reduced, must be 1 to 8",
-            received=f"bits={bits}",
-            do="Use 8, or 5 as Glow does for faces",
-        )
-    return bits
