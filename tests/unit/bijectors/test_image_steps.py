@@ -86,6 +86,37 @@ def test_a_checkerboard_keeps_the_other_parity_and_depends_on_it_alone(
     assert np.abs(jacobian[is_transformed][:, ~is_transformed]).max() > 0
 
 
+U, R = 1.7, 0.6
+LOG_SCALES = {
+    "tanh": 2 * np.tanh(U / 2),
+    "stretched_tanh": np.exp(R) * np.tanh(U / np.exp(R)),
+    "rescaled_tanh": R * np.tanh(U),
+    "sigmoid": np.log(0.001 + 0.999 / (1 + np.exp(-(U + 2)))),
+    "exp": U,
+    "none": 0.0,
+}
+"""The log-scale of the network's output U, with R learned."""
+
+
+@pytest.mark.parametrize("scale", LOG_SCALES)
+def test_couplings_have_the_log_scales_of_their_papers(scale):
+    step = image_coupling.ImageCoupling(
+        (2, 2, 2), network=NETWORK, scale=scale, dtype="float64"
+    )
+    # All other weights of the last convolution start at zero.
+    step.network.output_conv.bias.assign([0.3] if scale == "none" else [0.3, U])
+    if step.rescale is not None:
+        step.rescale.assign([R])
+    x = np.random.default_rng(0).normal(size=(3, 2, 2, 2))
+    bijector, log_scale = step.bijector(), LOG_SCALES[scale]
+    eps = bijector.inverse(tf.constant(x)).numpy()
+    np.testing.assert_array_equal(eps[..., 0], x[..., 0])
+    expected = (x[..., 1] + 0.3) * np.exp(log_scale)
+    np.testing.assert_allclose(eps[..., 1], expected, rtol=1e-6)
+    log_det = bijector.inverse_log_det_jacobian(tf.constant(x), event_ndims=3)
+    np.testing.assert_allclose(log_det, np.full(3, 4 * log_scale), rtol=1e-6)
+
+
 def test_the_determinant_of_a_1x1_convolution_counts_every_pixel():
     step = linear.Linear((3, 5, 4), seed=1)
     factors = np.array(step.factors)
