@@ -62,6 +62,14 @@ class LinearBijector(tfb.Bijector):
         return tf.tensordot(z, matrix, axes=[[-1], [1]])
 
     def _forward(self, eps):
+        if eps.shape.rank > 2:
+            # Of many pixels: the inverse of a small matrix, and one product.
+            rows = tf.eye(self._order.shape[0], dtype=eps.dtype)
+            return tf.tensordot(eps, self._solved(rows), axes=[[-1], [0]])
+        return self._solved(eps)
+
+    def _solved(self, eps):
+        """Returns the data of rows of noise, by two triangular systems."""
         ordered = tf.gather(eps, self._order, axis=-1)
         columns = tf.transpose(tf.reshape(ordered, [-1, self._order.shape[0]]))
         columns = tf.linalg.triangular_solve(self._lower(), columns, lower=True)

@@ -123,6 +123,9 @@ class _Hidden(_Convolution):
 
     def call(self, x):
         scale = tf.exp(actnorm.LOG_SCALE_FACTOR * self.log_scale)
+        if self.edge is None:
+            matrix = self.kernel[0, 0] * scale
+            return convolution.pointwise(x, matrix, bias=self.shift * scale)
         return tf.nn.relu(self.convolved(x, scale=scale, shift=self.shift))
 
     def start(self, x: tf.Tensor) -> tf.Tensor:

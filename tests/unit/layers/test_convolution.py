@@ -35,3 +35,13 @@ def test_shapes_are_known_while_tracing():
         return result
 
     assert traced(tf.ones([0, 4, 6, 20])).shape == (0, 4, 6, 2)
+
+
+def test_pointwise_is_the_product_of_each_pixel():
+    generator = np.random.default_rng(0)
+    x, matrix, bias = (
+        generator.normal(size=shape).astype(np.float32)
+        for shape in ((2, 3, 5, 4), (4, 6), (6,))
+    )
+    found = convolution.pointwise(tf.constant(x), tf.constant(matrix), bias=bias)
+    np.testing.assert_allclose(found, np.maximum(x @ matrix + bias, 0.0), atol=1e-5)
