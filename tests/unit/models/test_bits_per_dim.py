@@ -131,6 +131,18 @@ def test_fewer_bits_count_what_several_levels_have_in_common():
     assert np.all(five.log_prob(image) > eight.log_prob(image))
 
 
+def test_noise_fills_each_level():
+    """Of a density that rises within levels, the mean of draws is the probability."""
+    rising = np.tile(np.linspace(0.2, 1.8, 64), 4) / 256
+    flow = Exact((1, 1, 1), histogram=list(rising), kind="centre")
+    model = image_flow.ImageFlow((1, 1, 1), flow=flow, bits=2, preprocessing="centre")
+    levels = np.repeat(np.arange(4), 2000).reshape(-1, 1, 1, 1)
+    drawn = model.log_prob(images_of(levels, bits=2), seed=1).numpy()
+    found = joined(drawn.reshape(4, 2000), draws=2000)[:, 0]
+    # The deviation of such a mean is 0.01.
+    np.testing.assert_allclose(found, np.full(4, math.log(0.25)), atol=0.05)
+
+
 # All images of four pixels and two bits.
 ALL = np.stack(np.meshgrid(*[np.arange(4)] * 4), axis=-1).reshape(-1, 2, 2, 1)
 DRAWS = 64
