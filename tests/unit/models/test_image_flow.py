@@ -60,9 +60,13 @@ def test_an_image_comes_back_from_its_latents(bits, preprocessing):
     np.testing.assert_allclose(model.decode(tf.identity(z)), expected, atol=1e-3)
 
 
-def test_levels_are_counted_as_whole_numbers_of_bits():
-    model = small(bits=5)
-    np.testing.assert_array_equal(model._levels(IMAGES), PIXELS >> 3)
+@pytest.mark.parametrize("bits", [8, 5])
+def test_levels_are_counted_as_whole_numbers_of_bits(bits):
+    pixels = np.arange(256).reshape(1, 16, 16, 1)
+    image, model = np.float32(pixels / 255), small(bits=bits)
+    # Also of values that rounding has moved by the last bit.
+    for moved in (image, np.nextafter(image, 0), np.nextafter(image, 1)):
+        np.testing.assert_array_equal(model._levels(moved), pixels >> (8 - bits))
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.7, 2.0])
