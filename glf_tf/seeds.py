@@ -6,7 +6,7 @@ draws takes `seed`, and gives each of its parts a seed of its own with `split` o
 `fold`.
 """
 
-__all__ = ["make", "split", "fold", "checked"]
+__all__ = ["check_not_negative", "checked", "fold", "make", "split"]
 
 import numpy as np
 import tensorflow as tf
@@ -64,6 +64,21 @@ def checked(seed: int) -> int:
             do=f"Use a number between {-(2**31):,} and {2**31 - 1:,}",
         )
     return seed
+
+
+def check_not_negative(**seeds: int) -> None:
+    """Checks seeds of NumPy's generators, by name.
+
+    Raises:
+        InvalidValue: One is negative.
+    """
+    for name, seed in seeds.items():
+        if seed < 0:
+            raise errors.InvalidValue(
+                f"`{name}` is a seed of NumPy's, which are not negative",
+                received=f"{name}={seed}",
+                do="Use 0 or more",
+            )
 
 
 def split(seed: types.Seed, num: int) -> list[tf.Tensor]:

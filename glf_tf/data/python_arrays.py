@@ -168,7 +168,8 @@ def _whole_labels(label: np.ndarray, count: int) -> np.ndarray:
         raise errors.InvalidType(
             "Labels must be whole numbers, one an image",
             received=f"{label.dtype} of shape {label.shape} for {count} images",
-            do="Leave them out, of a dataset by map(lambda image, label: image)",
+            do="Pass numbers of classes from 0, or no labels, which "
+            "map(lambda image, label: image) drops",
         )
     return np.reshape(label, [-1]).astype(np.int64)
 

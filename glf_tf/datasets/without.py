@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from glf_tf import errors, parts, types
+from glf_tf import errors, parts, seeds, types
 from glf_tf.data import image_set
 from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset as dataset_lib
@@ -56,6 +56,7 @@ class Without(dataset_lib.AbstractDataset):
         self._whole = parts.make("dataset", dataset, paths=paths)
         self.squaring = self._whole.squaring
         self.label, self.split = label, split
+        seeds.check_not_negative(seed=seed)
         self._train_share, self._seed = train_share, seed
 
     def report(self) -> tuple[str, ...]:

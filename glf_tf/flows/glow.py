@@ -11,7 +11,7 @@ from typing import Literal
 
 import keras
 
-from glf_tf import types
+from glf_tf import seeds, types
 from glf_tf.bijectors import actnorm, factor_out, image_coupling, linear, squeeze, step
 from glf_tf.flows import flow, image_flow
 
@@ -57,6 +57,7 @@ class Glow(image_flow.AbstractImageFlow):
         **kwargs,
     ):
         flow.check_sizes(blocks=blocks, hidden=hidden)
+        seeds.check_not_negative(rotation_seed=rotation_seed)
         image_flow.check_levels(event_shape, levels)
         self._levels, self._blocks, self._hidden = levels, blocks, int(hidden)
         self._scale, self._learned_prior = scale, learned_prior

@@ -12,6 +12,7 @@ __all__ = ["GlowVector"]
 
 import keras
 
+from glf_tf import seeds
 from glf_tf.bijectors import actnorm, glow_coupling, linear, step
 from glf_tf.flows import flow
 
@@ -38,6 +39,7 @@ class GlowVector(flow.AbstractFlow):
         **kwargs,
     ):
         flow.check_sizes(blocks=blocks, hidden=hidden)
+        seeds.check_not_negative(rotation_seed=rotation_seed)
         self._blocks, self._hidden = blocks, hidden
         self._rotation_seed = rotation_seed
         super().__init__(event_dim, **kwargs)

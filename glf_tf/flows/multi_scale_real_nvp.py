@@ -7,6 +7,7 @@ code. https://arxiv.org/abs/1605.08803
 
 __all__ = ["MultiScaleRealNVP"]
 
+import math
 from typing import Literal
 
 import keras
@@ -59,6 +60,7 @@ class MultiScaleRealNVP(image_flow.AbstractImageFlow):
         **kwargs,
     ):
         flow.check_sizes(hidden=hidden, depth=depth)
+        _check_l2(scale_l2)
         image_flow.check_levels(event_shape, levels, whole=1)
         _check_averaging(averaging)
         self._levels, self._scale = levels, scale
@@ -149,4 +151,13 @@ def _check_averaging(averaging: float) -> None:
             "`averaging`, the weight of moving averages, must be from 0 to below 1",
             received=f"averaging={averaging}",
             do="Use 0 for the moments of the batch alone, or 0.9",
+        )
+
+
+def _check_l2(scale_l2: float) -> None:
+    if not 0.0 <= scale_l2 < math.inf:
+        raise errors.InvalidValue(
+            "`scale_l2` is a weight and must not be negative",
+            received=f"scale_l2={scale_l2}",
+            do="Use 0 or a positive number",
         )

@@ -11,6 +11,7 @@ from typing import Literal
 
 import keras
 
+from glf_tf import seeds
 from glf_tf.bijectors import coupling, permutation, step
 from glf_tf.flows import flow
 
@@ -56,6 +57,7 @@ class RealNVP(flow.AbstractFlow):
         **kwargs,
     ):
         flow.check_sizes(blocks=blocks, hidden=hidden)
+        seeds.check_not_negative(permutation_seed=permutation_seed)
         self._blocks, self._two_sided = blocks, sides == "two_sided"
         if conditioner == "auto":
             conditioner = "separate" if self._two_sided else "shared"

@@ -33,7 +33,7 @@ def positive(name: str, value: float) -> float:
         raise errors.InvalidValue(
             f"`{name}` must be positive",
             received=f"{name}={value}",
-            do=f"Use a positive --{name}",
+            do=f"Use a positive {name}",
         )
     return value
 
@@ -54,6 +54,6 @@ def at_least(name: str, value: int, least: int, *, why: str = "") -> int:
         raise errors.InvalidValue(
             f"`{name}` must be at least {least}{why and ', ' + why}",
             received=f"{name}={value}",
-            do=f"Use --{name}={least} or more",
+            do=f"Use {name}={least} or more",
         )
     return value

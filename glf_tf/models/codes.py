@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What models with latents can do: decode them, and encode images to them."""
 
-__all__ = ["DecodesLatents", "EncodesImages"]
+__all__ = ["DecodesLatents", "EncodesImages", "lines"]
 
 import abc
 from typing import Literal
@@ -11,6 +11,18 @@ import tensorflow as tf
 from glf_tf import errors
 from glf_tf.models import inputs
 from glf_tf.priors import prior as prior_lib
+
+
+def lines(start: tf.Tensor, end: tf.Tensor, *, num_steps: int | tf.Tensor) -> tf.Tensor:
+    """Returns points on straight lines, `[batch, num_steps, size]`.
+
+    Args:
+        start: `[batch or 1, size]`.
+        end: `[batch or 1, size]`.
+        num_steps: Number of points on each line, including both ends.
+    """
+    weight = tf.cast(tf.linspace(0.0, 1.0, num_steps), start.dtype)[None, :, None]
+    return (1.0 - weight) * start[:, None] + weight * tf.cast(end, start.dtype)[:, None]
 
 
 class DecodesLatents(abc.ABC):
@@ -69,9 +81,7 @@ class DecodesLatents(abc.ABC):
         if space == "noise":
             prior = self._noise_prior()
             start, end = prior.inverse(start), prior.inverse(end)
-        weight = tf.linspace(0.0, 1.0, num_steps)[None, :, None]
-        weight = tf.cast(weight, start.dtype)
-        line = (1.0 - weight) * start[:, None] + weight * end[:, None]
+        line = lines(start, end, num_steps=num_steps)
         flat = tf.reshape(line, [-1, self.latent_dim])
         images = self._decode(self.prior.forward(flat) if space == "noise" else flat)
         return tf.reshape(images, [tf.shape(line)[0], num_steps, *self.image_shape])

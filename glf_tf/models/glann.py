@@ -17,7 +17,7 @@ from keras import layers
 from glf_tf import errors, parts, seeds, types
 from glf_tf.data import image_set
 from glf_tf.metrics import neighbors
-from glf_tf.models import checks, coders, inputs, model
+from glf_tf.models import checks, coders, codes, inputs, model
 from glf_tf.networks import network as network_lib
 from glf_tf.training import stages as stages_lib
 
@@ -238,8 +238,7 @@ class GLANN(model.GenerativeModel):
         dim = self.noise_dim if inputs.space(space) == "noise" else self.latent_dim
         start, end = (inputs.latents(point, dim=dim) for point in (start, end))
         inputs.same_batch(starts=start, ends=end)
-        weight = tf.linspace(0.0, 1.0, num_steps)[None, :, None]
-        line = (1.0 - weight) * start[:, None] + weight * end[:, None]
+        line = codes.lines(start, end, num_steps=num_steps)
         flat = tf.reshape(line, [-1, start.shape[1]])
         images = self._decode(self.map_noise(flat) if space == "noise" else flat)
         return tf.reshape(images, [tf.shape(line)[0], num_steps, *self.image_shape])

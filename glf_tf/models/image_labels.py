@@ -34,7 +34,7 @@ class HasLabels:
             InvalidValue: As `log_prob`.
             Unsupported: The model is not conditional on labels.
         """
-        inputs.labels(0, num_classes=self.num_classes, count=0)
+        inputs.check_conditional(self.num_classes, received="a model without them")
         image = inputs.levels(inputs.images(image, shape=self.image_shape))
         drawn = []
         for draw in range(inputs.draws(num_draws)):

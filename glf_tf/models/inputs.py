@@ -7,6 +7,7 @@ inputs of exported models.
 """
 
 __all__ = [
+    "check_conditional",
     "binary",
     "check_labels",
     "count",
@@ -166,10 +167,16 @@ def draws(num_draws: int) -> int:
     """Returns a valid number of draws.
 
     Raises:
-        InvalidType: It is not a whole number.
+        InvalidType: It is not a whole number, or not known while tracing.
         InvalidValue: It is not positive.
     """
-    return _whole(num_draws, name="The number of draws", least=1)
+    if tf.is_tensor(num_draws) and not hasattr(num_draws, "numpy"):
+        raise errors.InvalidType(
+            "The number of draws must be known when a function is traced",
+            received="a tensor of the graph",
+            do="Pass an int",
+        )
+    return int(_whole(num_draws, name="The number of draws", least=1))
 
 
 def labels(
@@ -187,12 +194,7 @@ def labels(
         InvalidType: They are no whole numbers.
         InvalidValue: There are as many as there are no images, or one is out of range.
     """
-    if not num_classes:
-        raise errors.Unsupported(
-            "Labels are for models that are conditional on them",
-            received=f"label={label!r}".partition("\n")[0][:80],
-            do="Leave them out, or make a flow on images with num_classes",
-        )
+    check_conditional(num_classes, received=f"label={label!r}".partition("\n")[0][:80])
     try:
         label = tf.convert_to_tensor(label)
     except (TypeError, ValueError):
@@ -211,7 +213,21 @@ def labels(
             do="Pass as many labels as images",
         )
     _check_range(_values(label), num_classes=num_classes)
-    return label
+    return tf.cast(label, tf.int32)  # TensorFlow gathers by no unsigned numbers
+
+
+def check_conditional(num_classes: int, *, received: str) -> None:
+    """Checks that a model is conditional on labels.
+
+    Raises:
+        Unsupported: It is not.
+    """
+    if not num_classes:
+        raise errors.Unsupported(
+            "Labels are for models that are conditional on them",
+            received=received,
+            do="Make a flow on images with num_classes",
+        )
 
 
 def check_labels(data: image_set.ImageSet, *, num_classes: int) -> None:
@@ -269,7 +285,7 @@ def temperature(value: float | tf.Tensor) -> float | tf.Tensor:
             received=f"temperature={value!r}".partition("\n")[0][:80],
             do="Use 1 for the model's own samples, less for more likely ones",
         )
-    if known.size and not 0.0 <= float(known) < np.inf:
+    if known.size and not 0.0 <= float(known) <= float(np.finfo(np.float32).max):
         raise errors.InvalidValue(
             "The temperature must be finite and not negative",
             received=f"temperature={float(known)}",

@@ -53,6 +53,7 @@ class MixturePrior(prior.AbstractPrior, prior.Fitted):
         **kwargs,
     ):
         _check(components, max_iterations=max_iterations, tolerance=tolerance)
+        seeds.check_not_negative(seed=seed)
         super().__init__(latent_dim, **kwargs)
         self.components, self.max_iterations = components, max_iterations
         self.tolerance, self.seed = tolerance, seed

@@ -6,6 +6,10 @@ import pytest
 import tensorflow as tf
 
 from glf_tf import errors, seeds
+from glf_tf.data import paths
+from glf_tf.datasets import without
+from glf_tf.flows import glow, glow_vector, real_nvp
+from glf_tf.priors import mixture
 
 
 def test_an_int_stands_for_a_pair():
@@ -49,3 +53,18 @@ def test_every_int32_is_a_seed(seed):
 def test_what_is_no_whole_number_is_refused(seed):
     with pytest.raises(errors.InvalidType, match="pair of ints"):
         seeds.make(seed)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: glow.Glow((4, 4, 1), rotation_seed=-1),
+        lambda: glow_vector.GlowVector(4, rotation_seed=-1),
+        lambda: real_nvp.RealNVP(4, permutation_seed=-1),
+        lambda: mixture.MixturePrior(4, seed=-1),
+        lambda: without.Without(paths.DataPaths(), seed=-1),
+    ],
+)
+def test_seeds_of_numpy_are_not_negative(make):
+    with pytest.raises(errors.InvalidValue, match="seed=-1"):
+        make()

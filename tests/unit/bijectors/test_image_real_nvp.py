@@ -203,6 +203,8 @@ def test_the_multi_scale_flow_of_the_tutorial_has_its_shapes():
         (lambda: made(levels=5), "Use levels=4"),
         (lambda: made(averaging=1.0), "averaging=1.0"),
         (lambda: made(depth=0), "depth=0"),
+        (lambda: made(scale_l2=-1.0), "scale_l2=-1.0"),
+        (lambda: made(scale_l2=float("nan")), "scale_l2=nan"),
         (lambda: gated_real_nvp.GatedRealNVP((6, 6, 1)), "Use levels=2"),
         (
             lambda: gated_real_nvp.GatedRealNVP((8, 8, 1), couplings=(2,)),

@@ -102,6 +102,23 @@ def test_labels_of_images_follow_by_the_rule_of_bayes(flow):
     assert np.ptp(found) > 0.1
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint64", "int64"])
+def test_labels_are_whole_numbers_of_any_type(dtype):
+    model = perturbed()
+    expected = model.log_prob(IMAGES, label=LABELS)
+    label = LABELS.astype(dtype)
+    np.testing.assert_array_equal(model.log_prob(IMAGES, label=label), expected)
+    found = model.sample(2, seed=0, label=label.max())
+    expected = model.sample(2, seed=0, label=int(label.max()))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_model_without_labels_says_so_where_their_probabilities_are_asked_for():
+    model = image_flow.ImageFlow(IMAGES.shape[1:], flow=FLOW)
+    with pytest.raises(errors.Unsupported, match="a model without them"):
+        model.label_log_probs(IMAGES)
+
+
 def test_samples_of_a_label_are_drawn_given_it():
     model = perturbed()
     eps = tf.random.stateless_normal([4, 16], (5, 0))

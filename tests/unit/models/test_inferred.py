@@ -154,6 +154,20 @@ def test_a_batch_of_one_goes_with_every_image():
     assert lines.shape == (6, 3, 8, 8, 1)
 
 
+def test_lines_run_between_latents_of_any_precision():
+    model = descriptors.model("lfbm")
+    expected = model.interpolate(latents(1), latents(6), num_steps=3)
+    wide = tf.cast(latents(1), tf.float64)
+    found = model.interpolate(wide, latents(6), num_steps=3)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [1e300, float("inf"), -1.0])
+def test_a_temperature_fits_into_float32(temperature):
+    with pytest.raises(errors.InvalidValue, match="temperature="):
+        descriptors.model("lfbm").sample(2, seed=0, temperature=temperature)
+
+
 def test_float64_images_are_taken_with_and_without_masks():
     model = descriptors.model("lfbm")
     for mask in (None, MASK):
