@@ -162,6 +162,17 @@ def test_actnorm_starts_by_the_equations_of_its_release():
     np.testing.assert_allclose(step.log_scale, expected, rtol=1e-9)
 
 
+def test_the_network_of_a_coupling_starts_by_the_half_that_is_kept():
+    step = image_coupling.ImageCoupling((4, 4, 4), network=NETWORK)
+    x = 3.0 + 2.0 * tf.random.stateless_normal([32, 4, 4, 4], (0, 0))
+    step.start(x)
+    hidden = step.network.hidden_0
+    scale = tf.exp(3.0 * hidden.log_scale)
+    found = hidden.convolved(x[..., :2], scale=scale, shift=hidden.shift).numpy()
+    np.testing.assert_allclose(found.mean(axis=(0, 1, 2)), np.zeros(3), atol=1e-4)
+    np.testing.assert_allclose(found.std(axis=(0, 1, 2)), np.ones(3), atol=1e-3)
+
+
 def test_a_flow_starts_once_whatever_comes_after():
     flow = glow.Glow((4, 4, 1), blocks=1, hidden=3)
     x = tf.random.stateless_normal([8, 4, 4, 1], (0, 0))
