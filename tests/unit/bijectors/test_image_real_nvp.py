@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from glf_tf import errors
-from glf_tf.bijectors import batch_norm, squeeze
+from glf_tf.bijectors import batch_norm, image_coupling, squeeze
 from glf_tf.bijectors.conditioners import residual
 from glf_tf.devices import strategies
 from glf_tf.flows import gated_real_nvp, multi_scale_real_nvp
@@ -219,3 +219,21 @@ def test_the_multi_scale_flow_of_the_tutorial_has_its_shapes():
 def test_sizes_that_cannot_be_are_refused(make, words):
     with pytest.raises(errors.InvalidValue, match=words):
         make()
+
+
+def test_variances_have_the_addend_of_the_release():
+    step = batch_norm.BatchNormStep((2, 2, 2), dtype="float64")
+    eps = step.bijector().inverse(tf.ones([1, 2, 2, 2], tf.float64))
+    expected = [1.0, 1.0 / np.sqrt(1.0 + 1e-4)]
+    np.testing.assert_allclose(eps, np.broadcast_to(expected, eps.shape), rtol=1e-12)
+
+
+def test_factors_of_log_scales_start_at_zero_on_checkerboards_alone():
+    flow = multi_scale_real_nvp.MultiScaleRealNVP((4, 4, 1), hidden=2, depth=1)
+    layers = [
+        layer for layer in flow.steps if isinstance(layer, image_coupling.ImageCoupling)
+    ]
+    assert len(layers) == 10
+    for layer in layers:
+        start = 0.0 if "checkerboard" in layer.name else 1.0
+        assert np.all(np.array(layer.rescale) == start)
