@@ -133,7 +133,8 @@ class ImageCoupling(step.AbstractFlowStep):
 
     def start(self, x: tf.Tensor) -> tf.Tensor:
         """Sets what the network starts from a batch, and returns its noise."""
-        self.network.start(self._seen(x))
+        if hasattr(self.network, "start"):
+            self.network.start(self._seen(x))
         return self.bijector().inverse(x)
 
     def _seen(self, x: tf.Tensor) -> tf.Tensor:

@@ -129,7 +129,8 @@ def compare_data(
     raise errors.Damaged(
         "The data of a run must not change",
         received=change,
-        do="Restore them, or pass --accept_new_data to use the new ones",
+        do="Restore them, or use the new ones by accept_new_data=True (in tools "
+        "--accept_new_data)",
     )
 
 

@@ -5,12 +5,15 @@ __all__ = ["Network", "make"]
 
 from collections.abc import Callable, Mapping, Sequence
 
-from glf_tf import errors
-from glf_tf.bijectors.conditioners import conditioner, gated, glow, residual
+import keras
+import tensorflow as tf
 
-Network = Mapping[str, object] | Callable[..., conditioner.AbstractConditioner]
+from glf_tf import errors
+from glf_tf.bijectors.conditioners import gated, glow, residual
+
+Network = Mapping[str, object] | Callable[..., keras.layers.Layer]
 """`{"name": "glow", "hidden": 64}`, or a function of `(input_shape, outputs)` and
-Keras' `name` and `dtype`, such as a class."""
+Keras' `name` and `dtype`, such as a class, that returns a layer."""
 
 _NETWORKS = {
     "glow": glow.GlowConditioner,
@@ -21,7 +24,7 @@ _NETWORKS = {
 
 def make(
     network: Network, input_shape: Sequence[int], outputs: int, **kwargs
-) -> conditioner.AbstractConditioner:
+) -> keras.layers.Layer:
     """Returns a new network.
 
     Args:
@@ -31,10 +34,11 @@ def make(
         **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Raises:
-        InvalidValue: There is none of that name.
+        InvalidType: The function returns no Keras layer.
+        InvalidValue: There is none of that name, or its images have another shape.
     """
     if callable(network):
-        return network(input_shape, outputs, **kwargs)
+        return _built(network(input_shape, outputs, **kwargs), input_shape, outputs)
     options = dict(network)
     name = options.pop("name", None)
     if name not in _NETWORKS:
@@ -44,3 +48,24 @@ def make(
             do=errors.suggestion(str(name), _NETWORKS),
         )
     return _NETWORKS[name](input_shape, outputs, **options, **kwargs)
+
+
+def _built(
+    layer: object, input_shape: Sequence[int], outputs: int
+) -> keras.layers.Layer:
+    """Returns a layer of a user with its variables."""
+    if not isinstance(layer, keras.layers.Layer):
+        raise errors.InvalidType(
+            "The function that makes the network of a coupling must return a layer",
+            received=type(layer).__name__,
+            do="Return a Keras layer or model",
+        )
+    found = layer(tf.zeros([1, *input_shape], layer.compute_dtype)).shape
+    if tuple(found) != (1, *input_shape[:2], outputs):
+        raise errors.InvalidValue(
+            "The network of a coupling keeps height and width, and has as many output "
+            "channels as it is made for",
+            received=f"outputs {tuple(found)[1:]} of inputs {tuple(input_shape)}",
+            do=f"End with a convolution of {outputs} filters, and padding='same'",
+        )
+    return layer
