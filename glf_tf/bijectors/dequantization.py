@@ -23,6 +23,10 @@ class Uniform(keras.layers.Layer):
     the level (Theis, van den Oord, Bethge, 2016, section 3.1).
     """
 
+    def __init__(self, **kwargs):
+        """Initializes the layer, in full precision under any policy, as flows are."""
+        super().__init__(**{"dtype": keras.config.floatx()} | kwargs)
+
     def draw(
         self, image: tf.Tensor, *, seed: types.Seed, training: bool = False
     ) -> tuple[tf.Tensor, tf.Tensor]:

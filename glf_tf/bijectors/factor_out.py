@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from glf_tf import errors
 from glf_tf.bijectors.conditioners import glow
 
 _BOUND = 5.0
@@ -48,9 +49,19 @@ class FactorOut(keras.layers.Layer):
             kept: Number of channels that go on; 0 for none.
             is_learned: Whether the density is learned.
             **kwargs: Keyword arguments of `keras.layers.Layer`.
+
+        Raises:
+            InvalidValue: No channel is left to become noise.
         """
         super().__init__(**kwargs)
         *size, channels = self.event_shape = tuple(event_shape)
+        if not 0 <= kept < channels:
+            raise errors.InvalidValue(
+                "What is factored out must have a channel, and cannot keep others than "
+                "there are",
+                received=f"kept={kept} of {channels} channels",
+                do=f"Use kept={channels // 2}, or 0 at the end",
+            )
         self._kept = kept
         self.kept_shape = (*size, kept)
         self.shape_out = (*size, channels - kept)

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors
-from glf_tf.bijectors import coupling
+from glf_tf.bijectors import coupling, step
 
 Masking = Literal["channels", "checkerboard"]
 """What a half is: half of the channels, or every other pixel."""
@@ -43,6 +43,8 @@ class Halves:
         Raises:
             InvalidValue: The channels have no halves.
         """
+        step.check_choice("masking", masking, Masking)
+        step.check_choice("transforms", half, Half)
         *self._size, self._all = event_shape
         self._is_checkerboard = masking == "checkerboard"
         self._is_first = half == "first"

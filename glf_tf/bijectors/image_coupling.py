@@ -100,9 +100,11 @@ class ImageCoupling(step.AbstractFlowStep):
             **kwargs: Keyword arguments of `keras.layers.Layer`.
 
         Raises:
-            InvalidValue: The channels have no halves.
+            InvalidType: The network is none.
+            InvalidValue: The channels have no halves, or an option no such value.
         """
         super().__init__(event_shape, **kwargs)
+        step.check_choice("scale", scale, Scale)
         self._scale, self._shows_mask = scale, shows_mask
         self._halves = halves.Halves(self.event_shape, masking=masking, half=transforms)
         outputs = self._halves.channels

@@ -148,6 +148,7 @@ class Linear(step.AbstractFlowStep):
             **kwargs: Keyword arguments of `keras.layers.Layer`.
         """
         super().__init__(event_shape, **kwargs)
+        step.check_choice("parameters", parameters, Parameters)
         self._parameters, matrix = parameters, rotation(self.channels, seed=seed)
         if parameters == "plain":
             self.matrix = self._add_matrix("matrix", matrix)

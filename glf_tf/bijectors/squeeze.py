@@ -87,6 +87,7 @@ class Squeeze(step.AbstractFlowStep):
             InvalidValue: Height or width is odd.
         """
         super().__init__(event_shape, **kwargs)
+        step.check_choice("order", order, Order)
         check_halves(self.event_shape)
         height, width, channels = self.event_shape
         self.noise_shape = (height // 2, width // 2, 4 * channels)
@@ -124,6 +125,8 @@ class Reorder(step.AbstractFlowStep):
             **kwargs: Keyword arguments of `keras.layers.Layer`.
         """
         super().__init__(event_shape, **kwargs)
+        step.check_choice("order", order, Order)
+        step.check_choice("new_order", new_order, Order)
         old, new = (
             channel_order(each, channels=self.channels // 4)
             for each in (order, new_order)

@@ -7,15 +7,18 @@ for each call: its own variables would be missing from checkpoints, and a stored
 bijector would have a stale cache after an update.
 """
 
-__all__ = ["AbstractFlowStep"]
+__all__ = ["AbstractFlowStep", "check_choice"]
 
 import abc
 from collections.abc import Sequence
+from typing import get_args
 
 import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
+
+from glf_tf import errors
 
 tfb = tfp.bijectors
 
@@ -87,3 +90,17 @@ class AbstractFlowStep(keras.layers.Layer, abc.ABC):
     def call(self, x, training=False):
         """Returns the noise of data, `[batch, *noise_shape]`, as Keras users expect."""
         return self.bijector(training=training).inverse(x)
+
+
+def check_choice(name: str, value: object, literal: object) -> None:
+    """Checks an option of a step, whose values are those of a `Literal`.
+
+    Raises:
+        InvalidValue: It has another value.
+    """
+    if value not in get_args(literal):
+        raise errors.InvalidValue(
+            f"`{name}` of a flow step must be one of its choices",
+            received=f"{name}={value!r}",
+            do=errors.suggestion(str(value), get_args(literal)),
+        )

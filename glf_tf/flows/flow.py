@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The base class of flows: chains of steps, from data (first) to noise (last)."""
 
-__all__ = ["AbstractFlow", "check_sizes", "make"]
+__all__ = ["AbstractFlow", "check_shape", "check_sizes", "make"]
 
 import abc
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -32,7 +32,7 @@ class AbstractFlow(parts.Part, step.AbstractFlowStep):
         super().__init__(event_shape, **kwargs)
         # The scope gives every variable a unique path, which checkpoints need.
         with keras.name_scope(self.name):
-            steps = self.make_steps()
+            steps = self._checked(self.make_steps())
         # An attribute each: `tf.train.Checkpoint` does not track Keras' lists.
         self._step_names = tuple(_attributes(type(self), steps))
         for name, layer in zip(self._step_names, steps, strict=True):
@@ -47,6 +47,34 @@ class AbstractFlow(parts.Part, step.AbstractFlowStep):
     @abc.abstractmethod
     def make_steps(self) -> list[step.AbstractFlowStep]:
         """Returns new steps; the first one is next to the data."""
+
+    def _checked(self, steps: object) -> list[step.AbstractFlowStep]:
+        """Returns the steps, each of which takes what the one before it leaves."""
+        steps = list(steps) if isinstance(steps, Iterable) else [steps]
+        shape = self.event_shape
+        for layer in steps:
+            shape = self._shape_after(layer, shape)
+        self._check_end(shape)
+        return steps
+
+    def _shape_after(self, layer: object, shape: tuple | None) -> tuple | None:
+        """Returns what a step leaves of data of a shape; None for nothing.
+
+        Raises:
+            InvalidType: It is no flow step.
+            InvalidValue: It is made for another shape.
+        """
+        if not isinstance(layer, step.AbstractFlowStep):
+            raise errors.InvalidType(
+                "`make_steps` must return flow steps",
+                received=f"{type(layer).__name__} in {type(self).__name__}",
+                do="Return a list of objects of AbstractFlowStep",
+            )
+        check_shape(layer, shape)
+        return layer.noise_shape
+
+    def _check_end(self, shape: tuple | None) -> None:
+        """Checks what the last step leaves."""
 
     def bijector(self, *, training: bool = False) -> tfb.Bijector:
         """Returns a fresh `tfb.Chain` from noise to data."""
@@ -72,6 +100,23 @@ class _Chain(tfb.Chain):
     parts have functions, a traced function must capture the chain, not take it as an
     argument.
     """
+
+
+def check_shape(layer: keras.layers.Layer, shape: tuple | None) -> None:
+    """Checks that a step takes what is left of the data before it.
+
+    Raises:
+        InvalidValue: It is made for another shape, or nothing is left.
+    """
+    if layer.event_shape != shape:
+        left = "nothing" if shape is None else f"event_shape={shape}"
+        raise errors.InvalidValue(
+            "A step of a flow must take what the step before it leaves",
+            received=f"{layer.name} of event_shape={layer.event_shape}, where {left} "
+            "is left",
+            do="Make it with the `noise_shape` of the step before, or the `kept_shape`"
+            " of a FactorOut",
+        )
 
 
 def make(value: types.Flow, **size: Any) -> AbstractFlow:

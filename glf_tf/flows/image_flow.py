@@ -11,7 +11,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from glf_tf import errors, types
-from glf_tf.bijectors import multi_scale
+from glf_tf.bijectors import factor_out, multi_scale
 from glf_tf.flows import flow
 
 tfb = tfp.bijectors
@@ -55,6 +55,21 @@ class AbstractImageFlow(flow.AbstractFlow):
     @abc.abstractmethod
     def make_steps(self) -> list:
         """Returns new steps; the first one is next to the data."""
+
+    def _shape_after(self, layer, shape):
+        if not isinstance(layer, factor_out.FactorOut):
+            return super()._shape_after(layer, shape)
+        flow.check_shape(layer, shape)
+        return layer.kept_shape if layer.kept_shape[-1] else None
+
+    def _check_end(self, shape):
+        if shape is not None:
+            raise errors.InvalidValue(
+                "The last step of a flow on images must make all that is left noise, or"
+                " its density would miss it",
+                received=f"images {shape} left by {type(self).__name__}",
+                do="End with a FactorOut, without `kept`",
+            )
 
     def bijector(self, *, training: bool = False) -> tfb.Bijector:
         """Returns a fresh bijector from flat noise to images."""

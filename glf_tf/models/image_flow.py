@@ -272,11 +272,6 @@ class ImageFlow(
         scaled = tf.reduce_sum(tf.square(error / VISIBLE_SIGMA), axis=[1, 2, 3])
         return self._prior.log_prob(z) - 0.5 * weight * scaled
 
-    def _decode(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
-        del training
-        level = tf.clip_by_value(self._decoded_levels(z), 0.0, 2**self.bits - 1.0)
-        return level / (2**self.bits - 1)
-
     def call(self, image, training=False):
         """Returns images decoded from their latents, for Keras."""
         del training
@@ -284,9 +279,8 @@ class ImageFlow(
 
     def signatures(self):
         """Returns the signatures of the base class, of codes, and of labels."""
-        found = super().signatures() | signatures.of_codes(
-            self, log_prob=lambda image: self._log_prob(image, seed=seeds.make(0))
-        )
+        found = super().signatures()
+        found |= signatures.of_codes(self, log_prob=self.log_prob)
         return found | (signatures.of_labels(self) if self.num_classes else {})
 
     def _sample(self, n, *, seed, temperature, label=None):

@@ -58,13 +58,21 @@ class HasLevels:
 
     def _levels(self, image: tf.Tensor) -> tf.Tensor:
         """Returns the levels of images, whole numbers below `2^bits` as floats."""
-        level = tf.round(tf.cast(image, tf.float32) * 255.0)
+        level = tf.round(tf.cast(image, self.flow.compute_dtype) * 255.0)
         return tf.floor(level / 2 ** (8 - self.bits))
 
     def _decoded_levels(self, z: tf.Tensor) -> tf.Tensor:
         """Returns the numbers of images that round to levels, without bounds."""
-        y = self.flow.bijector().forward(tf.cast(z, tf.float32))
+        y = self.flow.bijector().forward(tf.cast(z, self.flow.compute_dtype))
         return self.preprocessing.bijector().forward(y) * 2**self.bits - 0.5
+
+    def _decode(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
+        """Returns images of whole levels, through which gradients pass unrounded."""
+        del training
+        largest = 2**self.bits - 1.0
+        level = tf.clip_by_value(self._decoded_levels(z), 0.0, largest)
+        level += tf.stop_gradient(tf.round(level) - level)
+        return tf.cast(level / largest, tf.float32)
 
     def inverse_error(self, image: tf.Tensor) -> tf.Tensor:
         """Returns how far images are from the decoded ones of their latents, `[batch]`.

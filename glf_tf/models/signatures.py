@@ -38,8 +38,10 @@ def of_codes(
 
     Args:
         model: The model.
-        log_prob: The log-density of images; by default that of their latents.
+        log_prob: The log-probability of images of 8 bits; by default it is the
+            log-density of their latents.
     """
+    fit_scored = _fit_levels if log_prob else _fit_images
     log_prob = log_prob or (lambda image: model.log_prob(model.encode(image)))
     z = tf.TensorSpec([None, model.latent_dim], tf.float32, name="z")
 
@@ -51,9 +53,9 @@ def of_codes(
         images = model.interpolate(*ends, num_steps=num_steps, space=space)
         return _or_nan({"image": images}, is_fit)
 
-    def of_image(name, function):
+    def of_image(name, function, *, fit=_fit_images):
         def guarded(image):
-            (image,), is_fit = _fit_images(image)
+            (image,), is_fit = fit(image)
             return _or_nan({name: function(image)}, is_fit)
 
         return _traced(guarded, image=_image(model))
@@ -67,7 +69,7 @@ def of_codes(
         "encode": of_image("z", model.encode),
         "decode": _traced(decode, z=z),
         "reconstruct": of_image("image", model.reconstruct),
-        "log_prob": of_image("log_prob", log_prob),
+        "log_prob": of_image("log_prob", log_prob, fit=fit_scored),
         "interpolate": _traced(
             interpolate,
             start=_image(model, "start"),
@@ -91,13 +93,13 @@ def of_labels(model: keras.Model) -> dict[str, Callable]:
         return _or_nan({"image": model.sample(tf.size(label), **how)}, is_fit)
 
     def log_prob(image, label):
-        (image,), is_image = _fit_images(image)
+        (image,), is_image = _fit_levels(image)
         label, is_label = fit(label)
         log_prob = model.log_prob(image, label=label)
         return _or_nan({"log_prob": log_prob}, is_image & is_label)
 
     def label_log_probs(image):
-        (image,), is_fit = _fit_images(image)
+        (image,), is_fit = _fit_levels(image)
         return _or_nan({"label_log_probs": model.label_log_probs(image)}, is_fit)
 
     return {
@@ -196,6 +198,14 @@ def _fit_images(*images: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
         axis=0,
     )
     return [tf.where(is_fit[:, None, None, None], x, 0.5) for x in images], is_fit
+
+
+def _fit_levels(image: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
+    """Returns the same of images whose values are to be multiples of 1/255."""
+    (image,), is_fit = _fit_images(image)
+    off = tf.abs(255.0 * image - tf.round(255.0 * image))
+    is_whole = tf.reduce_max(off, axis=[1, 2, 3]) <= 255.0 * pixels.SLACK
+    return [image], is_fit & is_whole
 
 
 def _or_nan(outputs: dict[str, tf.Tensor], is_fit: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -57,7 +57,10 @@ class Measure:
             # The same random numbers in each pass, others in each batch.
             values = stages_lib.evaluate(stage, batch, seed=seeds.fold(0, number))
             count = tf.cast(tf.shape(batch["index"])[0], tf.float32)
-            return {key: tf.reduce_mean(v) * count for key, v in values.items()}
+            return {
+                key: tf.cast(tf.reduce_mean(v), tf.float32) * count
+                for key, v in values.items()
+            }
 
         return workers.SharedSums(sums), batches
 

@@ -3,6 +3,7 @@
 
 __all__ = ["Network", "make"]
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 
 import keras
@@ -11,9 +12,11 @@ import tensorflow as tf
 from glf_tf import errors
 from glf_tf.bijectors.conditioners import gated, glow, residual
 
-Network = Mapping[str, object] | Callable[..., keras.layers.Layer]
-"""`{"name": "glow", "hidden": 64}`, or a function of `(input_shape, outputs)` and
-Keras' `name` and `dtype`, such as a class, that returns a layer."""
+Network = str | Mapping[str, object] | Callable[..., keras.layers.Layer]
+"""A name, `{"name": "glow", "hidden": 64}`, or a function of `(input_shape, outputs)`
+and Keras' `name` and `dtype`, such as a class, that returns a layer."""
+
+_GIVEN = ("input_shape", "outputs")
 
 _NETWORKS = {
     "glow": glow.GlowConditioner,
@@ -34,9 +37,21 @@ def make(
         **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Raises:
-        InvalidType: The function returns no Keras layer.
-        InvalidValue: There is none of that name, or its images have another shape.
+        InvalidType: It is nothing of this, or the function returns no Keras layer.
+        InvalidValue: There is no such name or option, or its images have another shape.
     """
+    if isinstance(network, str):
+        network = {"name": network}
+    if isinstance(network, keras.layers.Layer) or not isinstance(
+        network, Mapping | Callable
+    ):
+        raise errors.InvalidType(
+            "Each coupling has a network of its own: it is given as a name, a "
+            "specification, or a function that makes one",
+            received=f"network={network!r}"[:80],
+            do='Use for instance "glow", or a function of (input_shape, outputs, *, '
+            "name, dtype)",
+        )
     if callable(network):
         return _built(network(input_shape, outputs, **kwargs), input_shape, outputs)
     options = dict(network)
@@ -47,7 +62,18 @@ def make(
             received=f"name={name!r}",
             do=errors.suggestion(str(name), _NETWORKS),
         )
-    return _NETWORKS[name](input_shape, outputs, **options, **kwargs)
+    cls = _NETWORKS[name]
+    known = inspect.signature(cls).parameters
+    for option in options:
+        if option not in known:
+            raise errors.InvalidValue(
+                f"The network {name} has no option of that name",
+                received=f"{option}={options[option]!r}",
+                do=errors.suggestion(option, set(known) - {"kwargs", *_GIVEN}),
+            )
+        if known[option].annotation is int:
+            _check_size(option, options[option])
+    return cls(input_shape, outputs, **options, **kwargs)
 
 
 def _built(
@@ -69,3 +95,12 @@ def _built(
             do=f"End with a convolution of {outputs} filters, and padding='same'",
         )
     return layer
+
+
+def _check_size(name: str, size: object) -> None:
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise errors.InvalidValue(
+            f"`{name}` of the network of a coupling must be a positive whole number",
+            received=f"{name}={size!r}",
+            do="Use for instance 32",
+        )
