@@ -24,7 +24,8 @@ A model only has the signatures that it supports: `encode`, `reconstruct`, `log_
 and `interpolate` need an encoder, `infer` and `inpaint` a reconstruction term that is a
 sum over pixels, and all but `sample` a density of latents; those with labels need a
 flow on images that is conditional on them. The same seed gives the same images as the
-Python model.
+Python model; flows on images up to rounding. Their `log_prob` is that of the images,
+which must be multiples of 1/255, in nats.
 
 Invalid rows of inputs give NaN in these rows of the outputs alone: visible pixels that
 are NaN or outside of [0, 1], masks other than 0 and 1, latents that are not finite, and

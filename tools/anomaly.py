@@ -49,6 +49,7 @@ _OUT = kinds.define_path("out", "anomalies", "The folder for all results.")
 def main() -> None:
     """Reads the flags, scores images and writes the results."""
     runs = [pathlib.Path(run) for run in values.needed("runs")]
+    values.refuse_empty("against")
     seed, weights = values.seed(_SEED.value), values.numbers("weights")
     out = pathlib.Path(_OUT.value)
     explained = functools.partial(files.explained, out)

@@ -102,6 +102,7 @@ def main() -> None:
 
 def _refuse_unused(source: str, metrics: list[str]) -> None:
     """Refuses flags that this measurement would ignore."""
+    values.refuse_empty("against")
     uses = {
         "--extractor=inception": (["inception_graph"], _EXTRACTOR.value == "inception"),
         "--metrics=bound": (["bound_samples"], "bound" in metrics),
@@ -150,6 +151,7 @@ def _measured(source: str, metrics: list[str]):
         cache_dir=where.cache_dir / "statistics",
     )
     images, model, step = _drawn(source, train)
+    others = _others() if _AGAINST.value else None
     if _METRICS.value == ["all"]:
         metrics = settings_lib.supported(model)
     found = measuring.samples(images, metrics=metrics)
@@ -157,8 +159,7 @@ def _measured(source: str, metrics: list[str]):
         found += measuring.floor(metrics=metrics)
     if model is not None:
         found += measuring.model(model, metrics=metrics)
-    if _AGAINST.value:
-        others = _others()
+    if others is not None:
         found += measuring.bits_per_dim(model, others, of=f"{others.name} images")
     return found, measuring.extractor, step
 

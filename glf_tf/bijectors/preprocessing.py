@@ -19,6 +19,8 @@ from glf_tf.bijectors import one_pass, step
 
 tfb = tfp.bijectors
 
+_LEAST_ALPHA = 1e-7
+
 
 @keras.saving.register_keras_serializable(package="glf_tf")
 class Centre(step.AbstractFlowStep):
@@ -65,16 +67,17 @@ class Logit(step.AbstractFlowStep):
 
         Args:
             event_shape: (height, width, channels).
-            alpha: How far from 0 and 1 the logit's arguments stay, in (0, 1/2).
+            alpha: How far from 0 and 1 the logit's arguments stay, in [1e-7, 1/2): less
+                is lost beside 1 in float32.
             **kwargs: Keyword arguments of `keras.layers.Layer`.
 
         Raises:
             InvalidValue: `alpha` is out of range.
         """
         super().__init__(event_shape, **kwargs)
-        if not 0.0 < alpha < 0.5:
+        if not _LEAST_ALPHA <= alpha < 0.5:
             raise errors.InvalidValue(
-                "`alpha`, which keeps logits finite, must lie in (0, 1/2)",
+                "`alpha`, which keeps logits finite, must lie in [1e-7, 1/2)",
                 received=f"alpha={alpha}",
                 do="Use for instance 0.05",
             )

@@ -6,6 +6,7 @@ __all__ = [
     "check_given",
     "one_of",
     "refuse_beside",
+    "refuse_empty",
     "refuse_unused",
     "choices",
     "indices",
@@ -86,6 +87,21 @@ def refuse_beside(name: str, others: Mapping[str, object]) -> None:
             received=f"--{name}={FLAGS[name].value} and --{other}={value}",
             do="Remove one of the two",
         )
+
+
+def refuse_empty(*names: str) -> None:
+    """Refuses flags that were given without a value, which would be their default.
+
+    Raises:
+        InvalidValue: One was.
+    """
+    for name in names:
+        if FLAGS[name].present and FLAGS[name].value == "":
+            raise errors.InvalidValue(
+                f"--{name} needs a value",
+                received=f"--{name}= (the value is empty)",
+                do=f"Write --{name}=VALUE, or leave it out",
+            )
 
 
 def refuse_unused(names: Sequence[str], *, needs: str, is_given: bool) -> None:

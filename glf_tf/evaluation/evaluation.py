@@ -234,7 +234,7 @@ class Evaluation:
             f"{', given labels' * has_labels}; {draws} draws of {noise} noise"
         )
         return self._plain(
-            {f"bits_per_dim_{draws}": found.bits_per_dim},
+            {f"bits_per_dim_{draws}_draws": found.bits_per_dim},
             source=self._reconstructions(model),
             space="pixels",
             of=of,

@@ -199,6 +199,8 @@ def labels(
         label = tf.convert_to_tensor(label)
     except (TypeError, ValueError):
         label = tf.constant("")
+    if label.shape == (0,):  # an empty list is one of floats
+        label = tf.cast(label, tf.int32)
     if not label.dtype.is_integer:
         raise errors.InvalidType(
             "Labels must be whole numbers", received=label.dtype.name, do="Cast them"

@@ -47,6 +47,8 @@ def sample(
     """
     check(n, temperature=temperature)
     if labels is not None:
+        asked = ", ".join(map(str, dict.fromkeys(labels)))
+        inputs.check_conditional(model.num_classes, received=f"labels {asked}"[:80])
         inputs.labels(labels, num_classes=model.num_classes, count=n)
     temperature = tf.constant(temperature, tf.float32)
     requests = [

@@ -377,7 +377,7 @@ def test_tools_take_labels_that_are_given_again(tmp_path):
     bits = -np.mean(log_prob) / (model.latent_dim * math.log(2.0))
     found = json.loads((tmp_path / "bits.json").read_text())
     values = {item["metric"]: item["values"] for item in found}
-    np.testing.assert_allclose(values["bits_per_dim_8"], bits, rtol=1e-5)
+    np.testing.assert_allclose(values["bits_per_dim_8_draws"], bits, rtol=1e-5)
     output = tmp_path / "drawn.npy"
     how = ("--labels=2,0", "--num_samples=4", f"--output={output}")
     drawn = calls.call("sample", run, *how)

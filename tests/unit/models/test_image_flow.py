@@ -220,6 +220,7 @@ REFUSED = {
     "bits": (lambda: small(bits=9), "1 to 8"),
     "half a bit": (lambda: small(bits=2.5), "bits=2.5"),
     "no margin": (lambda: small(alpha=0.0), "alpha=0.0"),
+    "a margin lost in float32": (lambda: small(alpha=1e-8), "alpha=1e-08"),
     "no room": (lambda: small(alpha=0.5), "alpha=0.5"),
     "a margin that is no number": (lambda: small(alpha=float("nan")), "alpha=nan"),
     "preprocessing": (lambda: small(preprocessing="logits"), "logit"),
@@ -277,3 +278,47 @@ def test_a_flow_is_an_object_a_specification_or_a_name():
     assert described[0] == described[1]
     paths = [{variable.path for variable in model.variables} for model in made]
     assert paths[0] == paths[1]
+
+
+@pytest.mark.parametrize("num_classes", [0, 3])
+def test_the_served_log_probability_is_that_of_python(num_classes):
+    model = perturbed(num_classes=num_classes)
+    served = model.signatures()["log_prob"](image=IMAGES)["log_prob"]
+    np.testing.assert_allclose(served, model.log_prob(IMAGES), rtol=1e-5)
+    between = tf.concat([IMAGES[:1] * 0.999, IMAGES[1:]], axis=0)
+    served = model.signatures()["log_prob"](image=between)["log_prob"].numpy()
+    assert np.isnan(served[0])
+    assert np.isfinite(served[1:]).all()
+
+
+@pytest.mark.parametrize("bits", [1, 3, 5, 8])
+def test_samples_are_images_of_whole_levels_and_are_read_as_these(bits):
+    model = perturbed(bits=bits, alpha=0.05)
+    drawn = model.sample(16, seed=0)
+    level = np.array(drawn) * (2**bits - 1)
+    np.testing.assert_allclose(level, np.round(level), atol=1e-4)
+    written = np.round(255.0 * np.array(drawn)) / 255.0
+    found = model._levels(tf.constant(written, tf.float32))
+    np.testing.assert_array_equal(found, np.round(level))
+
+
+def test_gradients_pass_the_rounding_to_levels():
+    model = small()
+    z = tf.random.stateless_normal([2, model.latent_dim], (0, 0))
+    with tf.GradientTape() as tape:
+        tape.watch(z)
+        image = model.decode(z)
+    assert np.abs(tape.gradient(image, z)).max() > 0
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "float16"])
+def test_a_policy_leaves_densities_in_full_precision(policy):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = small(dequantization="variational", dequantization_hidden=2)
+        terms = model._terms({"image": IMAGES}, seed=tf.constant([0, 1]), training=True)
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert terms["bits_per_dim"].dtype == tf.float32
+    assert {variable.dtype for variable in model.trainable_variables} == {"float32"}

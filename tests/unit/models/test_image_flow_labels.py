@@ -119,6 +119,10 @@ def test_a_model_without_labels_says_so_where_their_probabilities_are_asked_for(
         model.label_log_probs(IMAGES)
 
 
+def test_no_labels_are_those_of_no_images():
+    assert perturbed().sample(0, seed=0, label=[]).shape == (0, *SHAPE)
+
+
 def test_samples_of_a_label_are_drawn_given_it():
     model = perturbed()
     eps = tf.random.stateless_normal([4, 16], (5, 0))

@@ -110,8 +110,8 @@ def test_bits_are_those_of_the_runs_images_and_of_others(run, noise):
         (row["metric"], row["protocol"]["source"]): row
         for row in json.loads(done.output)
     }
-    own = found["bits_per_dim_1", "test images"]
-    other = found["bits_per_dim_1", "noise.npy images"]
+    own = found["bits_per_dim_1_draws", "test images"]
+    other = found["bits_per_dim_1_draws", "noise.npy images"]
     assert other["protocol"]["samples"] == 10
     size = len(digits.Digits(paths_lib.DataPaths()).load("test"))
     assert own["protocol"]["samples"] == size
@@ -119,6 +119,12 @@ def test_bits_are_those_of_the_runs_images_and_of_others(run, noise):
     done = calls.call("evaluate", *asked[:1], "--metrics=fd", f"--against={noise}")
     assert done.status == 2
     assert "only with --metrics=bits_per_dim" in done.stderr
+    for tool, of_run in (("evaluate", asked), ("anomaly", [f"--runs={run}"])):
+        done = calls.call(tool, *of_run, "--against=")
+        assert done.status == 2
+        assert "the value is empty" in done.stderr
+    done = calls.call("sample", *asked[:1], "--labels=1,2", "--num_samples=8")
+    assert "Received: labels 1, 2." in done.stderr
     done = calls.call("evaluate", *asked, "--against=mnist", "--data_dir=/")
     assert done.status in (1, 2)
     assert done.stderr.strip().count("\n") == 0
