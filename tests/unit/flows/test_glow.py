@@ -137,7 +137,8 @@ def small(**options):
 
 
 @pytest.mark.parametrize(
-    "option", {**catalogue.options("flow", "glow")}.keys() - {"recompute"}
+    "option",
+    [name for name in catalogue.options("flow", "glow") if name != "recompute"],
 )
 def test_every_option_counts(option):
     one, other = small(), small(**{option: OTHER[option]})
