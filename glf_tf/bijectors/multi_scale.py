@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from glf_tf.bijectors import factor_out, one_pass, step
+from glf_tf.bijectors import factor_out, one_pass, recomputing, step
 
 
 class MultiScaleBijector(one_pass.OnePassBijector):
@@ -71,7 +71,7 @@ class MultiScaleBijector(one_pass.OnePassBijector):
             log_det = bijector.inverse_log_det_jacobian(x, event_ndims=3)
             return eps, log_det + tf.zeros([tf.shape(x)[0]], x.dtype)
 
-        return tf.recompute_grad(apply)(x) if self._recomputes else apply(x)
+        return recomputing.recomputed(apply)(x) if self._recomputes else apply(x)
 
     def _inverse_event_shape(self, shape):
         return tf.TensorShape([shape.num_elements()])
