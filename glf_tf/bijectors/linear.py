@@ -34,8 +34,9 @@ class LinearBijector(tfb.Bijector):
         inverse_log_det_jacobian = sum(log |diag(U)|)
 
     `L` is unit lower triangular and `U` upper triangular. The determinant needs no
-    factorization, is exact, and neither direction inverts a matrix. Events with more
-    axes than one are mapped along the last one.
+    factorization and is exact. Towards data, vectors pass two triangular systems, and
+    pixels, of which there are many, the inverse that these have. Events with more axes
+    than one are mapped along the last one.
     """
 
     def __init__(self, factors: tf.Tensor, order: tf.Tensor, *, name: str = "linear"):

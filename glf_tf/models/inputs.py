@@ -7,8 +7,8 @@ inputs of exported models.
 """
 
 __all__ = [
-    "check_conditional",
     "binary",
+    "check_conditional",
     "check_labels",
     "count",
     "draws",
