@@ -160,7 +160,9 @@ def _measured(source: str, metrics: list[str]):
     if model is not None:
         found += measuring.model(model, metrics=metrics)
     if others is not None:
-        found += measuring.bits_per_dim(model, others, of=f"{others.name} images")
+        found += measuring.of_models.bits_per_dim(
+            model, others, of=f"{others.name} images"
+        )
     return found, measuring.extractor, step
 
 

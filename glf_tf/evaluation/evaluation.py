@@ -3,7 +3,6 @@
 
 __all__ = ["Evaluation"]
 
-import dataclasses
 import functools
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -13,25 +12,19 @@ import tqdm
 
 from glf_tf import errors, types
 from glf_tf.data import image_set, pixels
-from glf_tf.evaluation import image_sources, inverses, likelihoods
+from glf_tf.evaluation import image_sources, model_metrics, records
 from glf_tf.evaluation import settings as settings_lib
-from glf_tf.metrics import (
-    digest,
-    histograms,
-    memorization,
-    protocol,
-    reconstruction,
-    reference,
-    suite,
-    vectors,
-)
+from glf_tf.metrics import memorization, protocol, reference, suite, vectors
 from glf_tf.metrics.extractors import features
 from glf_tf.models import model as model_lib
-from glf_tf.tasks import infer
 
 
 class Evaluation:
-    """Measures images against one data set, with one extractor."""
+    """Measures images against one data set, with one extractor.
+
+    Attributes:
+        of_models: Measures what a model itself has, without an extractor.
+    """
 
     def __init__(
         self,
@@ -55,6 +48,12 @@ class Evaluation:
         self._make_extractor, self._cache_dir = extractor, cache_dir
         split = train if settings.reference_split == "train" else test
         self._real_images = split.images[: settings.references]
+        self._records = records.Records(
+            settings, test=test, references=self._real_images
+        )
+        self.of_models = model_metrics.ModelMetrics(
+            self._records, train=train, test=test
+        )
 
     @property
     def extractor(self) -> features.AbstractExtractor | None:
@@ -109,13 +108,10 @@ class Evaluation:
         """
         wanted = {
             "reconstruction_fd": lambda model: self._measure(
-                self._reconstructions(model), metrics=_in_suite(metrics) or ["fd"]
+                self.of_models.reconstructions(model),
+                metrics=_in_suite(metrics) or ["fd"],
             ),
-            "reconstruction": self._reconstruction,
-            "nll": self._nll,
-            "bound": self._bound,
-            "bits_per_dim": self._bits_per_dim,
-            "inverse_error": self._inverse_error,
+            **self.of_models.by_name,
         }
         chosen = [wanted[metric] for metric in metrics if metric in wanted]
         return [measurement for measure in chosen for measurement in measure(model)]
@@ -131,7 +127,7 @@ class Evaluation:
                 metrics,
                 draw=lambda seed: self._features(source, count=count, seed=seed),
                 real=self._reference,
-                settings=self._protocol(
+                settings=self._records.protocol(
                     source, count=count, identity=self._reference.identity
                 ),
             )
@@ -163,166 +159,12 @@ class Evaluation:
             test=self._test.images,
             seed=seed,
         )
-        return self._plain(
+        return self._records.plain(
             found.summary(),
             source=source,
             space="pixels",
             count=count,
             rounded=self._settings.rounded,
-        )
-
-    def _reconstruction(self, model) -> list[protocol.Measurement]:
-        source, seed = self._reconstructions(model), self._settings.seed
-        drawn = np.concatenate(list(source.draw(source.most, seed=seed)))
-        error = reconstruction.squared_error(self._test.images, reconstructions=drawn)
-        numbers = {
-            "reconstruction_per_image": error.per_image_unit,
-            "reconstruction_per_pixel": error.per_pixel_unit,
-            "reconstruction_per_pixel_symmetric": error.per_pixel_symmetric,
-        }
-        return self._plain(numbers, source=source, space="pixels", notes=source.notes)
-
-    def _nll(self, model) -> list[protocol.Measurement]:
-        found = likelihoods.latents(model, self._test)
-        source = self._reconstructions(model)
-        return self._plain(
-            {"nll": found.nats}, source=source, space="latents", of="test latents"
-        )
-
-    def _bound(self, model) -> list[protocol.Measurement]:
-        count, seed = self._settings.bound_samples, self._settings.seed
-        found = likelihoods.bound(model, self._test, num_samples=count, seed=seed)
-        numbers = {f"bound_{count}": found.nats}
-        source = self._reconstructions(model)
-        return self._plain(numbers, source=source, space="pixels", of="test images")
-
-    def _bits_per_dim(self, model) -> list[protocol.Measurement]:
-        """Measures a flow on images, and what counting alone reaches."""
-        found = self.bits_per_dim(model, self._test, of="test images")
-        step = 2 ** (8 - model.bits)
-        images = [data.images // step * step for data in (self._train, self._test)]
-        numbers = {
-            "bits_per_dim_of_pixels": histograms.per_pixel(*images),
-            "bits_per_dim_of_neighbours": histograms.given_neighbours(*images),
-        }
-        source = self._reconstructions(model)
-        how = {"of": "test images", "notes": found[0].notes}
-        return found + self._plain(numbers, source=source, space="pixels", **how)
-
-    def bits_per_dim(
-        self, model: model_lib.GenerativeModel, images: image_set.ImageSet, *, of: str
-    ) -> list[protocol.Measurement]:
-        """Measures the bits per dimension of images, also of those of another data set.
-
-        Args:
-            model: A flow on images.
-            images: The images.
-            of: What they are called.
-
-        Raises:
-            Unsupported: It is no flow on images.
-        """
-        draws, seed = self._settings.dequantization_draws, self._settings.seed
-        if images is not self._test:
-            # Labels of another data set may mean something else.
-            images = dataclasses.replace(images, labels=None)
-        has_labels = model.num_classes > 0 and images.labels is not None
-        found = likelihoods.bits_per_dim(model, images, num_draws=draws, seed=seed)
-        noise = type(model.dequantization).__name__.lower()
-        note = (
-            f"bits are of {model.latent_dim} numbers an image, of {model.bits} bits"
-            f"{', given labels' * has_labels}; {draws} draws of {noise} noise"
-        )
-        return self._plain(
-            {f"bits_per_dim_{draws}_draws": found.bits_per_dim},
-            source=self._reconstructions(model),
-            space="pixels",
-            of=of,
-            count=found.count,
-            notes=(note,),
-        )
-
-    def _inverse_error(self, model) -> list[protocol.Measurement]:
-        """Measures a flow on images: its inverse, on the data and away from it."""
-        found = inverses.inverse_errors(
-            model,
-            train=self._train.images,
-            test=self._test.images,
-            seed=self._settings.seed,
-        )
-        notes = (f"errors of the inverse are in levels, of {model.bits} bits",)
-        source, rows = self._reconstructions(model), []
-        for name, error in found.items():
-            numbers = {
-                f"inverse_error_{key}": getattr(error, key)
-                for key in ("max", "median", "nonfinite")
-            }
-            how = {"of": name, "count": error.count, "notes": notes}
-            rows += self._plain(numbers, source=source, space="pixels", **how)
-        return rows
-
-    def _reconstructions(self, model) -> image_sources.Reconstructions:
-        inference = infer.Inference(
-            model, chain=self._settings.chain, start=self._settings.start
-        )
-        return image_sources.Reconstructions(inference, self._test.images)
-
-    def _plain(
-        self,
-        numbers: dict,
-        *,
-        source: image_sources.AbstractImageSource,
-        space: str,
-        of: str | None = None,
-        count: int | None = None,
-        rounded: bool = False,
-        notes: tuple[str, ...] = (),
-    ) -> list[protocol.Measurement]:
-        """Returns measurements of one trial that need no extractor.
-
-        Those of `of`, by default what the source is called. Reconstructions are
-        measured on all test images, whatever the settings.
-        """
-        identity = {
-            "extractor": space,
-            "extractor_checksum": "",
-            "reference_split": self._settings.reference_split,
-            "reference_digest": digest.of_array(self._real_images),
-            "references": len(self._real_images),
-        }
-        asked = self._protocol(
-            source, count=count or len(self._test), identity=identity
-        )
-        settings = dataclasses.replace(
-            asked, trials=1, rounded=rounded, source=of or source.name
-        )
-        return [
-            protocol.Measurement(
-                metric=key,
-                title=key.replace("_", " "),
-                values=(float(value),),
-                protocol=settings,
-                notes=notes,
-            )
-            for key, value in numbers.items()
-        ]
-
-    def _protocol(
-        self, source: image_sources.AbstractImageSource, *, count: int, identity: dict
-    ) -> protocol.Protocol:
-        asked = self._settings
-        return protocol.Protocol(
-            **identity,
-            source=source.name,
-            dataset=self._test.name,
-            samples=count,
-            # Reconstructions are the same in every trial.
-            trials=1 if source.name == "reconstructions" else asked.trials,
-            rounded=asked.rounded,
-            crop=asked.crop,
-            sampling=source.sampling,
-            seed=asked.seed,
-            preset=asked.preset,
         )
 
     def _count(self, source: image_sources.AbstractImageSource) -> int:

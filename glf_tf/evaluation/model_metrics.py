@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured of a model itself: its likelihoods, reconstructions and inverse."""
+
+__all__ = ["ModelMetrics"]
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from glf_tf.data import image_set
+from glf_tf.evaluation import image_sources, inverses, likelihoods, records
+from glf_tf.metrics import histograms, protocol, reconstruction
+from glf_tf.models import model as model_lib
+from glf_tf.tasks import infer
+
+
+class ModelMetrics:
+    """Measures models on the images of one data set."""
+
+    def __init__(
+        self,
+        recorded: records.Records,
+        *,
+        train: image_set.ImageSet,
+        test: image_set.ImageSet,
+    ):
+        """Initializes the metrics.
+
+        Args:
+            recorded: Makes measurements of numbers.
+            train: The training images.
+            test: The test images.
+        """
+        self._records, self._train, self._test = recorded, train, test
+
+    @property
+    def by_name(self) -> Mapping[str, Callable]:
+        """The metrics: functions of a model that return measurements."""
+        return {
+            "reconstruction": self._reconstruction,
+            "nll": self._nll,
+            "bound": self._bound,
+            "bits_per_dim": self._bits_per_dim,
+            "inverse_error": self._inverse_error,
+        }
+
+    def reconstructions(self, model) -> image_sources.Reconstructions:
+        """Returns a model's reconstructions of the test images."""
+        inference = infer.Inference(
+            model,
+            chain=self._records.settings.chain,
+            start=self._records.settings.start,
+        )
+        return image_sources.Reconstructions(inference, self._test.images)
+
+    def _reconstruction(self, model) -> list[protocol.Measurement]:
+        source, seed = self.reconstructions(model), self._records.settings.seed
+        drawn = np.concatenate(list(source.draw(source.most, seed=seed)))
+        error = reconstruction.squared_error(self._test.images, reconstructions=drawn)
+        numbers = {
+            "reconstruction_per_image": error.per_image_unit,
+            "reconstruction_per_pixel": error.per_pixel_unit,
+            "reconstruction_per_pixel_symmetric": error.per_pixel_symmetric,
+        }
+        return self._records.plain(
+            numbers, source=source, space="pixels", notes=source.notes
+        )
+
+    def _nll(self, model) -> list[protocol.Measurement]:
+        found = likelihoods.latents(model, self._test)
+        source = self.reconstructions(model)
+        return self._records.plain(
+            {"nll": found.nats}, source=source, space="latents", of="test latents"
+        )
+
+    def _bound(self, model) -> list[protocol.Measurement]:
+        count, seed = self._records.settings.bound_samples, self._records.settings.seed
+        found = likelihoods.bound(model, self._test, num_samples=count, seed=seed)
+        numbers = {f"bound_{count}": found.nats}
+        source = self.reconstructions(model)
+        return self._records.plain(
+            numbers, source=source, space="pixels", of="test images"
+        )
+
+    def _bits_per_dim(self, model) -> list[protocol.Measurement]:
+        """Measures a flow on images, and what counting alone reaches."""
+        found = self.bits_per_dim(model, self._test, of="test images")
+        step = 2 ** (8 - model.bits)
+        images = [data.images // step * step for data in (self._train, self._test)]
+        numbers = {
+            "bits_per_dim_of_pixels": histograms.per_pixel(*images),
+            "bits_per_dim_of_neighbours": histograms.given_neighbours(*images),
+        }
+        source = self.reconstructions(model)
+        how = {"of": "test images", "notes": found[0].notes}
+        return found + self._records.plain(
+            numbers, source=source, space="pixels", **how
+        )
+
+    def bits_per_dim(
+        self, model: model_lib.GenerativeModel, images: image_set.ImageSet, *, of: str
+    ) -> list[protocol.Measurement]:
+        """Measures the bits per dimension of images, also of those of another data set.
+
+        Args:
+            model: A flow on images.
+            images: The images.
+            of: What they are called.
+
+        Raises:
+            Unsupported: It is no flow on images.
+        """
+        asked = self._records.settings
+        draws = asked.dequantization_draws
+        if images is not self._test:
+            # Labels of another data set may mean something else.
+            images = dataclasses.replace(images, labels=None)
+        has_labels = model.num_classes > 0 and images.labels is not None
+        found = likelihoods.bits_per_dim(
+            model, images, num_draws=draws, seed=asked.seed
+        )
+        noise = type(model.dequantization).__name__.lower()
+        note = (
+            f"bits are of {model.latent_dim} numbers an image, of {model.bits} bits"
+            f"{', given labels' * has_labels}; {draws} draws of {noise} noise"
+        )
+        return self._records.plain(
+            {f"bits_per_dim_{draws}_draws": found.bits_per_dim},
+            source=self.reconstructions(model),
+            space="pixels",
+            of=of,
+            count=found.count,
+            notes=(note,),
+        )
+
+    def _inverse_error(self, model) -> list[protocol.Measurement]:
+        """Measures a flow on images: its inverse, on the data and away from it."""
+        found = inverses.inverse_errors(
+            model,
+            train=self._train.images,
+            test=self._test.images,
+            seed=self._records.settings.seed,
+        )
+        notes = (f"errors of the inverse are in levels, of {model.bits} bits",)
+        source, rows = self.reconstructions(model), []
+        for name, error in found.items():
+            numbers = {
+                f"inverse_error_{key}": getattr(error, key)
+                for key in ("max", "median", "nonfinite")
+            }
+            how = {"of": name, "count": error.count, "notes": notes}
+            rows += self._records.plain(numbers, source=source, space="pixels", **how)
+        return rows
