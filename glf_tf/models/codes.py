@@ -9,7 +9,7 @@ from typing import Literal
 import tensorflow as tf
 
 from glf_tf import errors
-from glf_tf.models import inputs
+from glf_tf.models import inputs, numeric_inputs
 from glf_tf.priors import prior as prior_lib
 
 
@@ -72,8 +72,8 @@ class DecodesLatents(abc.ABC):
                 `num_steps` or `space` is invalid.
             Unsupported: The prior has no noise space.
         """
-        inputs.steps(num_steps)
-        inputs.space(space)
+        numeric_inputs.steps(num_steps)
+        numeric_inputs.space(space)
         start, end = (
             inputs.latents(point, dim=self.latent_dim) for point in (start, end)
         )

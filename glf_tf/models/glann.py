@@ -17,7 +17,7 @@ from keras import layers
 from glf_tf import errors, parts, seeds, types
 from glf_tf.data import image_set
 from glf_tf.metrics import neighbors
-from glf_tf.models import checks, coders, codes, inputs, model
+from glf_tf.models import checks, coders, codes, inputs, model, numeric_inputs
 from glf_tf.networks import network as network_lib
 from glf_tf.training import stages as stages_lib
 
@@ -234,8 +234,12 @@ class GLANN(model.GenerativeModel):
             InvalidValue: They have another size, or are not finite; or `num_steps` or
                 `space` is invalid.
         """
-        inputs.steps(num_steps)
-        dim = self.noise_dim if inputs.space(space) == "noise" else self.latent_dim
+        numeric_inputs.steps(num_steps)
+        dim = (
+            self.noise_dim
+            if numeric_inputs.space(space) == "noise"
+            else self.latent_dim
+        )
         start, end = (inputs.latents(point, dim=dim) for point in (start, end))
         inputs.same_batch(starts=start, ends=end)
         line = codes.lines(start, end, num_steps=num_steps)

@@ -26,7 +26,9 @@ from glf_tf.models import (
     image_labels,
     image_levels,
     inputs,
+    label_inputs,
     model,
+    numeric_inputs,
     signatures,
 )
 from glf_tf.priors import prior as prior_lib
@@ -190,10 +192,10 @@ class ImageFlow(
             Unsupported: There are labels, and the model takes none.
         """
         image = inputs.levels(inputs.images(image, shape=self.image_shape))
-        num_draws = inputs.draws(num_draws)
+        num_draws = numeric_inputs.draws(num_draws)
         if label is not None:
             known, count = self.num_classes, tf.shape(image)[0]
-            label = inputs.labels(label, num_classes=known, count=count)
+            label = label_inputs.labels(label, num_classes=known, count=count)
         drawn = [
             self._log_prob(image, label=label, seed=seeds.fold(seed, draw))
             for draw in range(num_draws)

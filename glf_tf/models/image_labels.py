@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from glf_tf import errors, seeds, types
-from glf_tf.models import checks, inputs
+from glf_tf.models import checks, inputs, label_inputs, numeric_inputs
 from glf_tf.priors import labelled_normal, standard_normal
 from glf_tf.priors import prior as prior_lib
 
@@ -34,10 +34,12 @@ class HasLabels:
             InvalidValue: As `log_prob`.
             Unsupported: The model is not conditional on labels.
         """
-        inputs.check_conditional(self.num_classes, received="a model without them")
+        label_inputs.check_conditional(
+            self.num_classes, received="a model without them"
+        )
         image = inputs.levels(inputs.images(image, shape=self.image_shape))
         drawn = []
-        for draw in range(inputs.draws(num_draws)):
+        for draw in range(numeric_inputs.draws(num_draws)):
             noisy = self._latents(image, seed=seeds.fold(seed, draw))
             others = (noisy.log_det - noisy.log_noise)[:, None]
             drawn.append(self._prior.log_prob_of_labels(noisy.z) + others)

@@ -19,7 +19,7 @@ import tensorflow as tf
 from glf_tf import errors, naming, parts, seeds, types
 from glf_tf.data import image_set
 from glf_tf.keras_api import trainable
-from glf_tf.models import inputs, signatures
+from glf_tf.models import label_inputs, numeric_inputs, signatures
 from glf_tf.training import stages as stages_lib
 
 
@@ -88,11 +88,14 @@ class GenerativeModel(trainable.Trainable, parts.Part, keras.Model, abc.ABC):
             InvalidValue: A value is out of range.
             Unsupported: There are labels, and the model takes none.
         """
-        n, temperature = inputs.count(n), inputs.temperature(temperature)
+        n, temperature = (
+            numeric_inputs.count(n),
+            numeric_inputs.temperature(temperature),
+        )
         given = {}
         if label is not None:
             known = self.num_classes
-            given["label"] = inputs.labels(label, num_classes=known, count=n)
+            given["label"] = label_inputs.labels(label, num_classes=known, count=n)
         seed = seeds.make(seed)
         images = self._sample(n, seed=seed, temperature=temperature, **given)
         if tf.executing_eagerly() or not tf.is_tensor(temperature):
@@ -142,7 +145,7 @@ class GenerativeModel(trainable.Trainable, parts.Part, keras.Model, abc.ABC):
             InvalidValue: It has none, or one is out of range.
         """
         if self.num_classes:
-            inputs.check_labels(data, num_classes=self.num_classes)
+            label_inputs.check_labels(data, num_classes=self.num_classes)
 
     def signatures(self) -> dict[str, Callable]:
         """Returns the signatures of the exported model."""

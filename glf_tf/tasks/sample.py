@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors, seeds, types
-from glf_tf.models import inputs
+from glf_tf.models import label_inputs, numeric_inputs
 from glf_tf.models import model as model_lib
 
 CHUNK = 500
@@ -48,8 +48,10 @@ def sample(
     check(n, temperature=temperature)
     if labels is not None:
         asked = ", ".join(map(str, dict.fromkeys(labels)))
-        inputs.check_conditional(model.num_classes, received=f"labels {asked}"[:80])
-        inputs.labels(labels, num_classes=model.num_classes, count=n)
+        label_inputs.check_conditional(
+            model.num_classes, received=f"labels {asked}"[:80]
+        )
+        label_inputs.labels(labels, num_classes=model.num_classes, count=n)
     temperature = tf.constant(temperature, tf.float32)
     requests = [
         _request(chunk, n=n, seed=seed, labels=labels)
@@ -147,4 +149,4 @@ def check(n: int, *, temperature: float) -> None:
             received=f"num_samples={n}",
             do="Use 1 or more",
         )
-    inputs.temperature(temperature)
+    numeric_inputs.temperature(temperature)

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of the numbers that models' public methods take."""
+
+__all__ = ["count", "draws", "space", "steps", "temperature"]
+
+import operator
+
+import numpy as np
+import tensorflow as tf
+
+from glf_tf import errors
+from glf_tf.models import inputs
+
+
+def count(n: int | tf.Tensor) -> int | tf.Tensor:
+    """Returns a valid number of samples, which may be 0.
+
+    Raises:
+        InvalidType: It is not a whole number.
+        InvalidValue: It is negative.
+    """
+    return _whole(n, name="The number of samples", least=0)
+
+
+def steps(num_steps: int | tf.Tensor) -> int | tf.Tensor:
+    """Returns a valid number of points on a line.
+
+    Raises:
+        InvalidType: It is not a whole number.
+        InvalidValue: It is not positive.
+    """
+    return _whole(num_steps, name="The number of points", least=1)
+
+
+def draws(num_draws: int) -> int:
+    """Returns a valid number of draws.
+
+    Raises:
+        InvalidType: It is not a whole number, or not known while tracing.
+        InvalidValue: It is not positive.
+    """
+    if tf.is_tensor(num_draws) and not hasattr(num_draws, "numpy"):
+        raise errors.InvalidType(
+            "The number of draws must be known when a function is traced",
+            received="a tensor of the graph",
+            do="Pass an int",
+        )
+    return int(_whole(num_draws, name="The number of draws", least=1))
+
+
+def temperature(value: float | tf.Tensor) -> float | tf.Tensor:
+    """Returns a valid factor on the standard deviation of noise.
+
+    Raises:
+        InvalidType: It is no number, or several.
+        InvalidValue: It is negative or not finite.
+    """
+    known = inputs.values(value) if tf.is_tensor(value) else np.asarray(value)
+    if known.size and (known.ndim or known.dtype.kind not in "fiu"):
+        raise errors.InvalidType(
+            "The temperature must be a number",
+            received=f"temperature={value!r}".partition("\n")[0][:80],
+            do="Use 1 for the model's own samples, less for more likely ones",
+        )
+    if known.size and not 0.0 <= float(known) <= float(np.finfo(np.float32).max):
+        raise errors.InvalidValue(
+            "The temperature must be finite and not negative",
+            received=f"temperature={float(known)}",
+            do="Use 1 for the model's own samples, less for more likely ones",
+        )
+    return value
+
+
+def space(name: str) -> str:
+    """Returns a valid space of interpolation.
+
+    Raises:
+        InvalidValue: It is neither "noise" nor "latent".
+    """
+    if name not in ("noise", "latent"):
+        raise errors.InvalidValue(
+            "The space of interpolation must be noise or latent",
+            received=f"space={name!r}",
+            do='Use space="noise" or space="latent"',
+        )
+    return name
+
+
+def _whole(n: int | tf.Tensor, *, name: str, least: int) -> int | tf.Tensor:
+    if tf.is_tensor(n) and not hasattr(n, "numpy"):
+        return n
+    try:
+        known = np.asarray(n).item() if tf.is_tensor(n) else n
+        # A bool is an int to Python, and a mistake here.
+        known = operator.index("" if isinstance(known, bool) else known)
+    except (TypeError, ValueError) as error:
+        raise errors.InvalidType(
+            f"{name} must be a whole number", received=repr(n), do="Pass an int"
+        ) from error
+    if known < least:
+        raise errors.InvalidValue(
+            f"{name} must be at least {least}", received=known, do="Use more"
+        )
+    return n
