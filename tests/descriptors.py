@@ -339,7 +339,7 @@ MODELS: dict[str, Mapping] = {
     "image_flow": {"name": "image_flow", "flow": _GLOW},
     "image_flow_real_nvp": {
         "name": "image_flow",
-        "flow": {"name": "multi_scale_real_nvp", "hidden": 3, "depth": 1},
+        "flow": {"name": "multi_scale_real_nvp", "hidden": 3, "depth": 1, "levels": 1},
     },
     "image_flow_variational": {
         "name": "image_flow",

@@ -283,10 +283,11 @@ def test_a_flow_is_an_object_a_specification_or_a_name():
 @pytest.mark.parametrize("num_classes", [0, 3])
 def test_the_served_log_probability_is_that_of_python(num_classes):
     model = perturbed(num_classes=num_classes)
-    served = model.signatures()["log_prob"](image=IMAGES)["log_prob"]
+    signature = model.signatures()["log_prob"]
+    served = signature(image=IMAGES)["log_prob"]
     np.testing.assert_allclose(served, model.log_prob(IMAGES), rtol=1e-5)
     between = tf.concat([IMAGES[:1] * 0.999, IMAGES[1:]], axis=0)
-    served = model.signatures()["log_prob"](image=between)["log_prob"].numpy()
+    served = signature(image=between)["log_prob"].numpy()
     assert np.isnan(served[0])
     assert np.isfinite(served[1:]).all()
 
