@@ -20,6 +20,7 @@ from glf_tf.bijectors import (
     glow_coupling,
     image_coupling,
     linear,
+    masked_autoregressive,
     permutation,
     planar,
     preprocessing,
@@ -30,8 +31,12 @@ from glf_tf.flows import (
     gated_real_nvp,
     glow,
     glow_vector,
+    inverse_autoregressive,
     multi_scale_real_nvp,
     real_nvp,
+)
+from glf_tf.flows import (
+    masked_autoregressive as masked_autoregressive_flow,
 )
 
 DIM = 5
@@ -40,6 +45,12 @@ DIM = 5
 
 def _coupling(**options):
     return functools.partial(coupling.Coupling, hidden=6, **options)
+
+
+def _autoregressive(**options):
+    return functools.partial(
+        masked_autoregressive.MaskedAutoregressive, hidden=6, **options
+    )
 
 
 def _real_nvp(*, batch_norm=False, **options):
@@ -78,6 +89,20 @@ FLOW_STEPS: dict[str, Callable] = {
     "linear": functools.partial(linear.Linear, seed=3),
     "vector_glow_coupling": functools.partial(glow_coupling.GlowCoupling, hidden=6),
     "permutation": functools.partial(permutation.Permutation, seed=3),
+    "reversal": functools.partial(permutation.Permutation, order="reversed"),
+    "autoregressive_step": _autoregressive(),
+    "autoregressive_step_residual": _autoregressive(residual=True),
+    "autoregressive_step_of_sampling": _autoregressive(fast="sampling", depth=1),
+    "masked_autoregressive": functools.partial(
+        masked_autoregressive_flow.MaskedAutoregressiveFlow, hidden=6, blocks=2
+    ),
+    "inverse_autoregressive": functools.partial(
+        inverse_autoregressive.InverseAutoregressiveFlow,
+        hidden=3,
+        blocks=1,
+        mixing="reversal",
+        actnorm=False,
+    ),
     "glow_vector": functools.partial(glow_vector.GlowVector, hidden=6, blocks=2),
     "real_nvp": _real_nvp(),
     "real_nvp_batch_norm": _real_nvp(batch_norm=True),

@@ -7,7 +7,7 @@ Xiao, Yan, Amit: Generative Latent Flow, 2019, section 3.1.
 https://arxiv.org/abs/1905.10485
 """
 
-__all__ = ["Coupling", "CouplingBijector", "halves", "log_sigmoid_scale"]
+__all__ = ["Coupling", "CouplingBijector", "halves", "log_sigmoid_scale", "soft_clamp"]
 
 from collections.abc import Callable
 from typing import Literal
@@ -195,8 +195,10 @@ def log_sigmoid_scale(raw: tf.Tensor) -> tf.Tensor:
     return tf.math.log(LEAST_SCALE + (1.0 - LEAST_SCALE) * tf.sigmoid(raw + 2.0))
 
 
-_LOG_SCALES = {
+def soft_clamp(raw: tf.Tensor) -> tf.Tensor:
+    """Returns a log-scale between `-CLAMP` and `CLAMP`."""
     # 0.636 is 2 / pi rounded down, as in the authors' code: atan(raw) * 0.636 < 1.
-    "soft_clamp": lambda raw: CLAMP * 0.636 * tf.atan(raw),
-    "sigmoid": log_sigmoid_scale,
-}
+    return CLAMP * 0.636 * tf.atan(raw)
+
+
+_LOG_SCALES = {"soft_clamp": soft_clamp, "sigmoid": log_sigmoid_scale}

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A fixed random permutation of coordinates, drawn once and saved with the weights."""
+"""A fixed permutation of coordinates, random or a reversal, saved with the weights."""
 
 __all__ = ["Permutation"]
+
+from typing import Literal
 
 import keras
 import numpy as np
@@ -12,6 +14,8 @@ from glf_tf.bijectors import step
 
 tfb = tfp.bijectors
 
+_Order = Literal["random", "reversed"]
+
 
 @keras.saving.register_keras_serializable(package="glf_tf")
 class Permutation(step.AbstractFlowStep):
@@ -21,19 +25,23 @@ class Permutation(step.AbstractFlowStep):
     model with another seed would silently be restored wrongly.
     """
 
-    def __init__(self, event_dim: int, *, seed: int = 0, **kwargs):
-        """Initializes the step with a random permutation.
+    def __init__(
+        self, event_dim: int, *, order: _Order = "random", seed: int = 0, **kwargs
+    ):
+        """Initializes the step with its permutation.
 
         Args:
             event_dim: Size of the vectors.
-            seed: Seed of NumPy's legacy generator, which the authors' code uses: seed
-            `k`
-                gives the permutation of their block `k`.
+            order: Whether it is random, or reverses the order of coordinates.
+            seed: Seed of NumPy's legacy generator, which the authors' code of GLF uses:
+                seed `k` gives the permutation of their block `k`.
             **kwargs: Keyword arguments of `keras.layers.Layer`.
         """
         super().__init__(event_dim, **kwargs)
+        step.check_choice("order", order, _Order)
         drawn = np.random.RandomState(seed).permutation(event_dim)
-        self.permutation = self.add_order("permutation", drawn)
+        chosen = drawn if order == "random" else np.arange(event_dim)[::-1]
+        self.permutation = self.add_order("permutation", chosen)
         self.built = True
 
     def bijector(self, *, training: bool = False) -> tfb.Bijector:
