@@ -31,16 +31,6 @@ _KERAS_STATE = ("dtype", "trainable")
 _FROZEN = "frozen"
 """The entry of a model's description that lists its frozen layers."""
 
-_DECIDED = {
-    "dataset": ("paths",),
-    "flow": ("event_dim", "event_shape"),
-    "mask": ("image_shape",),
-    "model": ("image_shape",),
-    "prior": ("latent_dim",),
-    "reconstruction": ("image_shape",),
-}
-"""Arguments that are decided by what a part belongs to, by kind of part."""
-
 _OF_DATA = "num_images"
 """What the data decide for a model whose constructor has no default for it."""
 
@@ -209,7 +199,7 @@ def _decided(part: Part) -> list[str]:
 def _is_decided(part: Part, name: str) -> bool:
     if part.part_kind == "model" and name == _OF_DATA:
         return name not in signatures.defaults(type(part))
-    return name in _DECIDED.get(part.part_kind, ())
+    return name in catalogue.KINDS[part.part_kind].decided
 
 
 def _options(part: Part) -> dict[str, Any]:
@@ -223,7 +213,7 @@ def _options(part: Part) -> dict[str, Any]:
     known = {*catalogue.options(part.part_kind, name), *given_to(part)}
     given = {key: value for key, value in given.items() if key in known}
     whole = _plain(catalogue.completed(part.part_kind, {**given, "name": name}))
-    decided = {"name", *_DECIDED.get(part.part_kind, ())}
+    decided = {"name", *catalogue.KINDS[part.part_kind].decided}
     options = {key: value for key, value in whole.items() if key not in decided}
     if part.part_kind == "model":
         # The model itself lists what is frozen in it, however its parts were given.

@@ -151,6 +151,10 @@ FLOW_STEPS: dict[str, Callable] = {
 """Makers of flow steps, called with a shape of `event_shape` and `name`."""
 
 
+CONDITIONAL = ("coupling", "glow_vector", "real_nvp", "vector_glow_coupling")
+"""How names of flow steps begin that take a `condition_dim`."""
+
+
 def event_shape(name: str) -> int | tuple[int, ...]:
     """Returns the shape of the examples of a flow step under test, or their size."""
     if name == "image_reorder":

@@ -130,7 +130,7 @@ class Coupling(step.AbstractFlowStep):
             hidden: Width of the networks.
             batch_norm: Whether the networks normalise over the batch.
             shared: Whether one network computes shift and scale, or one each.
-            **kwargs: Keyword arguments of `keras.layers.Layer`.
+            **kwargs: As in `AbstractFlowStep`.
 
         Raises:
             InvalidValue: `event_dim` is smaller than 2.
@@ -142,7 +142,7 @@ class Coupling(step.AbstractFlowStep):
 
         def network(name: str, factor: int = 1) -> conditioner.Conditioner:
             return conditioner.Conditioner(
-                input_dim,
+                input_dim + self.condition_dim,
                 factor * output_dim,
                 hidden=hidden,
                 batch_norm=batch_norm,
@@ -156,22 +156,26 @@ class Coupling(step.AbstractFlowStep):
             self.scale_net = None if shared else network("scale")
         self.built = True
 
-    def bijector(self, *, training: bool = False) -> tfb.Bijector:
+    def bijector(
+        self, *, training: bool = False, condition: tf.Tensor | None = None
+    ) -> tfb.Bijector:
         """Returns a fresh bijector from noise to data."""
         return CouplingBijector(
-            lambda half: self._parameters(half, training=training),
+            lambda half: self._parameters(
+                self.conditioned(half, condition), training=training
+            ),
             split=self.event_dim // 2,
             transforms_first=self.transforms == "first",
             shift_first=self.scale == "sigmoid",
         )
 
-    def _parameters(self, half, *, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
+    def _parameters(self, given, *, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
         if self.shared_net is not None:
-            outputs = self.shared_net(half, training=training)
+            outputs = self.shared_net(given, training=training)
             raw, shift = tf.split(outputs, 2, axis=-1)
         else:
-            raw = self.scale_net(half, training=training)
-            shift = self.shift_net(half, training=training)
+            raw = self.scale_net(given, training=training)
+            shift = self.shift_net(given, training=training)
         return shift, _LOG_SCALES[self.scale](raw)
 
 

@@ -39,7 +39,7 @@ class GlowCoupling(step.AbstractFlowStep):
             event_dim: Size of the vectors, at least 2; the first `event_dim // 2`
                 coordinates are the first half.
             hidden: Width of the network.
-            **kwargs: Keyword arguments of `keras.layers.Layer`.
+            **kwargs: As in `AbstractFlowStep`.
 
         Raises:
             InvalidValue: `event_dim` is smaller than 2.
@@ -47,7 +47,8 @@ class GlowCoupling(step.AbstractFlowStep):
         super().__init__(event_dim, **kwargs)
         first, second = coupling.halves(event_dim)
         with keras.name_scope(self.name):
-            self.hidden_0 = _Hidden(first, hidden, dtype=self.dtype, name="hidden_0")
+            inputs = first + self.condition_dim
+            self.hidden_0 = _Hidden(inputs, hidden, dtype=self.dtype, name="hidden_0")
             self.hidden_1 = _Hidden(hidden, hidden, dtype=self.dtype, name="hidden_1")
         outputs = 2 * second
         self.kernel = self._zeros("kernel", (hidden, outputs))
@@ -55,11 +56,13 @@ class GlowCoupling(step.AbstractFlowStep):
         self.log_factor = self._zeros("log_factor", (outputs,))
         self.built = True
 
-    def bijector(self, *, training: bool = False) -> tfb.Bijector:
+    def bijector(
+        self, *, training: bool = False, condition: tf.Tensor | None = None
+    ) -> tfb.Bijector:
         """Returns a fresh bijector from noise to data."""
         del training
         return coupling.CouplingBijector(
-            self._parameters,
+            lambda half: self._parameters(self.conditioned(half, condition)),
             split=self.event_dim // 2,
             transforms_first=False,
             shift_first=True,
@@ -68,8 +71,8 @@ class GlowCoupling(step.AbstractFlowStep):
     def _zeros(self, name: str, shape: tuple[int, ...]) -> keras.Variable:
         return self.add_weight(name=name, shape=shape, initializer="zeros")
 
-    def _parameters(self, half: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        hidden = self.hidden_1(self.hidden_0(half))
+    def _parameters(self, given: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        hidden = self.hidden_1(self.hidden_0(given))
         outputs = tf.matmul(hidden, self.kernel) + self.bias
         outputs *= tf.exp(actnorm.LOG_SCALE_FACTOR * self.log_factor)
         shift, raw = tf.split(outputs, 2, axis=-1)

@@ -30,13 +30,17 @@ class AbstractFlowStep(keras.layers.Layer, abc.ABC):
         event_shape: The shape of one example of the data: `(size,)` of vectors,
             `(height, width, channels)` of images.
         noise_shape: The shape of its noise, which has as many numbers.
+        condition_dim: The size of the vectors that the map depends on, 0 for none.
     """
 
-    def __init__(self, event_shape: int | Sequence[int], **kwargs):
+    def __init__(
+        self, event_shape: int | Sequence[int], *, condition_dim: int = 0, **kwargs
+    ):
         """Initializes the step.
 
         Args:
             event_shape: The shape of an example; a number is the size of vectors.
+            condition_dim: The size of the vectors that the map depends on; 0 for none.
             **kwargs: Keyword arguments of `keras.layers.Layer`, such as `name`.
         """
         # Densities stay in full precision under a mixed-precision policy.
@@ -44,6 +48,7 @@ class AbstractFlowStep(keras.layers.Layer, abc.ABC):
         super().__init__(**kwargs)
         self.event_shape = tuple(int(size) for size in np.ravel(event_shape))
         self.noise_shape = self.event_shape
+        self.condition_dim = condition_dim
         if len(self.event_shape) == 1:
             (self.event_dim,) = self.event_shape
 
@@ -69,11 +74,15 @@ class AbstractFlowStep(keras.layers.Layer, abc.ABC):
         )
 
     @abc.abstractmethod
-    def bijector(self, *, training: bool = False) -> tfb.Bijector:
+    def bijector(
+        self, *, training: bool = False, condition: tf.Tensor | None = None
+    ) -> tfb.Bijector:
         """Returns a fresh bijector from noise to data, over events of `event_shape`.
 
         Args:
             training: Whether batch normalisation inside uses the batch's statistics.
+            condition: What the map depends on, `[batch, condition_dim]`. A step without
+                a `condition_dim` is given none and needs no such argument.
         """
 
     def start(self, x: tf.Tensor) -> tf.Tensor:
@@ -87,9 +96,35 @@ class AbstractFlowStep(keras.layers.Layer, abc.ABC):
         """
         return self.bijector().inverse(x)
 
-    def call(self, x, training=False):
+    def call(self, x, training=False, condition=None):
         """Returns the noise of data, `[batch, *noise_shape]`, as Keras users expect."""
-        return self.bijector(training=training).inverse(x)
+        given = {} if condition is None else {"condition": condition}
+        return self.bijector(training=training, **given).inverse(x)
+
+    def conditioned(self, x: tf.Tensor, condition: tf.Tensor | None) -> tf.Tensor:
+        """Returns what a network is given: vectors, and the condition if there is one.
+
+        Args:
+            x: `[batch, size]`.
+            condition: `[batch, condition_dim]`; None without a `condition_dim`.
+
+        Returns:
+            `[batch, size + condition_dim]`.
+
+        Raises:
+            InvalidValue: There is no condition, or one of another size.
+        """
+        size = 0 if condition is None else condition.shape[-1]
+        if size != self.condition_dim:
+            raise errors.InvalidValue(
+                f"{type(self).__name__} depends on a condition [batch, "
+                f"{self.condition_dim}]",
+                received="none" if condition is None else f"{tuple(condition.shape)}",
+                do="Pass bijector(condition=...), or make it with that condition_dim",
+            )
+        if condition is None:
+            return x
+        return tf.concat([x, tf.cast(condition, x.dtype)], axis=-1)
 
 
 def check_choice(name: str, value: object, literal: object) -> None:

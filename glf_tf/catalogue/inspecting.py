@@ -9,6 +9,7 @@ from typing import Any
 
 from glf_tf import signatures
 from glf_tf.catalogue import annotations, docstrings
+from glf_tf.catalogue.kinds import KINDS
 from glf_tf.catalogue.option import Option
 
 _NEVER = ("name", "dtype", "trainable")
@@ -22,10 +23,12 @@ def options_of(cls: type) -> dict[str, Option]:
     except for those that it passes itself.
     """
     texts = docstrings.arguments_of(cls)
+    kind = getattr(cls, "part_kind", None)  # encoders may be layers of Keras
+    never = (*_NEVER, *(KINDS[kind].decided if kind else ()))
     return {
         keyword.name: _option(keyword, help_text=texts.get(keyword.name, ""))
         for keyword in signatures.keywords(cls)
-        if keyword.name not in _NEVER and not keyword.is_decided
+        if keyword.name not in never and not keyword.is_decided
     }
 
 

@@ -22,12 +22,15 @@ class Kind:
         base_class: The base class of all parts of the kind, as `module:Class` in the
             folder.
         group: The group of entry points in which packages declare theirs.
+        decided: Arguments that are decided by what a part belongs to: none of its
+            options, even if they have a default.
     """
 
     name: str
     folder: str
     base_class: str
     group: str
+    decided: tuple[str, ...] = ()
 
     @property
     def path(self) -> pathlib.Path:
@@ -63,19 +66,50 @@ class _Kinds(dict[str, Kind]):
 KINDS = _Kinds(
     (kind.name, kind)
     for kind in (
-        Kind("dataset", "datasets", "dataset:AbstractDataset", "glf_tf.datasets"),
-        Kind("model", "models", "model:GenerativeModel", "glf_tf.models"),
+        Kind(
+            "dataset",
+            "datasets",
+            "dataset:AbstractDataset",
+            "glf_tf.datasets",
+            decided=("paths",),
+        ),
+        Kind(
+            "model",
+            "models",
+            "model:GenerativeModel",
+            "glf_tf.models",
+            decided=("image_shape",),
+        ),
         Kind("network", "networks", "network:AbstractNetwork", "glf_tf.networks"),
-        Kind("flow", "flows", "flow:AbstractFlow", "glf_tf.flows"),
-        Kind("prior", "priors", "prior:AbstractPrior", "glf_tf.priors"),
+        Kind(
+            "flow",
+            "flows",
+            "flow:AbstractFlow",
+            "glf_tf.flows",
+            decided=("event_dim", "event_shape", "condition_dim"),
+        ),
+        Kind(
+            "prior",
+            "priors",
+            "prior:AbstractPrior",
+            "glf_tf.priors",
+            decided=("latent_dim", "num_classes"),
+        ),
         Kind("inference", "inference", "sampler:AbstractSampler", "glf_tf.samplers"),
         Kind(
             "reconstruction",
             "objectives",
             "reconstruction:AbstractReconstruction",
             "glf_tf.reconstructions",
+            decided=("image_shape",),
         ),
-        Kind("mask", "masks", "mask:AbstractMask", "glf_tf.masks"),
+        Kind(
+            "mask",
+            "masks",
+            "mask:AbstractMask",
+            "glf_tf.masks",
+            decided=("image_shape",),
+        ),
     )
 )
 """The kinds of part, by name."""

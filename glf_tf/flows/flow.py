@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 import tensorflow_probability as tfp
 
 from glf_tf import catalogue, errors, naming, parts, types
@@ -27,12 +28,17 @@ class AbstractFlow(parts.Part, step.AbstractFlowStep):
 
         Args:
             event_shape: Size of the vectors, or shape of the images.
-            **kwargs: Keyword arguments of `keras.layers.Layer`.
+            **kwargs: As in `AbstractFlowStep`. Steps that depend on a condition are to
+                be made with the flow's `condition_dim`.
+
+        Raises:
+            Unsupported: There is a condition, and no step depends on it.
         """
         super().__init__(event_shape, **kwargs)
         # The scope gives every variable a unique path, which checkpoints need.
         with keras.name_scope(self.name):
             steps = self._checked(self.make_steps())
+        self._check_condition(steps)
         # An attribute each: `tf.train.Checkpoint` does not track Keras' lists.
         self._step_names = tuple(_attributes(type(self), steps))
         for name, layer in zip(self._step_names, steps, strict=True):
@@ -76,10 +82,36 @@ class AbstractFlow(parts.Part, step.AbstractFlowStep):
     def _check_end(self, shape: tuple | None) -> None:
         """Checks what the last step leaves."""
 
-    def bijector(self, *, training: bool = False) -> tfb.Bijector:
-        """Returns a fresh `tfb.Chain` from noise to data."""
+    def _check_condition(self, steps: list[step.AbstractFlowStep]) -> None:
+        sizes = {getattr(layer, "condition_dim", 0) for layer in steps} - {0}
+        if sizes != {self.condition_dim} - {0}:
+            raise errors.Unsupported(
+                "The steps of a flow must depend on its condition, if it has any",
+                received=f"{type(self).__name__} of condition_dim={self.condition_dim},"
+                f" with steps of {sorted(sizes) or 0}",
+                do="Make couplings with condition_dim=self.condition_dim, or use"
+                " real_nvp",
+            )
+
+    def bijector(
+        self, *, training: bool = False, condition: tf.Tensor | None = None
+    ) -> tfb.Bijector:
+        """Returns a fresh `tfb.Chain` from noise to data.
+
+        Args:
+            training: As in `AbstractFlowStep`.
+            condition: `[batch, condition_dim]`, if the flow has one.
+        """
         # A chain's forward applies its last bijector first: noise enters at the end.
-        return _Chain([layer.bijector(training=training) for layer in self.steps])
+        return _Chain(
+            [
+                layer.bijector(
+                    training=training,
+                    **({"condition": condition} if layer.condition_dim else {}),
+                )
+                for layer in self.steps
+            ]
+        )
 
 
 def _attributes(cls: type, steps: list[step.AbstractFlowStep]) -> Iterator[str]:
@@ -119,17 +151,19 @@ def check_shape(layer: keras.layers.Layer, shape: tuple | None) -> None:
         )
 
 
-def make(value: types.Flow, **size: Any) -> AbstractFlow:
+def make(value: types.Flow, *, condition_dim: int = 0, **size: Any) -> AbstractFlow:
     """Returns the flow that is given, as `parts.make` does.
 
     Args:
         value: An object, a specification or a name.
+        condition_dim: The size of the vectors that it depends on; 0 for none.
         **size: `event_dim` of vectors, or `event_shape` of images.
 
     Raises:
         InvalidType: It is no flow.
         InvalidValue: It is one on vectors where images are needed, or the reverse; or
-            it cannot be built, or is of another size.
+            it cannot be built, or is of another size, or made for another condition.
+        Unsupported: It depends on no condition.
     """
     wanted = next(iter(size))
     named = isinstance(value, (str, Mapping)) and catalogue.name_of(value)
@@ -143,7 +177,15 @@ def make(value: types.Flow, **size: Any) -> AbstractFlow:
             received=named or cls.__name__,
             do=f"Use for instance {example}",
         )
-    return parts.make("flow", value, **size, name="flow")
+    given = {"condition_dim": condition_dim} if condition_dim else {}
+    made = parts.make("flow", value, **size, **given, name="flow")
+    if made.condition_dim != condition_dim:
+        raise errors.InvalidValue(
+            f"The flow must be made for condition_dim={condition_dim}",
+            received=f"{type(made).__name__} of condition_dim={made.condition_dim}",
+            do=f"Make it with condition_dim={condition_dim}",
+        )
+    return made
 
 
 _EXAMPLES = {"event_dim": ("vectors", "real_nvp"), "event_shape": ("images", "glow")}

@@ -59,6 +59,10 @@ class GlowVector(flow.AbstractFlow):
                 **common,
             ),
             glow_coupling.GlowCoupling(
-                self.event_dim, hidden=self._hidden, name=f"{name}_coupling", **common
+                self.event_dim,
+                hidden=self._hidden,
+                condition_dim=self.condition_dim,
+                name=f"{name}_coupling",
+                **common,
             ),
         ]

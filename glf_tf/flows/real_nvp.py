@@ -84,6 +84,7 @@ class RealNVP(flow.AbstractFlow):
         return coupling.Coupling(
             self.event_dim,
             transforms=transforms,
+            condition_dim=self.condition_dim,
             dtype=self.dtype_policy,
             name=f"block_{block}_{transforms}",
             **self._coupling,
