@@ -89,10 +89,7 @@ FLOW_STEPS: dict[str, Callable] = {
     "linear": functools.partial(linear.Linear, seed=3),
     "vector_glow_coupling": functools.partial(glow_coupling.GlowCoupling, hidden=6),
     "permutation": functools.partial(permutation.Permutation, seed=3),
-    "reversal": functools.partial(permutation.Permutation, order="reversed"),
-    "autoregressive_step": _autoregressive(),
-    "autoregressive_step_residual": _autoregressive(residual=True),
-    "autoregressive_step_of_sampling": _autoregressive(fast="sampling", depth=1),
+    "autoregressive_step": _autoregressive(residual=True),
     "masked_autoregressive": functools.partial(
         masked_autoregressive_flow.MaskedAutoregressiveFlow, hidden=6, blocks=2
     ),
@@ -151,7 +148,10 @@ FLOW_STEPS: dict[str, Callable] = {
 """Makers of flow steps, called with a shape of `event_shape` and `name`."""
 
 
-CONDITIONAL = ("coupling", "glow_vector", "real_nvp", "vector_glow_coupling")
+CONDITIONAL = (
+    *("autoregressive_step", "coupling", "glow_vector", "inverse_autoregressive"),
+    *("masked_autoregressive", "real_nvp", "vector_glow_coupling"),
+)
 """How names of flow steps begin that take a `condition_dim`."""
 
 

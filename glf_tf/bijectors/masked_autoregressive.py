@@ -9,6 +9,7 @@ with Inverse Autoregressive Flow, 2016. https://arxiv.org/abs/1606.04934
 
 __all__ = ["AutoregressiveBijector", "Fast", "MaskedAutoregressive"]
 
+from collections.abc import Callable
 from typing import Literal
 
 import keras
@@ -38,19 +39,26 @@ class AutoregressiveBijector(one_pass.OnePassBijector):
     them.
     """
 
-    def __init__(self, network: made.MADE, *, name: str = "autoregressive"):
+    def __init__(
+        self,
+        network: made.MADE,
+        *,
+        given_fn: Callable[[tf.Tensor], tf.Tensor],
+        name: str = "autoregressive",
+    ):
         """Initializes the bijector.
 
         Args:
-            network: Maps vectors to two parameters of each coordinate.
+            network: Has two parameters for each coordinate.
+            given_fn: Makes of vectors what the network is given, with the condition.
             name: Name of the operations.
         """
         super().__init__(1, name=name)
-        self._network = network
+        self._network, self._given_fn = network, given_fn
 
     def towards_noise(self, x):
         """Returns the noise of vectors, and the log-determinant."""
-        shift, log_scale = _affine(self._network(x))
+        shift, log_scale = _affine(self._network(self._given_fn(x)))
         return x * tf.exp(log_scale) + shift, tf.reduce_sum(log_scale, axis=-1)
 
     def towards_data(self, eps):
@@ -58,7 +66,7 @@ class AutoregressiveBijector(one_pass.OnePassBijector):
         size = eps.shape[-1]
 
         def add_coordinate(index, x, log_det):
-            parameters = self._network.of_coordinate(x, index)
+            parameters = self._network.of_coordinate(self._given_fn(x), index)
             shift, log_scale = _affine(parameters)
             value = (eps[..., index] - shift) * tf.exp(-log_scale)
             # The coordinates after it stay zero: nothing sees them yet.
@@ -106,7 +114,7 @@ class MaskedAutoregressive(step.AbstractFlowStep):
             hidden: Width of the network.
             depth: Number of its hidden layers, or of its residual blocks.
             residual: Whether it has residual blocks.
-            **kwargs: Keyword arguments of `keras.layers.Layer`.
+            **kwargs: As in `AbstractFlowStep`.
         """
         super().__init__(event_dim, **kwargs)
         step.check_choice("fast", fast, Fast)
@@ -118,15 +126,20 @@ class MaskedAutoregressive(step.AbstractFlowStep):
                 hidden=hidden,
                 depth=depth,
                 residual=residual,
+                condition_dim=self.condition_dim,
                 dtype=self.dtype_policy,
                 name="network",
             )
         self.built = True
 
-    def bijector(self, *, training: bool = False) -> tfb.Bijector:
+    def bijector(
+        self, *, training: bool = False, condition: tf.Tensor | None = None
+    ) -> tfb.Bijector:
         """Returns a fresh bijector from noise to data."""
         del training
-        bijector = AutoregressiveBijector(self.network)
+        bijector = AutoregressiveBijector(
+            self.network, given_fn=lambda x: self.conditioned(x, condition)
+        )
         return bijector if self._fast == "density" else tfb.Invert(bijector)
 
 

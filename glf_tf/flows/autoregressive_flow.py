@@ -80,6 +80,7 @@ class AbstractAutoregressiveFlow(flow.AbstractFlow):
             masked_autoregressive.MaskedAutoregressive(
                 self.event_dim,
                 fast=self.fast,
+                condition_dim=self.condition_dim,
                 name=f"{name}_autoregressive",
                 **self._network,
                 **common,

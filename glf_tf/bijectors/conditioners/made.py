@@ -25,7 +25,9 @@ class MADE(keras.layers.Layer):
         parameters = V h + c
 
     Kernels are masked by degrees (`MaskedDense`). V and c start at zero, so that a step
-    can start as the identity. The parameters of the first coordinate are constants.
+    can start as the identity. The parameters of the first coordinate see none.
+
+    A condition, if there is one, has degree 0: all parameters depend on it.
 
     Deviation: degrees of hidden units are spread evenly, where the paper of MADE draws
         them. So each layer sees all coordinates, even with fewer units than those.
@@ -39,6 +41,7 @@ class MADE(keras.layers.Layer):
         hidden: int = 256,
         depth: int = 2,
         residual: bool = False,
+        condition_dim: int = 0,
         **kwargs,
     ):
         """Initializes the network and its variables.
@@ -49,13 +52,14 @@ class MADE(keras.layers.Layer):
             hidden: Width of the hidden layers.
             depth: Number of hidden layers, or of residual blocks of two each.
             residual: Whether there are residual blocks.
+            condition_dim: Size of the condition, which follows the vector.
             **kwargs: Keyword arguments of `keras.layers.Layer`.
         """
         super().__init__(**kwargs)
         self._event_dim, self._num_parameters = event_dim, num_parameters
         self._depth, self._residual = depth, residual
-        inputs = range(1, event_dim + 1)
-        inner = hidden_degrees(event_dim, hidden)
+        inputs = [*range(1, event_dim + 1), *[0] * condition_dim]
+        inner = hidden_degrees(event_dim, hidden, first=0 if condition_dim else 1)
         outputs = [i for i in range(event_dim) for _ in range(num_parameters)]
         with keras.name_scope(self.name):
             self.input_layer = self._dense("input", inputs, inner)
@@ -82,7 +86,7 @@ class MADE(keras.layers.Layer):
         """Returns the parameters of all coordinates.
 
         Args:
-            x: `[batch, event_dim]`.
+            x: `[batch, event_dim + condition_dim]`.
 
         Returns:
             parameters: `[batch, event_dim, num_parameters]`.
@@ -108,12 +112,12 @@ class MADE(keras.layers.Layer):
         return tf.nn.relu(h)
 
 
-def hidden_degrees(event_dim: int, hidden: int) -> list[int]:
-    """Returns the degrees of hidden units, evenly spread from 1 to `event_dim - 1`.
+def hidden_degrees(event_dim: int, hidden: int, *, first: int = 1) -> list[int]:
+    """Returns the degrees of hidden units, evenly spread from `first` to the last.
 
-    A unit of degree 0 would be a constant, one of degree `event_dim` seen by no output:
-    of a vector of one coordinate, all are.
+    The last is `event_dim - 1`, as no output sees a unit of degree `event_dim`; of one
+    coordinate it is `first`. A unit of degree 0 is a function of the condition alone.
     """
-    last, gaps = max(event_dim - 1, 1), max(hidden - 1, 1)
+    reach, gaps = max(event_dim - 1 - first, 0), max(hidden - 1, 1)
     # Rounded in whole numbers, alike on all machines.
-    return [1 + (2 * unit * (last - 1) + gaps) // (2 * gaps) for unit in range(hidden)]
+    return [first + (2 * unit * reach + gaps) // (2 * gaps) for unit in range(hidden)]

@@ -60,6 +60,30 @@ def test_degrees_are_spread_over_all_coordinates(dim, hidden, expected):
     assert made.hidden_degrees(dim, hidden) == expected
 
 
+def test_with_a_condition_degrees_begin_at_zero():
+    assert made.hidden_degrees(4, 4, first=0) == [0, 1, 2, 3]
+    assert made.hidden_degrees(1, 3, first=0) == [0, 0, 0]
+
+
+@pytest.mark.parametrize("dim", [1, 5])
+def test_all_parameters_depend_on_the_condition(dim):
+    step = step_of(dim, condition_dim=2)
+    x, condition = drawn(40, dim), drawn(40, 2, seed=1)
+    with tf.GradientTape() as tape:
+        tape.watch(condition)
+        parameters = step.network(step.conditioned(x, condition))
+    found = np.abs(tape.batch_jacobian(parameters, condition)).max(axis=0)
+    assert found.shape == (dim, 2, 2)
+    assert np.all(found > 0.0)
+
+
+def test_with_a_condition_the_jacobian_stays_triangular():
+    step, x = step_of(5, condition_dim=2), drawn(40, 5)
+    found = jacobian_of(step.bijector(condition=drawn(40, 2, seed=1)).inverse, x)
+    assert np.all(np.triu(found, 1) == 0.0)
+    assert np.all(np.abs(found).max(axis=0)[-1] > 0.0)
+
+
 def _masked(layer, seen_by_inputs, seen_by_outputs):
     """Returns a layer as a function, with each unit's own sum over what it may see."""
     kernel, bias = (np.array(value) for value in (layer.kernel, layer.bias))
