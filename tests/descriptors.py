@@ -90,6 +90,7 @@ FLOW_STEPS: dict[str, Callable] = {
     "vector_glow_coupling": functools.partial(glow_coupling.GlowCoupling, hidden=6),
     "permutation": functools.partial(permutation.Permutation, seed=3),
     "autoregressive_step": _autoregressive(residual=True),
+    "autoregressive_step_spline": _autoregressive(transform="spline", bins=4),
     "masked_autoregressive": functools.partial(
         masked_autoregressive_flow.MaskedAutoregressiveFlow, hidden=6, blocks=2
     ),

@@ -5,10 +5,19 @@ Papamakarios, Pavlakou, Murray: Masked Autoregressive Flow for Density Estimatio
 https://arxiv.org/abs/1705.07057
 Kingma, Salimans, Jozefowicz, Chen, Sutskever, Welling: Improving Variational Inference
 with Inverse Autoregressive Flow, 2016. https://arxiv.org/abs/1606.04934
+Durkan, Bekasov, Murray, Papamakarios: Neural Spline Flows, 2019, section 3.3, on
+autoregressive splines. https://arxiv.org/abs/1906.04032
 """
 
-__all__ = ["AutoregressiveBijector", "Fast", "MaskedAutoregressive"]
+__all__ = [
+    "Affine",
+    "AutoregressiveBijector",
+    "Fast",
+    "MaskedAutoregressive",
+    "Transform",
+]
 
+import functools
 from collections.abc import Callable
 from typing import Literal
 
@@ -16,7 +25,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from glf_tf.bijectors import coupling, one_pass, step
+from glf_tf.bijectors import coupling, one_pass, rational_quadratic, step
 from glf_tf.bijectors.conditioners import made
 
 tfb = tfp.bijectors
@@ -24,15 +33,34 @@ tfb = tfp.bijectors
 Fast = Literal["density", "sampling"]
 """The direction that takes one pass: towards noise, or towards data."""
 
+Transform = Literal["affine", "spline"]
+"""What each coordinate passes."""
+
+
+class Affine:
+    """Functions `y = x * exp(log_scale) + shift` of one number, of bounded scale."""
+
+    def __init__(self, parameters: tf.Tensor):
+        """Initializes the functions by shifts and raw log-scales, `[..., 2]`."""
+        self._shift, raw = tf.unstack(parameters, axis=-1)
+        self._log_scale = coupling.soft_clamp(raw)
+
+    def forward_and_log_slope(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns `y`, and `log dy/dx`, of the shape of `x`."""
+        return x * tf.exp(self._log_scale) + self._shift, self._log_scale
+
+    def inverse_and_log_slope(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns `x`, and `log dx/dy`, of the shape of `y`."""
+        return (y - self._shift) * tf.exp(-self._log_scale), -self._log_scale
+
 
 class AutoregressiveBijector(one_pass.OnePassBijector):
     """The bijector of a masked network, fast towards noise.
 
     Towards noise (`inverse`), for all coordinates i at once,
 
-        shift[i], log_scale[i] = network(x[0], ..., x[i - 1])
-        eps[i] = x[i] * exp(log_scale[i]) + shift[i]
-        inverse_log_det_jacobian = sum(log_scale, axis=-1)
+        eps[i] = transform(x[i]; network(x[0], ..., x[i - 1]))
+        inverse_log_det_jacobian = sum(log_slope, axis=-1)
 
     so that the Jacobian is lower triangular. Towards data, the coordinates are found
     one after the other, each by a pass through the network: exact after `event_dim` of
@@ -42,6 +70,7 @@ class AutoregressiveBijector(one_pass.OnePassBijector):
     def __init__(
         self,
         network: made.MADE,
+        transform_fn: Callable[[tf.Tensor], Affine | tfb.RationalQuadraticSpline],
         *,
         given_fn: Callable[[tf.Tensor], tf.Tensor],
         name: str = "autoregressive",
@@ -49,17 +78,20 @@ class AutoregressiveBijector(one_pass.OnePassBijector):
         """Initializes the bijector.
 
         Args:
-            network: Has two parameters for each coordinate.
+            network: Has the parameters of each coordinate.
+            transform_fn: Makes of parameters what coordinates pass towards noise.
             given_fn: Makes of vectors what the network is given, with the condition.
             name: Name of the operations.
         """
         super().__init__(1, name=name)
-        self._network, self._given_fn = network, given_fn
+        self._network, self._transform_fn = network, transform_fn
+        self._given_fn = given_fn
 
     def towards_noise(self, x):
         """Returns the noise of vectors, and the log-determinant."""
-        shift, log_scale = _affine(self._network(self._given_fn(x)))
-        return x * tf.exp(log_scale) + shift, tf.reduce_sum(log_scale, axis=-1)
+        transform = self._transform_fn(self._network(self._given_fn(x)))
+        eps, log_slope = transform.forward_and_log_slope(x)
+        return eps, tf.reduce_sum(log_slope, axis=-1)
 
     def towards_data(self, eps):
         """Returns the vectors of noise, and the log-determinant."""
@@ -67,11 +99,11 @@ class AutoregressiveBijector(one_pass.OnePassBijector):
 
         def add_coordinate(index, x, log_det):
             parameters = self._network.of_coordinate(self._given_fn(x), index)
-            shift, log_scale = _affine(parameters)
-            value = (eps[..., index] - shift) * tf.exp(-log_scale)
+            transform = self._transform_fn(parameters)
+            value, log_slope = transform.inverse_and_log_slope(eps[..., index])
             # The coordinates after it stay zero: nothing sees them yet.
             x += value[..., None] * tf.one_hot(index, size, dtype=x.dtype)
-            return index + 1, x, log_det - log_scale
+            return index + 1, x, log_det + log_slope
 
         _, x, log_det = tf.while_loop(
             lambda index, *_: index < size,
@@ -92,6 +124,9 @@ class MaskedAutoregressive(step.AbstractFlowStep):
     other direction takes `event_dim` passes, one after the other. The step starts as
     the identity.
 
+    "affine" transforms scale and shift, "spline" ones are rational-quadratic splines
+    inside an interval, and the identity outside.
+
     Deviation: log-scales are bounded as those of couplings are, `2 * 0.636 * atan(raw)`
         in (-2, 2), so that no sample can overflow.
     """
@@ -101,6 +136,9 @@ class MaskedAutoregressive(step.AbstractFlowStep):
         event_dim: int,
         *,
         fast: Fast = "density",
+        transform: Transform = "affine",
+        bins: int = 8,
+        bound: float = 3.0,
         hidden: int = 256,
         depth: int = 2,
         residual: bool = False,
@@ -111,6 +149,9 @@ class MaskedAutoregressive(step.AbstractFlowStep):
         Args:
             event_dim: Size of the vectors.
             fast: The direction that takes one pass.
+            transform: What each coordinate passes.
+            bins: Number of bins of a spline.
+            bound: The interval of a spline is `[-bound, bound]`.
             hidden: Width of the network.
             depth: Number of its hidden layers, or of its residual blocks.
             residual: Whether it has residual blocks.
@@ -118,11 +159,18 @@ class MaskedAutoregressive(step.AbstractFlowStep):
         """
         super().__init__(event_dim, **kwargs)
         step.check_choice("fast", fast, Fast)
+        step.check_choice("transform", transform, Transform)
+        rational_quadratic.check(bins=bins, bound=bound)
         self._fast = fast
+        count, self._transform_fn = 2, Affine
+        if transform == "spline":
+            count = rational_quadratic.num_parameters(bins)
+            spline = functools.partial(rational_quadratic.spline, bound=bound)
+            self._transform_fn = spline
         with keras.name_scope(self.name):
             self.network = made.MADE(
                 event_dim,
-                2,
+                count,
                 hidden=hidden,
                 depth=depth,
                 residual=residual,
@@ -138,12 +186,8 @@ class MaskedAutoregressive(step.AbstractFlowStep):
         """Returns a fresh bijector from noise to data."""
         del training
         bijector = AutoregressiveBijector(
-            self.network, given_fn=lambda x: self.conditioned(x, condition)
+            self.network,
+            self._transform_fn,
+            given_fn=lambda x: self.conditioned(x, condition),
         )
         return bijector if self._fast == "density" else tfb.Invert(bijector)
-
-
-def _affine(parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns shift and log-scale."""
-    shift, raw = tf.unstack(parameters, axis=-1)
-    return shift, coupling.soft_clamp(raw)

@@ -27,6 +27,9 @@ class AbstractAutoregressiveFlow(flow.AbstractFlow):
     Args:
         event_dim: Size of the vectors.
         blocks: Number of blocks.
+        transform: What each coordinate passes: an "affine" function, or a "spline".
+        bins: Number of bins of a spline.
+        bound: The interval of a spline is `[-bound, bound]`; outside is the identity.
         hidden: Width of the masked networks.
         depth: Number of their hidden layers, or of their residual blocks.
         residual: Whether they have residual blocks.
@@ -42,6 +45,9 @@ class AbstractAutoregressiveFlow(flow.AbstractFlow):
         event_dim: int,
         *,
         blocks: int = 5,
+        transform: masked_autoregressive.Transform = "affine",
+        bins: int = 8,
+        bound: float = 3.0,
         hidden: int = 256,
         depth: int = 2,
         residual: bool = False,
@@ -54,7 +60,10 @@ class AbstractAutoregressiveFlow(flow.AbstractFlow):
         flow.check_sizes(event_dim=event_dim, **sizes)
         seeds.check_not_negative(rotation_seed=rotation_seed)
         self._blocks, self._mixing, self._actnorm = blocks, mixing, actnorm
-        self._network = {
+        self._options = {
+            "transform": transform,
+            "bins": int(bins),
+            "bound": float(bound),
             "hidden": int(hidden),  # Keras takes no integers of NumPy
             "depth": int(depth),
             "residual": residual,
@@ -82,7 +91,7 @@ class AbstractAutoregressiveFlow(flow.AbstractFlow):
                 fast=self.fast,
                 condition_dim=self.condition_dim,
                 name=f"{name}_autoregressive",
-                **self._network,
+                **self._options,
                 **common,
             ),
         ]

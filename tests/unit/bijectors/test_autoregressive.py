@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from glf_tf import errors
-from glf_tf.bijectors import masked_autoregressive, permutation
+from glf_tf.bijectors import masked_autoregressive, permutation, rational_quadratic
 from glf_tf.bijectors.conditioners import made
 from glf_tf.flows import masked_autoregressive as flow_lib
 from tests import descriptors
@@ -31,10 +31,17 @@ def jacobian_of(function, x):
     return tape.batch_jacobian(y, x).numpy()
 
 
-@pytest.mark.parametrize("fast", ["density", "sampling"])
-@pytest.mark.parametrize(("dim", "hidden"), [(1, 3), (2, 1), (6, 24), (9, 3)])
-def test_each_coordinate_depends_on_those_before_it(fast, dim, hidden):
-    step, x = step_of(dim, fast=fast, hidden=hidden), drawn(40, dim)
+@pytest.mark.parametrize(
+    ("fast", "transform", "dim", "hidden"),
+    [
+        *(("density", "affine", *size) for size in ((1, 3), (2, 1), (6, 24), (9, 3))),
+        ("sampling", "affine", 6, 24),
+        ("density", "spline", 6, 5),
+    ],
+)
+def test_each_coordinate_depends_on_those_before_it(fast, transform, dim, hidden):
+    step = step_of(dim, fast=fast, transform=transform, hidden=hidden)
+    x = drawn(40, dim)
     bijector = step.bijector()
     found = jacobian_of(bijector.inverse if fast == "density" else bijector.forward, x)
     assert np.all(np.triu(found, 1) == 0.0)
@@ -130,12 +137,27 @@ def test_noise_is_affine_in_each_coordinate_given_those_before_it():
     np.testing.assert_allclose(eps, x * np.exp(log_scale) + shift, atol=1e-12)
 
 
+def test_noise_is_a_spline_of_each_coordinate_given_those_before_it():
+    step, x = step_of(4, transform="spline", bins=3, bound=2.0), drawn(3, 4)
+    parameters = step.network(x)
+    assert parameters.shape == (3, 4, 8)
+    spline = rational_quadratic.spline(parameters, bound=2.0)
+    eps, log_slope = spline.forward_and_log_slope(x)
+    bijector = step.bijector()
+    np.testing.assert_allclose(bijector.inverse(x), eps, atol=1e-12)
+    log_det = bijector.inverse_log_det_jacobian(x)
+    np.testing.assert_allclose(log_det, np.sum(log_slope, axis=-1), atol=1e-12)
+
+
 @pytest.mark.parametrize("fast", ["density", "sampling"])
-def test_it_starts_as_the_identity(fast):
-    step = masked_autoregressive.MaskedAutoregressive(6, fast=fast, hidden=4)
+@pytest.mark.parametrize("transform", ["affine", "spline"])
+def test_it_starts_as_the_identity(fast, transform):
+    step = masked_autoregressive.MaskedAutoregressive(
+        6, fast=fast, transform=transform, hidden=4
+    )
     x = tf.cast(drawn(3, 6), tf.float32)
-    np.testing.assert_array_equal(step.bijector().inverse(x), x)
-    np.testing.assert_array_equal(step.bijector().forward(tf.identity(x)), x)
+    np.testing.assert_allclose(step.bijector().inverse(x), x, atol=1e-6)
+    np.testing.assert_allclose(step.bijector().forward(tf.identity(x)), x, atol=1e-6)
 
 
 def test_data_are_exact_after_a_pass_for_each_coordinate(monkeypatch):
@@ -218,6 +240,8 @@ def test_a_reversal_reverses():
         ({"hidden": 0}, "hidden=0"),
         ({"depth": 0}, "depth=0"),
         ({"rotation_seed": -1}, "rotation_seed=-1"),
+        ({"bins": 1}, "bins=1"),
+        ({"bound": 0.0}, "bound=0.0"),
         ({"mixing": "lo"}, "lu, reversal"),
     ],
 )
@@ -231,6 +255,7 @@ def test_bad_options_are_refused(options, words):
     "make",
     [
         lambda: masked_autoregressive.MaskedAutoregressive(4, fast="densty"),
+        lambda: masked_autoregressive.MaskedAutoregressive(4, transform="splin"),
         lambda: permutation.Permutation(4, order="reverse"),
     ],
 )
