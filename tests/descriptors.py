@@ -250,7 +250,7 @@ MODELS: dict[str, Mapping] = {
         "network": {"name": "infogan", "filters": 4, "hidden": 8},
         "flow": {**_GLF["flow"], "batch_norm": True},
     },
-    "glf_two_stage": {**_GLF, "procedure": "two_stage", "components": 0},
+    "glf_two_stage": {**_GLF, "procedure": "two_stage", "noise": "student_t"},
     "glf_closing": {**_GLF, "procedure": "closing", "components": 3},
     "glf_bernoulli": {**_GLF, "reconstruction": "bernoulli"},
     "glf_perceptual": {
@@ -286,7 +286,12 @@ MODELS: dict[str, Mapping] = {
         "warm_up": "joint",
         "warm_up_steps": 10,
     },
-    "vae_flow_prior": {**_VAE, "name": "vae_flow_prior", "flow": _GLF["flow"]},
+    "vae_flow_prior": {
+        **_VAE,
+        "name": "vae_flow_prior",
+        "flow": _GLF["flow"],
+        "noise": {"name": "learned_mixture", "components": 3},
+    },
     "wae_mmd": {**_WAE, "name": "wae_mmd"},
     "wae_mmd_convolutional": {
         **_WAE,
@@ -423,6 +428,18 @@ PRIORS: dict[str, Mapping] = {
     "mixture": {"name": "mixture", "components": 3},
     "flow": {"name": "flow", "flow": {**_GLF["flow"]}},
     "flow_with_noise": {"name": "flow", "flow": {**_GLF["flow"]}, "components": 2},
+    "flow_with_learned_noise": {
+        "name": "flow",
+        "flow": {**_GLF["flow"]},
+        "noise": {"name": "learned_mixture", "components": 2},
+    },
+    "flow_with_student_t": {
+        "name": "flow",
+        "flow": {**_GLF["flow"]},
+        "noise": {"name": "student_t", "df": 20.0},
+    },
+    "learned_mixture": {"name": "learned_mixture", "components": 3},
+    "student_t": {"name": "student_t", "df": 8.0},
 }
 """Specifications of priors."""
 

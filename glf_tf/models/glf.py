@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from glf_tf import errors, types
 from glf_tf.flows import flow as flow_lib
-from glf_tf.models import autoencoder, checks
+from glf_tf.models import autoencoder, checks, latent
 from glf_tf.priors import flow as flow_prior
 from glf_tf.training import stages
 
@@ -46,8 +46,11 @@ class GLF(autoencoder.AbstractAutoencoder):
         procedure: "joint" trains both at once, as in the paper; "closing" then
             continues with the flow alone; "two_stage" trains the flow after the
             autoencoder.
-        components: Number of components of the noise's mixture, if the flow has its own
-            stage; 0 for N(0, I). See `FlowPrior`.
+        noise: The density of the flow's noise. One that is fitted without gradients
+            needs a stage of the flow's own; before it, the noise is N(0, I).
+        components: Number of components of the mixture that takes the place of noise
+            from N(0, I), and of no other, if the flow has its own stage; 0 for none.
+            See `FlowPrior`.
         **kwargs: As in `AbstractAutoencoder`.
     """
 
@@ -59,6 +62,7 @@ class GLF(autoencoder.AbstractAutoencoder):
         beta: float = 1.0,
         stop_gradient: bool = True,
         procedure: Literal["closing", "joint", "two_stage"] = "closing",
+        noise: types.Prior = "standard_normal",
         components: int = 10,
         name: str | None = "glf",
         **kwargs,
@@ -78,8 +82,11 @@ class GLF(autoencoder.AbstractAutoencoder):
         self._prior = flow_prior.FlowPrior(
             self.latent_dim,
             flow=flow,
+            noise=noise,
             components=0 if procedure == "joint" else components,
         )
+        if procedure == "joint":
+            latent.check_learned(self._prior)
         self.built = True
 
     @property
@@ -124,7 +131,9 @@ class GLF(autoencoder.AbstractAutoencoder):
         terms = self._reconstruction_term(batch, z, training=training)
         # Protects the encoder, whose latents the flow would shrink towards zero.
         z = tf.stop_gradient(z) if self.stop_gradient else z
-        terms["nll"] = -self.prior.log_prob_of_normal(z, training=training)
+        is_normal = self.prior.fits_noise
+        log_prob = self.prior.log_prob_of_normal if is_normal else self.prior.log_prob
+        terms["nll"] = -log_prob(z, training=training)
         return terms
 
     def _autoencoder_terms(

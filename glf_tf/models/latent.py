@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The base class of models that decode latents drawn from a prior."""
 
-__all__ = ["AbstractLatentModel", "learned_prior"]
+__all__ = ["AbstractLatentModel", "check_learned", "learned_prior"]
 
 import tensorflow as tf
 
@@ -35,7 +35,8 @@ class AbstractLatentModel(chains.InfersLatents, model.GenerativeModel):
         raise errors.InvalidValue(
             f"The fit of the prior needs at least {least} codes, one per image",
             received=f"{len(data)} training images",
-            do=f"Use more images, or a --{flag} of at most {len(data)}",
+            do=f"Use more images, or at most {len(data)} components: of a mixture as "
+            f"prior, --{flag}, or of one as noise",
         )
 
     def _decode(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
@@ -83,10 +84,20 @@ def learned_prior(spec: types.Prior, *, latent_dim: int) -> prior_lib.AbstractPr
         InvalidValue: It must be fitted to codes.
     """
     made = parts.make("prior", spec, latent_dim=latent_dim)
-    if isinstance(made, prior_lib.Fitted) or made.fits_noise:
-        raise errors.InvalidValue(
-            "The prior must be learned with the generator, by gradients alone",
-            received=f"prior={spec}",
-            do="Use --prior=flow, or --prior=standard_normal",
-        )
+    check_learned(made)
     return made
+
+
+def check_learned(prior: prior_lib.AbstractPrior) -> None:
+    """Checks that a prior has no weights, or is learned by gradients.
+
+    Raises:
+        InvalidValue: It, or its noise, must be fitted to codes.
+    """
+    if isinstance(prior, prior_lib.Fitted) or prior.fits_noise:
+        fitted = prior.noise if prior.fits_noise else prior
+        raise errors.InvalidValue(
+            "What is trained together with the codes is learned by gradients alone",
+            received=f"{type(fitted).__name__}, which is fitted to finished codes",
+            do="Use another density, such as flow, student_t or standard_normal",
+        )

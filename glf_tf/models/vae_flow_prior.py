@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from glf_tf import types
-from glf_tf.models import checks, variational
+from glf_tf.models import checks, latent, variational
 from glf_tf.priors import flow as flow_prior
 from glf_tf.training import stages
 
@@ -29,6 +29,7 @@ class VAEFlowPrior(variational.AbstractVariational):
     Args:
         image_shape: (height, width, channels).
         flow: The flow that is the prior.
+        noise: The density of its noise, learned by gradients or fixed.
         beta: Weight of the reconstruction term.
         **kwargs: As in `AbstractAutoencoder`.
     """
@@ -40,6 +41,7 @@ class VAEFlowPrior(variational.AbstractVariational):
         image_shape: types.ImageShape,
         *,
         flow: types.Flow = "real_nvp",
+        noise: types.Prior = "standard_normal",
         beta: float = 1.0,
         name: str | None = "vae_flow_prior",
         **kwargs,
@@ -49,7 +51,8 @@ class VAEFlowPrior(variational.AbstractVariational):
             "latent_dim", self.latent_dim, 2, why="for a coupling to halve it"
         )
         self.beta = checks.not_negative("beta", beta)
-        self._prior = flow_prior.FlowPrior(self.latent_dim, flow=flow)
+        self._prior = flow_prior.FlowPrior(self.latent_dim, flow=flow, noise=noise)
+        latent.check_learned(self._prior)
         self.built = True
 
     @property

@@ -8,36 +8,35 @@ Flows, 2022, on noise of one mode for data of many. https://arxiv.org/abs/2110.1
 
 __all__ = ["FlowPrior"]
 
-import math
-
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
-from glf_tf import errors, types
+from glf_tf import errors, parts, types
 from glf_tf.flows import flow as flow_lib
-from glf_tf.priors import mixture, prior
-
-tfb = tfp.bijectors
+from glf_tf.priors import mixture, prior, standard_normal
 
 _AT_ONCE = 1000
 
 
 class FlowPrior(prior.AbstractNoisePrior):
-    """The density of `z = F(eps)`, `eps ~ N(0, I)`.
+    """The density of `z = F(eps)`, with the noise `eps` of a density of its own.
 
-        log p(z) = log N(f(z); 0, I) + log |det df/dz|,  f = F^-1
+        log p(z) = log p_noise(f(z)) + log |det df/dz|,  f = F^-1
 
-    Reference: Generative Latent Flow, eq. 1, https://arxiv.org/abs/1905.10485
+    Reference: Generative Latent Flow, eq. 1, https://arxiv.org/abs/1905.10485, where
+        the noise is N(0, I).
 
-    Extension: with `components`, the noise has the density of a mixture, fitted by
-        expectation maximisation to the noise of codes. A homeomorphism cannot map N(0,
-        I) to separate clusters: it leaves bridges between them, where some samples lie.
-        Until `fit_noise`, the mixture is N(0, I).
+    Extension: any other prior may be the density of the noise. One with trainable
+        weights is learned together with the flow. One that is fitted without gradients
+        is fitted to the noise of codes; until then it is N(0, I). With `components`,
+        this is a mixture. A homeomorphism cannot map N(0, I) to separate clusters: it
+        leaves bridges between them, where some samples lie.
 
     Args:
         flow: The flow, which owns the parameters.
-        components: Number of components of the mixture; 0 for N(0, I).
+        noise: The density of the noise.
+        components: Number of components of the mixture that takes the place of noise
+            from N(0, I), and of no other; 0 for none.
     """
 
     def __init__(
@@ -45,6 +44,7 @@ class FlowPrior(prior.AbstractNoisePrior):
         latent_dim: int,
         *,
         flow: types.Flow = "real_nvp",
+        noise: types.Prior = "standard_normal",
         components: int = 0,
         **kwargs,
     ):
@@ -56,21 +56,17 @@ class FlowPrior(prior.AbstractNoisePrior):
                 do="Use 0 for N(0, I), or for instance 50",
             )
         self.flow = flow_lib.make(flow, event_dim=latent_dim)
-        self.noise = None
-        if components:
-            self.noise = mixture.MixturePrior(
-                latent_dim, components=components, dtype=self.dtype_policy, name="noise"
-            )
+        self.noise = _noise(noise, components=components, like=self)
         self.built = True
 
     @property
     def fits_noise(self) -> bool:
-        """Whether the noise is a mixture."""
-        return self.noise is not None
+        """Whether the noise is fitted without gradients."""
+        return isinstance(self.noise, prior.Fitted)
 
     def fit_noise(self, z: np.ndarray) -> None:
-        """Fits the mixture to the noise of codes `[size, latent_dim]`."""
-        if self.noise is None:
+        """Fits the noise, if it is fitted, to that of codes `[size, latent_dim]`."""
+        if not self.fits_noise:
             return
         starts = range(0, len(z), _AT_ONCE)
         parts = (tf.constant(z[start : start + _AT_ONCE]) for start in starts)
@@ -83,30 +79,22 @@ class FlowPrior(prior.AbstractNoisePrior):
     def log_prob(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Returns the log-density of each latent in nats, `[batch]`."""
         eps, log_det = self._to_noise(z, training=training)
-        if self.noise is None:
-            return _standard_normal(eps) + log_det
-        return self.noise.log_prob(eps) + log_det
+        return self.noise.log_prob(eps, training=training) + log_det
 
     def log_prob_of_normal(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Returns `log_prob` with noise from N(0, I), `[batch]`."""
         eps, log_det = self._to_noise(z, training=training)
-        return _standard_normal(eps) + log_det
+        return standard_normal.log_density(eps) + log_det
 
     @property
     def least_codes(self) -> int:
-        """The minimum number of codes for the mixture."""
-        return 0 if self.noise is None else self.noise.least_codes
+        """The minimum number of codes for the noise."""
+        return self.noise.least_codes
 
     def sample_noise(
         self, n: int | tf.Tensor, *, seed: types.Seed, temperature: float = 1.0
     ) -> tf.Tensor:
-        """Returns `n` draws of N(0, I), or of the mixture, `[n, latent_dim]`.
-
-        The temperature is a factor on the deviation of N(0, I), or of the mixture's
-        components; it does not affect their choice.
-        """
-        if self.noise is None:
-            return super().sample_noise(n, seed=seed, temperature=temperature)
+        """Returns `n` draws of the noise, `[n, latent_dim]`; see its temperature."""
         return self.noise.sample(n, seed=seed, temperature=temperature)
 
     def forward(self, eps: tf.Tensor, *, training: bool = False) -> tf.Tensor:
@@ -126,6 +114,26 @@ class FlowPrior(prior.AbstractNoisePrior):
         return eps, bijector.inverse_log_det_jacobian(z, event_ndims=1)
 
 
-def _standard_normal(eps: tf.Tensor) -> tf.Tensor:
-    constant = 0.5 * eps.shape[-1] * math.log(2.0 * math.pi)
-    return -0.5 * tf.reduce_sum(tf.square(eps), axis=-1) - constant
+def _noise(
+    spec: types.Prior, *, components: int, like: FlowPrior
+) -> prior.AbstractPrior:
+    """Returns the density of the noise of a prior of the same size.
+
+    Raises:
+        InvalidValue: It is a flow itself.
+    """
+    made = parts.make("prior", spec, latent_dim=like.latent_dim, name="noise")
+    if isinstance(made, FlowPrior):
+        raise errors.InvalidValue(
+            "The noise of a flow must not be that of another flow",
+            received=type(made).__name__,
+            do="Use one flow of more blocks, or for instance noise=student_t",
+        )
+    if components and isinstance(made, standard_normal.StandardNormalPrior):
+        return mixture.MixturePrior(
+            like.latent_dim,
+            components=components,
+            dtype=like.dtype_policy,
+            name="noise",
+        )
+    return made

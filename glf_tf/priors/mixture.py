@@ -19,6 +19,7 @@ from absl import logging
 
 from glf_tf import errors, seeds, types
 from glf_tf.priors import codes, prior
+from glf_tf.priors import components as components_lib
 
 _LEAST_VARIANCE = 1e-6
 """Added to the variances of components, in units of each coordinate's variance."""
@@ -153,11 +154,9 @@ class MixturePrior(prior.AbstractPrior, prior.Fitted):
         """Returns `n` latents `[n, latent_dim]`, each of a random component."""
         del training
         of_component, of_noise = seeds.split(seed, 2)
-        # By the inverse distribution function, so that fewer draws are a prefix of
-        # more.
-        uniform = tf.random.stateless_uniform([n], of_component, dtype=self.dtype)
-        ends = tf.cumsum(tf.nn.softmax(tf.convert_to_tensor(self.logits)))
-        index = tf.searchsorted(ends[:-1], uniform, side="right")
+        index = components_lib.draw(
+            n, logits=tf.convert_to_tensor(self.logits), seed=of_component
+        )
         eps = tf.random.stateless_normal(
             [n, self.latent_dim], of_noise, dtype=self.compute_dtype
         )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """N(0, I), the prior of variational autoencoders."""
 
-__all__ = ["StandardNormalPrior"]
+__all__ = ["StandardNormalPrior", "log_density"]
 
 import math
 
@@ -20,9 +20,7 @@ class StandardNormalPrior(prior.AbstractNoisePrior):
     def log_prob(self, z, *, training=False):
         """Returns the log-density of each latent in nats, `[batch]`."""
         del training
-        z = tf.cast(z, self.compute_dtype)
-        constant = 0.5 * self.latent_dim * math.log(2.0 * math.pi)
-        return -0.5 * tf.reduce_sum(tf.square(z), axis=-1) - constant
+        return log_density(tf.cast(z, self.compute_dtype))
 
     def forward(self, eps, *, training=False):
         """Returns the noise itself, `[batch, latent_dim]`."""
@@ -32,3 +30,9 @@ class StandardNormalPrior(prior.AbstractNoisePrior):
     def inverse(self, z):
         """Returns the latents themselves, `[batch, latent_dim]`."""
         return tf.cast(z, self.compute_dtype)
+
+
+def log_density(z: tf.Tensor) -> tf.Tensor:
+    """Returns log N(z; 0, I) in nats, `[...]`, of vectors `[..., dim]`."""
+    constant = 0.5 * z.shape[-1] * math.log(2.0 * math.pi)
+    return -0.5 * tf.reduce_sum(tf.square(z), axis=-1) - constant

@@ -117,6 +117,26 @@ def test_one_seed_gives_one_sample(name):
 
 
 @every
+def test_fewer_draws_are_a_prefix_of_more(name):
+    made = fitted(name, 2)
+    few, many = sample(made, count=5), sample(made, count=9)
+    np.testing.assert_allclose(few, many[:5], atol=1e-6)
+
+
+@every
+def test_gradients_are_finite_and_reach_every_weight(name):
+    made = fitted(name, 2)
+    z = tf.constant(np.concatenate([codes(2, count=9), [[30.0, -30.0]]]), tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(z)
+        log_prob = made.log_prob(z)
+    weights = [variable.value for variable in made.trainable_variables]
+    for gradient in tape.gradient(log_prob, [z, *weights]):
+        assert np.isfinite(gradient).all()
+        assert np.any(gradient)
+
+
+@every
 def test_temperature_is_a_factor_on_the_noise(name):
     made = fitted(name, 2)
     warm, cold = (sample(made, count=9, temperature=t) for t in (1.0, 0.0))

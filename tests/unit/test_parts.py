@@ -166,7 +166,7 @@ def as_objects(name):
     }
     for option in catalogue.options("model", kind).values():
         if option.is_part and described[option.name] is not None:
-            described[option.name] = parts.make(
+            described[option.name] = catalogue.build(
                 option.part, described[option.name], **sizes.get(option.part, {})
             )
     return catalogue.load("model", kind)(**arguments, **described)

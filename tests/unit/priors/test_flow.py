@@ -7,7 +7,7 @@ import tensorflow as tf
 from scipy import special, stats
 
 from glf_tf import catalogue, errors, seeds
-from glf_tf.priors import flow
+from glf_tf.priors import flow, student_t
 from tests import descriptors
 
 GENERATOR = np.random.default_rng(0)
@@ -89,6 +89,46 @@ def test_samples_are_the_mixtures_carried_by_the_flow():
     )
 
 
+@pytest.mark.parametrize(
+    "noise", ["student_t", {"name": "learned_mixture", "components": 2}, "normal"]
+)
+def test_noise_is_any_prior_carried_by_the_flow(noise):
+    prior = flow.FlowPrior(3, flow=_FLOW, noise=noise, components=7)
+    descriptors.perturb(prior)
+    z = codes(20)
+    prior.fit_noise(z)
+    eps, log_det = noise_of(prior, z)
+    expected = prior.noise.log_prob(eps) + log_det
+    np.testing.assert_allclose(prior.log_prob(z), expected, atol=1e-3)
+    drawn = prior.noise.sample(7, seed=3, temperature=0.5)
+    np.testing.assert_allclose(
+        prior.sample(7, seed=3, temperature=0.5), prior.forward(drawn), atol=1e-6
+    )
+
+
+def test_noise_is_given_as_an_object_a_specification_or_a_name():
+    given = ("student_t", {"name": "student_t", "df": 10.0}, student_t.StudentTPrior(3))
+    priors = [flow.FlowPrior(3, flow=_FLOW, noise=noise) for noise in given]
+    paths = {tuple(v.path for v in prior.variables) for prior in priors}
+    assert len(paths) == 1
+    assert {f"noise/{name}" for name in ("loc", "log_scale", "log_df")} < {*paths.pop()}
+    assert all(prior.get_config() == priors[0].get_config() for prior in priors)
+
+
+def test_the_joint_stage_learns_the_noise_it_is_given():
+    spec = {**descriptors.MODELS["glf"], "noise": "student_t"}
+    model = catalogue.build("model", spec, image_shape=descriptors.IMAGE_SHAPE)
+    joint = descriptors.update(model, "joint")
+    flow_group = next(group for group in joint.groups if group.name == "flow")
+    weights = [v.value for v in model.prior.noise.trainable_variables]
+    assert {v.path for v in model.prior.noise.trainable_variables} < {
+        v.path for layer in flow_group.layers for v in layer.trainable_variables
+    }
+    with tf.GradientTape() as tape:
+        terms = joint.terms(descriptors.batch(), seed=seeds.make(0), training=True)
+    assert all(np.any(g) for g in tape.gradient(terms["nll"], weights))
+
+
 def test_fitting_is_nothing_without_components():
     prior, z = made(), codes(20)
     before = prior.log_prob(z)
@@ -126,6 +166,20 @@ def test_bad_options_are_refused():
         flow.FlowPrior(3, components=-1)
     with pytest.raises(errors.InvalidValue, match="at least 100 codes"):
         made(components=100).fit_noise(codes(50))
-    spec = {**descriptors.MODELS["lfbm"], "prior": {"name": "flow", "components": 2}}
+    with pytest.raises(errors.InvalidValue, match="another flow"):
+        flow.FlowPrior(3, noise="flow")
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("lfbm", {"prior": {"name": "flow", "components": 2}}),
+        ("lfbm", {"prior": "normal"}),
+        ("glf", {"noise": "mixture"}),
+        ("vae_flow_prior", {"noise": "normal"}),
+    ],
+)
+def test_fitted_noise_is_refused_beside_moving_codes(name, options):
+    spec = {**descriptors.MODELS[name], **options}
     with pytest.raises(errors.InvalidValue, match="gradients alone"):
         catalogue.build("model", spec, image_shape=descriptors.IMAGE_SHAPE)
