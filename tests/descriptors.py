@@ -24,7 +24,9 @@ from glf_tf.bijectors import (
     permutation,
     planar,
     preprocessing,
+    spline_coupling,
     squeeze,
+    standardize,
 )
 from glf_tf.data import image_set
 from glf_tf.flows import (
@@ -33,6 +35,7 @@ from glf_tf.flows import (
     glow_vector,
     inverse_autoregressive,
     multi_scale_real_nvp,
+    neural_spline,
     real_nvp,
 )
 from glf_tf.flows import (
@@ -57,6 +60,17 @@ def _real_nvp(*, batch_norm=False, **options):
     return functools.partial(
         real_nvp.RealNVP, hidden=6, blocks=2, batch_norm=batch_norm, **options
     )
+
+
+def _spline_coupling(**options):
+    return functools.partial(
+        spline_coupling.SplineCoupling, hidden=6, depth=1, bins=4, **options
+    )
+
+
+def _neural_spline(**options):
+    made = {"hidden": 6, "depth": 1, "bins": 4, "blocks": 1}
+    return functools.partial(neural_spline.NeuralSpline, **made | options)
 
 
 def _image_coupling(**options):
@@ -89,6 +103,13 @@ FLOW_STEPS: dict[str, Callable] = {
     "linear": functools.partial(linear.Linear, seed=3),
     "vector_glow_coupling": functools.partial(glow_coupling.GlowCoupling, hidden=6),
     "permutation": functools.partial(permutation.Permutation, seed=3),
+    "standardize": standardize.Standardize,
+    "spline_coupling": _spline_coupling(),
+    "spline_coupling_first": _spline_coupling(transforms="first", unconditional=False),
+    "neural_spline": _neural_spline(),
+    "neural_spline_standardize": _neural_spline(
+        mixing="permutation", normalization="standardize", dropout=0.5
+    ),
     "autoregressive_step": _autoregressive(residual=True),
     "autoregressive_step_spline": _autoregressive(transform="spline", bins=4),
     "masked_autoregressive": functools.partial(
@@ -151,7 +172,8 @@ FLOW_STEPS: dict[str, Callable] = {
 
 CONDITIONAL = (
     *("autoregressive_step", "coupling", "glow_vector", "inverse_autoregressive"),
-    *("masked_autoregressive", "real_nvp", "vector_glow_coupling"),
+    *("masked_autoregressive", "neural_spline", "real_nvp", "spline_coupling"),
+    "vector_glow_coupling",
 )
 """How names of flow steps begin that take a `condition_dim`."""
 

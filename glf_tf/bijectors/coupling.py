@@ -28,8 +28,32 @@ LEAST_SCALE = 1e-3
 """Minimum of a sigmoid scale, without which samples overflow."""
 
 
-class CouplingBijector(one_pass.OnePassBijector):
-    """The bijector of a coupling, with its parameters given as a function.
+class HalvesBijector(one_pass.OnePassBijector):
+    """A bijector of vectors, of which it treats two halves differently."""
+
+    def __init__(self, *, split: int, transforms_first: bool, name: str):
+        """Initializes the bijector.
+
+        Args:
+            split: Size of the first half.
+            transforms_first: Whether the first half is transformed, or the second.
+            name: Name of the operations.
+        """
+        super().__init__(1, name=name)
+        self._split, self._transforms_first = split, transforms_first
+
+    def _halves(self, vector):
+        """Returns the transformed half and the conditioning half."""
+        first, second = vector[..., : self._split], vector[..., self._split :]
+        return (first, second) if self._transforms_first else (second, first)
+
+    def _join(self, transformed, conditioning):
+        halves = (transformed, conditioning)
+        return tf.concat(halves if self._transforms_first else halves[::-1], axis=-1)
+
+
+class CouplingBijector(HalvesBijector):
+    """The bijector of an affine coupling, with its parameters given as a function.
 
     Towards noise (`inverse`), with `c` the half that conditions and `x` the other:
 
@@ -60,10 +84,8 @@ class CouplingBijector(one_pass.OnePassBijector):
             shift_first: Whether the shift comes before the scale, towards noise.
             name: Name of the operations.
         """
-        super().__init__(1, name=name)
+        super().__init__(split=split, transforms_first=transforms_first, name=name)
         self._parameters_fn = parameters_fn
-        self._split = split
-        self._transforms_first = transforms_first
         self._shift_first = shift_first
 
     def towards_noise(self, z):
@@ -81,15 +103,6 @@ class CouplingBijector(one_pass.OnePassBijector):
         scale = tf.exp(-log_scale)
         x = y * scale - shift if self._shift_first else (y - shift) * scale
         return self._join(x, c), -tf.reduce_sum(log_scale, axis=-1)
-
-    def _halves(self, vector):
-        """Returns the transformed half and the conditioning half."""
-        first, second = vector[..., : self._split], vector[..., self._split :]
-        return (first, second) if self._transforms_first else (second, first)
-
-    def _join(self, transformed, conditioning):
-        halves = (transformed, conditioning)
-        return tf.concat(halves if self._transforms_first else halves[::-1], axis=-1)
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The base class of flows: chains of steps, from data (first) to noise (last)."""
 
-__all__ = ["AbstractFlow", "check_shape", "check_sizes", "make"]
+__all__ = [
+    *("AbstractFlow", "AbstractStartedFlow"),
+    *("check_shape", "check_sizes", "make"),
+]
 
 import abc
 import inspect
@@ -112,6 +115,45 @@ class AbstractFlow(parts.Part, step.AbstractFlowStep):
                 for layer in self.steps
             ]
         )
+
+
+class AbstractStartedFlow(AbstractFlow):
+    """A flow that starts from data, once: a weight knows it, also where it is saved."""
+
+    def __init__(self, event_shape: int | Sequence[int], **kwargs):
+        """Initializes the flow, which is not started.
+
+        Args:
+            event_shape: Size of the vectors, or shape of the images.
+            **kwargs: As in `AbstractFlow`.
+        """
+        super().__init__(event_shape, **kwargs)
+        self.is_started = self.add_weight(
+            name="is_started",
+            shape=(),
+            dtype="bool",
+            initializer="zeros",
+            trainable=False,
+            autocast=False,
+        )
+
+    def start(self, x: tf.Tensor) -> tf.Tensor:
+        """Sets what starts from data, unless it is started.
+
+        Args:
+            x: A batch of data, `[batch, *event_shape]`.
+
+        Returns:
+            eps: Its noise, `[batch, *noise_shape]`.
+        """
+        if not self.is_started.numpy():
+            self._start_steps(x)
+            self.is_started.assign(True)
+        return self.bijector().inverse(x)
+
+    @abc.abstractmethod
+    def _start_steps(self, x: tf.Tensor) -> None:
+        """Starts the steps, each from what those before it make of the data."""
 
 
 def _attributes(cls: type, steps: list[step.AbstractFlowStep]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from glf_tf.flows import flow
 tfb = tfp.bijectors
 
 
-class AbstractImageFlow(flow.AbstractFlow):
+class AbstractImageFlow(flow.AbstractStartedFlow):
     """A flow from flat noise `[batch, height * width * channels]` to images.
 
     `make_steps` returns flow steps, and a `bijectors.factor_out.FactorOut` at the end
@@ -38,14 +38,6 @@ class AbstractImageFlow(flow.AbstractFlow):
         self._recompute = recompute
         super().__init__(_checked_shape(event_shape), **kwargs)
         self.noise_shape = (int(np.prod(self.event_shape)),)
-        self.is_started = self.add_weight(
-            name="is_started",
-            shape=(),
-            dtype="bool",
-            initializer="zeros",
-            trainable=False,
-            autocast=False,
-        )
 
     @property
     def top_shape(self) -> types.ImageShape:
@@ -76,20 +68,6 @@ class AbstractImageFlow(flow.AbstractFlow):
         return multi_scale.MultiScaleBijector(
             self.steps, training=training, recomputes=self._recompute
         )
-
-    def start(self, x: tf.Tensor) -> tf.Tensor:
-        """Sets what starts from data, once: weights know it, also where they are saved.
-
-        Args:
-            x: A batch of images `[batch, *event_shape]`.
-
-        Returns:
-            eps: Its noise, `[batch, size]`.
-        """
-        if not self.is_started.numpy():
-            self._start_steps(x)
-            self.is_started.assign(True)
-        return self.bijector().inverse(x)
 
     def _start_steps(self, x: tf.Tensor) -> None:
         for layer in self.steps:

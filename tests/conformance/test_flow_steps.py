@@ -184,7 +184,9 @@ def test_mixed_precision_leaves_the_flow_in_float32(make):
     assert step.bijector().inverse(data_of(step)).dtype == tf.float32
 
 
-@pytest.mark.parametrize("name", ["glow_vector", "real_nvp", "real_nvp_batch_norm"])
+@pytest.mark.parametrize(
+    "name", ["glow_vector", "neural_spline", "real_nvp", "real_nvp_batch_norm"]
+)
 def test_a_flow_on_vectors_hands_out_a_chain(name):
     flow = descriptors.FLOW_STEPS[name](descriptors.DIM, name="flow")
     assert isinstance(flow.bijector(), tfp.bijectors.Chain)
@@ -193,7 +195,7 @@ def test_a_flow_on_vectors_hands_out_a_chain(name):
 @pytest.mark.parametrize(
     "name",
     [
-        *("glow_vector", "real_nvp", "real_nvp_batch_norm"),
+        *("glow_vector", "neural_spline", "real_nvp", "real_nvp_batch_norm"),
         *("masked_autoregressive", "inverse_autoregressive"),
         *("channels_tanh", "channels_gated", "checkerboard", "glow"),
     ],
