@@ -9,20 +9,15 @@ GLF paper, appendix B.5. https://arxiv.org/abs/1903.12436
 __all__ = ["MixturePrior"]
 
 import math
-import warnings
 
 import numpy as np
 import tensorflow as tf
-import threadpoolctl
 import tqdm
 from absl import logging
 
 from glf_tf import errors, seeds, types
-from glf_tf.priors import codes, prior
+from glf_tf.priors import codes, expectation_maximization, prior
 from glf_tf.priors import components as components_lib
-
-_LEAST_VARIANCE = 1e-6
-"""Added to the variances of components, in units of each coordinate's variance."""
 
 
 class MixturePrior(prior.AbstractPrior, prior.Fitted):
@@ -31,8 +26,8 @@ class MixturePrior(prior.AbstractPrior, prior.Fitted):
         log p(z) = logsumexp_k(log w_k - sum(eps_k^2) / 2 - sum(log diag(L_k)))
                    - dim * log(2 pi) / 2,   eps_k = L_k^-1 (z - m_k)
 
-    It is fitted by scikit-learn's `GaussianMixture`, which starts from k-means, to
-    codes in units of each coordinate's deviation. Before the fit it is N(0, I). A
+    It is fitted by expectation maximisation, which starts from k-means, to codes in
+    units of each coordinate's deviation. Before the fit it is N(0, I). A
     sample is `m_k + temperature * L_k eps`: the temperature does not affect the choice
     of components.
 
@@ -84,46 +79,31 @@ class MixturePrior(prior.AbstractPrior, prior.Fitted):
 
     def fit(self, z: np.ndarray) -> None:
         """Fits the mixture to codes `[size, latent_dim]`, in float64."""
-        # Imported here, as it takes half a second.
-        from sklearn import exceptions, mixture
-
+        z = codes.checked(z, latent_dim=self.latent_dim, at_least=self.least_codes)
+        center, unit = z.mean(axis=0), codes.units(z)
         bar = tqdm.tqdm(
             desc="EM", total=self.max_iterations, unit="iteration", disable=None
         )
-
-        class Shown(mixture.GaussianMixture):
-            """EM with a progress bar."""
-
-            def _m_step(self, *arguments, **keywords):
-                super()._m_step(*arguments, **keywords)
-                bar.update()
-
-        z = codes.checked(z, latent_dim=self.latent_dim, at_least=self.least_codes)
-        center, unit = z.mean(axis=0), codes.units(z)
-        model = Shown(
-            self.components,
-            covariance_type="full",
-            tol=self.tolerance,
-            max_iter=self.max_iterations,
-            reg_covar=_LEAST_VARIANCE,
-            random_state=self.seed,
-        )
-        # Two threads of OpenBLAS that wait for each other are ten times slower than one
-        # if other processes run.
-        with warnings.catch_warnings(), threadpoolctl.threadpool_limits(1), bar:
-            # Replaced by the warning below.
-            warnings.simplefilter("ignore", exceptions.ConvergenceWarning)
-            model.fit((z - center) / unit)
-        if not model.converged_:
+        with bar:
+            (weights, loc, covariance), iterations, has_converged = (
+                expectation_maximization.fit(
+                    (z - center) / unit,
+                    components=self.components,
+                    max_iterations=self.max_iterations,
+                    tolerance=self.tolerance,
+                    seed=self.seed,
+                    report=bar.update,
+                )
+            )
+        if not has_converged:
             logging.warning(
                 "The mixture had not converged after %d iterations; it is used "
                 "nevertheless. Increase the mixture's max_iterations or tolerance.",
-                model.n_iter_,
+                iterations,
             )
-        with np.errstate(divide="ignore"):  # a component without codes
-            self.logits.assign(np.maximum(np.log(model.weights_), -1e3))
-        self.loc.assign(center + unit * model.means_)
-        self.scale_tril.assign(unit[:, None] * np.linalg.cholesky(model.covariances_))
+        self.logits.assign(tf.math.log(weights))
+        self.loc.assign(center + unit * loc)
+        self.scale_tril.assign(unit[:, None] * tf.linalg.cholesky(covariance))
 
     @property
     def least_codes(self) -> int:
