@@ -14,7 +14,8 @@ class Peer:
         name: Its name in the table.
         script: The file of its worker.
         arguments: Arguments of the worker after the case.
-        is_ours: Whether it is this library, run by the Python of the benchmark.
+        is_ours: Whether it is this library or one that it needs, and is run by the
+            Python of the benchmark.
     """
 
     name: str
@@ -49,6 +50,10 @@ _RECOMPUTED = Peer(
 _TORCH_FLOW = Peer("PyTorch, the same networks", "torch_flows_worker.py", ("torch",))
 
 
+_MIXTURE, _SCIKIT_LEARN = (
+    Peer(name, "mixture_worker.py", arguments, is_ours=True)
+    for name, arguments in (("glf_tf", ()), ("scikit-learn", ("scikit-learn",)))
+)
 _TWO, _TWO_HALVES, _ONE = (
     Peer(name, "processes_worker.py", (count, size), is_ours=True)
     for name, count, size in (
@@ -132,6 +137,12 @@ CASES = {
         for task, words in (("density", "density"), ("sample", "sampling"))
         for size in (64, 4096)
     },
+    "fit_mixture": Case(
+        "expectation maximisation, 50 components, 60,000 codes of 20 dimensions",
+        "fits",
+        (_SCIKIT_LEARN,),
+        ours=_MIXTURE,
+    ),
     "langevin_mnist": Case(
         "Langevin inference under a flow prior, 20 steps, 28 x 28 x 1, batch 100",
         "steps of an image",
