@@ -16,6 +16,8 @@ whose distance is the FID. Reconstructions of a model without an encoder are the
 chains; `--inference` sets their sampler, by default that of training.
 `--metrics=bits_per_dim --against=mnist` also measures the test images of another data
 set, which flows often find more likely than those they have learned from.
+`--metrics=calibration --calibration_out=FILE.png` also draws what share of the test
+images' latents is in each region of the prior.
 
 An existing file is replaced only with `--overwrite`.
 """
@@ -27,7 +29,7 @@ import sys
 
 from absl import flags
 
-from glf_tf import files
+from glf_tf import errors, files
 from glf_tf.cli import inferring, kinds, loading, paths, program, training, values
 from glf_tf.metrics.extractors import names as extractors
 
@@ -37,7 +39,8 @@ _METRICS = flags.DEFINE_list(
     "metrics",
     ["fd", "kid", "precision_recall", "prd"],
     "fd, fd_infinity, kid, prd, precision_recall, floor, reconstruction_fd, "
-    "reconstruction, nll, bound, bits_per_dim, inverse_error, copies; or all.",
+    "reconstruction, nll, calibration, bound, bits_per_dim, inverse_error, copies; or "
+    "all.",
 )
 _PRESET = flags.DEFINE_enum("preset", None, ["glf_paper", "lfbm"], "A paper's counts.")
 _COUNT = flags.DEFINE_integer("num_samples", None, "Images a trial.", lower_bound=2)
@@ -71,6 +74,7 @@ _DRAWS = flags.DEFINE_integer(
 _AGAINST = kinds.define_path(
     "against", "", "Other images for bits_per_dim: a data set, NAME.npy or a folder."
 )
+_PICTURE = kinds.define_path("calibration_out", None, "PNG of calibration's curves.")
 _OUT = kinds.define_path("out", None, "File for JSON; standard output by default.")
 _OVERWRITE = kinds.define_overwrite()
 
@@ -88,16 +92,33 @@ def main() -> None:
 
     metrics = values.choices("metrics", known=settings_lib.METRICS)
     _refuse_unused(source, metrics)
-    with _opened() as stream:
-        found, extractor, step = _measured(source, metrics)
+    with _opened(_OUT.value) as stream, _opened(_PICTURE.value) as picture:
+        found, measuring, step = _measured(source, metrics)
+        extractor, ranks = measuring.extractor, measuring.of_models.ranks
         if extractor is not None:
             print(extractor_lib.described(extractor), file=sys.stderr)
         print(reporting.table(found), file=sys.stderr)
         if source == "workdir":
             reporting.log(training.folder(), found, step=step)
         stream.write(f"{protocol.to_json(found)}\n".encode())
-    if _OUT.value:
-        print(_OUT.value)
+        if _PICTURE.value:
+            _draw(ranks, picture)
+    for path in (_OUT.value, _PICTURE.value):
+        if path:
+            print(path)
+
+
+def _draw(ranks, stream) -> None:
+    """Writes the figure of calibration."""
+    if ranks is None:
+        raise errors.Unsupported(
+            "A figure of calibration needs a model with a density of its codes",
+            received="--metrics=all of a model that has none",
+            do="Leave out --calibration_out",
+        )
+    from glf_tf.plotting import calibration_figure
+
+    calibration_figure.draw(ranks).savefig(stream, format="png")
 
 
 def _refuse_unused(source: str, metrics: list[str]) -> None:
@@ -110,7 +131,8 @@ def _refuse_unused(source: str, metrics: list[str]) -> None:
             ["dequantization_draws", "against"],
             "bits_per_dim" in metrics,
         ),
-        "--workdir": ([*_OF_RUNS, "against"], source == "workdir"),
+        "--metrics=calibration": (["calibration_out"], "calibration" in metrics),
+        "--workdir": ([*_OF_RUNS, "against", "calibration_out"], source == "workdir"),
         "--workdir or --saved_model": (["temperature"], source != "samples"),
         "--samples or --against": (
             ["on_broken"],
@@ -121,15 +143,15 @@ def _refuse_unused(source: str, metrics: list[str]) -> None:
         values.refuse_unused(names, needs=needs, is_given=is_given)
 
 
-def _opened():
-    """Returns a context that opens the output before anything is measured."""
-    if _OUT.value:
-        return files.output(pathlib.Path(_OUT.value), overwrite=_OVERWRITE.value)
+def _opened(path: str | None):
+    """Returns a context that opens an output before anything is measured."""
+    if path:
+        return files.output(pathlib.Path(path), overwrite=_OVERWRITE.value)
     return contextlib.nullcontext(sys.stdout.buffer)
 
 
 def _measured(source: str, metrics: list[str]):
-    """Returns measurements, extractor, and the run's step, or None each."""
+    """Returns measurements, what made them, and the run's step or None."""
     from glf_tf.evaluation import evaluation
     from glf_tf.evaluation import settings as settings_lib
     from glf_tf.metrics.extractors import choice as extractor_lib
@@ -163,7 +185,7 @@ def _measured(source: str, metrics: list[str]):
         found += measuring.of_models.bits_per_dim(
             model, others, of=f"{others.name} images"
         )
-    return found, measuring.extractor, step
+    return found, measuring, step
 
 
 def _settings():

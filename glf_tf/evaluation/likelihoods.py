@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Likelihoods of test images under a model: of their latents, and bounds."""
 
-__all__ = ["bits_per_dim", "bound", "latents"]
+__all__ = ["bits_per_dim", "bound", "latents", "of_images"]
 
 import math
 from collections.abc import Callable
@@ -33,7 +33,7 @@ def latents(
             received=type(model).__name__,
             do="Leave nll out of --metrics; flows on images have bits_per_dim",
         )
-    log_prob = _of_images(
+    log_prob = of_images(
         lambda batch, index: model.log_prob(model.encode(batch["image"])), test
     )
     return likelihood.negative_log_likelihood(log_prob, dim=model.latent_dim)
@@ -115,13 +115,13 @@ def bits_per_dim(
 
 
 def _bound(function: Callable, test: image_set.ImageSet) -> likelihood.Likelihood:
-    """Returns minus a bound of images' log-probabilities, from `_of_images`."""
+    """Returns minus a bound of images' log-probabilities, from `of_images`."""
     dim = math.prod(test.image_shape)
-    return likelihood.negative_log_likelihood(_of_images(function, test), dim=dim)
+    return likelihood.negative_log_likelihood(of_images(function, test), dim=dim)
 
 
-def _of_images(function: Callable, images: image_set.ImageSet) -> np.ndarray:
-    """Returns a number an image, from a function of a batch and its index."""
+def of_images(function: Callable, images: image_set.ImageSet) -> np.ndarray:
+    """Returns numbers of each image, from a function of a batch and its index."""
     traced = tf.function(function, autograph=False, reduce_retracing=True)
     batches = pipeline.evaluation_batches(images, batch_size=image_sources.CHUNK)
     return np.concatenate(

@@ -1,22 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is measured of a model itself: its likelihoods, reconstructions and inverse."""
+"""What is measured of a model itself: likelihoods, calibration, reconstructions."""
 
 __all__ = ["ModelMetrics"]
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from glf_tf.data import image_set
-from glf_tf.evaluation import image_sources, inverses, likelihoods, records
+from glf_tf.evaluation import (
+    calibrations,
+    image_sources,
+    inverses,
+    likelihoods,
+    records,
+)
 from glf_tf.metrics import histograms, protocol, reconstruction
 from glf_tf.models import model as model_lib
 from glf_tf.tasks import infer
 
 
 class ModelMetrics:
-    """Measures models on the images of one data set."""
+    """Measures models on the images of one data set.
+
+    Attributes:
+        ranks: How the prior of the last model was calibrated; None if not measured.
+    """
 
     def __init__(
         self,
@@ -33,6 +44,7 @@ class ModelMetrics:
             test: The test images.
         """
         self._records, self._train, self._test = recorded, train, test
+        self.ranks: calibrations.Ranks | None = None
 
     @property
     def by_name(self) -> Mapping[str, Callable]:
@@ -40,6 +52,7 @@ class ModelMetrics:
         return {
             "reconstruction": self._reconstruction,
             "nll": self._nll,
+            "calibration": self._calibration,
             "bound": self._bound,
             "bits_per_dim": self._bits_per_dim,
             "inverse_error": self._inverse_error,
@@ -73,6 +86,33 @@ class ModelMetrics:
         return self._records.plain(
             {"nll": found.nats}, source=source, space="latents", of="test latents"
         )
+
+    def _calibration(self, model) -> list[protocol.Measurement]:
+        """Measures regions of highest density, and coordinates, on test latents."""
+        asked, count = self._records.settings, len(self._test)
+        draws = asked.samples
+        self.ranks = calibrations.ranks(
+            model, self._test, num_draws=draws, seed=asked.seed
+        )
+        regions = self.ranks.regions
+        distances = [found.distance for found in self.ranks.coordinates]
+        numbers = {
+            "calibration_error": regions.error,
+            "calibration_bias": regions.bias,
+            "calibration_distance": regions.distance,
+            "calibration_distance_of_coordinates": np.mean(distances),
+            "calibration_distance_of_worst_coordinate": max(distances),
+        }
+        # 1.36 is the 95 % point of Kolmogorov's distribution.
+        by_chance = 1.36 * math.sqrt(1.0 / count + 1.0 / draws)
+        notes = (
+            f"calibration is of ranks among {draws} draws of the prior: a distance up "
+            f"to {by_chance:.3f} is chance in 19 of 20 cases; a bias below 0 is that "
+            "of too narrow a density",
+        )
+        how = {"of": "test latents", "notes": notes}
+        source = self.reconstructions(model)
+        return self._records.plain(numbers, source=source, space="latents", **how)
 
     def _bound(self, model) -> list[protocol.Measurement]:
         count, seed = self._records.settings.bound_samples, self._records.settings.seed

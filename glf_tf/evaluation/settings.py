@@ -16,6 +16,7 @@ METRICS = (
     "reconstruction_fd",
     "reconstruction",
     "nll",
+    "calibration",
     "bound",
     "bits_per_dim",
     "inverse_error",
@@ -27,6 +28,8 @@ floor              the same measures, of real images of the other split
 reconstruction_fd  the same measures, of reconstructions: what no prior can beat
 reconstruction     squared error of test images
 nll                of the test images' latents, in nats
+calibration        whether the prior's regions contain as many of the test images'
+                   latents as they should: ranks among as many draws as samples
 bound              on -log p(image) of the test images, in nats: importance-weighted,
                    for variational models whose decoder is a density
 bits_per_dim       of the test images, for flows on images: an upper bound of the bits
@@ -86,7 +89,7 @@ def supported(model: model_lib.GenerativeModel | None) -> tuple[str, ...]:
     if not isinstance(model, chains.InfersLatents):
         missing |= {"reconstruction_fd", "reconstruction"}
     if not isinstance(model, autoencoder.AbstractAutoencoder):
-        missing.add("nll")
+        missing |= {"nll", "calibration"}
     if not is_flow:
         missing |= {"bits_per_dim", "inverse_error"}
     is_variational = isinstance(model, variational.AbstractVariational)

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ranks of held-out latents among those that a model's prior draws."""
+
+__all__ = ["Ranks", "ranks"]
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from glf_tf import errors, seeds
+from glf_tf.data import image_set
+from glf_tf.evaluation import image_sources, likelihoods
+from glf_tf.metrics import calibration
+from glf_tf.models import autoencoder, variational
+from glf_tf.models import model as model_lib
+from glf_tf.priors import prior as prior_lib
+
+
+@dataclasses.dataclass(frozen=True)
+class Ranks:
+    """How a prior is calibrated on latents.
+
+    Attributes:
+        regions: Of the regions of highest density.
+        coordinates: Of each coordinate: of the noise where the prior is a map of noise,
+            otherwise of the latents.
+    """
+
+    regions: calibration.Calibration
+    coordinates: tuple[calibration.Calibration, ...]
+
+
+def ranks(
+    model: model_lib.GenerativeModel,
+    test: image_set.ImageSet,
+    *,
+    num_draws: int,
+    seed: int,
+) -> Ranks:
+    """Returns how the prior of a model is calibrated on the latents of images.
+
+    Args:
+        model: An autoencoder. Latents are its codes, or one draw an image of the
+            posterior of a variational model, as their distribution is what the prior is
+            to match.
+        test: The images.
+        num_draws: Draws of the prior.
+        seed: Of the draws.
+
+    Raises:
+        Unsupported: The model has no encoder or no density of its latents.
+        InvalidValue: A latent or its density is not finite.
+    """
+    if not isinstance(model, autoencoder.AbstractAutoencoder):
+        raise errors.Unsupported(
+            "Calibration is that of a density of the latents of images",
+            received=type(model).__name__,
+            do="Leave calibration out of --metrics",
+        )
+    of_latents, of_draws = seeds.split(seed, 2)
+
+    def of_images(batch, index):
+        image = batch["image"]
+        if isinstance(model, variational.AbstractVariational):
+            fold = seeds.fold(of_latents, index)
+            return _statistics(model.prior, model.sample_posterior(image, seed=fold)[0])
+        return _statistics(model.prior, model.encode(image))
+
+    found = likelihoods.of_images(of_images, test)
+    drawn = _of_draws(model.prior, count=num_draws, seed=of_draws)
+    rank = calibration.ranks(found, drawn)
+    return Ranks(
+        # A region of highest density contains what is more likely than its border.
+        regions=calibration.summary(1.0 - rank[:, 0]),
+        coordinates=tuple(map(calibration.summary, rank[:, 1:].T)),
+    )
+
+
+def _statistics(prior: prior_lib.AbstractPrior, z: tf.Tensor) -> tf.Tensor:
+    """Returns log-density and coordinates of latents, `[batch, 1 + latent_dim]`."""
+    is_map = isinstance(prior, prior_lib.AbstractNoisePrior)
+    coordinates = prior.inverse(z) if is_map else tf.cast(z, prior.compute_dtype)
+    return tf.concat([prior.log_prob(z)[:, None], coordinates], axis=-1)
+
+
+def _of_draws(
+    prior: prior_lib.AbstractPrior, *, count: int, seed: tf.Tensor
+) -> np.ndarray:
+    """Returns the statistics of draws, `[count, 1 + latent_dim]`."""
+
+    @tf.function(autograph=False)
+    def chunk(index):
+        fold = seeds.fold(seed, index)
+        return _statistics(prior, prior.sample(image_sources.CHUNK, seed=fold))
+
+    chunks = range(-(-count // image_sources.CHUNK))
+    return np.concatenate([chunk(tf.constant(index)) for index in chunks])[:count]
