@@ -63,8 +63,9 @@ class AutoregressiveBijector(one_pass.OnePassBijector):
         inverse_log_det_jacobian = sum(log_slope, axis=-1)
 
     so that the Jacobian is lower triangular. Towards data, the coordinates are found
-    one after the other, each by a pass through the network: exact after `event_dim` of
-    them.
+    one after the other, exactly, in `event_dim` passes. In each, the network computes
+    the units that see one coordinate more, so that all together have the arithmetic of
+    one pass.
     """
 
     def __init__(
@@ -97,18 +98,20 @@ class AutoregressiveBijector(one_pass.OnePassBijector):
         """Returns the vectors of noise, and the log-determinant."""
         size = eps.shape[-1]
 
-        def add_coordinate(index, x, log_det):
-            parameters = self._network.of_coordinate(self._given_fn(x), index)
+        def add_coordinate(index, x, log_det, known):
+            parameters, known = self._network.of_coordinate(
+                self._given_fn(x), index, known
+            )
             transform = self._transform_fn(parameters)
             value, log_slope = transform.inverse_and_log_slope(eps[..., index])
-            # The coordinates after it stay zero: nothing sees them yet.
             x += value[..., None] * tf.one_hot(index, size, dtype=x.dtype)
-            return index + 1, x, log_det + log_slope
+            return index + 1, x, log_det + log_slope, known
 
-        _, x, log_det = tf.while_loop(
+        start = tf.zeros_like(eps)
+        _, x, log_det, _ = tf.while_loop(
             lambda index, *_: index < size,
             add_coordinate,
-            (0, tf.zeros_like(eps), tf.zeros_like(eps[..., 0])),
+            (tf.constant(0), start, start[..., 0], self._network.none_known(start)),
             maximum_iterations=size,
         )
         return x, log_det

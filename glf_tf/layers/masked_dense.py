@@ -10,6 +10,7 @@ __all__ = ["MaskedDense"]
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 
@@ -21,7 +22,8 @@ class MaskedDense(keras.layers.Layer):
 
     The degree of a unit says of how many coordinates, from the first on, it may be a
     function. Layers of which each has as inputs' degrees the outputs' of the one before
-    keep that.
+    keep that. Once that many coordinates are known, `of_degree` has the final outputs
+    of a degree.
     """
 
     def __init__(
@@ -36,13 +38,14 @@ class MaskedDense(keras.layers.Layer):
 
         Args:
             inputs: The degree of each input.
-            outputs: The degree of each output.
+            outputs: The degree of each output, in increasing order.
             kernel_initializer: How the kernel starts.
             **kwargs: Keyword arguments of `keras.layers.Layer`.
         """
         super().__init__(**kwargs)
         # Tuples: a mask itself would be a large constant of each graph.
         self._inputs, self._outputs = tuple(inputs), tuple(outputs)
+        self._count = int(np.unique(outputs, return_counts=True)[1].max())
         self.kernel = self.add_weight(
             name="kernel",
             shape=(len(inputs), len(outputs)),
@@ -56,6 +59,19 @@ class MaskedDense(keras.layers.Layer):
     def call(self, x):
         """Returns `[batch, outputs]` for `x` of shape `[batch, inputs]`."""
         return self.columns(x, 0, count=len(self._outputs))
+
+    def of_degree(self, x: tf.Tensor, degree: tf.Tensor) -> tf.Tensor:
+        """Returns the outputs of a degree, and 0 for all others, `[batch, outputs]`.
+
+        It costs as much as these outputs alone.
+        """
+        degrees, size = tf.constant(self._outputs), len(self._outputs)
+        # A window of the same size for each degree, which may have outputs of others.
+        start = tf.math.count_nonzero(degrees < degree, dtype=tf.int32)
+        window = tf.minimum(start, size - self._count) + tf.range(self._count)
+        places = tf.where(tf.gather(degrees, window) == degree, window, -1)
+        columns = self.columns(x, window[0], count=self._count)
+        return tf.matmul(columns, tf.one_hot(places, size, dtype=columns.dtype))
 
     def columns(self, x: tf.Tensor, start: int | tf.Tensor, *, count: int) -> tf.Tensor:
         """Returns the outputs `start` to `start + count - 1`, `[batch, count]`."""

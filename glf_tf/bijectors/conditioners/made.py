@@ -9,6 +9,8 @@ section 3.1. https://arxiv.org/abs/1705.07057
 
 __all__ = ["MADE", "hidden_degrees"]
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
 
@@ -57,7 +59,7 @@ class MADE(keras.layers.Layer):
         """
         super().__init__(**kwargs)
         self._event_dim, self._num_parameters = event_dim, num_parameters
-        self._depth, self._residual = depth, residual
+        self._hidden, self._depth, self._residual = hidden, depth, residual
         inputs = [*range(1, event_dim + 1), *[0] * condition_dim]
         inner = hidden_degrees(event_dim, hidden, first=0 if condition_dim else 1)
         outputs = [i for i in range(event_dim) for _ in range(num_parameters)]
@@ -91,24 +93,54 @@ class MADE(keras.layers.Layer):
         Returns:
             parameters: `[batch, event_dim, num_parameters]`.
         """
-        outputs = self.output_layer(self._features(x))
+        features = self._features(x, lambda layer, h: layer(h))
+        outputs = self.output_layer(features)
         split = [*tf.unstack(tf.shape(x)[:-1]), self._event_dim, self._num_parameters]
         return tf.reshape(outputs, split)
 
-    def of_coordinate(self, x: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
-        """Returns the parameters of one coordinate, `[batch, num_parameters]`."""
-        count = self._num_parameters
-        return self.output_layer.columns(self._features(x), index * count, count=count)
+    def none_known(self, x: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Returns `known` of `of_coordinate` before the first coordinate."""
+        zeros = tf.zeros_like(x[..., :1]) + tf.zeros([self._hidden], x.dtype)
+        return (zeros,) * (1 + len(self._inner_names()))
 
-    def _features(self, x: tf.Tensor) -> tf.Tensor:
-        h = self.input_layer(x)
+    def of_coordinate(
+        self, x: tf.Tensor, index: tf.Tensor, known: tuple[tf.Tensor, ...]
+    ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
+        """Returns the parameters of a coordinate, when those before it are known.
+
+        Called for one coordinate after the other, it computes each hidden unit once.
+
+        Args:
+            x: As of `call`; what is after the coordinates before `index` is not seen.
+            index: The coordinate.
+            known: The outputs of each hidden layer, `[batch, hidden]`, as returned for
+                the coordinate before, or by `none_known`; 0 for units of this degree
+                and above.
+
+        Returns:
+            parameters: `[batch, num_parameters]`.
+            known: The same for the next coordinate.
+        """
+        outputs = []
+
+        def apply(layer, h):
+            outputs.append(known[len(outputs)] + layer.of_degree(h, index))
+            return outputs[-1]
+
+        features, count = self._features(x, apply), self._num_parameters
+        parameters = self.output_layer.columns(features, index * count, count=count)
+        return parameters, tuple(outputs)
+
+    def _features(self, x: tf.Tensor, apply: Callable) -> tf.Tensor:
+        """Returns the last hidden units; `apply` gives the output of each layer."""
+        h = apply(self.input_layer, x)
         layers = [getattr(self, name) for name in self._inner_names()]
         if self._residual:
             for first, second in zip(layers[::2], layers[1::2], strict=True):
-                h += second(tf.nn.relu(first(tf.nn.relu(h))))
+                h += apply(second, tf.nn.relu(apply(first, tf.nn.relu(h))))
             return tf.nn.relu(h)
         for layer in layers:
-            h = layer(tf.nn.relu(h))
+            h = apply(layer, tf.nn.relu(h))
         return tf.nn.relu(h)
 
 
