@@ -465,6 +465,19 @@ PRIORS: dict[str, Mapping] = {
 }
 """Specifications of priors."""
 
+_FLOW_OF_LABELS = {
+    "name": "flow",
+    "flow": {"name": "real_nvp", "blocks": 1, "hidden": 6, "batch_norm": False},
+}
+
+LABELLED_PRIORS: dict[str, Mapping] = {
+    "labelled_normal": {"name": "labelled_normal"},
+    "flow": _FLOW_OF_LABELS,
+    "flow_of_labelled_noise": {**_FLOW_OF_LABELS, "noise": "labelled_normal"},
+    "flow_of_fitted_noise": {**_FLOW_OF_LABELS, "components": 2},
+}
+"""Specifications of priors that are made with a `num_classes`."""
+
 SAMPLERS: dict[str, Mapping] = {
     "langevin": {"name": "langevin", "steps": 60, "step_size": 0.5},
     "langevin_adjusted": {

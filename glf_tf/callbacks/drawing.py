@@ -11,7 +11,6 @@ import tensorflow as tf
 from glf_tf.data import image_set
 from glf_tf.models import codes
 from glf_tf.models import model as model_lib
-from glf_tf.priors import prior as prior_lib
 from glf_tf.tasks import interpolate, pictures, reconstruct, sample
 from glf_tf.training import callback as callback_lib
 from glf_tf.training import summaries
@@ -70,7 +69,7 @@ class Pictures(callback_lib.AbstractCallback):
         return result
 
     def _interpolations(self) -> np.ndarray:
-        has_noise = isinstance(self._model.prior, prior_lib.AbstractNoisePrior)
+        has_noise = self._model.prior.has_noise_space
         lines = interpolate.between_samples(
             self._model,
             8,
@@ -116,6 +115,6 @@ class Histograms(callback_lib.AbstractCallback):
 
     def _latents(self, images):
         z = self._model.encode(images)
-        if isinstance(self._model.prior, prior_lib.AbstractNoisePrior):
+        if self._model.prior.has_noise_space:
             return {"latents/z": z, "latents/noise": self._model.prior.inverse(z)}
         return {"latents/z": z}

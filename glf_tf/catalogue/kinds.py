@@ -93,7 +93,7 @@ KINDS = _Kinds(
             "priors",
             "prior:AbstractPrior",
             "glf_tf.priors",
-            decided=("latent_dim", "num_classes"),
+            decided=("latent_dim", "num_classes", "shape"),
         ),
         Kind("inference", "inference", "sampler:AbstractSampler", "glf_tf.samplers"),
         Kind(

@@ -12,7 +12,7 @@ import tensorflow as tf
 from glf_tf import errors, parts, seeds, types
 from glf_tf.data import image_set, pipeline
 from glf_tf.layers import adapters
-from glf_tf.models import coders, codes, inputs, latent, signatures
+from glf_tf.models import coders, codes, inputs, label_inputs, latent, signatures
 from glf_tf.training import stages
 
 _AT_ONCE = 500
@@ -142,9 +142,25 @@ class AbstractAutoencoder(codes.EncodesImages, latent.AbstractLatentModel):
     def _traced_encode(self, image: tf.Tensor) -> tf.Tensor:
         return self.encode(image)
 
+    def label_log_probs(self, image: tf.Tensor) -> tf.Tensor:
+        """Returns `log p(y | z)` of each label, `[batch, num_classes]`, z the codes.
+
+        By Bayes' rule; before an image is seen, all labels are equally likely.
+
+        Raises:
+            InvalidType: The images are not floats.
+            InvalidValue: As `encode`.
+            Unsupported: The model is not conditional on labels.
+        """
+        label_inputs.check_conditional(
+            self.num_classes, received="a model without them"
+        )
+        return tf.nn.log_softmax(self.prior.log_prob_of_labels(self.encode(image)))
+
     def signatures(self):
-        """Returns the signatures of the base class, and those of codes."""
-        return super().signatures() | signatures.of_codes(self)
+        """Returns the signatures of the base class, of codes, and of labels."""
+        found = super().signatures() | signatures.of_codes(self)
+        return found | (signatures.of_labels(self) if self.num_classes else {})
 
     def stages_on_codes(self, group: stages.Group) -> tuple[stages.Stage, ...]:
         """Returns the stages that train the prior alone, on codes.
@@ -166,17 +182,24 @@ class AbstractAutoencoder(codes.EncodesImages, latent.AbstractLatentModel):
 
     def _fit_noise(self, data: image_set.ImageSet) -> None:
         if self.prior.fits_noise:
-            self.prior.fit_noise(self.encode_all(data))
+            given = {"label": data.labels} if self.num_classes else {}
+            self.prior.fit_noise(self.encode_all(data), **given)
 
     def _codes(self, data: image_set.ImageSet) -> dict[str, np.ndarray]:
-        return {"z": self.encode_all(data)}
+        labels = {"label": data.labels} if self.num_classes else {}
+        return {"z": self.encode_all(data), **labels}
 
     def _code_terms(
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:
         """Returns "nll", -log p(z) of codes in nats, `[batch]`."""
         del seed  # no randomness
-        return {"nll": -self.prior.log_prob(batch["z"], training=training)}
+        given = self._label_of(batch)
+        return {"nll": -self.prior.log_prob(batch["z"], training=training, **given)}
+
+    def _label_of(self, batch: types.Batch) -> dict[str, tf.Tensor]:
+        """Returns the labels that a prior which depends on them is given."""
+        return {"label": batch["label"]} if self.num_classes else {}
 
     def call(self, image, training=False):
         """Returns reconstructions `[batch, height, width, channels]`, for Keras."""

@@ -87,10 +87,11 @@ class DecodesLatents(abc.ABC):
         return tf.reshape(images, [tf.shape(line)[0], num_steps, *self.image_shape])
 
     def _noise_prior(self) -> prior_lib.AbstractNoisePrior:
-        if not isinstance(self.prior, prior_lib.AbstractNoisePrior):
+        if not self.prior.has_noise_space:
+            given = f" given one of {self.prior.num_classes} labels"
             raise errors.Unsupported(
                 "Interpolation in noise space needs a prior that is a map of noise",
-                received=type(self.prior).__name__,
+                received=type(self.prior).__name__ + given * (self.num_classes > 0),
                 do='Use space="latent", or --space=latent of the tool',
             )
         return self.prior

@@ -51,6 +51,8 @@ class GLF(autoencoder.AbstractAutoencoder):
         components: Number of components of the mixture that takes the place of noise
             from N(0, I), and of no other, if the flow has its own stage; 0 for none.
             See `FlowPrior`.
+        num_classes: Number of labels, 0 to `num_classes - 1`, that the flow depends on;
+            0 for none.
         **kwargs: As in `AbstractAutoencoder`.
     """
 
@@ -64,6 +66,7 @@ class GLF(autoencoder.AbstractAutoencoder):
         procedure: Literal["closing", "joint", "two_stage"] = "closing",
         noise: types.Prior = "standard_normal",
         components: int = 10,
+        num_classes: int = 0,
         name: str | None = "glf",
         **kwargs,
     ):
@@ -79,11 +82,13 @@ class GLF(autoencoder.AbstractAutoencoder):
             )
         self.beta = checks.not_negative("beta", beta)
         self.stop_gradient, self.procedure = stop_gradient, procedure
+        self.num_classes = checks.at_least("num_classes", num_classes, 0)
         self._prior = flow_prior.FlowPrior(
             self.latent_dim,
             flow=flow,
             noise=noise,
             components=0 if procedure == "joint" else components,
+            num_classes=num_classes,
         )
         if procedure == "joint":
             latent.check_learned(self._prior)
@@ -133,7 +138,7 @@ class GLF(autoencoder.AbstractAutoencoder):
         z = tf.stop_gradient(z) if self.stop_gradient else z
         is_normal = self.prior.fits_noise
         log_prob = self.prior.log_prob_of_normal if is_normal else self.prior.log_prob
-        terms["nll"] = -log_prob(z, training=training)
+        terms["nll"] = -log_prob(z, training=training, **self._label_of(batch))
         return terms
 
     def _autoencoder_terms(

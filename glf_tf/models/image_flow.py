@@ -283,7 +283,11 @@ class ImageFlow(
         """Returns the signatures of the base class, of codes, and of labels."""
         found = super().signatures()
         found |= signatures.of_codes(self, log_prob=self.log_prob)
-        return found | (signatures.of_labels(self) if self.num_classes else {})
+        return found | (
+            signatures.of_labels(self, log_prob=self.log_prob)
+            if self.num_classes
+            else {}
+        )
 
     def _sample(self, n, *, seed, temperature, label=None):
         """Returns images decoded from draws of the prior, given labels if there are."""

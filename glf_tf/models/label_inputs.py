@@ -60,7 +60,7 @@ def check_conditional(num_classes: int, *, received: str) -> None:
         raise errors.Unsupported(
             "Labels are for models that are conditional on them",
             received=received,
-            do="Make a flow on images with num_classes",
+            do="Make the model with num_classes, such as --num_classes=10",
         )
 
 

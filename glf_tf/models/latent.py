@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from glf_tf import errors, parts, types
 from glf_tf.data import image_set
-from glf_tf.models import chains, inputs, model, signatures
+from glf_tf.models import chains, inputs, label_inputs, model, signatures
 from glf_tf.priors import prior as prior_lib
 
 
@@ -43,23 +43,36 @@ class AbstractLatentModel(chains.InfersLatents, model.GenerativeModel):
         logits = self.decoder(z, training=training)
         return tf.sigmoid(tf.cast(logits, tf.float32))
 
-    def _sample(
-        self, n: int | tf.Tensor, *, seed: types.Seed, temperature: float | tf.Tensor
-    ) -> tf.Tensor:
+    def _sample(self, n, *, seed, temperature, label=None):
         """Returns images decoded from latents that are drawn from the prior."""
-        return self._decode(self.prior.sample(n, seed=seed, temperature=temperature))
+        given = {} if label is None else {"label": label}
+        drawn = self.prior.sample(n, seed=seed, temperature=temperature, **given)
+        return self._decode(drawn)
 
-    def log_prob(self, z: tf.Tensor) -> tf.Tensor:
+    def log_prob(
+        self, z: tf.Tensor, *, label: tf.Tensor | int | None = None
+    ) -> tf.Tensor:
         """Returns the prior's log-density of latents in nats, `[batch]`.
 
         It is a density of latents, not of images. If the scale of latents is arbitrary,
         as in GLF, it is only comparable between priors on the same latents.
 
+        Args:
+            z: Latents `[batch, latent_dim]`.
+            label: Their labels `[batch]`, or one of all, that a conditional model is
+                given; by default it is the density whatever the label is.
+
         Raises:
-            InvalidType: The latents are not floats.
-            InvalidValue: They are not `[batch, latent_dim]`, or not finite.
+            InvalidType: The latents are not floats, or labels no whole numbers.
+            InvalidValue: They are not `[batch, latent_dim]`, or not finite; or labels
+                are out of range, or others in number than the latents.
+            Unsupported: There are labels, and the model takes none.
         """
-        return self.prior.log_prob(inputs.latents(z, dim=self.latent_dim))
+        z, given = inputs.latents(z, dim=self.latent_dim), {}
+        if label is not None:
+            known, count = self.num_classes, tf.shape(z)[0]
+            given["label"] = label_inputs.labels(label, num_classes=known, count=count)
+        return self.prior.log_prob(z, **given)
 
     def _log_joint(
         self,

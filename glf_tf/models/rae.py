@@ -13,10 +13,11 @@ from typing import Literal
 import keras
 import tensorflow as tf
 
-from glf_tf import errors, parts, types
+from glf_tf import errors, types
 from glf_tf.data import image_set
 from glf_tf.layers import adapters, spectral
 from glf_tf.models import autoencoder, checks
+from glf_tf.priors import labelled
 from glf_tf.priors import prior as prior_lib
 from glf_tf.training import stages as stages_lib
 
@@ -53,6 +54,8 @@ class RAE(autoencoder.AbstractAutoencoder):
         regularization: The regularisation of the decoder.
         latent_weight: Weight of the squared norm of codes.
         regularization_weight: Weight of the penalty l2 or gradient_penalty.
+        num_classes: Number of labels, 0 to `num_classes - 1`, that the prior depends
+            on; 0 for none.
         **kwargs: As in `AbstractAutoencoder`.
     """
 
@@ -66,6 +69,7 @@ class RAE(autoencoder.AbstractAutoencoder):
         ] = "none",
         latent_weight: float = 0.5,
         regularization_weight: float = 0.0,
+        num_classes: int = 0,
         name: str | None = "rae",
         **kwargs,
     ):
@@ -79,7 +83,10 @@ class RAE(autoencoder.AbstractAutoencoder):
             # Keras would keep the variables of the replaced decoder.
             self._tracker.untrack(self.decoder)
             self.decoder = spectral.normalized(self.decoder)
-        self._prior = parts.make("prior", prior, latent_dim=self.latent_dim)
+        self.num_classes = checks.at_least("num_classes", num_classes, 0)
+        self._prior = labelled.make(
+            prior, latent_dim=self.latent_dim, num_classes=num_classes
+        )
         self.built = True
 
     @property

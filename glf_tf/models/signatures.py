@@ -11,7 +11,6 @@ import tensorflow as tf
 from glf_tf.data import pixels
 from glf_tf.models import inputs as inputs_lib
 from glf_tf.objectives import reconstruction
-from glf_tf.priors import prior as prior_lib
 
 _SEED = (0, 0)
 
@@ -48,8 +47,7 @@ def of_codes(
     def interpolate(start, end, num_steps):
         (start, end), is_fit = _fit_images(start, end)
         ends = model.encode(start), model.encode(end)
-        has_noise = isinstance(model.prior, prior_lib.AbstractNoisePrior)
-        space = "noise" if has_noise else "latent"
+        space = "noise" if model.prior.has_noise_space else "latent"
         images = model.interpolate(*ends, num_steps=num_steps, space=space)
         return _or_nan({"image": images}, is_fit)
 
@@ -79,8 +77,19 @@ def of_codes(
     }
 
 
-def of_labels(model: keras.Model) -> dict[str, Callable]:
-    """Returns the signatures of a flow on images that is conditional on labels."""
+def of_labels(
+    model: keras.Model, *, log_prob: Callable | None = None
+) -> dict[str, Callable]:
+    """Returns the signatures of a model that is conditional on labels.
+
+    Args:
+        model: The model.
+        log_prob: As for `of_codes`, with an argument `label`.
+    """
+    fit_scored = _fit_levels if log_prob else _fit_images
+    log_prob_of = log_prob or (
+        lambda image, *, label: model.log_prob(model.encode(image), label=label)
+    )
     label = tf.TensorSpec([None], tf.int32, name="label")
 
     def fit(label):
@@ -92,14 +101,14 @@ def of_labels(model: keras.Model) -> dict[str, Callable]:
         how = {"seed": seed, "temperature": temperature, "label": label}
         return _or_nan({"image": model.sample(tf.size(label), **how)}, is_fit)
 
-    def log_prob(image, label):
-        (image,), is_image = _fit_levels(image)
+    def log_prob_given(image, label):
+        (image,), is_image = fit_scored(image)
         label, is_label = fit(label)
-        log_prob = model.log_prob(image, label=label)
-        return _or_nan({"log_prob": log_prob}, is_image & is_label)
+        found = log_prob_of(image, label=label)
+        return _or_nan({"log_prob": found}, is_image & is_label)
 
     def label_log_probs(image):
-        (image,), is_fit = _fit_levels(image)
+        (image,), is_fit = fit_scored(image)
         return _or_nan({"label_log_probs": model.label_log_probs(image)}, is_fit)
 
     return {
@@ -109,7 +118,7 @@ def of_labels(model: keras.Model) -> dict[str, Callable]:
             seed=tf.TensorSpec([2], tf.int32, name="seed"),
             temperature=tf.TensorSpec([], tf.float32, name="temperature"),
         ),
-        "log_prob_of_labels": _traced(log_prob, image=_image(model), label=label),
+        "log_prob_of_labels": _traced(log_prob_given, image=_image(model), label=label),
         "label_log_probs": _traced(label_log_probs, image=_image(model)),
     }
 

@@ -31,6 +31,8 @@ class VAEFlowPrior(variational.AbstractVariational):
         flow: The flow that is the prior.
         noise: The density of its noise, learned by gradients or fixed.
         beta: Weight of the reconstruction term.
+        num_classes: Number of labels, 0 to `num_classes - 1`, that the flow depends on;
+            0 for none.
         **kwargs: As in `AbstractAutoencoder`.
     """
 
@@ -43,6 +45,7 @@ class VAEFlowPrior(variational.AbstractVariational):
         flow: types.Flow = "real_nvp",
         noise: types.Prior = "standard_normal",
         beta: float = 1.0,
+        num_classes: int = 0,
         name: str | None = "vae_flow_prior",
         **kwargs,
     ):
@@ -51,7 +54,10 @@ class VAEFlowPrior(variational.AbstractVariational):
             "latent_dim", self.latent_dim, 2, why="for a coupling to halve it"
         )
         self.beta = checks.not_negative("beta", beta)
-        self._prior = flow_prior.FlowPrior(self.latent_dim, flow=flow, noise=noise)
+        self.num_classes = checks.at_least("num_classes", num_classes, 0)
+        self._prior = flow_prior.FlowPrior(
+            self.latent_dim, flow=flow, noise=noise, num_classes=num_classes
+        )
         latent.check_learned(self._prior)
         self.built = True
 

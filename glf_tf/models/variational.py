@@ -126,7 +126,7 @@ class AbstractVariational(autoencoder.AbstractAutoencoder):
         logits = self.decoder(z, training=training)
         terms = {
             "reconstruction": self.reconstruction.of_visible(image, logits, mask),
-            "nll": -self.prior.log_prob(z, training=training),
+            "nll": -self.prior.log_prob(z, training=training, **self._label_of(batch)),
             "negative_entropy": -posterior.entropy(),
         }
         terms["kl"] = terms["nll"] + terms["negative_entropy"]

@@ -10,15 +10,18 @@ __all__ = ["FlowPrior"]
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
-from glf_tf import errors, parts, types
+from glf_tf import errors, types
 from glf_tf.flows import flow as flow_lib
-from glf_tf.priors import mixture, prior, standard_normal
+from glf_tf.priors import labelled, mixture, prior, standard_normal
+
+tfb = tfp.bijectors
 
 _AT_ONCE = 1000
 
 
-class FlowPrior(prior.AbstractNoisePrior):
+class FlowPrior(labelled.Labelled, prior.AbstractNoisePrior):
     """The density of `z = F(eps)`, with the noise `eps` of a density of its own.
 
         log p(z) = log p_noise(f(z)) + log |det df/dz|,  f = F^-1
@@ -30,13 +33,16 @@ class FlowPrior(prior.AbstractNoisePrior):
         weights is learned together with the flow. One that is fitted without gradients
         is fitted to the noise of codes; until then it is N(0, I). With `components`,
         this is a mixture. A homeomorphism cannot map N(0, I) to separate clusters: it
-        leaves bridges between them, where some samples lie.
+        leaves bridges between them, where some samples lie. With `num_classes`, the
+        flow depends on a label, by all of its conditioners; or the noise alone does, if
+        it can.
 
     Args:
         flow: The flow, which owns the parameters.
         noise: The density of the noise.
         components: Number of components of the mixture that takes the place of noise
             from N(0, I), and of no other; 0 for none.
+        num_classes: Number of labels that the density depends on; 0 for none.
     """
 
     def __init__(
@@ -46,6 +52,7 @@ class FlowPrior(prior.AbstractNoisePrior):
         flow: types.Flow = "real_nvp",
         noise: types.Prior = "standard_normal",
         components: int = 0,
+        num_classes: int = 0,
         **kwargs,
     ):
         super().__init__(latent_dim, **kwargs)
@@ -55,8 +62,14 @@ class FlowPrior(prior.AbstractNoisePrior):
                 received=f"components={components}",
                 do="Use 0 for N(0, I), or for instance 50",
             )
-        self.flow = flow_lib.make(flow, event_dim=latent_dim)
-        self.noise = _noise(noise, components=components, like=self)
+        self.num_classes = num_classes
+        of_noise = num_classes if labelled.takes_labels(noise) else 0
+        self.flow = flow_lib.make(
+            flow, event_dim=latent_dim, condition_dim=num_classes - of_noise
+        )
+        self.noise = _noise(
+            noise, components=components, num_classes=of_noise, like=self
+        )
         self.built = True
 
     @property
@@ -64,26 +77,75 @@ class FlowPrior(prior.AbstractNoisePrior):
         """Whether the noise is fitted without gradients."""
         return isinstance(self.noise, prior.Fitted)
 
-    def fit_noise(self, z: np.ndarray) -> None:
-        """Fits the noise, if it is fitted, to that of codes `[size, latent_dim]`."""
+    @property
+    def has_noise_space(self) -> bool:
+        """Whether the noise of latents does not depend on labels."""
+        return not self.flow.condition_dim
+
+    def fit_noise(self, z: np.ndarray, *, label: np.ndarray | None = None) -> None:
+        """Fits the noise, if it is fitted, to that of codes `[size, latent_dim]`.
+
+        Args:
+            z: The codes.
+            label: Their labels `[size]`, if the density depends on labels.
+        """
         if not self.fits_noise:
             return
         starts = range(0, len(z), _AT_ONCE)
-        parts = (tf.constant(z[start : start + _AT_ONCE]) for start in starts)
-        self.noise.fit(np.concatenate([self._traced_inverse(part) for part in parts]))
+        given = [z] if label is None else [z, label]
+        batches = [
+            [tf.constant(each[start : start + _AT_ONCE]) for each in given]
+            for start in starts
+        ]
+        noise = [self._traced_inverse(*batch) for batch in batches]
+        self.noise.fit(np.concatenate(noise))
 
     @tf.function(autograph=False, reduce_retracing=True)
-    def _traced_inverse(self, z: tf.Tensor) -> tf.Tensor:
-        return self.inverse(z)
+    def _traced_inverse(
+        self, z: tf.Tensor, label: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        return self.inverse(z, label=label)
 
-    def log_prob(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
-        """Returns the log-density of each latent in nats, `[batch]`."""
-        eps, log_det = self._to_noise(z, training=training)
-        return self.noise.log_prob(eps, training=training) + log_det
+    def log_prob(
+        self,
+        z: tf.Tensor,
+        *,
+        label: tf.Tensor | None = None,
+        training: bool = False,
+    ) -> tf.Tensor:
+        """Returns the log-density of each latent in nats, `[batch]`.
 
-    def log_prob_of_normal(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
+        Args:
+            z: `[batch, latent_dim]`.
+            label: Their labels `[batch]`; None for the density whatever they are.
+            training: As for all priors.
+        """
+        if self.num_classes and label is None:
+            return self._log_prob_of_any(z)
+        eps, log_det = self._to_noise(z, label=label, training=training)
+        given = self._of_noise(label)
+        return self.noise.log_prob(eps, training=training, **given) + log_det
+
+    def log_prob_of_labels(self, z: tf.Tensor) -> tf.Tensor:
+        """Returns the log-density of latents given each label, `[batch, num_classes]`.
+
+        Args:
+            z: `[batch, latent_dim]`.
+        """
+        if self.flow.condition_dim:
+            return super().log_prob_of_labels(z)
+        eps, log_det = self._to_noise(z, label=None, training=False)
+        return self.noise.log_prob_of_labels(eps) + log_det[:, None]
+
+    def log_prob_of_normal(
+        self,
+        z: tf.Tensor,
+        *,
+        label: tf.Tensor | None = None,
+        training: bool = False,
+    ) -> tf.Tensor:
         """Returns `log_prob` with noise from N(0, I), `[batch]`."""
-        eps, log_det = self._to_noise(z, training=training)
+        eps, log_det = self._to_noise(z, label=label, training=training)
         return standard_normal.log_density(eps) + log_det
 
     @property
@@ -91,38 +153,82 @@ class FlowPrior(prior.AbstractNoisePrior):
         """The minimum number of codes for the noise."""
         return self.noise.least_codes
 
+    def sample(
+        self,
+        n: int | tf.Tensor,
+        *,
+        seed: types.Seed,
+        temperature: float = 1.0,
+        training: bool = False,
+        label: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Returns latents `[n, latent_dim]`; of labels `[n]`, by default drawn ones."""
+        if self.num_classes and label is None:
+            label = self.sample_labels(n, seed=seed)
+        how = {"seed": seed, "temperature": temperature}
+        noise = self.sample_noise(n, **how, **self._of_noise(label))
+        return self.forward(noise, training=training, label=label)
+
     def sample_noise(
-        self, n: int | tf.Tensor, *, seed: types.Seed, temperature: float = 1.0
+        self,
+        n: int | tf.Tensor,
+        *,
+        seed: types.Seed,
+        temperature: float = 1.0,
+        label: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Returns `n` draws of the noise, `[n, latent_dim]`; see its temperature."""
-        return self.noise.sample(n, seed=seed, temperature=temperature)
+        given = self._of_noise(label)
+        return self.noise.sample(n, seed=seed, temperature=temperature, **given)
 
-    def forward(self, eps: tf.Tensor, *, training: bool = False) -> tf.Tensor:
-        """Returns the latents of noise, `[batch, latent_dim]`."""
+    def forward(
+        self,
+        eps: tf.Tensor,
+        *,
+        training: bool = False,
+        label: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Returns the latents of noise, `[batch, latent_dim]`, given labels if any."""
         eps = tf.cast(eps, self.compute_dtype)
-        return self.flow.bijector(training=training).forward(eps)
+        return self._bijector(label, training=training).forward(eps)
 
-    def inverse(self, z: tf.Tensor) -> tf.Tensor:
-        """Returns the noise of latents, `[batch, latent_dim]`."""
-        return self.flow.bijector().inverse(tf.cast(z, self.compute_dtype))
+    def inverse(self, z: tf.Tensor, *, label: tf.Tensor | None = None) -> tf.Tensor:
+        """Returns the noise of latents, `[batch, latent_dim]`, given labels if any."""
+        return self._bijector(label).inverse(tf.cast(z, self.compute_dtype))
 
-    def _to_noise(self, z: tf.Tensor, *, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
+    def _to_noise(
+        self, z: tf.Tensor, *, label: tf.Tensor | None, training: bool
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns noise, and the log-determinant of the map to it."""
         z = tf.cast(z, self.compute_dtype)
-        bijector = self.flow.bijector(training=training)
+        bijector = self._bijector(label, training=training)
         eps = bijector.inverse(z)
         return eps, bijector.inverse_log_det_jacobian(z, event_ndims=1)
 
+    def _bijector(
+        self, label: tf.Tensor | None, *, training: bool = False
+    ) -> tfb.Bijector:
+        """Returns the flow's bijector, given labels if it depends on them."""
+        given = {}
+        if self.flow.condition_dim and label is not None:
+            given["condition"] = tf.one_hot(label, self.num_classes, dtype=self.dtype)
+        return self.flow.bijector(training=training, **given)
+
+    def _of_noise(self, label: tf.Tensor | None) -> dict[str, tf.Tensor]:
+        """Returns what the noise is given of labels."""
+        return {"label": label} if self.noise.num_classes else {}
+
 
 def _noise(
-    spec: types.Prior, *, components: int, like: FlowPrior
+    spec: types.Prior, *, components: int, num_classes: int, like: FlowPrior
 ) -> prior.AbstractPrior:
     """Returns the density of the noise of a prior of the same size.
 
     Raises:
         InvalidValue: It is a flow itself.
     """
-    made = parts.make("prior", spec, latent_dim=like.latent_dim, name="noise")
+    size = {"latent_dim": like.latent_dim, "num_classes": num_classes}
+    made = labelled.make(spec, **size, name="noise")
     if isinstance(made, FlowPrior):
         raise errors.InvalidValue(
             "The noise of a flow must not be that of another flow",

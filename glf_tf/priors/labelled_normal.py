@@ -7,44 +7,59 @@ released code (`--ycond`). https://arxiv.org/abs/1807.03039
 
 __all__ = ["LabelledNormalPrior"]
 
-import math
-
 import tensorflow as tf
 
-from glf_tf import seeds, types
+from glf_tf import errors, types
 from glf_tf.bijectors import factor_out
-from glf_tf.priors import prior, standard_normal
+from glf_tf.priors import labelled, prior, standard_normal
 
 
-class LabelledNormalPrior(prior.AbstractPrior):
-    """The noise of a flow on images, given a label y: other only where it is deepest.
+class LabelledNormalPrior(labelled.Labelled, prior.AbstractPrior):
+    """A normal density for each label y, with a diagonal covariance.
 
         z = mean[y] + eps * exp(5 tanh(u[y] / 5)),   eps ~ N(0, I)
         log p(z | y) = log N(eps; 0, I) - sum(5 tanh(u[y] / 5))
 
-    for the last numbers of z, those of the top level, with one mean and one `u` a
-    channel; the others are N(0, I). Means and `u` start at zero. Without a label it is
-    the density of latents whatever their label is, all being equally likely.
+    Means and `u` start at zero. Without a label it is the density of latents whatever
+    their label is, all being equally likely. As the noise of a flow on vectors it is
+    that of FlowGMM, https://arxiv.org/abs/1912.13025.
+
+    Of a flow on images it is the noise with a `shape`: then only the last numbers of z,
+    those of the top level, depend on y, with one mean and one `u` a channel; the others
+    are N(0, I).
 
     Deviation: Glow adds both to those of its last factor. Here the factor is the same
         for all labels, so that the latents of an image are, too.
 
     Args:
         latent_dim: Size of the latents.
-        shape: (height, width, channels) of the top level.
+        shape: (height, width, channels) of the top level; None if each number has a
+            mean of its own.
         num_classes: Number of labels.
         **kwargs: Keyword arguments of `keras.layers.Layer`.
+
+    Raises:
+        InvalidValue: There are no labels.
     """
 
-    is_selectable = False
-
     def __init__(
-        self, latent_dim: int, *, shape: types.ImageShape, num_classes: int, **kwargs
+        self,
+        latent_dim: int,
+        *,
+        shape: types.ImageShape | None = None,
+        num_classes: int = 0,
+        **kwargs,
     ):
         super().__init__(latent_dim, **kwargs)
-        height, width, channels = shape
+        if num_classes < 1:
+            raise errors.InvalidValue(
+                "A normal density for each label needs labels",
+                received=f"num_classes={num_classes}",
+                do="Set the model's num_classes, or use another prior, such as normal",
+            )
+        height, width, channels = shape or (1, 1, self.latent_dim)
         self.num_classes, self._pixels = num_classes, height * width
-        self._rest = self.latent_dim - math.prod(shape)
+        self._rest = self.latent_dim - height * width * channels
         self.embedding = self.add_weight(
             name="embedding", shape=(num_classes, 2 * channels), initializer="zeros"
         )
@@ -61,8 +76,7 @@ class LabelledNormalPrior(prior.AbstractPrior):
         """
         del training
         if label is None:
-            log_prob = tf.reduce_logsumexp(self.log_prob_of_labels(z), axis=-1)
-            return log_prob - math.log(self.num_classes)
+            return self._log_prob_of_any(z)
         _, log_deviation = self._parameters(label)
         log_prob = self._normal.log_prob(self.inverse(z, label=label))
         return log_prob - tf.reduce_sum(log_deviation, axis=-1)
@@ -96,13 +110,6 @@ class LabelledNormalPrior(prior.AbstractPrior):
             label = self.sample_labels(n, seed=seed)
         eps = self._normal.sample(n, seed=seed, temperature=temperature)
         return self.forward(eps, label=label)
-
-    def sample_labels(self, n: int | tf.Tensor, *, seed: types.Seed) -> tf.Tensor:
-        """Returns `n` labels, all equally likely, int32 `[n]`."""
-        _, of_labels = seeds.split(seed, num=2)
-        return tf.random.stateless_uniform(
-            [n], seed=of_labels, maxval=self.num_classes, dtype=tf.int32
-        )
 
     def _parameters(self, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns mean and log-deviation of all latents, `[..., latent_dim]`."""

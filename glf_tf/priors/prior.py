@@ -17,9 +17,16 @@ class AbstractPrior(parts.Part, keras.layers.Layer, abc.ABC):
 
     Its parameters are learned by gradients if it has trainable variables, fitted to
     codes if it is `Fitted`, and none otherwise.
+
+    Attributes:
+        num_classes: Number of labels that it depends on; 0 for none. Those with labels
+            are `Labelled`, and their methods take a `label`.
+        has_noise_space: Whether latents have a noise, which does not depend on labels.
     """
 
     part_kind = "prior"
+    num_classes = 0
+    has_noise_space = False
 
     def __init__(self, latent_dim: int, **kwargs):
         """Initializes the prior.
@@ -86,6 +93,8 @@ class AbstractPrior(parts.Part, keras.layers.Layer, abc.ABC):
 
 class AbstractNoisePrior(AbstractPrior):
     """A prior that is an invertible map of noise, N(0, I) by default."""
+
+    has_noise_space = True
 
     @abc.abstractmethod
     def forward(self, eps: tf.Tensor, *, training: bool = False) -> tf.Tensor:

@@ -12,7 +12,7 @@ DESCRIBED = {
     "model": list(descriptors.MODELS.values()),
     "network": [network.spec for network in descriptors.NETWORKS.values()],
     "flow": list(descriptors.FLOW_STEPS),
-    "prior": list(descriptors.PRIORS.values()),
+    "prior": [*descriptors.PRIORS.values(), *descriptors.LABELLED_PRIORS.values()],
     "inference": list(descriptors.SAMPLERS.values()),
     "reconstruction": list(descriptors.RECONSTRUCTIONS.values()),
     # One of a file, which tests/unit/masks draws.

@@ -19,7 +19,6 @@ from glf_tf.layers import normalization
 from glf_tf.models import autoencoder, latent
 from glf_tf.objectives import reconstruction as objectives
 from glf_tf.priors import flow, learned_mixture
-from glf_tf.priors import prior as prior_lib
 from glf_tf.training import (
     checkpoints,
     loop,
@@ -127,7 +126,7 @@ def check_changes(model, stage, *, before):
 
 def has_noise(model):
     """Whether latents are an invertible map of noise."""
-    return isinstance(model.prior, prior_lib.AbstractNoisePrior)
+    return model.prior.has_noise_space
 
 
 def has_one_centre(model):

@@ -75,7 +75,8 @@ def sample(made, *, count=DRAWS, seed=5, temperature=1.0) -> np.ndarray:
 
 
 def test_every_prior_has_a_descriptor():
-    described = {catalogue.name_of(spec) for spec in descriptors.PRIORS.values()}
+    specs = [*descriptors.PRIORS.values(), *descriptors.LABELLED_PRIORS.values()]
+    described = {catalogue.name_of(spec) for spec in specs}
     assert described == set(catalogue.names("prior"))
 
 

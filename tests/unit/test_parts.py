@@ -136,7 +136,10 @@ def test_a_described_model_is_built_again(name):
 def test_every_part_is_described_as_its_name_is(kind, given):
     sizes = {
         "flow": _size_of(given) if kind == "flow" else {},
-        "prior": {"latent_dim": 4},
+        "prior": {
+            "latent_dim": 4,
+            **({"num_classes": 3} if given == "labelled_normal" else {}),
+        },
         "reconstruction": {"image_shape": SHAPE},
     }.get(kind, {})
     part = parts.make(kind, given, **sizes)

@@ -172,7 +172,7 @@ def test_fit_and_evaluate_take_labels_as_the_target(eagerly):
 
 def test_served_labels_equal_those_of_the_model():
     model = perturbed()
-    call = signatures.of_labels(model)
+    call = signatures.of_labels(model, log_prob=model.log_prob)
     label = tf.constant([2, 7, 1])
     asked = {"seed": tf.constant([5, 0]), "temperature": tf.constant(0.7)}
     drawn = call["sample_of_labels"](label=label, **asked)["image"]
