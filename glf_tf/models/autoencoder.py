@@ -165,20 +165,30 @@ class AbstractAutoencoder(codes.EncodesImages, latent.AbstractLatentModel):
     def stages_on_codes(self, group: stages.Group) -> tuple[stages.Stage, ...]:
         """Returns the stages that train the prior alone, on codes.
 
-        The first has the name of the group, which it updates. If the prior's noise is
-        fitted, this is done before the first, and again after it in a stage "noise".
+        The first has the name of the group, which it updates. What starts from data is
+        started before it. If the prior's noise is fitted, this is done before the
+        first, and again after it in a stage "noise".
         """
         learned = stages.Stage.of(
             group.name,
             group,
             terms=self._code_terms,
             weights={"nll": 1.0},
-            prepare=self._fit_noise,
+            prepare=self._prepare_prior,
             cache=self._codes,
         )
         if not self.prior.fits_noise:
             return (learned,)
         return learned, stages.Stage("noise", prepare=self._fit_noise)
+
+    def _prepare_prior(self, data: image_set.ImageSet) -> None:
+        self._start_prior(data)
+        self._fit_noise(data)
+
+    def _start_prior(self, data: image_set.ImageSet) -> None:
+        """Starts the prior, if it starts from data, from the codes as they are."""
+        if self.prior.starts:
+            self.prior.start(self.encode_all(data))
 
     def _fit_noise(self, data: image_set.ImageSet) -> None:
         if self.prior.fits_noise:

@@ -114,6 +114,7 @@ class GLF(autoencoder.AbstractAutoencoder):
             flow,
             terms=self._joint_terms,
             weights={"reconstruction": self.beta, "nll": 1.0},
+            prepare=self._start_prior,
         )
         if self.procedure == "joint":
             return (joint,)

@@ -81,6 +81,7 @@ class LFBMVAE(variational.AbstractVariational):
             *groups,
             terms=self.learned_prior_terms,
             weights={**dict.fromkeys(minimised, 1.0), "kl": 0.0, "negative_elbo": 0.0},
+            prepare=self._start_prior,
         )
         return (joint,)
 

@@ -79,6 +79,7 @@ class VAEFlowPrior(variational.AbstractVariational):
             stages.Group("flow", layers=(self.prior,)),
             terms=self.learned_prior_terms,
             weights={**minimised, "kl": 0.0, "negative_elbo": 0.0},
+            prepare=self._start_prior,
         )
         return (joint,)
 

@@ -20,6 +20,9 @@ tfb = tfp.bijectors
 
 _AT_ONCE = 1000
 
+_STARTING_CODES = 10_000
+"""More would take memory, and hardly move a mean or a deviation."""
+
 
 class FlowPrior(labelled.Labelled, prior.AbstractNoisePrior):
     """The density of `z = F(eps)`, with the noise `eps` of a density of its own.
@@ -71,6 +74,18 @@ class FlowPrior(labelled.Labelled, prior.AbstractNoisePrior):
             noise, components=components, num_classes=of_noise, like=self
         )
         self.built = True
+
+    @property
+    def starts(self) -> bool:
+        """Whether the flow starts from data."""
+        return isinstance(self.flow, flow_lib.AbstractStartedFlow)
+
+    def start(self, z: np.ndarray) -> None:
+        """Starts the flow, if it does and has not, from some codes of `[size, dim]`."""
+        if self.starts:
+            size = min(len(z), _STARTING_CODES)
+            chosen = np.random.default_rng(0).choice(len(z), size, replace=False)
+            self.flow.start(tf.constant(z[np.sort(chosen)], self.compute_dtype))
 
     @property
     def fits_noise(self) -> bool:

@@ -75,6 +75,19 @@ class AbstractPrior(parts.Part, keras.layers.Layer, abc.ABC):
         return 0
 
     @property
+    def starts(self) -> bool:
+        """Whether `start` has an effect."""
+        return False
+
+    def start(self, z: np.ndarray) -> None:
+        """Sets what a flow starts from data, such as a scale, unless it is started.
+
+        Args:
+            z: Codes, `[size, latent_dim]`.
+        """
+        del z
+
+    @property
     def fits_noise(self) -> bool:
         """Whether `fit_noise` has an effect."""
         return False
