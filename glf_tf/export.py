@@ -23,7 +23,7 @@ Images are float32 in [0, 1], masks 1 where a pixel is visible; the batch size i
 A model only has the signatures that it supports: `encode`, `reconstruct`, `log_prob`
 and `interpolate` need an encoder, `infer` and `inpaint` a reconstruction term that is a
 sum over pixels, and all but `sample` a density of latents; those with labels need a
-flow on images that is conditional on them. The same seed gives the same images as the
+model that is conditional on them. The same seed gives the same images as the
 Python model; flows on images up to rounding. Their `log_prob` is that of the images,
 which must be multiples of 1/255, in nats.
 

@@ -93,7 +93,7 @@ def target(*, is_second: bool) -> None:
     raise errors.Unsupported(
         "A generative model is fitted to images, which are their own target",
         received="a target `y`",
-        do="Call fit(images, epochs=...) and evaluate(images); flows on images made "
+        do="Call fit(images, epochs=...) and evaluate(images); models made "
         "with num_classes take labels",
     )
 
