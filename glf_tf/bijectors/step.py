@@ -85,16 +85,17 @@ class AbstractFlowStep(keras.layers.Layer, abc.ABC):
                 a `condition_dim` is given none and needs no such argument.
         """
 
-    def start(self, x: tf.Tensor) -> tf.Tensor:
+    def start(self, x: tf.Tensor, *, condition: tf.Tensor | None = None) -> tf.Tensor:
         """Sets what starts from data, such as the scale of `ActNorm`.
 
         Args:
             x: A batch of data, `[batch, *event_shape]`.
+            condition: As for `bijector`; a step without one needs no such argument.
 
         Returns:
             eps: Its noise, `[batch, *noise_shape]`, by the weights as they now are.
         """
-        return self.bijector().inverse(x)
+        return self.call(x, condition=condition)
 
     def call(self, x, training=False, condition=None):
         """Returns the noise of data, `[batch, *noise_shape]`, as Keras users expect."""

@@ -17,7 +17,7 @@ from glf_tf.bijectors import (
 from glf_tf.flows import flow
 
 
-class AbstractAutoregressiveFlow(flow.AbstractFlow):
+class AbstractAutoregressiveFlow(flow.AbstractStartedFlow):
     """Blocks of `ActNorm`, a mixing of coordinates and an autoregressive step.
 
     Deviation: the papers have batch normalisation between the steps (MAF), or none

@@ -108,10 +108,7 @@ class AbstractFlow(parts.Part, step.AbstractFlowStep):
         # A chain's forward applies its last bijector first: noise enters at the end.
         return _Chain(
             [
-                layer.bijector(
-                    training=training,
-                    **({"condition": condition} if layer.condition_dim else {}),
-                )
+                layer.bijector(training=training, **_given(layer, condition))
                 for layer in self.steps
             ]
         )
@@ -137,23 +134,32 @@ class AbstractStartedFlow(AbstractFlow):
             autocast=False,
         )
 
-    def start(self, x: tf.Tensor) -> tf.Tensor:
+    def start(self, x: tf.Tensor, *, condition: tf.Tensor | None = None) -> tf.Tensor:
         """Sets what starts from data, unless it is started.
 
         Args:
             x: A batch of data, `[batch, *event_shape]`.
+            condition: `[batch, condition_dim]`, if the flow has one.
 
         Returns:
             eps: Its noise, `[batch, *noise_shape]`.
         """
         if not self.is_started.numpy():
-            self._start_steps(x)
+            self._start_steps(x, condition)
             self.is_started.assign(True)
-        return self.bijector().inverse(x)
+        return self.bijector(**_given(self, condition)).inverse(x)
 
-    @abc.abstractmethod
-    def _start_steps(self, x: tf.Tensor) -> None:
+    def _start_steps(self, x: tf.Tensor, condition: tf.Tensor | None) -> None:
         """Starts the steps, each from what those before it make of the data."""
+        for layer in self.steps:
+            x = layer.start(x, **_given(layer, condition))
+
+
+def _given(
+    layer: step.AbstractFlowStep, condition: tf.Tensor | None
+) -> dict[str, tf.Tensor]:
+    """Returns what a step is given of a condition: nothing, if it has none."""
+    return {"condition": condition} if layer.condition_dim else {}
 
 
 def _attributes(cls: type, steps: list[step.AbstractFlowStep]) -> Iterator[str]:

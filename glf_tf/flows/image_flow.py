@@ -69,7 +69,8 @@ class AbstractImageFlow(flow.AbstractStartedFlow):
             self.steps, training=training, recomputes=self._recompute
         )
 
-    def _start_steps(self, x: tf.Tensor) -> None:
+    def _start_steps(self, x: tf.Tensor, condition: tf.Tensor | None) -> None:
+        del condition
         for layer in self.steps:
             if hasattr(layer, "start"):
                 x = layer.start(x)

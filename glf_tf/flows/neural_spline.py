@@ -10,7 +10,6 @@ __all__ = ["NeuralSpline"]
 from typing import Literal
 
 import keras
-import tensorflow as tf
 
 from glf_tf import seeds
 from glf_tf.bijectors import (
@@ -124,7 +123,3 @@ class NeuralSpline(flow.AbstractStartedFlow):
             dtype=self.dtype_policy,
             name=f"{name}_{self._mixing}",
         )
-
-    def _start_steps(self, x: tf.Tensor) -> None:
-        for layer in self.steps:
-            x = layer.start(x)

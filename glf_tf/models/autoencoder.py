@@ -188,16 +188,18 @@ class AbstractAutoencoder(codes.EncodesImages, latent.AbstractLatentModel):
     def _start_prior(self, data: image_set.ImageSet) -> None:
         """Starts the prior, if it starts from data, from the codes as they are."""
         if self.prior.starts:
-            self.prior.start(self.encode_all(data))
+            self.prior.start(self.encode_all(data), **self._labels_of(data))
 
     def _fit_noise(self, data: image_set.ImageSet) -> None:
         if self.prior.fits_noise:
-            given = {"label": data.labels} if self.num_classes else {}
-            self.prior.fit_noise(self.encode_all(data), **given)
+            self.prior.fit_noise(self.encode_all(data), **self._labels_of(data))
 
     def _codes(self, data: image_set.ImageSet) -> dict[str, np.ndarray]:
-        labels = {"label": data.labels} if self.num_classes else {}
-        return {"z": self.encode_all(data), **labels}
+        return {"z": self.encode_all(data), **self._labels_of(data)}
+
+    def _labels_of(self, data: image_set.ImageSet) -> dict[str, np.ndarray]:
+        """Returns the labels of images that a prior which depends on them is given."""
+        return {"label": data.labels} if self.num_classes else {}
 
     def _code_terms(
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool

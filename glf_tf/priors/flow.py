@@ -80,12 +80,20 @@ class FlowPrior(labelled.Labelled, prior.AbstractNoisePrior):
         """Whether the flow starts from data."""
         return isinstance(self.flow, flow_lib.AbstractStartedFlow)
 
-    def start(self, z: np.ndarray) -> None:
-        """Starts the flow, if it does and has not, from some codes of `[size, dim]`."""
+    def start(self, z: np.ndarray, *, label: np.ndarray | None = None) -> None:
+        """Starts the flow, if it does and has not, from some of the codes.
+
+        Args:
+            z: Codes, `[size, latent_dim]`.
+            label: Their labels `[size]`, if the density depends on labels.
+        """
         if self.starts:
             size = min(len(z), _STARTING_CODES)
             chosen = np.random.default_rng(0).choice(len(z), size, replace=False)
-            self.flow.start(tf.constant(z[np.sort(chosen)], self.compute_dtype))
+            chosen = np.sort(chosen)
+            condition = self._condition(None if label is None else label[chosen])
+            z = tf.constant(z[chosen], self.compute_dtype)
+            self.flow.start(z, condition=condition)
 
     @property
     def fits_noise(self) -> bool:
@@ -224,10 +232,15 @@ class FlowPrior(labelled.Labelled, prior.AbstractNoisePrior):
         self, label: tf.Tensor | None, *, training: bool = False
     ) -> tfb.Bijector:
         """Returns the flow's bijector, given labels if it depends on them."""
-        given = {}
-        if self.flow.condition_dim and label is not None:
-            given["condition"] = tf.one_hot(label, self.num_classes, dtype=self.dtype)
+        condition = self._condition(label)
+        given = {} if condition is None else {"condition": condition}
         return self.flow.bijector(training=training, **given)
+
+    def _condition(self, label: types.Tensor | None) -> tf.Tensor | None:
+        """Returns what the flow depends on: one-hot labels, `[batch, num_classes]`."""
+        if label is None or not self.flow.condition_dim:
+            return None
+        return tf.one_hot(label, self.num_classes, dtype=self.dtype)
 
     def _of_noise(self, label: tf.Tensor | None) -> dict[str, tf.Tensor]:
         """Returns what the noise is given of labels."""

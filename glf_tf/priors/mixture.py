@@ -78,7 +78,7 @@ class MixturePrior(prior.AbstractPrior, prior.Fitted):
         )
 
     def fit(self, z: np.ndarray) -> None:
-        """Fits the mixture to codes `[size, latent_dim]`, in float64."""
+        """Fits the mixture to codes `[size, latent_dim]`."""
         z = codes.checked(z, latent_dim=self.latent_dim, at_least=self.least_codes)
         center, unit = z.mean(axis=0), codes.units(z)
         bar = tqdm.tqdm(

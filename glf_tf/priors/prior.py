@@ -79,29 +79,31 @@ class AbstractPrior(parts.Part, keras.layers.Layer, abc.ABC):
         """Whether `start` has an effect."""
         return False
 
-    def start(self, z: np.ndarray) -> None:
+    def start(self, z: np.ndarray, *, label: np.ndarray | None = None) -> None:
         """Sets what a flow starts from data, such as a scale, unless it is started.
 
         Args:
             z: Codes, `[size, latent_dim]`.
+            label: Their labels `[size]`, if the density depends on labels.
         """
-        del z
+        del z, label
 
     @property
     def fits_noise(self) -> bool:
         """Whether `fit_noise` has an effect."""
         return False
 
-    def fit_noise(self, z: np.ndarray) -> None:
+    def fit_noise(self, z: np.ndarray, *, label: np.ndarray | None = None) -> None:
         """Fits the density of noise, unless it is N(0, I), to codes.
 
         Args:
             z: `[size, latent_dim]`.
+            label: Their labels `[size]`, if the density depends on labels.
 
         Raises:
             InvalidValue: There are too few codes.
         """
-        del z
+        del z, label
 
 
 class AbstractNoisePrior(AbstractPrior):

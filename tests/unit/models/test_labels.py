@@ -17,6 +17,7 @@ SMALL = {
     "network": {"name": "mlp", "hidden": (32,)},
 }
 FLOW = {"name": "real_nvp", "hidden": 32, "blocks": 2}
+SPLINES = {"name": "neural_spline", "blocks": 2, "hidden": 8, "depth": 1}
 
 
 def make(cls=glf.GLF, **options):
@@ -85,6 +86,7 @@ def test_the_saved_model_is_conditional(trained, data, tmp_path):
         (glf.GLF, {"procedure": "closing", "components": 2}),
         (glf.GLF, {"procedure": "joint", "noise": "labelled_normal"}),
         (vae_flow_prior.VAEFlowPrior, {"reconstruction": "bernoulli"}),
+        (glf.GLF, {"procedure": "two_stage", "flow": SPLINES, "components": 0}),
         (rae.RAE, {"flow": None, "prior": "labelled_normal"}),
     ],
 )
