@@ -353,7 +353,7 @@ def test_the_energy_learns_where_latents_are():
 
 @pytest.mark.parametrize("name", ["lfbm", "lfbm_vae"])
 def test_a_prior_that_is_fitted_is_refused(name):
-    with pytest.raises(errors.InvalidValue, match="mixture"):
+    with pytest.raises(errors.InvalidValue, match="MixturePrior"):
         build(name, prior="mixture")
 
 
