@@ -283,11 +283,9 @@ class ImageFlow(
         """Returns the signatures of the base class, of codes, and of labels."""
         found = super().signatures()
         found |= signatures.of_codes(self, log_prob=self.log_prob)
-        return found | (
-            signatures.of_labels(self, log_prob=self.log_prob)
-            if self.num_classes
-            else {}
-        )
+        if self.num_classes:
+            found |= signatures.of_labels(self, log_prob=self.log_prob)
+        return found
 
     def _sample(self, n, *, seed, temperature, label=None):
         """Returns images decoded from draws of the prior, given labels if there are."""

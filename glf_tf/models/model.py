@@ -88,11 +88,8 @@ class GenerativeModel(trainable.Trainable, parts.Part, keras.Model, abc.ABC):
             InvalidValue: A value is out of range.
             Unsupported: There are labels, and the model takes none.
         """
-        n, temperature = (
-            numeric_inputs.count(n),
-            numeric_inputs.temperature(temperature),
-        )
-        given = {}
+        n, given = numeric_inputs.count(n), {}
+        temperature = numeric_inputs.temperature(temperature)
         if label is not None:
             known = self.num_classes
             given["label"] = label_inputs.labels(label, num_classes=known, count=n)
