@@ -173,7 +173,7 @@ class AbstractAutoencoder(codes.EncodesImages, latent.AbstractLatentModel):
             group.name,
             group,
             terms=self._code_terms,
-            weights={"nll": 1.0},
+            weights=dict.fromkeys(self.prior.term_names, 1.0),
             prepare=self._prepare_prior,
             cache=self._codes,
         )
@@ -204,10 +204,9 @@ class AbstractAutoencoder(codes.EncodesImages, latent.AbstractLatentModel):
     def _code_terms(
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:
-        """Returns "nll", -log p(z) of codes in nats, `[batch]`."""
-        del seed  # no randomness
-        given = self._label_of(batch)
-        return {"nll": -self.prior.log_prob(batch["z"], training=training, **given)}
+        """Returns the terms of the prior, such as "nll" in nats, each `[batch]`."""
+        how = {"seed": seed, "training": training, **self._label_of(batch)}
+        return self.prior.terms(batch["z"], **how)
 
     def _label_of(self, batch: types.Batch) -> dict[str, tf.Tensor]:
         """Returns the labels that a prior which depends on them is given."""

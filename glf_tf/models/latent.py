@@ -94,7 +94,7 @@ def learned_prior(spec: types.Prior, *, latent_dim: int) -> prior_lib.AbstractPr
     """Returns a prior without weights, or that is learned by gradients.
 
     Raises:
-        InvalidValue: It must be fitted to codes.
+        InvalidValue: It must be fitted to codes, or is not learned by its likelihood.
     """
     made = parts.make("prior", spec, latent_dim=latent_dim)
     check_learned(made)
@@ -102,10 +102,10 @@ def learned_prior(spec: types.Prior, *, latent_dim: int) -> prior_lib.AbstractPr
 
 
 def check_learned(prior: prior_lib.AbstractPrior) -> None:
-    """Checks that a prior has no weights, or is learned by gradients.
+    """Checks that a prior has no weights, or is learned by gradients of its likelihood.
 
     Raises:
-        InvalidValue: It, or its noise, must be fitted to codes.
+        InvalidValue: It, or its noise, must be fitted to codes, or it has other terms.
     """
     if isinstance(prior, prior_lib.Fitted) or prior.fits_noise:
         fitted = prior.noise if prior.fits_noise else prior
@@ -113,4 +113,11 @@ def check_learned(prior: prior_lib.AbstractPrior) -> None:
             "What is trained together with the codes is learned by gradients alone",
             received=f"{type(fitted).__name__}, which is fitted to finished codes",
             do="Use another density, such as flow, student_t or standard_normal",
+        )
+    if prior.term_names != ("nll",):
+        raise errors.InvalidValue(
+            "What is trained together with the codes is learned by its likelihood",
+            received=f"{type(prior).__name__}, whose terms are "
+            f"{', '.join(prior.term_names)}",
+            do="Use another density, such as flow, or another model, such as rae",
         )

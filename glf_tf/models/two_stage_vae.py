@@ -84,7 +84,7 @@ class TwoStageVAE(variational.AbstractVariational):
             "prior",
             stages_lib.Group("prior", layers=(self.prior,)),
             terms=self._prior_terms,
-            weights={"latent_reconstruction": 1.0, "latent_kl": 1.0},
+            weights=dict.fromkeys(self.prior.term_names, 1.0),
             cache=self._codes,
         )
         return first, second

@@ -22,11 +22,13 @@ class AbstractPrior(parts.Part, keras.layers.Layer, abc.ABC):
         num_classes: Number of labels that it depends on; 0 for none. Those with labels
             are `Labelled`, and their methods take a `label`.
         has_noise_space: Whether latents have a noise, which does not depend on labels.
+        term_names: The names of its `terms`, each of which has weight 1.
     """
 
     part_kind = "prior"
     num_classes = 0
     has_noise_space = False
+    term_names: tuple[str, ...] = ("nll",)
 
     def __init__(self, latent_dim: int, **kwargs):
         """Initializes the prior.
@@ -68,6 +70,29 @@ class AbstractPrior(parts.Part, keras.layers.Layer, abc.ABC):
             training: Whether batch normalisation inside uses the statistics of these
                 latents, as the GLF authors' script does.
         """
+
+    def terms(
+        self,
+        z: tf.Tensor,
+        *,
+        seed: types.Seed,
+        training: bool,
+        label: tf.Tensor | None = None,
+    ) -> types.Terms:
+        """Returns the terms whose sum it learns to minimise, each `[batch]`.
+
+        By default "nll", -log p(z) in nats. One that is learned otherwise overrides
+        this, and `term_names`.
+
+        Args:
+            z: Codes, `[batch, latent_dim]`, that do not change with the prior.
+            seed: A stateless seed.
+            training: As in `log_prob`.
+            label: Their labels `[batch]`, if the density depends on labels.
+        """
+        del seed  # a likelihood has no randomness
+        given = {} if label is None else {"label": label}
+        return {"nll": -self.log_prob(z, training=training, **given)}
 
     @property
     def least_codes(self) -> int:

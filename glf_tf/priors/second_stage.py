@@ -41,6 +41,7 @@ class SecondStageVAE(prior.AbstractPrior):
     """
 
     is_selectable = False
+    term_names = ("latent_reconstruction", "latent_kl")
 
     def __init__(self, latent_dim: int, *, width: int = 1024, depth: int = 3, **kwargs):
         super().__init__(latent_dim, **kwargs)
@@ -55,17 +56,26 @@ class SecondStageVAE(prior.AbstractPrior):
         )
         self.built = True
 
-    def terms(self, z: tf.Tensor, *, seed: types.Seed, training: bool) -> types.Terms:
+    def terms(
+        self,
+        z: tf.Tensor,
+        *,
+        seed: types.Seed,
+        training: bool,
+        label: tf.Tensor | None = None,
+    ) -> types.Terms:
         """Returns the two terms of the negative ELBO of latents, in nats.
 
         Args:
             z: `[batch, latent_dim]`.
             seed: A stateless seed.
             training: Passed on to the networks.
+            label: Has no effect.
 
         Returns:
             `latent_reconstruction` and `latent_kl`, `[batch]`.
         """
+        del label
         mean, log_scale = self._posterior(z, training=training)
         eps = tf.random.stateless_normal(
             tf.shape(mean), seed=seeds.make(seed), dtype=mean.dtype

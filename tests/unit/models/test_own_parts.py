@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from keras import layers
 
-from glf_tf import parts
+from glf_tf import errors, parts
 from glf_tf.bijectors import coupling, step
 from glf_tf.experiments import experiment, plan, restore
 from glf_tf.experiments import folder as folder_lib
@@ -66,6 +66,17 @@ class MyPrior(prior_lib.AbstractPrior):
         """Returns draws."""
         eps = tf.random.stateless_normal([n, self.latent_dim], seed)
         return self.mean(tf.ones([1, 1])) + temperature * eps
+
+
+class MyTermsPrior(MyPrior):
+    """A density of somebody's that is not learned by its likelihood."""
+
+    term_names = ("pull", "noise")
+
+    def terms(self, z, *, seed, training, label=None):
+        """Returns its terms."""
+        noise = tf.random.stateless_uniform([len(z)], seed)
+        return {"pull": tf.reduce_sum(tf.square(z), axis=1), "noise": noise}
 
 
 def my_encoder():
@@ -187,3 +198,18 @@ def test_a_run_of_somebodys_parts_is_resumed_and_loaded_from_its_folder(tmp_path
     loaded = restore.load_model(run.path)
     assert loaded.get_config() == trained.get_config()
     np.testing.assert_array_equal(loaded.sample(3, seed=0), trained.sample(3, seed=0))
+
+
+def test_a_prior_is_learned_by_its_own_terms():
+    model = rae.RAE(SHAPE, encoder=my_encoder(), prior=MyTermsPrior(DIM))
+    (update,) = model.stages()[1].updates
+    assert update.weights == {"pull": 1.0, "noise": 1.0}
+    batch, seed = {"z": tf.ones([3, DIM])}, tf.constant([0, 1])
+    found = update.measure(batch, seed=seed, training=True)
+    expected = model.prior.terms(batch["z"], seed=seed, training=True)
+    np.testing.assert_array_equal(found["noise"], expected["noise"])
+
+
+def test_a_prior_of_its_own_terms_is_refused_where_codes_change():
+    with pytest.raises(errors.InvalidValue, match="MyTermsPrior, whose terms are pull"):
+        lfbm.LFBM(SHAPE, decoder=my_decoder(), prior=MyTermsPrior(DIM))
