@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -218,7 +219,9 @@ def make(value: types.Flow, *, condition_dim: int = 0, **size: Any) -> AbstractF
     cls = catalogue.load("flow", named) if named else type(value)
     parameters = inspect.signature(cls.__init__).parameters
     taken = [name for name in _EXAMPLES if name in parameters]
-    if issubclass(cls, AbstractFlow) and taken and wanted not in taken:
+    if _has_constructor_of_base(cls):  # one of its own says which it takes
+        size = {"event_shape": tuple(np.ravel(size[wanted]).tolist())}
+    elif issubclass(cls, AbstractFlow) and taken and wanted not in taken:
         kind, example = _EXAMPLES[wanted]
         raise errors.InvalidValue(
             f"A flow on {kind} is needed here",
@@ -234,6 +237,12 @@ def make(value: types.Flow, *, condition_dim: int = 0, **size: Any) -> AbstractF
             do=f"Make it with condition_dim={condition_dim}",
         )
     return made
+
+
+def _has_constructor_of_base(cls: type) -> bool:
+    """Returns whether a class has the constructor of a base class of flows."""
+    owner = next(base for base in cls.__mro__ if "__init__" in vars(base))
+    return owner in (AbstractFlow, AbstractStartedFlow)
 
 
 _EXAMPLES = {"event_dim": ("vectors", "real_nvp"), "event_shape": ("images", "glow")}

@@ -49,6 +49,14 @@ class MyFlow(flow_lib.AbstractFlow):
         return [Scaled(size), coupling.Coupling(size, hidden=self._width)]
 
 
+class Bare(flow_lib.AbstractFlow):
+    """A flow of somebody's with the constructor of its base class."""
+
+    def make_steps(self):
+        """Returns new steps."""
+        return [Scaled(self.event_dim)]
+
+
 class MyPrior(prior_lib.AbstractPrior):
     """A density of somebody's, whose layer has the name that Keras counts to."""
 
@@ -112,9 +120,15 @@ def saved(model, folder):
     return list(variables)
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_a_flow_class_of_somebodys_is_a_flow(name, tmp_path):
-    forms = [MyFlow(DIM, width=7), {"name": f"{__name__}:MyFlow", "width": 7}]
+FLOWS = {"own": [MyFlow, {"width": 7}], "bare": [Bare, {}]}
+
+
+@pytest.mark.parametrize(
+    ("name", "flow"), [*((name, "own") for name in MODELS), ("glf", "bare")]
+)
+def test_a_flow_class_of_somebodys_is_a_flow(name, flow, tmp_path):
+    kind, options = FLOWS[flow]
+    forms = [kind(DIM, **options), {"name": f"{__name__}:{kind.__name__}", **options}]
     models = [MODELS[name](flow) for flow in forms]
     descriptors.perturb(models[0])
     assert models[0].get_config() == models[1].get_config()
