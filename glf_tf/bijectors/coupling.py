@@ -202,7 +202,7 @@ def halves(event_dim: int) -> tuple[int, int]:
         raise errors.InvalidValue(
             "A coupling needs a vector with two halves",
             received=f"event_dim={event_dim}",
-            do="Use at least 2 dimensions",
+            do="Use at least 2, or a flow such as neural_spline, which takes 1",
         )
     return event_dim // 2, event_dim - event_dim // 2
 

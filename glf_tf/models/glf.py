@@ -71,9 +71,6 @@ class GLF(autoencoder.AbstractAutoencoder):
         **kwargs,
     ):
         super().__init__(image_shape, name=name, **kwargs)
-        checks.at_least(
-            "latent_dim", self.latent_dim, 2, why="for a coupling to halve it"
-        )
         if procedure == "two_stage" and not stop_gradient:
             raise errors.InvalidValue(
                 "Without the stop-gradient, both must be trained together",

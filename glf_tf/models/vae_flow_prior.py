@@ -50,9 +50,6 @@ class VAEFlowPrior(variational.AbstractVariational):
         **kwargs,
     ):
         super().__init__(image_shape, name=name, **kwargs)
-        checks.at_least(
-            "latent_dim", self.latent_dim, 2, why="for a coupling to halve it"
-        )
         self.beta = checks.not_negative("beta", beta)
         self.num_classes = checks.at_least("num_classes", num_classes, 0)
         self._prior = flow_prior.FlowPrior(

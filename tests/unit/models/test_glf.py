@@ -192,3 +192,11 @@ def test_image_size_must_fit_the_network():
 def test_unknown_space_of_images_is_refused():
     with pytest.raises(errors.InvalidValue, match="positive"):
         glf.GLF((8, 0, 1))
+
+
+def test_latents_of_one_number_need_a_flow_that_takes_them():
+    sizes = {"latent_dim": 1, "network": {"name": "mlp", "hidden": (4,)}}
+    made = glf.GLF(descriptors.IMAGE_SHAPE, flow="neural_spline", **sizes)
+    assert made.log_prob(tf.zeros([2, 1])).shape == (2,)
+    with pytest.raises(errors.InvalidValue, match="neural_spline, which takes 1"):
+        glf.GLF(descriptors.IMAGE_SHAPE, **sizes)
