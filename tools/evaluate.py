@@ -39,8 +39,8 @@ _METRICS = flags.DEFINE_list(
     "metrics",
     ["fd", "kid", "precision_recall", "prd"],
     "fd, fd_infinity, kid, prd, precision_recall, floor, reconstruction_fd, "
-    "reconstruction, nll, calibration, bound, bits_per_dim, inverse_error, copies; or "
-    "all.",
+    "reconstruction, nll, calibration, bound, bits_per_dim, inverse_error, bayes, "
+    "label_accuracy, copies; or all.",
 )
 _PRESET = flags.DEFINE_enum("preset", None, ["glf_paper", "lfbm"], "A paper's counts.")
 _COUNT = flags.DEFINE_integer("num_samples", None, "Images a trial.", lower_bound=2)
@@ -159,7 +159,6 @@ def _measured(source: str, metrics: list[str]):
     train, test, where = loading.load_dataset()
     make = functools.partial(
         extractor_lib.make,
-        _EXTRACTOR.value,
         train=train,
         test=test,
         paths=where,
@@ -168,9 +167,10 @@ def _measured(source: str, metrics: list[str]):
     measuring = evaluation.Evaluation(
         train=train,
         test=test,
-        extractor=make,
+        extractor=functools.partial(make, _EXTRACTOR.value),
         settings=_settings(),
         cache_dir=where.cache_dir / "statistics",
+        classifier=functools.partial(make, "classifier"),
     )
     images, model, step = _drawn(source, train)
     others = _others() if _AGAINST.value else None

@@ -12,9 +12,15 @@ import tqdm
 
 from glf_tf import errors, types
 from glf_tf.data import image_set, pixels
-from glf_tf.evaluation import image_sources, model_metrics, records
+from glf_tf.evaluation import (
+    image_sources,
+    label_accuracies,
+    model_metrics,
+    records,
+)
 from glf_tf.evaluation import settings as settings_lib
 from glf_tf.metrics import memorization, protocol, reference, suite, vectors
+from glf_tf.metrics.extractors import classifier as classifier_lib
 from glf_tf.metrics.extractors import features
 from glf_tf.models import model as model_lib
 
@@ -34,6 +40,7 @@ class Evaluation:
         extractor: Callable[[], features.AbstractExtractor],
         settings: settings_lib.Settings,
         cache_dir=None,
+        classifier: Callable[[], classifier_lib.Classifier] | None = None,
     ):
         """Initializes the evaluation.
 
@@ -43,9 +50,12 @@ class Evaluation:
             extractor: Returns the feature extractor; called when a metric needs it.
             settings: The protocol.
             cache_dir: Folder that caches statistics of real images; None for no cache.
+            classifier: Returns a classifier of the training images, for
+                "label_accuracy".
         """
         self._train, self._test, self._settings = train, test, settings
         self._make_extractor, self._cache_dir = extractor, cache_dir
+        self._make_classifier = classifier
         split = train if settings.reference_split == "train" else test
         self._real_images = split.images[: settings.references]
         self._records = records.Records(
@@ -111,6 +121,7 @@ class Evaluation:
                 self.of_models.reconstructions(model),
                 metrics=_in_suite(metrics) or ["fd"],
             ),
+            "label_accuracy": self._label_accuracy,
             **self.of_models.by_name,
         }
         chosen = [wanted[metric] for metric in metrics if metric in wanted]
@@ -165,6 +176,36 @@ class Evaluation:
             space="pixels",
             count=count,
             rounded=self._settings.rounded,
+        )
+
+    def _label_accuracy(self, model) -> list[protocol.Measurement]:
+        """Measures whether a classifier finds the labels that samples are to have."""
+        label_accuracies.check(model, self._train)  # before a classifier is trained
+        if self._make_classifier is None:
+            raise errors.Unsupported(
+                "The labels of samples are found by a classifier",
+                received="an Evaluation without one",
+                do="Pass classifier=, or leave label_accuracy out of the metrics",
+            )
+        classifier, asked = self._make_classifier(), self._settings
+        each = max(1, asked.samples // model.num_classes)
+        shares = label_accuracies.of_samples(
+            model,
+            classifier=classifier,
+            train=self._train,
+            samples=each,
+            seed=asked.seed,
+        )
+        accuracy = classifier.accuracy
+        return self._records.plain(
+            {"label_accuracy": np.mean(shares), "label_accuracy_of_worst": min(shares)},
+            source=image_sources.ModelSamples(model),
+            space=classifier.name,
+            count=each * len(shares),
+            notes=(
+                f"label accuracy is of {each} samples of each label; the classifier "
+                f"finds {100 * accuracy:.2f} % of the test images' labels",
+            ),
         )
 
     def _count(self, source: image_sources.AbstractImageSource) -> int:

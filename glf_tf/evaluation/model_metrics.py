@@ -14,6 +14,7 @@ from glf_tf.evaluation import (
     calibrations,
     image_sources,
     inverses,
+    label_accuracies,
     likelihoods,
     records,
 )
@@ -56,6 +57,7 @@ class ModelMetrics:
             "bound": self._bound,
             "bits_per_dim": self._bits_per_dim,
             "inverse_error": self._inverse_error,
+            "bayes": self._bayes,
         }
 
     def reconstructions(self, model) -> image_sources.Reconstructions:
@@ -192,3 +194,12 @@ class ModelMetrics:
             how = {"of": name, "count": error.count, "notes": notes}
             rows += self._records.plain(numbers, source=source, space="pixels", **how)
         return rows
+
+    def _bayes(self, model) -> list[protocol.Measurement]:
+        """Measures a model of images given labels as a classifier of test images."""
+        is_right = label_accuracies.of_bayes_rule(model, self._test)
+        numbers = {"bayes_accuracy": np.mean(is_right)}
+        source = image_sources.ModelSamples(model)
+        return self._records.plain(
+            numbers, source=source, space="pixels", of="test images"
+        )

@@ -20,6 +20,8 @@ METRICS = (
     "bound",
     "bits_per_dim",
     "inverse_error",
+    "bayes",
+    "label_accuracy",
     "copies",
 )
 """What can be asked for: the suite's measures of samples, and
@@ -36,6 +38,10 @@ bits_per_dim       of the test images, for flows on images: an upper bound of th
                    that each number takes, beside those of models that only count
 inverse_error      of flows on images: how far the inverse is from giving images back,
                    in levels, on the data and on noise, constant and saturated images
+bayes              of models conditional on labels: the share of test images whose label
+                   is the most likely one under the model, by the rule of Bayes
+label_accuracy     of the same models: the share of samples whose label the data set's
+                   classifier finds, as many of each label
 copies             how near samples come to training images
 """
 
@@ -92,6 +98,8 @@ def supported(model: model_lib.GenerativeModel | None) -> tuple[str, ...]:
         missing |= {"nll", "calibration"}
     if not is_flow:
         missing |= {"bits_per_dim", "inverse_error"}
+    if model is None or not model.num_classes:
+        missing |= {"bayes", "label_accuracy"}
     is_variational = isinstance(model, variational.AbstractVariational)
     if not is_variational or not model.reconstruction.is_likelihood:
         missing.add("bound")

@@ -64,6 +64,15 @@ class Classifier(features.AbstractExtractor):
         self._trunk = tf.function(
             keras.Sequential(network.layers[:-1]), reduce_retracing=True
         )
+        self._head = network.layers[-1]
+
+    def classify(self, images: np.ndarray) -> np.ndarray:
+        """Returns the most likely class of images, `[size]`, numbered from 0.
+
+        Args:
+            images: `[size, height, width, channels]`, uint8 or floats in [0, 1].
+        """
+        return np.argmax(self._head(self(images)), axis=-1)
 
     def _extract(self, images: np.ndarray) -> types.Tensor:
         return self._trunk(tf.constant(images))
