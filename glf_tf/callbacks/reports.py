@@ -83,7 +83,9 @@ class Scalars(callback_lib.AbstractCallback):
 
 
 class Validation(callback_lib.AbstractCallback):
-    """Writes the terms' averages over the test set.
+    """Writes the terms' averages over images that are not trained on.
+
+    Their names begin with the split of the images, such as "test/nll".
 
     Attributes:
         latest: The last averages, by name.
@@ -104,11 +106,11 @@ class Validation(callback_lib.AbstractCallback):
         Args:
             every: The interval of calls.
             model: The model.
-            data: The test set.
+            data: The images.
             writer: The TensorBoard writer.
         """
         super().__init__(every)
-        self._writer = writer
+        self._writer, self._split = writer, data.split
         self._measure = measuring.Measure(model, data)
         self.latest: dict[str, float] = {}
         self._found: tuple[int | None, dict[str, float]] = (None, {})
@@ -119,10 +121,12 @@ class Validation(callback_lib.AbstractCallback):
         return dict(averages) if step == moment.global_step else {}
 
     def run(self, moment):
-        """Evaluates the terms on the test set, if they are defined there."""
+        """Evaluates the terms on the images, if they are defined there."""
         averages = self._measure(moment.stage)
         self._found = moment.global_step, averages
-        self.latest = {f"test/{name}": value for name, value in averages.items()}
+        self.latest = {
+            f"{self._split}/{name}": value for name, value in averages.items()
+        }
         if self.latest:
             self._writer.scalars(self.latest, step=moment.global_step)
 
@@ -206,7 +210,7 @@ def check_metric(metric: str) -> None:
 
 
 def check_best_by(
-    best_by: str, *, metric: str, model: model_lib.GenerativeModel
+    best_by: str, *, split: str, metric: str, model: model_lib.GenerativeModel
 ) -> None:
     """Checks the name of the scalar whose minimum marks the best checkpoint.
 
@@ -215,6 +219,7 @@ def check_best_by(
 
     Args:
         best_by: The name, such as "test/nll" or "evaluation/fd".
+        split: The split on which terms are measured.
         metric: The metric of samples.
         model: The model.
 
@@ -224,7 +229,7 @@ def check_best_by(
     known = [f"evaluation/{metric}"] if metric in _SMALLER_IS_BETTER else []
     for stage in model.stages():
         if stage.updates and stage.is_validated:
-            known += [f"test/{name}" for name in stage.term_names]
+            known += [f"{split}/{name}" for name in stage.term_names]
     if best_by not in known:
         raise errors.InvalidValue(
             "`best_by` must be a measured scalar whose minimum is its best value",

@@ -43,7 +43,7 @@ def replay() -> None:
     values.refuse_beside("replay", others)
     values.needed("workdir")
     run = folder_lib.Folder(pathlib.Path(FLAGS.replay))
-    for split in ("train", "test"):
+    for split in run.read().get("data", ("train", "test")):
         restore.load_data(
             run.path,
             split,

@@ -22,7 +22,7 @@ class ImageSet:
 
     Attributes:
         name: The data set's name, such as "mnist".
-        split: "train" or "test".
+        split: "train", "test" or "validation".
         images: uint8 `[size, height, width, channels]` in [0, 255]; an array, or a
             `numpy.memmap` if the set is too large for memory.
         labels: int64 `[size]`, or None if the data set has no labels.

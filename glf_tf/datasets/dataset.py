@@ -4,13 +4,16 @@
 __all__ = ["AbstractDataset", "Split", "check_split"]
 
 import abc
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from glf_tf import errors, parts
 from glf_tf.data import image_set
 from glf_tf.data import paths as paths_lib
 
-Split = Literal["train", "test"]
+Split = Literal["train", "test", "validation"]
+"""A part of a data set; few have one for validation, see `AbstractDataset.splits`."""
+
+_USUAL: tuple[Split, ...] = ("train", "test")
 
 
 class AbstractDataset(parts.Part, abc.ABC):
@@ -38,20 +41,33 @@ class AbstractDataset(parts.Part, abc.ABC):
             NotFound: No source has the data set; the message lists them.
         """
 
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """The splits that it has: "train" and "test", and of few "validation"."""
+        return _USUAL
+
+    def load_for_training(self) -> tuple[image_set.ImageSet, image_set.ImageSet]:
+        """Returns what a run is trained and validated on.
+
+        It is validated on the split "validation" if there is one, otherwise on "test".
+        """
+        held_out = "validation" if "validation" in self.splits else "test"
+        return self.load("train"), self.load(held_out)
+
     def report(self) -> tuple[str, ...]:
         """Returns lines on the files found; none for a standard data set."""
         return ()
 
 
 def check_split(split: str) -> None:
-    """Checks the name of a split.
+    """Checks the name of a split of a data set without one for validation.
 
     Raises:
         InvalidValue: `split` is neither "train" nor "test".
     """
-    if split not in get_args(Split):
+    if split not in _USUAL:
         raise errors.InvalidValue(
             "`split` must be train or test",
             received=f"split={split!r}",
-            do=errors.suggestion(split, get_args(Split)),
+            do=errors.suggestion(split, _USUAL),
         )

@@ -55,7 +55,7 @@ def train(
         if is_writer:
             identity.check(folder, plan, resume=resume)
         dataset = catalogue.build("dataset", plan.dataset, paths=plan.paths)
-        sets = dataset.load("train"), dataset.load("test")
+        sets = dataset.load_for_training()
         arguments = identity.arguments_of(plan.model, sets[0])
         if is_writer:
             identity.check_data(
@@ -102,7 +102,8 @@ def check(
     if plan.start.start_from:
         restore.check_start(plan.start, model)
     if often.best_by not in ("", plan_lib.Reports.best_by):
-        reports.check_best_by(often.best_by, metric=often.evaluate_metric, model=model)
+        how = {"split": sets[-1].split, "metric": often.evaluate_metric}
+        reports.check_best_by(often.best_by, model=model, **how)
 
 
 def _configure(plan: plan_lib.Plan) -> None:

@@ -107,10 +107,10 @@ def _test_of(
 ) -> tuple[image_set.ImageSet, image_set.ImageSet | None]:
     """Returns training and test images as tools would find them again."""
     if dataset is not None:
-        own = dataset.load("test")
+        own = dataset.load_for_training()[1]
         if test is not None and test.identity != own.identity:
             raise errors.InvalidValue(
-                "A run on a data set is validated on its test split",
+                "A run on a data set is validated on its own split for that",
                 received=f"validation_data of {len(test)} other images",
                 do="Leave it out, or pass the training images in the data set's place",
             )

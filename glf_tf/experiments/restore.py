@@ -213,7 +213,7 @@ def load_data(
 
     Args:
         workdir: The run's folder.
-        split: "train" or "test".
+        split: "train", "test", or "validation" if the data set has it.
         paths: Paths of data; the data folder of the run if None is set.
         accept_new_data: Whether to accept changed images, with a warning.
 

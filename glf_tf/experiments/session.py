@@ -106,7 +106,7 @@ class Session:
             plan: The plan.
             folder: The folder of the run.
             model: The model.
-            sets: The training set, and the test set if there is one.
+            sets: The training set, and what it is validated on, if anything.
             stop_at: The global step at which to save the state and stop; 0 for the end.
             callbacks: Keras' and ours, of a user of `fit`; None where a tool trains.
             is_silent: Whether no progress is shown.
@@ -278,7 +278,7 @@ class Session:
                 paths=self._plan.paths,
                 inception_graph=asked.inception_graph,
             ),
-            split="test",
+            split=self._test.split,
             cache_dir=cache_dir / "statistics",
         )
 

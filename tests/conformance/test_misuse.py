@@ -188,6 +188,7 @@ OWN = {
 2 label             @ --dataset=without --dataset.label=10
 2 count             @ --dataset=subset --dataset.count=0
 2 count             @ --dataset=subset --dataset.count=-3
+2 count             @ --dataset=held_out --dataset.count=0
 2 dataset.count     @ --dataset.count=3
 2 share             @ --dataset=without --dataset.train_share=1.5
 1 --download        @ --dataset=cifar10

@@ -53,6 +53,47 @@ def test_a_subset_has_no_more_than_there_are(count):
         build("subset", count=count).load("train")
 
 
+# Held out for validation.
+
+
+def test_held_out_images_are_none_that_are_trained_on_or_tested_on(whole):
+    found = build("held_out", count=30)
+    parts = {split: found.load(split) for split in found.splits}
+    assert [len(parts[split]) for split in ("train", "validation")] == [1403, 30]
+    together = parts["train"].joined(parts["validation"])
+    assert rows(together) == rows(whole["train"])
+    assert rows(parts["test"]) == rows(whole["test"])
+    assert len(set(parts["validation"].labels)) > 5  # of any class
+    first, last = (np.flatnonzero(_is_in(parts["validation"], whole["train"])))[[0, -1]]
+    assert last - first > len(whole["train"]) / 2  # from anywhere
+
+
+def _is_in(part, whole):
+    known = set(rows(part))
+    return [image.tobytes() in known for image in np.asarray(whole.images)]
+
+
+def test_held_out_images_keep_their_labels(whole):
+    known = dict(
+        zip(rows_as_they_are(whole["train"]), whole["train"].labels, strict=True)
+    )
+    for split in ("train", "validation"):
+        found = build("held_out").load(split)
+        labels = [known[row] for row in rows_as_they_are(found)]
+        np.testing.assert_array_equal(found.labels, labels)
+
+
+def rows_as_they_are(found):
+    return [image.tobytes() for image in np.asarray(found.images)]
+
+
+@pytest.mark.parametrize("count", [0, 1433, 10**6])
+def test_held_out_images_leave_some(count):
+    for split in ("train", "validation"):
+        with pytest.raises(errors.InvalidValue, match=f"count={count} of"):
+            build("held_out", count=count).load(split)
+
+
 # Without a class.
 
 

@@ -14,15 +14,23 @@ from glf_tf.datasets import digits
 from glf_tf.devices import strategies
 from glf_tf.experiments import experiment, folder, plan, restore, stopping
 from glf_tf.models import glf
+from glf_tf.plotting import curves
 from glf_tf.training import loop, options
 from tests import descriptors
 
 
 def make_plan(
-    model="glf", *, epochs=None, batch_size=200, draw_every=0, export=False, **settings
+    model="glf",
+    *,
+    dataset="digits",
+    epochs=None,
+    batch_size=200,
+    draw_every=0,
+    export=False,
+    **settings,
 ):
     return plan.Plan(
-        dataset="digits",
+        dataset=dataset,
         model={"name": "glf", **descriptors.MODELS[model]},
         training=options.Training(epochs=epochs or {"": 2}, batch_size=batch_size),
         reports=plan.Reports(log_every=3, draw_every=draw_every, export=export),
@@ -283,6 +291,20 @@ def test_what_to_start_from_must_be_there(
     monkeypatch.chdir(untrained)
     with pytest.raises(kind, match=word):
         experiment.train(make_plan(start=start), folder.Folder(tmp_path))
+
+
+def test_a_run_is_validated_on_what_is_held_out_and_never_on_test_images(tmp_path):
+    digits = {"name": "held_out", "count": 100}
+    run = folder.Folder(tmp_path)
+    asked = {"batch_size": 128, "epochs": {"": 1}}
+    experiment.train(make_plan(dataset=digits, **asked), run)
+    names = curves.read(tmp_path).names
+    assert "validation/nll" in names
+    assert not [name for name in names if name.startswith("test/")]
+    assert sorted(run.read()["data"]) == ["train", "validation"]
+    assert len(restore.load_data(tmp_path, "train")) == 1333
+    assert len(restore.load_data(tmp_path, "validation")) == 100
+    assert len(restore.load_data(tmp_path, "test")) == 364
 
 
 def test_data_of_a_run_are_found_again(tmp_path):
