@@ -27,6 +27,7 @@ from glf_tf.bijectors import (
     spline_coupling,
     squeeze,
     standardize,
+    transformer_autoregressive,
 )
 from glf_tf.data import image_set
 from glf_tf.flows import (
@@ -37,6 +38,7 @@ from glf_tf.flows import (
     multi_scale_real_nvp,
     neural_spline,
     real_nvp,
+    tarflow,
 )
 from glf_tf.flows import (
     masked_autoregressive as masked_autoregressive_flow,
@@ -54,6 +56,11 @@ def _autoregressive(**options):
     return functools.partial(
         masked_autoregressive.MaskedAutoregressive, hidden=6, **options
     )
+
+
+def _transformer(kind, **options):
+    made = {"token_dim": 2, "hidden": 6, "depth": 1, "head_dim": 3}
+    return functools.partial(kind, **made | options)
 
 
 def _real_nvp(*, batch_norm=False, **options):
@@ -122,6 +129,13 @@ FLOW_STEPS: dict[str, Callable] = {
         mixing="reversal",
         actnorm=False,
     ),
+    "transformer_step": _transformer(
+        transformer_autoregressive.TransformerAutoregressive, depth=2
+    ),
+    "tarflow": _transformer(tarflow.TarFlow, blocks=1),
+    "tarflow_reversal": _transformer(
+        tarflow.TarFlow, blocks=2, mixing="reversal", actnorm=False, dropout=0.5
+    ),
     "glow_vector": functools.partial(glow_vector.GlowVector, hidden=6, blocks=2),
     "real_nvp": _real_nvp(),
     "real_nvp_batch_norm": _real_nvp(batch_norm=True),
@@ -173,7 +187,7 @@ FLOW_STEPS: dict[str, Callable] = {
 CONDITIONAL = (
     *("autoregressive_step", "coupling", "glow_vector", "inverse_autoregressive"),
     *("masked_autoregressive", "neural_spline", "real_nvp", "spline_coupling"),
-    "vector_glow_coupling",
+    *("tarflow", "transformer_step", "vector_glow_coupling"),
 )
 """How names of flow steps begin that take a `condition_dim`."""
 

@@ -9,23 +9,16 @@ Durkan, Bekasov, Murray, Papamakarios: Neural Spline Flows, 2019, section 3.3, o
 autoregressive splines. https://arxiv.org/abs/1906.04032
 """
 
-__all__ = [
-    "Affine",
-    "AutoregressiveBijector",
-    "Fast",
-    "MaskedAutoregressive",
-    "Transform",
-]
+__all__ = ["Affine", "Fast", "MaskedAutoregressive", "Transform"]
 
 import functools
-from collections.abc import Callable
 from typing import Literal
 
 import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from glf_tf.bijectors import coupling, one_pass, rational_quadratic, step
+from glf_tf.bijectors import autoregressive, coupling, rational_quadratic, step
 from glf_tf.bijectors.conditioners import made
 
 tfb = tfp.bijectors
@@ -52,69 +45,6 @@ class Affine:
     def inverse_and_log_slope(self, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns `x`, and `log dx/dy`, of the shape of `y`."""
         return (y - self._shift) * tf.exp(-self._log_scale), -self._log_scale
-
-
-class AutoregressiveBijector(one_pass.OnePassBijector):
-    """The bijector of a masked network, fast towards noise.
-
-    Towards noise (`inverse`), for all coordinates i at once,
-
-        eps[i] = transform(x[i]; network(x[0], ..., x[i - 1]))
-        inverse_log_det_jacobian = sum(log_slope, axis=-1)
-
-    so that the Jacobian is lower triangular. Towards data, the coordinates are found
-    one after the other, exactly, in `event_dim` passes. In each, the network computes
-    the units that see one coordinate more, so that all together have the arithmetic of
-    one pass.
-    """
-
-    def __init__(
-        self,
-        network: made.MADE,
-        transform_fn: Callable[[tf.Tensor], Affine | tfb.RationalQuadraticSpline],
-        *,
-        given_fn: Callable[[tf.Tensor], tf.Tensor],
-        name: str = "autoregressive",
-    ):
-        """Initializes the bijector.
-
-        Args:
-            network: Has the parameters of each coordinate.
-            transform_fn: Makes of parameters what coordinates pass towards noise.
-            given_fn: Makes of vectors what the network is given, with the condition.
-            name: Name of the operations.
-        """
-        super().__init__(1, name=name)
-        self._network, self._transform_fn = network, transform_fn
-        self._given_fn = given_fn
-
-    def towards_noise(self, x):
-        """Returns the noise of vectors, and the log-determinant."""
-        transform = self._transform_fn(self._network(self._given_fn(x)))
-        eps, log_slope = transform.forward_and_log_slope(x)
-        return eps, tf.reduce_sum(log_slope, axis=-1)
-
-    def towards_data(self, eps):
-        """Returns the vectors of noise, and the log-determinant."""
-        size = eps.shape[-1]
-
-        def add_coordinate(index, x, log_det, known):
-            parameters, known = self._network.of_coordinate(
-                self._given_fn(x), index, known
-            )
-            transform = self._transform_fn(parameters)
-            value, log_slope = transform.inverse_and_log_slope(eps[..., index])
-            x += value[..., None] * tf.one_hot(index, size, dtype=x.dtype)
-            return index + 1, x, log_det + log_slope, known
-
-        start = tf.zeros_like(eps)
-        _, x, log_det, _ = tf.while_loop(
-            lambda index, *_: index < size,
-            add_coordinate,
-            (tf.constant(0), start, start[..., 0], self._network.none_known(start)),
-            maximum_iterations=size,
-        )
-        return x, log_det
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")
@@ -188,7 +118,7 @@ class MaskedAutoregressive(step.AbstractFlowStep):
     ) -> tfb.Bijector:
         """Returns a fresh bijector from noise to data."""
         del training
-        bijector = AutoregressiveBijector(
+        bijector = autoregressive.AutoregressiveBijector(
             self.network,
             self._transform_fn,
             given_fn=lambda x: self.conditioned(x, condition),

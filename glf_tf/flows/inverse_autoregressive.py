@@ -13,7 +13,7 @@ from glf_tf.flows import autoregressive_flow
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")
-class InverseAutoregressiveFlow(autoregressive_flow.AbstractAutoregressiveFlow):
+class InverseAutoregressiveFlow(autoregressive_flow.AbstractMaskedFlow):
     """Fast towards data: for draws, and for the densities of these.
 
     The density of given vectors, and so training on data, costs `event_dim` passes

@@ -13,7 +13,7 @@ from glf_tf.flows import autoregressive_flow
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")
-class MaskedAutoregressiveFlow(autoregressive_flow.AbstractAutoregressiveFlow):
+class MaskedAutoregressiveFlow(autoregressive_flow.AbstractMaskedFlow):
     """Fast towards noise: for likelihoods, and so for training on data.
 
     Draws cost `event_dim` passes through each block's network, one after the other.

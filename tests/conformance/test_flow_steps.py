@@ -196,7 +196,7 @@ def test_a_flow_on_vectors_hands_out_a_chain(name):
     "name",
     [
         *("glow_vector", "neural_spline", "real_nvp", "real_nvp_batch_norm"),
-        *("masked_autoregressive", "inverse_autoregressive"),
+        *("masked_autoregressive", "inverse_autoregressive", "tarflow"),
         *("channels_tanh", "channels_gated", "checkerboard", "glow"),
     ],
 )

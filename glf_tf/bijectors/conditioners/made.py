@@ -14,11 +14,12 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from glf_tf.bijectors.conditioners import autoregressive
 from glf_tf.layers import masked_dense
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")
-class MADE(keras.layers.Layer):
+class MADE(autoregressive.AbstractAutoregressiveNetwork):
     """The parameters of coordinate i are functions of the coordinates before i alone.
 
         plain:     h = relu(W x + b), and `depth - 1` times h = relu(W h + b)
@@ -27,7 +28,8 @@ class MADE(keras.layers.Layer):
         parameters = V h + c
 
     Kernels are masked by degrees (`MaskedDense`). V and c start at zero, so that a step
-    can start as the identity. The parameters of the first coordinate see none.
+    can start as the identity. The parameters of the first coordinate see none. A token
+    is one coordinate.
 
     A condition, if there is one, has degree 0: all parameters depend on it.
 
@@ -84,42 +86,24 @@ class MADE(keras.layers.Layer):
             *degrees, dtype=self.dtype_policy, name=name, **options
         )
 
-    def call(self, x):
-        """Returns the parameters of all coordinates.
-
-        Args:
-            x: `[batch, event_dim + condition_dim]`.
-
-        Returns:
-            parameters: `[batch, event_dim, num_parameters]`.
-        """
+    def call(self, x, training=False):
+        """Returns the parameters of all coordinates, `[batch, event_dim, count]`."""
+        del training
         features = self._features(x, lambda layer, h: layer(h))
         outputs = self.output_layer(features)
         split = [*tf.unstack(tf.shape(x)[:-1]), self._event_dim, self._num_parameters]
         return tf.reshape(outputs, split)
 
-    def none_known(self, x: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Returns `known` of `of_coordinate` before the first coordinate."""
+    def none_known(self, x):
+        """Returns zeros for the outputs of each hidden layer, `[batch, hidden]`."""
         zeros = tf.zeros_like(x[..., :1]) + tf.zeros([self._hidden], x.dtype)
         return (zeros,) * (1 + len(self._inner_names()))
 
-    def of_coordinate(
-        self, x: tf.Tensor, index: tf.Tensor, known: tuple[tf.Tensor, ...]
-    ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
-        """Returns the parameters of a coordinate, when those before it are known.
+    def of_token(self, x, index, known):
+        """Returns the parameters of a coordinate, `[batch, 1, count]`.
 
-        Called for one coordinate after the other, it computes each hidden unit once.
-
-        Args:
-            x: As of `call`; what is after the coordinates before `index` is not seen.
-            index: The coordinate.
-            known: The outputs of each hidden layer, `[batch, hidden]`, as returned for
-                the coordinate before, or by `none_known`; 0 for units of this degree
-                and above.
-
-        Returns:
-            parameters: `[batch, num_parameters]`.
-            known: The same for the next coordinate.
+        It computes each hidden unit once: `known` has 0 for units of this degree and
+        above.
         """
         outputs = []
 
@@ -129,7 +113,7 @@ class MADE(keras.layers.Layer):
 
         features, count = self._features(x, apply), self._num_parameters
         parameters = self.output_layer.columns(features, index * count, count=count)
-        return parameters, tuple(outputs)
+        return parameters[..., None, :], tuple(outputs)
 
     def _features(self, x: tf.Tensor, apply: Callable) -> tf.Tensor:
         """Returns the last hidden units; `apply` gives the output of each layer."""

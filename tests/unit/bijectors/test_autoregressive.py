@@ -129,8 +129,8 @@ def test_the_network_is_that_of_its_formula(residual):
     known = network.none_known(tf.constant(x))
     for index in range(3):
         seen = tf.constant(np.where(np.arange(3) < index, x, 0.0))
-        of_one, known = network.of_coordinate(seen, tf.constant(index), known)
-        np.testing.assert_allclose(of_one, expected[:, index], atol=1e-12)
+        of_one, known = network.of_token(seen, tf.constant(index), known)
+        np.testing.assert_allclose(of_one, expected[:, index : index + 1], atol=1e-12)
 
 
 def test_noise_is_affine_in_each_coordinate_given_those_before_it():
@@ -166,13 +166,13 @@ def test_it_starts_as_the_identity(fast, transform):
 
 def test_data_are_exact_after_a_pass_for_each_coordinate(monkeypatch):
     step, eps, passes = step_of(7), drawn(3, 7), []
-    usual = made.MADE.of_coordinate
+    usual = made.MADE.of_token
 
     def counted(self, x, index, known):
         passes.append(int(index))
         return usual(self, x, index, known)
 
-    monkeypatch.setattr(made.MADE, "of_coordinate", counted)
+    monkeypatch.setattr(made.MADE, "of_token", counted)
     bijector = step.bijector()
     x = bijector.forward(eps)
     bijector.forward_log_det_jacobian(eps)
