@@ -27,9 +27,7 @@ def drawn(count, dim, seed=0):
     return tf.constant(np.random.default_rng(seed).normal(size=(count, dim)))
 
 
-@pytest.mark.parametrize(
-    ("dim", "token_dim"), [(1, 2), (5, 1), (5, 2), (5, 9), (6, 2)]
-)
+@pytest.mark.parametrize(("dim", "token_dim"), [(1, 2), (5, 1), (5, 2), (5, 9), (6, 2)])
 def test_each_token_depends_on_those_before_it(dim, token_dim):
     step, x = step_of(dim, token_dim=token_dim), drawn(6, dim)
     with tf.GradientTape() as tape:
