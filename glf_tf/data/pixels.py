@@ -7,6 +7,7 @@ that a mapped file of any size passes through in bounded memory.
 """
 
 __all__ = [
+    "NotFiniteWarning",
     "SLACK",
     "batches",
     "check",
@@ -17,11 +18,17 @@ __all__ = [
     "to_unit",
 ]
 
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
 
 from glf_tf import errors, types
+
+
+class NotFiniteWarning(UserWarning):
+    """Pictures of a model are not finite."""
+
 
 SLACK = 1e-5
 """How far float32 arithmetic carries a 0 or a 1 outside of [0, 1]."""
@@ -115,8 +122,21 @@ def round_to_uint8(images: types.Tensor, *, name: str = "images") -> np.ndarray:
 
 
 def rounded(images: types.Tensor) -> np.ndarray:
-    """Returns floats rounded to uint8; what lies outside of [0, 1] is clipped."""
-    return np.rint(np.clip(np.asarray(images), 0, 1) * np.float32(255)).astype(np.uint8)
+    """Returns floats rounded to uint8; what lies outside of [0, 1] is clipped.
+
+    NaN, which no picture can hold, becomes 0, with a warning.
+    """
+    levels = np.rint(np.clip(np.asarray(images), 0, 1) * np.float32(255))
+    if np.isnan(levels).any():
+        share = f"{100 * np.isnan(levels).mean():.3g} % of the numbers"
+        warnings.warn(
+            f"{share} of pictures are NaN, and drawn as black: look for an overflow in "
+            "the model",
+            NotFiniteWarning,
+            stacklevel=2,
+        )
+        levels = np.nan_to_num(levels)
+    return levels.astype(np.uint8)
 
 
 def to_rgb(images: np.ndarray) -> np.ndarray:

@@ -85,3 +85,9 @@ def test_rounding_undoes_division_in_every_precision(dtype):
 
 def test_rounding_of_what_is_drawn_clips():
     np.testing.assert_array_equal(pixels.rounded([-1.0, 0.5, 2.0]), [0, 128, 255])
+
+
+def test_nan_is_drawn_as_black_and_said():
+    with pytest.warns(pixels.NotFiniteWarning, match="25 % of the numbers"):
+        drawn = pixels.rounded([np.nan, 0.5, np.inf, -np.inf])
+    np.testing.assert_array_equal(drawn, [0, 128, 255, 0])
