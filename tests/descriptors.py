@@ -328,6 +328,7 @@ MODELS: dict[str, Mapping] = {
         "flow": _GLF["flow"],
         "noise": {"name": "learned_mixture", "components": 3},
     },
+    "vae_vamp_prior": {**_VAE, "name": "vae_vamp_prior", "components": 5},
     "wae_mmd": {**_WAE, "name": "wae_mmd"},
     "wae_mmd_convolutional": {
         **_WAE,
@@ -441,6 +442,7 @@ FAMILIES = (
     *("image_flow_variational", "lebm"),
     *("lfbm_from_prior", "lfbm_vae", "rae", "rae_flow", "rae_spectral", "sri"),
     *("two_stage_vae", "vae_flow_posterior", "vae_flow_prior", "vae_gaussian"),
+    *("vae_vamp_prior",),
     *("wae_gan", "wae_mmd_convolutional"),
 )
 """One or more of each system: what it costs much to try is tried of these."""

@@ -21,9 +21,6 @@ from glf_tf.priors import prior
 class LearnedMixturePrior(prior.AbstractPrior):
     """The density `p(z) = sum_k w_k N(z; m_k, diag(s_k)^2)`, learned by gradients.
 
-        log p(z) = logsumexp_k(log w_k - sum(eps_k^2) / 2 - sum(log s_k))
-                   - dim * log(2 pi) / 2,   eps_k = (z - m_k) / s_k
-
     Equal components would have equal gradients for ever, so means start as draws of
     N(0, spread^2 I). Deviations start at `sqrt(1 - spread^2)`, so that mean and
     variance start near those of N(0, I); weights start equal. A sample is `m_k +
@@ -57,13 +54,8 @@ class LearnedMixturePrior(prior.AbstractPrior):
     def log_prob(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Returns the log-density of each latent in nats, `[batch]`."""
         del training
-        log_scale = tf.convert_to_tensor(self._log_scale)
-        centred = tf.cast(z, self.compute_dtype)[:, None] - self._loc
-        squares = tf.reduce_sum(tf.square(centred * tf.exp(-log_scale)), axis=-1)
-        log_weight = tf.nn.log_softmax(tf.convert_to_tensor(self._logits))
-        log_weight -= tf.reduce_sum(log_scale, axis=-1)
-        constant = 0.5 * self.latent_dim * math.log(2.0 * math.pi)
-        return tf.reduce_logsumexp(log_weight - 0.5 * squares, axis=-1) - constant
+        z = tf.cast(z, self.compute_dtype)
+        return components_lib.log_prob(z, **self._mixture())
 
     def sample(
         self,
@@ -75,15 +67,15 @@ class LearnedMixturePrior(prior.AbstractPrior):
     ) -> tf.Tensor:
         """Returns `n` latents `[n, latent_dim]`, each of a random component."""
         del training
-        of_component, of_noise = seeds.split(seed, 2)
-        logits = tf.convert_to_tensor(self._logits)
-        index = components_lib.draw(n, logits=logits, seed=of_component)
-        eps = tf.random.stateless_normal(
-            [n, self.latent_dim], of_noise, dtype=self.compute_dtype
-        )
-        loc = tf.gather(tf.convert_to_tensor(self._loc), index)
-        log_scale = tf.gather(tf.convert_to_tensor(self._log_scale), index)
-        return loc + tf.cast(temperature, eps.dtype) * tf.exp(log_scale) * eps
+        how = {"seed": seed, "temperature": temperature}
+        return components_lib.sample(n, **self._mixture(), **how)
+
+    def _mixture(self) -> dict[str, tf.Tensor]:
+        return {
+            "logits": tf.convert_to_tensor(self._logits),
+            "loc": tf.convert_to_tensor(self._loc),
+            "log_scale": tf.convert_to_tensor(self._log_scale),
+        }
 
 
 def _normal(deviation: float, *, seed: int) -> Callable:

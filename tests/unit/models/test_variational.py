@@ -17,7 +17,7 @@ LOG_SCALE = GENERATOR.normal(size=(5, 3)).astype(np.float32)
 NOISE = GENERATOR.normal(size=(5, 3)).astype(np.float32)
 NORMAL = variational.DiagonalNormal(tf.constant(MEAN), tf.constant(LOG_SCALE))
 FLOWS = ("vae_flow_posterior", "vae_flow_posterior_shared")
-NAMES = ("vae", "vae_flow_prior", *FLOWS)
+NAMES = ("vae", "vae_flow_prior", "vae_vamp_prior", *FLOWS)
 
 
 def terms_of(model, *, training=False, seed=(0, 1)):
