@@ -471,6 +471,12 @@ PRIORS: dict[str, Mapping] = {
         "flow": {**_GLF["flow"]},
         "noise": {"name": "learned_mixture", "components": 2},
     },
+    "flow_smoothed": {
+        "name": "flow",
+        "flow": {**_GLF["flow"]},
+        "smoothing": 0.1,
+        "denoising": False,
+    },
     "flow_with_student_t": {
         "name": "flow",
         "flow": {**_GLF["flow"]},

@@ -105,7 +105,8 @@ def check_learned(prior: prior_lib.AbstractPrior) -> None:
     """Checks that a prior has no weights, or is learned by gradients of its likelihood.
 
     Raises:
-        InvalidValue: It, or its noise, must be fitted to codes, or it has other terms.
+        InvalidValue: It, or its noise, must be fitted to codes, or it has other terms
+            or adds noise to codes.
     """
     if isinstance(prior, prior_lib.Fitted) or prior.fits_noise:
         fitted = prior.noise if prior.fits_noise else prior
@@ -120,4 +121,10 @@ def check_learned(prior: prior_lib.AbstractPrior) -> None:
             received=f"{type(prior).__name__}, whose terms are "
             f"{', '.join(prior.term_names)}",
             do="Use another density, such as flow, or another model, such as rae",
+        )
+    if prior.is_smoothed:
+        raise errors.InvalidValue(
+            "Noise is added to finished codes alone, not to what is trained together",
+            received=f"{type(prior).__name__} with smoothing",
+            do="Use smoothing=0, or another model, such as rae",
         )

@@ -15,6 +15,7 @@ import tensorflow_probability as tfp
 from glf_tf import errors, types
 from glf_tf.flows import flow as flow_lib
 from glf_tf.priors import labelled, mixture, prior, standard_normal
+from glf_tf.priors import smoothing as smoothing_lib
 
 tfb = tfp.bijectors
 
@@ -38,7 +39,9 @@ class FlowPrior(labelled.Labelled, prior.AbstractNoisePrior):
         this is a mixture. A homeomorphism cannot map N(0, I) to separate clusters: it
         leaves bridges between them, where some samples lie. With `num_classes`, the
         flow depends on a label, by all of its conditioners; or the noise alone does, if
-        it can.
+        it can. With `smoothing`, codes have noise in `terms`, as TarFlow's data do, and
+        so this is the density of codes with that noise, also in `log_prob`; samples are
+        denoised by its gradient, so that their density is another.
 
     Args:
         flow: The flow, which owns the parameters.
@@ -46,6 +49,9 @@ class FlowPrior(labelled.Labelled, prior.AbstractNoisePrior):
         components: Number of components of the mixture that takes the place of noise
             from N(0, I), and of no other; 0 for none.
         num_classes: Number of labels that the density depends on; 0 for none.
+        smoothing: Deviation of normal noise that is added to finished codes in
+            training, in deviations of these, per coordinate; TarFlow has 0.05 to 0.15.
+        denoising: Whether samples are denoised, if there is such noise.
     """
 
     def __init__(
@@ -56,6 +62,8 @@ class FlowPrior(labelled.Labelled, prior.AbstractNoisePrior):
         noise: types.Prior = "standard_normal",
         components: int = 0,
         num_classes: int = 0,
+        smoothing: float = 0.0,
+        denoising: bool = True,
         **kwargs,
     ):
         super().__init__(latent_dim, **kwargs)
@@ -73,21 +81,36 @@ class FlowPrior(labelled.Labelled, prior.AbstractNoisePrior):
         self.noise = _noise(
             noise, components=components, num_classes=of_noise, like=self
         )
+        self.smoothing, self._denoising = None, denoising
+        if smoothing:
+            self.smoothing = smoothing_lib.Smoothing(
+                latent_dim, share=smoothing, dtype=self.dtype_policy, name="smoothing"
+            )
         self.built = True
 
     @property
+    def is_smoothed(self) -> bool:
+        """Whether it is learned from codes with noise."""
+        return self.smoothing is not None
+
+    @property
     def starts(self) -> bool:
-        """Whether the flow starts from data."""
-        return isinstance(self.flow, flow_lib.AbstractStartedFlow)
+        """Whether the flow starts from data, or noise on codes has their scale."""
+        is_started = isinstance(self.flow, flow_lib.AbstractStartedFlow)
+        return is_started or self.is_smoothed
 
     def start(self, z: np.ndarray, *, label: np.ndarray | None = None) -> None:
         """Starts the flow, if it does and has not, from some of the codes.
+
+        Their scale, if there is noise on them, is that of the newest codes.
 
         Args:
             z: Codes, `[size, latent_dim]`.
             label: Their labels `[size]`, if the density depends on labels.
         """
-        if self.starts:
+        if self.is_smoothed:
+            self.smoothing.measure(z)
+        if isinstance(self.flow, flow_lib.AbstractStartedFlow):
             size = min(len(z), _STARTING_CODES)
             chosen = np.random.default_rng(0).choice(len(z), size, replace=False)
             chosen = np.sort(chosen)
@@ -114,6 +137,8 @@ class FlowPrior(labelled.Labelled, prior.AbstractNoisePrior):
         """
         if not self.fits_noise:
             return
+        if self.is_smoothed:
+            z = self.smoothing.noisy(z, seed=0).numpy()
         starts = range(0, len(z), _AT_ONCE)
         given = [z] if label is None else [z, label]
         batches = [
@@ -128,6 +153,19 @@ class FlowPrior(labelled.Labelled, prior.AbstractNoisePrior):
         self, z: tf.Tensor, label: tf.Tensor | None = None
     ) -> tf.Tensor:
         return self.inverse(z, label=label)
+
+    def terms(
+        self,
+        z: tf.Tensor,
+        *,
+        seed: types.Seed,
+        training: bool,
+        label: tf.Tensor | None = None,
+    ) -> types.Terms:
+        """Returns "nll", of codes with noise in training, if there is any."""
+        if training and self.is_smoothed:
+            z = self.smoothing.noisy(z, seed=seed)
+        return super().terms(z, seed=seed, training=training, label=label)
 
     def log_prob(
         self,
@@ -190,7 +228,10 @@ class FlowPrior(labelled.Labelled, prior.AbstractNoisePrior):
             label = self.sample_labels(n, seed=seed)
         how = {"seed": seed, "temperature": temperature}
         noise = self.sample_noise(n, **how, **self._of_noise(label))
-        return self.forward(noise, training=training, label=label)
+        z = self.forward(noise, training=training, label=label)
+        if not (self.is_smoothed and self._denoising):
+            return z
+        return self.smoothing.denoised(z, lambda z: self.log_prob(z, label=label))
 
     def sample_noise(
         self,

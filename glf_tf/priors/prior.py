@@ -23,12 +23,14 @@ class AbstractPrior(parts.Part, keras.layers.Layer, abc.ABC):
             are `Labelled`, and their methods take a `label`.
         has_noise_space: Whether latents have a noise, which does not depend on labels.
         term_names: The names of its `terms`, each of which has weight 1.
+        is_smoothed: Whether its `terms` add noise to codes.
     """
 
     part_kind = "prior"
     num_classes = 0
     has_noise_space = False
     term_names: tuple[str, ...] = ("nll",)
+    is_smoothed = False
 
     def __init__(self, latent_dim: int, **kwargs):
         """Initializes the prior.
