@@ -16,6 +16,9 @@ from glf_tf.training import checkpoints
 class Saving(callback_lib.AbstractCallback):
     """Saves checkpoints, and the best one by a scalar of the validation.
 
+    With patience, it ends a stage whose scalar does not improve, and restores the best
+    weights in its end.
+
     Attributes:
         state: What was saved last beside the variables; None before.
     """
@@ -30,6 +33,7 @@ class Saving(callback_lib.AbstractCallback):
         store: checkpoints.Checkpoints,
         measures: Sequence[reports.Validation | reports.SampleQuality],
         best_by: str,
+        patience: int = 0,
     ):
         """Initializes the callback; set `get_loop_state` before it runs.
 
@@ -38,10 +42,12 @@ class Saving(callback_lib.AbstractCallback):
             store: The store of checkpoints.
             measures: The callbacks whose scalars are compared.
             best_by: Name of the scalar, of which smaller is better; "" for none.
+            patience: Epochs without a better scalar that end a stage; 0 for no end.
         """
         super().__init__(every)
         self._store, self._measures, self._best_by = store, tuple(measures), best_by
         self._best, self._stage = float("inf"), ""
+        self._patience, self._best_epoch, self._waited = patience, 0.0, 0.0
         self.get_loop_state: Callable[[], dict] = dict
         self.state: dict | None = None
 
@@ -55,6 +61,8 @@ class Saving(callback_lib.AbstractCallback):
         # If a stage does not measure the scalar, its newest checkpoint is its best.
         is_best = bool(self._best_by) if score is None else score < self._best
         self._best = self._best if score is None else min(self._best, score)
+        self._best_epoch = moment.epoch if is_best else self._best_epoch
+        self._waited = moment.epoch - self._best_epoch
         state = self.get_loop_state()
         if is_best:
             # First: a run that is killed in between resumes from before both, and saves
@@ -63,15 +71,32 @@ class Saving(callback_lib.AbstractCallback):
         self._store.save(state, step=moment.global_step)
         self.state = state
 
+    def ends(self, stage):
+        """Returns whether the stage has waited long enough for a better score."""
+        return self.has_best(stage) and self._waited >= self._patience
+
+    def has_best(self, stage):
+        """Returns whether a checkpoint of the stage is to be its result."""
+        is_known = stage == self._stage and not math.isinf(self._best)
+        return bool(self._patience) and is_known
+
+    def restore_best(self):
+        """Restores the weights of the best checkpoint."""
+        self._store.restore_best()
+
     def get_state(self):
-        """Returns the best score so far."""
+        """Returns the best score so far, and the epochs since then."""
         best = None if math.isinf(self._best) else self._best
-        return {"best": best, "stage": self._stage}
+        waiting = {"best_epoch": self._best_epoch, "waited": self._waited}
+        return {"best": best, "stage": self._stage, **waiting}
 
     def set_state(self, state):
         """Restores it, unless the best checkpoint is lost."""
         self._best = float("inf") if state["best"] is None else state["best"]
         self._stage = state["stage"]
+        # Older versions did not wait.
+        self._best_epoch = state.get("best_epoch", 0.0)
+        self._waited = state.get("waited", 0.0)
         damage = self._store.damage_of_best()
         if state["best"] is not None and damage is not None:
             logging.warning("The best checkpoint is lost: %s.", damage)

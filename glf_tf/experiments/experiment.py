@@ -101,7 +101,7 @@ def check(
     optimizers.check(model.stages(), options=plan.optimizers)
     if plan.start.start_from:
         restore.check_start(plan.start, model)
-    if often.best_by not in ("", plan_lib.Reports.best_by):
+    if often.patience or often.best_by not in ("", plan_lib.Reports.best_by):
         how = {"split": sets[-1].split, "metric": often.evaluate_metric}
         reports.check_best_by(often.best_by, model=model, **how)
 

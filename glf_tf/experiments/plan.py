@@ -44,6 +44,9 @@ class Reports:
         keep_checkpoints: Number of newest checkpoints to keep.
         best_by: The scalar whose minimum marks the best checkpoint, such as "test/nll"
             or, for a metric of samples, "evaluation/fd".
+        patience: Epochs without a better `best_by` after which a stage that measures it
+            ends, with the weights of its best checkpoint, as it also does when its
+            epochs are over; 0 for all epochs and the last weights.
         evaluate_every: Epochs between evaluations of samples.
         evaluate_metric: The metric of samples: fd, kid, prd or precision_recall.
         evaluate_samples: Number of samples, compared with as many test images.
@@ -61,6 +64,7 @@ class Reports:
     save_every: int = 1
     keep_checkpoints: int = 3
     best_by: str = "test/reconstruction"
+    patience: int = 0
     evaluate_every: int = 0
     evaluate_metric: str = "fd"
     evaluate_samples: int = 2000
@@ -90,8 +94,16 @@ class Reports:
                 f"extractor={self.extractor}",
                 do="Pass --extractor=inception, or remove --inception_graph",
             )
+        if self.patience and not self.best_by:
+            raise errors.InvalidValue(
+                "`patience` needs the scalar that it waits for",
+                received=f"patience={self.patience} and best_by=''",
+                do="Set for instance --best_by=validation/nll",
+            )
         for name, value in dataclasses.asdict(self).items():
-            if (name.endswith("_every") or name == "profile") and value < 0:
+            if (
+                name.endswith("_every") or name in ("profile", "patience")
+            ) and value < 0:
                 raise errors.InvalidValue(
                     f"`{name}` is an interval and must not be negative",
                     received=f"{name}={value}",

@@ -135,6 +135,7 @@ class Session:
             store=self._store,
             measures=self._measures,
             best_by=plan.reports.best_by,
+            patience=plan.reports.patience,
         )
         self._loop = loop.Loop(
             model,

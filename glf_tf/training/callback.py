@@ -98,6 +98,28 @@ class AbstractCallback(abc.ABC):
     def run(self, moment: Moment) -> None:
         """Called at the end of each interval, between training steps."""
 
+    def ends(self, stage: str) -> bool:
+        """Returns whether a stage ends now, before its epochs are over.
+
+        Args:
+            stage: Its name.
+        """
+        del stage
+        return False
+
+    def has_best(self, stage: str) -> bool:
+        """Returns whether `restore_best` is to be called in the end of a stage.
+
+        Args:
+            stage: Its name.
+        """
+        del stage
+        return False
+
+    def restore_best(self) -> None:
+        """Assigns the variables the values that are a stage's result."""
+        return
+
     def get_state(self) -> dict:
         """Returns its state for resuming, as JSON values."""
         return {}

@@ -111,6 +111,14 @@ class Checkpoints:
         self._write(target, state)
         return target
 
+    def restore_best(self) -> dict:
+        """Restores `best/`, and returns its state.
+
+        Raises:
+            Damaged: It is not intact, or there is none.
+        """
+        return self.restore(self._folder / "best")
+
     def restore(self, folder: pathlib.Path | None = None) -> dict | None:
         """Restores the newest intact checkpoint, or the one in `folder`.
 

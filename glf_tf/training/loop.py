@@ -3,6 +3,7 @@
 
 __all__ = ["Loop", "NonFinite", "Stopped"]
 
+import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -98,6 +99,7 @@ class Loop:
         )
         self._stage_index, self._step, self._global_step = 0, 0, 0
         self._train_seconds = 0.0
+        self._ended: dict[str, int] = {}  # steps of stages with their best weights
 
     def get_state(self) -> dict:
         """Returns the position and the callbacks' states, as JSON values."""
@@ -106,6 +108,7 @@ class Loop:
             "step": self._step,
             "global_step": self._global_step,
             "batches_per_epoch": self._batches_per_epoch,
+            "ended": dict(self._ended),
             "callbacks": {
                 callback.name: callback.get_state() for callback in self._callbacks
             },
@@ -123,6 +126,7 @@ class Loop:
         self._check_past(state)
         self._stage_index, self._step = state["stage"], state["step"]
         self._global_step = state["global_step"]
+        self._ended = dict(state.get("ended", {}))
         before = state.get("batches_per_epoch", self._batches_per_epoch)
         if self._stage_index < len(self._stages) and before != self._batches_per_epoch:
             stage = self._stages[self._stage_index]
@@ -134,9 +138,15 @@ class Loop:
 
     def _check_past(self, state: Mapping) -> None:
         """Checks that stages that are over had all the steps that they should have."""
-        past = self._stages[: state["stage"]]
+        ended = state.get("ended", {})
+        past = [
+            stage
+            for index, stage in enumerate(self._stages[: state["stage"]])
+            if str(index) not in ended
+        ]
         wanted = sum(self._total(stage) for stage in past)
-        taken = state["global_step"] - state["step"]
+        early = sum(steps for i, steps in ended.items() if int(i) < state["stage"])
+        taken = state["global_step"] - state["step"] - early
         is_same = state.get("batches_per_epoch") == self._batches_per_epoch
         if is_same and wanted > taken:
             names = ", ".join(stage.name for stage in past)
@@ -170,6 +180,7 @@ class Loop:
             stage = self._stages[self._stage_index]
             if self._step < self._total(stage):
                 self._run_stage(stage)
+            self._end_stage(stage)
             self._stage_index, self._step = self._stage_index + 1, 0
 
     def _run_stage(self, stage: stages_lib.Stage) -> None:
@@ -195,7 +206,7 @@ class Loop:
         )
         iterator = self._iterator(stage, stage.source(self._data))
         pace = pace_lib.Pace()
-        while self._step < self._total(stage):
+        while self._step < self._total(stage) and not self._asks("ends", stage):
             started = time.perf_counter()
             self._begin_epoch(stage)
             steps = min(pace.steps, self._steps_to_boundary(stage))
@@ -204,6 +215,33 @@ class Loop:
             seconds = self._workers.mean(time.perf_counter() - started)
             pace.observe(result.steps, seconds=seconds)
             self._advance(stage, result, seconds=seconds)
+
+    def _end_stage(self, stage: stages_lib.Stage) -> None:
+        """Ends a stage with its best weights, if callbacks keep them."""
+        name = str(self._stage_index)
+        is_done = self._ended.get(name) == self._step
+        if is_done or not self._asks("has_best", stage):
+            return
+        self._ended[name] = self._step
+        for callback in self._callbacks:
+            callback.restore_best()
+        pairs = averages.pairs(stage, self._optimizers)
+        averages.settle(pairs)
+        # What measured, drew or saved the last weights does so again with the best.
+        moment = dataclasses.replace(self._moment(stage), total_steps=self._step)
+        self._run_callbacks(
+            moment,
+            lambda callback: (
+                (callback.uses_averages or callback.runs_on_stop)
+                and self._is_due(callback, moment)
+            ),
+            pairs,
+        )
+
+    def _asks(self, question: str, stage: stages_lib.Stage) -> bool:
+        """Returns whether a callback of any worker says yes to a stage."""
+        answers = [getattr(each, question)(stage.name) for each in self._callbacks]
+        return self._workers.any(any(answers))
 
     def _advance(
         self, stage: stages_lib.Stage, result: step_lib.Result, *, seconds: float

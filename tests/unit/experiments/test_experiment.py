@@ -27,13 +27,16 @@ def make_plan(
     batch_size=200,
     draw_every=0,
     export=False,
+    best_by=plan.Reports.best_by,
+    patience=0,
     **settings,
 ):
+    reports = {"best_by": best_by, "patience": patience, "export": export}
     return plan.Plan(
         dataset=dataset,
         model={"name": "glf", **descriptors.MODELS[model]},
         training=options.Training(epochs=epochs or {"": 2}, batch_size=batch_size),
-        reports=plan.Reports(log_every=3, draw_every=draw_every, export=export),
+        reports=plan.Reports(log_every=3, draw_every=draw_every, **reports),
         recipe="--model=glf\n",
         flags={"model": "glf", "beta": 1.0},
         **settings,
@@ -136,6 +139,67 @@ def test_a_resumed_run_equals_an_uninterrupted_one(model, tmp_path, monkeypatch)
     expected = variables(tmp_path / "whole")
     for name, value in variables(tmp_path / "cut").items():
         np.testing.assert_array_equal(value, expected[name], err_msg=name)
+
+
+def make_patient_plan(best_by="validation/nll"):
+    """A plan whose flow becomes worse after a few epochs, on images held out."""
+    return make_plan(
+        "glf_closing",
+        dataset={"name": "held_out", "count": 100},
+        epochs={"": 0, "flow": 40},
+        best_by=best_by,
+        patience=2,
+        optimizers=options.Optimizers(learning_rate={"": 0.05}, ema_decay={"": 0.5}),
+    )
+
+
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory):
+    """A run that ends with its best weights, and its model."""
+    path = tmp_path_factory.mktemp("patient")
+    return path, experiment.train(make_patient_plan(), folder.Folder(path))
+
+
+def test_a_stage_waits_for_its_best_weights_and_ends_with_them(patient):
+    path, model = patient
+    curve = curves.read(path).curve("validation/nll")
+    taken = len(curve.values)
+    assert 3 <= taken < 40
+    assert np.argmin(curve.values[:-1]) == taken - 3
+    best = curve.values[taken - 3]
+    # The last line has the best weights again.
+    np.testing.assert_allclose(curve.values[-1], best, rtol=1e-6)
+    assert curve.values[-2] > best
+    # So has the newest checkpoint, and the stage after it, which fits the noise.
+    restored = restore.load_model(path, which="best").flow.trainable_variables
+    newest = restore.load_model(path).flow.trainable_variables
+    for mine, other, kept in zip(
+        model.flow.trainable_variables, newest, restored, strict=True
+    ):
+        np.testing.assert_array_equal(mine, other)
+        np.testing.assert_array_equal(mine, kept)
+
+
+def test_a_run_with_patience_resumes_bit_for_bit(patient, tmp_path, monkeypatch):
+    path, _ = patient
+    cut = folder.Folder(tmp_path)
+    for stop_after in (3, 4):
+        stop_at_call(stop_after, monkeypatch)
+        with pytest.raises(loop.Stopped):
+            experiment.train(make_patient_plan(), cut, resume=True)
+    monkeypatch.undo()
+    for _ in range(2):  # once it is finished, nothing changes
+        experiment.train(make_patient_plan(), cut, resume=True)
+        assert lines(tmp_path) == lines(path)
+        expected = variables(path)
+        for name, value in variables(tmp_path).items():
+            np.testing.assert_array_equal(value, expected[name], err_msg=name)
+
+
+def test_patience_needs_a_scalar_that_is_measured(tmp_path):
+    for best_by in ("", plan.Reports.best_by, "test/nll"):
+        with pytest.raises(errors.InvalidValue, match="best_by"):
+            experiment.train(make_patient_plan(best_by), folder.Folder(tmp_path))
 
 
 def test_resuming_a_finished_run_changes_nothing(tmp_path):
