@@ -10,6 +10,14 @@ state and exit with status 75) the same command continues, and with more `--seed
 for recipes of one stage more `--epochs`, only new work is done. A recipe whose training
 fails has a row with the error, and the exit status is 1.
 
+With `--shared`, recipes are densities on the codes of one autoencoder, which is trained
+first. Its flags hold for all recipes, which say what differs, such as
+`--prior=normal`:
+
+    python tools/compare.py --shared=latent_density/digits --seeds=0,1,2 \
+        --recipes=flags/prior/normal.cfg,flags/prior/mixture_50.cfg \
+        --extractor=classifier,random_convolutional --out=runs/latent_density/digits
+
 Writes table.md, table.json (every number, by seed and trial), samples.png and hparams/
 for TensorBoard. The extractor `classifier` is trained on the data's labels: its
 distances compare recipes with each other, not with published figures.
@@ -32,6 +40,9 @@ _RECIPES = kinds.define_paths(
     None,
     "Files of flags, or names of the library's recipes, comma-separated.",
 )
+_SHARED = flags.DEFINE_string(
+    "shared", "", "Recipe of the encoder and decoder from which all recipes start."
+)
 _OUT = kinds.define_path("out", None, "The folder of the comparison.")
 _EPOCHS = flags.DEFINE_string(
     "epochs", "", "The budget, as for tools/train.py; by default each recipe's own."
@@ -42,13 +53,18 @@ _TRAIN_FLAGS = flags.DEFINE_string(
 )
 _COUNT = flags.DEFINE_integer("num_samples", 10_000, "Images a trial.", lower_bound=2)
 _TRIALS = flags.DEFINE_integer("trials", 3, "Independent draws.", lower_bound=1)
-_EXTRACTOR = flags.DEFINE_enum(
-    "extractor", "auto", extractors.EXTRACTORS, "What makes features."
+_EXTRACTOR = flags.DEFINE_list(
+    "extractor",
+    ["auto"],
+    f"What makes features: {', '.join(extractors.EXTRACTORS)}; of several, "
+    "comma-separated, all but the first measure distances alone.",
 )
 _GRAPH = kinds.define_path("inception_graph", "", "File of the 2015 Inception graph.")
 
 _TRAIN = pathlib.Path(__file__).with_name("train.py")
 _DECIDED = ("workdir", "resume", "seed", "epochs", "flagfile", "recipe")
+_STARTS = ("start_from", "start_layers")
+_LAYERS = "encoder,decoder"
 
 
 def main() -> None:
@@ -58,8 +74,9 @@ def main() -> None:
     values.refuse_unused(
         ["inception_graph"],
         needs="--extractor=inception",
-        is_given=_EXTRACTOR.value == "inception",
+        is_given="inception" in _EXTRACTOR.value,
     )
+    _check_extractors()
 
     from glf_tf.comparison import folder as folder_lib
     from glf_tf.comparison import training as training_lib
@@ -67,13 +84,14 @@ def main() -> None:
 
     folder = folder_lib.Folder(out)
     folder.check_own()
-    jobs = _jobs(folder)
+    shared = _shared(folder)
+    jobs = _jobs(folder, shared=shared)
     try:
         with (
             folder.lock() as descriptor,
             training_lib.Children(inherit=[descriptor]) as children,
         ):
-            table = _compare(jobs, folder=folder, children=children)
+            table = _compare(jobs, folder=folder, shared=shared, children=children)
     except loop.Stopped as stopped:
         print(f"{stopped}; the same command continues", file=sys.stderr)
         sys.exit(os.EX_TEMPFAIL)
@@ -94,7 +112,7 @@ def main() -> None:
         sys.exit(1)
 
 
-def _compare(jobs, *, folder, children):
+def _compare(jobs, *, folder, shared, children):
     """Creates the protocol, and compares under it."""
     from glf_tf import catalogue
     from glf_tf.comparison import comparison, measuring
@@ -105,13 +123,16 @@ def _compare(jobs, *, folder, children):
     spec, where = jobs[0].plan["dataset"], paths.chosen()
     dataset = catalogue.build("dataset", spec, paths=where)
     data = {"train": dataset.load("train"), "test": dataset.load("test")}
-    extractor = extractor_lib.make(
-        _EXTRACTOR.value, **data, paths=where, inception_graph=_GRAPH.value
+    extractor, *others = (
+        extractor_lib.make(name, **data, paths=where, inception_graph=_GRAPH.value)
+        for name in _EXTRACTOR.value
     )
     options = ", ".join(f"{key}={spec[key]}" for key in spec if key != "name")
     measuring = measuring.Measuring(
         **data,
         extractor=extractor,
+        others=others,
+        validation=dataset.load_for_training()[1] if shared else None,
         settings=settings_lib.Settings(
             samples=_COUNT.value, trials=_TRIALS.value, crop=options
         ),
@@ -123,29 +144,71 @@ def _compare(jobs, *, folder, children):
         f"{_EPOCHS.value or 'as each recipe says'}; ± deviation over {over}",
     )
     table = comparison.compare(
-        jobs, folder=folder, measuring=measuring, children=children, about=about
+        jobs,
+        folder=folder,
+        measuring=measuring,
+        children=children,
+        shared=shared,
+        about=about,
     )
     comparison.save(table, folder=folder, measuring=measuring)
     return table
 
 
-def _jobs(folder) -> list:
+def _shared(folder):
+    """Returns the training from which all recipes start, if there is one."""
+    from glf_tf.comparison import job as job_lib
+
+    if not _SHARED.value:
+        return None
+    (recipe,) = job_lib.recipes([_file_of(_SHARED.value)])
+    (job,) = _trainings(recipe, [0], folder=folder, flags_of_all=_common_flags())
+    return job
+
+
+def _jobs(folder, *, shared) -> list:
     """Returns one training for each recipe and seed."""
     from glf_tf.comparison import job as job_lib
 
-    seeds, common = _seeds(), _common_flags()
+    common, first = _common_flags(), ()
+    if shared is not None:
+        first = (f"--flagfile={shared.recipe.path}",)
+        common += [f"--start_from={shared.folder.path}", f"--start_layers={_LAYERS}"]
+    if _EPOCHS.value:
+        common.append(f"--epochs={_EPOCHS.value}")
     jobs = []
-    files = [_file_of(recipe) for recipe in _RECIPES.value]
-    for recipe in job_lib.recipes(files):
-        arguments = [f"--flagfile={recipe.path}", *common]
-        plan = planned.read(arguments)
-        for seed in seeds:
-            run = folder.run(job_lib.folder_name(recipe, seed=seed))
-            own = [f"--seed={seed}", f"--workdir={run.path}", "--resume"]
-            command = (sys.executable, str(_TRAIN), *arguments, *own)
-            jobs.append(job_lib.Job(recipe, seed, run, command, plan))
+    for recipe in job_lib.recipes([_file_of(recipe) for recipe in _RECIPES.value]):
+        how = {"folder": folder, "first": first, "flags_of_all": common}
+        jobs += _trainings(recipe, _seeds(), **how)
     job_lib.check(jobs)
     return jobs
+
+
+def _trainings(recipe, seeds, *, folder, flags_of_all, first=()) -> list:
+    """Returns the trainings of a recipe, one for each seed."""
+    from glf_tf.comparison import job as job_lib
+
+    arguments = [*first, f"--flagfile={recipe.path}", *flags_of_all]
+    plan = planned.read(arguments)
+    jobs = []
+    for seed in seeds:
+        run = folder.run(job_lib.folder_name(recipe, seed=seed))
+        own = [f"--seed={seed}", f"--workdir={run.path}", "--resume"]
+        command = (sys.executable, str(_TRAIN), *arguments, *own)
+        jobs.append(job_lib.Job(recipe, seed, run, command, plan))
+    return jobs
+
+
+def _check_extractors() -> None:
+    """Refuses extractors that are unknown, or given twice."""
+    names = _EXTRACTOR.value
+    for name in names or [""]:
+        if name not in extractors.EXTRACTORS or names.count(name) > 1:
+            raise errors.InvalidValue(
+                "Extractors are comma-separated known names, each given once",
+                received=f"--extractor={','.join(names)}",
+                do=errors.suggestion(name, extractors.EXTRACTORS),
+            )
 
 
 def _file_of(recipe: str) -> str:
@@ -160,18 +223,17 @@ def _common_flags() -> list[str]:
     found = [f"--cache_dir={where.cache_dir}", *_train_flags()]
     for flag in found:
         name = re.sub(r"^--?(no)?", "", flag).partition("=")[0]
-        if name in _DECIDED:
+        if name in (*_DECIDED, *(_STARTS if _SHARED.value else ())):
             raise errors.InvalidValue(
                 "--train_flags must not be flags that a comparison sets",
                 received=flag,
-                do=f"Remove it: {', '.join(_DECIDED)} are set otherwise",
+                do=f"Remove it: {', '.join(_DECIDED)}, and by --shared "
+                f"{' and '.join(_STARTS)}, are set otherwise",
             )
     if where.data_dir is not None:
         found.append(f"--data_dir={where.data_dir}")
     if where.download:
         found.append("--download")
-    if _EPOCHS.value:
-        found.append(f"--epochs={_EPOCHS.value}")
     return found
 
 

@@ -33,6 +33,7 @@ def compare(
     folder: folder_lib.Folder,
     measuring: measuring.Measuring,
     children: training_lib.Children,
+    shared: job_lib.Job | None = None,
     about: Sequence[str] = (),
 ) -> table_lib.Table:
     """Trains and measures all jobs that are not yet done, and returns the table.
@@ -45,13 +46,17 @@ def compare(
         folder: The folder of the comparison.
         measuring: The protocol.
         children: Runs the trainings.
+        shared: The training from which all jobs start, which has no row.
         about: Additional lines on the protocol.
 
     Raises:
         InvalidValue: The jobs have different data sets.
+        Damaged: The training from which all jobs start failed.
         KeyboardInterrupt: A signal arrived; `children` turns it into `loop.Stopped`.
     """
     job_lib.check(jobs)
+    if shared is not None:
+        _train_shared(shared, children=children)
     failures = [
         _train(job, children=children, place=f"[{number}/{len(jobs)}]")
         for number, job in enumerate(jobs, start=1)
@@ -90,6 +95,16 @@ def leave_memory() -> None:
     """
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)
+
+
+def _train_shared(job: job_lib.Job, *, children: training_lib.Children) -> None:
+    """Trains what all jobs start from."""
+    if failure := _train(job, children=children, place="[shared]"):
+        raise errors.Damaged(
+            "The training from which all recipes start must not fail",
+            received=f"{job.name}: {failure}",
+            do=f"See {job.folder.path / 'training.log'}",
+        )
 
 
 def _train(job: job_lib.Job, *, children: training_lib.Children, place: str) -> str:

@@ -17,10 +17,14 @@ import statistics
 import time
 from collections.abc import Mapping, Sequence
 
+import keras
+import numpy as np
 import tensorflow as tf
 
 from glf_tf import seeds
 from glf_tf.comparison import job as job_lib
+from glf_tf.data import image_set
+from glf_tf.models import autoencoder
 from glf_tf.models import model as model_lib
 from glf_tf.plotting import curves
 from glf_tf.priors import prior
@@ -40,9 +44,13 @@ class Cost:
 
     Attributes:
         parameters: Number of learned parameters; see `number_of_parameters`.
-        epochs: Actual number of epochs of each stage.
+        epochs: Actual number of epochs of each stage that has any.
         seconds_per_epoch: Median over the epochs of all stages; None for no epochs.
         training_seconds: Total time of training steps over all epochs.
+        fit_seconds: Time of a fit to the training codes without gradients.
+        prior_parameters: Those of the prior alone; None if not asked for.
+        latents_per_second: As `samples_per_second`, of latents that are not decoded;
+            None if not asked for.
         samples_per_second: Median speed in batches of 500.
         device: The device of sampling, and usually of training.
         notes: Notes on epochs that differ from the plan.
@@ -55,6 +63,9 @@ class Cost:
     samples_per_second: float
     device: str
     notes: tuple[str, ...] = ()
+    fit_seconds: float = 0.0
+    prior_parameters: int | None = None
+    latents_per_second: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,16 +88,30 @@ class Epoch:
         return images / self.images_per_second
 
 
-def of(model: model_lib.GenerativeModel, *, job: job_lib.Job, images: int) -> Cost:
+def of(
+    model: model_lib.GenerativeModel,
+    *,
+    job: job_lib.Job,
+    data: image_set.ImageSet,
+    is_shared: bool = False,
+) -> Cost:
     """Returns the costs of a trained model.
 
     Args:
         model: The model.
         job: The job that trained it; its folder has the durations.
-        images: Number of training images.
+        data: The training images.
+        is_shared: Whether the encoder is another run's: then the costs of the prior
+            alone are added.
     """
     batch_size = job.plan["batch_size"]
-    stages = [stage for stage in model.stages() if stage.updates]
+    of_prior = _of_prior(model, data=data) if is_shared else {}
+    asked = options.Training(epochs=job.plan["epochs"], batch_size=batch_size)
+    stages = [
+        stage
+        for stage in model.stages()
+        if stage.updates and asked.epochs_of(stage.name)
+    ]
     ended = trained_epochs(curves.read(job.folder.path), stages) if stages else []
     epochs = {
         stage.name: sum(epoch.stage is stage for epoch in ended) for stage in stages
@@ -100,11 +125,36 @@ def of(model: model_lib.GenerativeModel, *, job: job_lib.Job, images: int) -> Co
         training_seconds=sum(seconds),
         samples_per_second=sampling_speed(model),
         device=device(),
-        notes=_notes(stages, epochs=epochs, plan=job.plan, images=images),
+        notes=_notes(stages, epochs=epochs, plan=job.plan, images=len(data)),
+        **of_prior,
     )
 
 
-def number_of_parameters(model: model_lib.GenerativeModel) -> int:
+def _of_prior(
+    model: autoencoder.AbstractAutoencoder, *, data: image_set.ImageSet
+) -> dict[str, float]:
+    """Returns the costs of a prior on codes."""
+    speed = sampling_speed(model.prior)
+    return {
+        "prior_parameters": number_of_parameters(model.prior),
+        "latents_per_second": speed,
+        "fit_seconds": _fit_seconds(model.prior, model.encode_all(data)),
+    }
+
+
+def _fit_seconds(density: prior.AbstractPrior, z: np.ndarray) -> float:
+    """Returns the time of its fit without gradients, which is repeated for that."""
+    started = time.perf_counter()
+    if isinstance(density, prior.Fitted):
+        density.fit(z)
+    elif density.fits_noise:
+        density.fit_noise(z)
+    else:
+        return 0.0
+    return time.perf_counter() - started
+
+
+def number_of_parameters(model: keras.layers.Layer) -> int:
     """Returns the number of parameters learned by gradients or fitted to codes.
 
     Priors that are fitted after training count like learned ones, whether a model's
@@ -140,7 +190,7 @@ def trained_epochs(
 
 
 def sampling_speed(
-    model: model_lib.GenerativeModel, *, batch_size: int = BATCH
+    model: model_lib.GenerativeModel | prior.AbstractPrior, *, batch_size: int = BATCH
 ) -> float:
     """Returns samples per second, the median of several calls after the first."""
 
@@ -189,7 +239,8 @@ def _notes(
     for stage in stages:
         total = stage.total_steps(batches, epochs=asked.epochs_of(stage.name))
         planned = math.ceil(total / stage.steps_per_epoch(batches))
-        if epochs[stage.name] != planned:
+        is_early = plan["flags"].get("patience") and epochs[stage.name] < planned
+        if epochs[stage.name] != planned and not is_early:
             notes.append(
                 f"stage {stage.name} was trained for {epochs[stage.name]} epochs, not "
                 f"{planned}: its folder holds a run of another budget"

@@ -16,7 +16,9 @@ _INDIFFERENT = {
     *(field.name for field in dataclasses.fields(plan_lib.Reports)),
     *("data_dir", "cache_dir", "download"),
 }
-"""Flags that do not affect the trained model."""
+"""Flags that do not affect the trained model, unless it has patience."""
+
+_OF_PATIENCE = {"best_by", "patience", "save_every", "validate_every"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,10 +64,11 @@ class Job:
     def training(self) -> dict[str, object]:
         """The values of the flags that determine the trained model."""
         values = {**self.plan["flags"], "seed": self.seed}
+        matter = _OF_PATIENCE if values.get("patience") else set()
         return {
             name: value
             for name, value in sorted(values.items())
-            if name.split(".")[0] not in _INDIFFERENT
+            if name.split(".")[0] not in _INDIFFERENT - matter
         }
 
 

@@ -8,6 +8,7 @@ import dataclasses
 import datetime
 import functools
 import json
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -23,9 +24,13 @@ from glf_tf.experiments import restore
 from glf_tf.metrics import protocol
 from glf_tf.metrics.extractors import choice as extractor_lib
 from glf_tf.metrics.extractors import features
+from glf_tf.models import model as model_lib
 from glf_tf.tasks import sample
 
 SAMPLE_METRICS = ("fd", "precision_recall")
+OTHER_METRICS = ("fd",)
+"""What is measured by further extractors."""
+
 MODEL_METRICS = ("reconstruction_fd", "reconstruction")
 
 SAMPLES = "comparison_samples.npy"
@@ -47,6 +52,8 @@ class Measuring:
         test: image_set.ImageSet,
         extractor: features.AbstractExtractor,
         settings: settings_lib.Settings,
+        others: Sequence[features.AbstractExtractor] = (),
+        validation: image_set.ImageSet | None = None,
         cache_dir=None,
     ):
         """Initializes the protocol.
@@ -56,24 +63,34 @@ class Measuring:
             test: The test images.
             extractor: The feature extractor.
             settings: Counts and trials.
+            others: Further extractors, by which distances alone are measured.
+            validation: Images that were held out, for models that share an encoder:
+                then the likelihoods of their codes, and of the test images', compare.
             cache_dir: Folder that caches statistics of real images; None for no cache.
         """
         self.train, self.test = train, test
         self.settings, self.extractor = settings, extractor
-        make = functools.partial(
-            evaluation.Evaluation,
-            train=train,
-            test=test,
-            extractor=lambda: extractor,
-            settings=settings,
-            cache_dir=cache_dir,
+        self.others, self.validation = tuple(others), validation
+        self._make = functools.partial(
+            evaluation.Evaluation, train=train, settings=settings, cache_dir=cache_dir
         )
-        self._evaluation = functools.cache(make)
+        self._evaluation = functools.cache(self._evaluated_by)
+
+    def _evaluated_by(
+        self, extractor: features.AbstractExtractor
+    ) -> evaluation.Evaluation:
+        return self._make(test=self.test, extractor=lambda: extractor)
 
     @functools.cached_property
     def identity(self) -> dict[str, object]:
         """Everything that determines a measurement but the model, as JSON values."""
+        further = {}
+        if self.others:
+            further["others"] = [[each.name, each.checksum] for each in self.others]
+        if self.validation is not None:
+            further["validation"] = self.validation.digest
         return {
+            **further,
             "version": protocol.VERSION,
             **dataclasses.asdict(self.settings),
             "extractor": self.extractor.name,
@@ -87,8 +104,9 @@ class Measuring:
         """A description of the protocol in one line."""
         asked = self.settings
         split = self.test if asked.reference_split == "test" else self.train
+        by = map(extractor_lib.described, (self.extractor, *self.others))
         return (
-            f"{extractor_lib.described(self.extractor)}; {asked.samples:,} samples "
+            f"{' and '.join(by)}; {asked.samples:,} samples "
             f"against {len(split.images[: asked.references]):,} {split.split} images "
             f"of {split.name}; trials: {asked.trials}"
         )
@@ -98,7 +116,9 @@ class Measuring:
         kept = folder.read_json(_REAL) or {}
         if kept.get("evaluation") == self.identity:
             return protocol.from_json(kept["measurements"])
-        found = self._evaluation().floor(metrics=SAMPLE_METRICS)
+        found = self._evaluation(self.extractor).floor(metrics=SAMPLE_METRICS)
+        for other in self.others:
+            found += self._evaluation(other).floor(metrics=OTHER_METRICS)
         kept = {"evaluation": self.identity, "measurements": protocol.to_json(found)}
         folder.write(_REAL, json.dumps(kept, indent=2) + "\n")
         return found
@@ -110,18 +130,36 @@ class Measuring:
             UserError: The model cannot be loaded, or its samples are not images.
         """
         model = restore.load_model(job.folder.path)
-        measuring = self._evaluation()
-        found = measuring.samples(
-            image_sources.ModelSamples(model), metrics=SAMPLE_METRICS
-        )
+        measuring = self._evaluation(self.extractor)
+        drawn = image_sources.ModelSamples(model)
+        found = measuring.samples(drawn, metrics=SAMPLE_METRICS)
+        for other in self.others:
+            found += self._evaluation(other).samples(drawn, metrics=OTHER_METRICS)
         # Models without latents cannot reconstruct.
         with contextlib.suppress(errors.Unsupported):
             found += measuring.model(model, metrics=MODEL_METRICS)
+        if self.validation is not None:
+            found += self._likelihoods(model)
         drawn = next(sample.sample(model, PICTURED, seed=self.settings.seed))
         with files.replacing(job.folder.path / SAMPLES) as stream:
             np.save(stream, pixels.rounded(drawn))
         return record_lib.Result(
             measurements=tuple(found),
-            cost=cost_lib.of(model, job=job, images=len(self.train)),
+            cost=cost_lib.of(
+                model, job=job, data=self.train, is_shared=self.validation is not None
+            ),
             date=datetime.date.today().isoformat(),
         )
+
+    def _likelihoods(
+        self, model: model_lib.GenerativeModel
+    ) -> list[protocol.Measurement]:
+        """Measures the density of codes of held-out images, and of test images."""
+        found = []
+        for images in (self.validation, self.test):
+            by = self._make(test=images, extractor=lambda: self.extractor)
+            (nll,) = by.model(model, metrics=("nll",))
+            source = f"{images.split} latents"
+            how = dataclasses.replace(nll.protocol, source=source)
+            found.append(dataclasses.replace(nll, protocol=how))
+        return found

@@ -35,15 +35,20 @@ class Result:
     cost: cost_lib.Cost
     date: str
 
-    def of(self, metric: str, *, source: str) -> protocol.Measurement | None:
+    def of(
+        self, metric: str, *, source: str, extractor: str = ""
+    ) -> protocol.Measurement | None:
         """Returns a measurement; None if there is no such one.
 
         Args:
             metric: Its key, such as "fd".
             source: The images measured, such as "samples".
+            extractor: Name of the extractor; "" for the main one, which is the first.
         """
         for measurement in self.measurements:
-            if (measurement.metric, measurement.protocol.source) == (metric, source):
+            how = measurement.protocol
+            is_by = extractor in ("", how.extractor)
+            if is_by and (measurement.metric, how.source) == (metric, source):
                 return measurement
         return None
 

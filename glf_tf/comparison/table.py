@@ -52,12 +52,15 @@ class Row:
             if training.result is not None
         ]
 
-    def number(self, metric: str, *, source: str) -> tuple[float, float | None] | None:
+    def number(
+        self, metric: str, *, source: str, extractor: str = ""
+    ) -> tuple[float, float | None] | None:
         """Returns mean and standard deviation of a measurement, or None.
 
         Over the seeds; over the trials if there is only one seed.
         """
-        found = [result.of(metric, source=source) for result in self.results]
+        how = {"source": source, "extractor": extractor}
+        found = [result.of(metric, **how) for result in self.results]
         found = [measurement for measurement in found if measurement is not None]
         if len(found) == 1:
             return found[0].mean, found[0].std
@@ -76,9 +79,13 @@ class Row:
         found = {}
         for result in self.results[:1]:
             for measurement in result.measurements:
-                source = measurement.protocol.source
-                mean, _ = self.number(measurement.metric, source=source)
-                found[f"comparison/{source}/{measurement.metric}"] = mean
+                how = measurement.protocol
+                name = f"comparison/{how.source}/{measurement.metric}"
+                if name in found:  # by another extractor than the main one
+                    name = f"{name}_{how.extractor}"
+                found[name], _ = self.number(
+                    measurement.metric, source=how.source, extractor=how.extractor
+                )
         costs = ("parameters", "seconds_per_epoch", "samples_per_second")
         values = {f"comparison/{field}": self.cost(field) for field in costs}
         return found | {name: v for name, v in values.items() if v is not None}
@@ -123,11 +130,12 @@ class Table:
     def sorted_rows(self) -> list[Row]:
         """The rows, best first; those without a result last."""
 
-        def distance(row):
-            number = row.number("fd", source="samples")
+        def score(row):
+            chosen = row.number("nll", source="validation latents")
+            number = chosen or row.number("fd", source="samples")
             return float("inf") if number is None else number[0]
 
-        return sorted(self.rows, key=distance)
+        return sorted(self.rows, key=score)
 
     @property
     def notes(self) -> list[str]:
@@ -191,11 +199,12 @@ class Table:
 
     def _cells(self) -> list[list[str]]:
         published = "published" if self._is_fid else "published, not comparable"
-        columns = _columns(self._distance)
+        columns = self._columns()
         real = {
-            measurement.metric: (measurement.mean, measurement.std)
-            for measurement in self.real
+            measurement.title: (measurement.mean, measurement.std)
+            for measurement in reversed(self.real)
         }
+        real |= {each.metric: real[each.title] for each in reversed(self.real)}
         real_cells = [_number(real.get(column.real)) for column in columns]
         return [
             ["recipe", *(column.title for column in columns), published],
@@ -205,6 +214,18 @@ class Table:
                 for row in self.sorted_rows
             ),
         ]
+
+    def _columns(self) -> list["_Column"]:
+        """Returns the columns, those of densities for rows with one encoder."""
+        results = [result for row in self.rows for result in row.results]
+        if not any(result.of("nll", source="test latents") for result in results):
+            return _columns(self._distance)
+        others = {
+            each.title: each.protocol.extractor
+            for each in self.real
+            if each.metric == "fd" and each.title != self._distance
+        }
+        return _density_columns(self._distance, others=others)
 
     def _values(self, row: Row, columns: Sequence["_Column"]) -> list[str]:
         if not row.results:
@@ -243,6 +264,42 @@ def _columns(distance: str) -> list[_Column]:
         cost("s/epoch", "seconds_per_epoch"),
         cost("training s", "training_seconds"),
         cost("samples/s", "samples_per_second"),
+    ]
+
+
+def _density_columns(distance: str, *, others: Mapping[str, str]) -> list[_Column]:
+    """Returns the columns of densities on the codes of one encoder.
+
+    Args:
+        distance: The name of the main distance.
+        others: The extractors of further distances, by the distance's name.
+    """
+
+    def nll(split):
+        source = f"{split} latents"
+        return _Column(
+            f"NLL, {split}", lambda row: _number(row.number("nll", source=source))
+        )
+
+    def measured(title, metric, real, extractor=""):
+        how = {"source": "samples", "extractor": extractor}
+        return _Column(title, lambda row: _number(row.number(metric, **how)), real=real)
+
+    def cost(title, field):
+        return _Column(title, lambda row: _plain(row.cost(field)))
+
+    return [
+        nll("validation"),
+        nll("test"),
+        measured(distance, "fd", "fd"),
+        *(measured(title, "fd", title, by) for title, by in others.items()),
+        measured("recall", "recall", "recall"),
+        measured("coverage", "coverage", "coverage"),
+        cost("parameters", "prior_parameters"),
+        _Column("epochs", lambda row: row.epochs or NONE),
+        cost("training s", "training_seconds"),
+        cost("fit s", "fit_seconds"),
+        cost("latents/s", "latents_per_second"),
     ]
 
 

@@ -15,7 +15,10 @@ from tests import calls
 
 ROOT = pathlib.Path(__file__).parents[2]
 RECIPES = sorted((ROOT / "flags").glob("*/*.cfg"))
-RUNNABLE = [path for path in RECIPES if path.parent.name != "base"]
+PRIORS = [path for path in RECIPES if path.parent.name == "prior"]
+"""Parts of recipes: densities on the codes of any autoencoder."""
+
+RUNNABLE = [path for path in RECIPES if path.parent.name not in ("base", "prior")]
 
 SHAPES = {
     "digits": (8, 8, 1),
@@ -42,10 +45,11 @@ def one_image(shape):
     return image_set.ImageSet("one", "train", image, labels=None, source="zeros")
 
 
-def read(path):
-    """The plan of a recipe."""
+def read(*paths):
+    """The plan of a recipe, or of several together."""
     with calls.flags_of_its_own():
-        arguments = ["train", f"--flagfile={path}", "--workdir=unused"]
+        files = [f"--flagfile={path}" for path in paths]
+        arguments = ["train", *files, "--workdir=unused"]
         program.parse(arguments, define=training.define_training)
         return dataclasses.asdict(training.plan())
 
@@ -63,6 +67,22 @@ def test_recipe_builds_its_model(path):
     settings.check(stage.name for stage in model.stages() if stage.updates)
     chosen = options.Optimizers(**plan["optimizers"])
     optimizers.check(model.stages(), options=chosen)
+
+
+@pytest.mark.parametrize("path", PRIORS, ids=lambda path: path.stem)
+def test_a_prior_is_trained_alone_on_the_codes_of_an_autoencoder(path):
+    plan = read(RECIPES[0].parents[1] / "latent_density" / "digits.cfg", path)
+    model = catalogue.build("model", plan["model"], image_shape=(8, 8, 1))
+    settings = options.Training(**plan["training"])
+    stages = model.stages()
+    assert settings.epochs_of(stages[0].name) == 0
+    learned = [stage for stage in stages[1:] if stage.updates]
+    assert all(settings.epochs_of(stage.name) > 0 for stage in learned)
+    chosen = options.Optimizers(**plan["optimizers"])
+    optimizers.check(stages, options=chosen)
+    terms = {f"validation/{name}" for stage in learned for name in stage.term_names}
+    assert not terms or plan["reports"]["best_by"] in terms
+    assert not terms or plan["reports"]["patience"]
 
 
 @pytest.mark.parametrize("path", RUNNABLE, ids=lambda path: path.stem)

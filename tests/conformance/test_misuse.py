@@ -369,6 +369,9 @@ OWN = {
 1 folder            @ --out=folder
 2 "same data set"   @ --recipes=small.cfg,other.cfg
 2 classifier        @ --extractor=clasifier
+2 "each given once" @ --extractor=classifier,classifier
+1 nowhere.cfg       @ --shared=nowhere.cfg
+2 start_from        @ --shared=small.cfg --train_flags=--start_from=x
 2 inception         @ --inception_graph=text.cfg
 1 data_dir          @ --data_dir=nowhere
 """,

@@ -87,9 +87,10 @@ def children():
         yield made
 
 
-def make_measuring(data, **settings):
+def make_measuring(data, *, of_densities=None, **settings):
     settings = settings_lib.Settings(**{"samples": 100, "trials": 2, **settings})
-    return measuring.Measuring(**data, extractor=PIXELS, settings=settings)
+    more = of_densities or {}
+    return measuring.Measuring(**data, extractor=PIXELS, settings=settings, **more)
 
 
 def make_job(folder, name="vae_digits", *, program="", seed=0, **changes):
@@ -270,7 +271,7 @@ def test_a_model_without_encoder_has_no_reconstructions(
 def test_another_budget_in_the_folder_is_reported(trained, data, children):
     job = make_job(trained, epochs={"": EPOCHS, "flow": 5})
     model = restore.load_model(job.folder.path)
-    cost = cost_lib.of(model, job=job, images=len(data["train"]))
+    cost = cost_lib.of(model, job=job, data=data["train"])
     (note,) = cost.notes
     assert "flow was trained for 2 epochs, not 5" in note
 
@@ -294,6 +295,78 @@ def test_several_seeds_have_a_mean_and_a_deviation(trained, data, children):
         row.number("fd", source="samples"), [2 * one, 2 * one / np.sqrt(2)]
     )
     assert "It broke" in row.notes[0]
+
+
+def test_densities_on_shared_codes_have_likelihoods_and_costs_of_their_own(
+    trained, data, children
+):
+    held_out = dataclasses.replace(data["train"].take(90), split="validation")
+    brightness = features.FunctionExtractor(
+        lambda images: np.reshape(images, [len(images), 8, 8]).mean(axis=2),
+        name="brightness",
+        dim=8,
+        checksum="1",
+    )
+    more = {"validation": held_out, "others": [brightness]}
+    table = compare(trained, [make_job(trained)], data, children, of_densities=more)
+    (row,) = table.rows
+    model = restore.load_model(trained.run("vae_digits").path)
+    for images in (held_out, data["test"]):
+        codes = model.encode(np.float32(images.images) / 255.0)
+        found, _ = row.number("nll", source=f"{images.split} latents")
+        nats = -np.mean(model.prior.log_prob(codes))
+        np.testing.assert_allclose(found, nats, rtol=1e-4)
+    by_both = [
+        row.number("fd", source="samples", extractor=name)[0]
+        for name in ("projection", "brightness")
+    ]
+    assert by_both[0] == row.number("fd", source="samples")[0]
+    assert by_both[0] != by_both[1]
+    (cost,) = (result.cost for result in row.results)
+    assert cost.prior_parameters == sum(map(np.size, model.prior.trainable_variables))
+    assert cost.prior_parameters < cost.parameters
+    assert cost.latents_per_second > cost.samples_per_second / 2
+    head, _, real, line = (
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in table.to_markdown().splitlines()
+        if line.startswith("|")
+    )
+    by_title = dict(zip(head, zip(real, line, strict=True), strict=True))
+    assert by_title["NLL, test"][0] == "-"
+    for title in ("FD-projection", "FD-brightness", "recall", "coverage"):
+        assert "-" not in by_title[title]
+    assert by_title["FD-projection"] != by_title["FD-brightness"]
+
+
+def test_fits_without_gradients_are_counted_and_timed(data):
+    model = descriptors.model("rae")
+    codes = model.encode_all(data["train"])
+    model.prior.fit(codes)
+    before = model.prior.log_prob(codes).numpy()
+    found = cost_lib._of_prior(model, data=data["train"])
+    assert found["prior_parameters"] == 3 * (4 + 10 + 1) - 1
+    assert found["fit_seconds"] > 0
+    np.testing.assert_allclose(model.prior.log_prob(codes), before, rtol=1e-5)
+
+
+def test_all_start_from_what_is_trained_first(trained, data, children):
+    first = make_job(trained, "first_digits", program="open('x')")
+    with pytest.raises(errors.Damaged, match="first_digits: .*No such file"):
+        comparison.compare(
+            [make_job(trained)],
+            folder=trained,
+            measuring=make_measuring(data),
+            children=children,
+            shared=first,
+        )
+    assert count_calls(trained) == 1  # and nothing after it
+
+
+def test_what_patience_waits_for_is_part_of_the_training(trained):
+    flags = {**make_job(trained).plan["flags"], "best_by": "test/nll"}
+    assert "best_by" not in make_job(trained, flags=flags).training
+    patient = make_job(trained, flags={**flags, "patience": 3}).training
+    assert (patient["best_by"], patient["patience"]) == ("test/nll", 3)
 
 
 def test_only_fids_stand_beside_published_figures(trained, data, children):
