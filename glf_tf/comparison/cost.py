@@ -194,7 +194,7 @@ def sampling_speed(
 ) -> float:
     """Returns samples per second, the median of several calls after the first."""
 
-    @tf.function
+    @tf.function(autograph=False)
     def draw(seed):
         return model.sample(batch_size, seed=seed)
 
