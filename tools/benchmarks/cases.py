@@ -54,6 +54,11 @@ _MIXTURE, _SCIKIT_LEARN = (
     Peer(name, "mixture_worker.py", arguments, is_ours=True)
     for name, arguments in (("glf_tf", ()), ("scikit-learn", ("scikit-learn",)))
 )
+_SPLINE = Peer("glf_tf", "spline_worker.py", is_ours=True)
+_SPLINES = tuple(
+    Peer(name, "torch_splines_worker.py", (library,))
+    for name, library in (("nflows", "nflows"), ("zuko's NSF, by couplings", "zuko"))
+)
 _TWO, _TWO_HALVES, _ONE = (
     Peer(name, "processes_worker.py", (count, size), is_ours=True)
     for name, count, size in (
@@ -89,6 +94,7 @@ class Case:
 _TORCH = (_EAGER, _CHANNELS_LAST, _COMPILED)
 _GLOW = "Glow, 28 x 28 x 1, 2 levels of 8 steps, width 64, batch 128"
 _LATENT_FLOW = "latent flow: 64 dimensions, 4 two-sided blocks, width 256"
+_SPLINE_FLOW = "spline flow: 20 dimensions, 5 couplings, width 128, batch 256"
 
 CASES = {
     "matrix_products": Case("products of 2,048 x 2,048 float32 matrices", "products"),
@@ -137,6 +143,9 @@ CASES = {
         for task, words in (("density", "density"), ("sample", "sampling"))
         for size in (64, 4096)
     },
+    "train_spline": Case(f"training, {_SPLINE_FLOW}", "codes", _SPLINES, ours=_SPLINE),
+    "density_spline": Case(f"density, {_SPLINE_FLOW}", "codes", _SPLINES, ours=_SPLINE),
+    "sample_spline": Case(f"sampling, {_SPLINE_FLOW}", "codes", _SPLINES, ours=_SPLINE),
     "fit_mixture": Case(
         "expectation maximisation, 50 components, 60,000 codes of 20 dimensions",
         "fits",

@@ -9,23 +9,12 @@ of the codes' deviations; the results have the average log-likelihood that was r
 
 import sys
 
+import codes as codes_lib
 import numpy as np
 import worker
 
-_SIZE, _DIM, _COMPONENTS = 60_000, 20, 50
+_SIZE, _DIM, _COMPONENTS = 60_000, codes_lib.DIM, 50
 _TOLERANCE, _MAX_ITERATIONS, _LEAST_VARIANCE = 1e-3, 500, 1e-6
-
-
-def _codes():
-    """Codes as of an encoder: ten bent clusters of eight dimensions, and noise."""
-    generator = np.random.default_rng(0)
-    center = 2.0 * generator.normal(size=(10, 8))
-    cause = center[generator.integers(10, size=_SIZE)]
-    cause = cause + generator.normal(size=(_SIZE, 8))
-    bent = np.tanh(cause @ generator.normal(size=(8, 64)) / 3.0)
-    codes = bent @ generator.normal(size=(64, _DIM)) / 8.0
-    codes += 0.1 * generator.normal(size=codes.shape)
-    return (codes - codes.mean(axis=0)) / codes.std(axis=0)
 
 
 def _ours():
@@ -37,7 +26,7 @@ def _ours():
         tolerance=_TOLERANCE,
         max_iterations=_MAX_ITERATIONS,
     )
-    z = _codes()
+    z = codes_lib.codes(_SIZE)
 
     def fit():
         prior.fit(z)
@@ -57,7 +46,7 @@ def _scikit_learn():
         reg_covar=_LEAST_VARIANCE,
         random_state=0,
     )
-    z = _codes()
+    z = codes_lib.codes(_SIZE)
     return lambda: model.fit(z).score(z)
 
 
