@@ -31,7 +31,10 @@ class AbstractFlowStep(keras.layers.Layer, abc.ABC):
             `(height, width, channels)` of images.
         noise_shape: The shape of its noise, which has as many numbers.
         condition_dim: The size of the vectors that the map depends on, 0 for none.
+        is_guidable: Whether `bijector` takes a `guidance`, if there is a condition.
     """
+
+    is_guidable = False
 
     def __init__(
         self, event_shape: int | Sequence[int], *, condition_dim: int = 0, **kwargs

@@ -12,6 +12,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from glf_tf.bijectors import autoregressive, coupling, step
+from glf_tf.bijectors import guidance as guidance_lib
 from glf_tf.bijectors.conditioners import causal_transformer
 
 tfb = tfp.bijectors
@@ -45,15 +46,18 @@ class TransformerAutoregressive(step.AbstractFlowStep):
     Towards data, tokens are found one after the other. It starts as the identity.
 
     Deviation: log-scales alpha are bounded as those of couplings are, `2 * 0.636 *
-        atan(raw)` in (-2, 2), so that no sample can overflow.
+        atan(raw)` in (-2, 2), so that no sample can overflow. Guidance is that of raw
+        log-scales, and keeps the bound.
     """
+
+    is_guidable = True
 
     def __init__(
         self,
         event_dim: int,
         *,
         token_dim: int = 4,
-        hidden: int = 128,
+        hidden: int = 64,
         depth: int = 2,
         head_dim: int = 32,
         dropout: float = 0.0,
@@ -90,12 +94,30 @@ class TransformerAutoregressive(step.AbstractFlowStep):
         self.built = True
 
     def bijector(
-        self, *, training: bool = False, condition: tf.Tensor | None = None
+        self,
+        *,
+        training: bool = False,
+        condition: tf.Tensor | None = None,
+        guidance: float = 1.0,
     ) -> tfb.Bijector:
-        """Returns a fresh bijector from noise to data."""
+        """Returns a fresh bijector from noise to data.
+
+        Args:
+            training: Whether there is dropout.
+            condition: `[batch, condition_dim]`, one-hot labels if there is guidance.
+            guidance: 1 for none; see `GuidedNetwork`.
+        """
+        network = self.network
+
+        def given(x: tf.Tensor) -> tf.Tensor:
+            if guidance == 1.0:
+                return self.conditioned(x, condition)
+            none = guidance_lib.no_label(condition)
+            both = [self.conditioned(x, each) for each in (condition, none)]
+            return tf.concat(both, axis=0)
+
+        if guidance != 1.0:
+            network = guidance_lib.GuidedNetwork(network, guidance=guidance)
         return autoregressive.AutoregressiveBijector(
-            self.network,
-            _Standardization,
-            given_fn=lambda x: self.conditioned(x, condition),
-            training=training,
+            network, _Standardization, given_fn=given, training=training
         )

@@ -47,6 +47,7 @@ class AbstractFlow(parts.Part, step.AbstractFlowStep):
         self._step_names = tuple(_attributes(type(self), steps))
         for name, layer in zip(self._step_names, steps, strict=True):
             setattr(self, name, layer)
+        self.is_guidable = any(layer.is_guidable for layer in steps)
         self.built = True
 
     @property
@@ -98,20 +99,28 @@ class AbstractFlow(parts.Part, step.AbstractFlowStep):
             )
 
     def bijector(
-        self, *, training: bool = False, condition: tf.Tensor | None = None
+        self,
+        *,
+        training: bool = False,
+        condition: tf.Tensor | None = None,
+        guidance: float = 1.0,
     ) -> tfb.Bijector:
         """Returns a fresh `tfb.Chain` from noise to data.
 
         Args:
             training: As in `AbstractFlowStep`.
             condition: `[batch, condition_dim]`, if the flow has one.
+            guidance: As in `bijectors.guidance`, for those steps that take it.
         """
+
+        def given(layer: step.AbstractFlowStep) -> dict[str, tf.Tensor | float]:
+            is_guided = layer.is_guidable and guidance != 1.0
+            guided = {"guidance": guidance} if is_guided else {}
+            return _given(layer, condition) | guided
+
         # A chain's forward applies its last bijector first: noise enters at the end.
         return _Chain(
-            [
-                layer.bijector(training=training, **_given(layer, condition))
-                for layer in self.steps
-            ]
+            [layer.bijector(training=training, **given(layer)) for layer in self.steps]
         )
 
 

@@ -42,7 +42,7 @@ class TarFlow(autoregressive_flow.AbstractAutoregressiveFlow):
         *,
         blocks: int = 4,
         token_dim: int = 4,
-        hidden: int = 128,
+        hidden: int = 64,
         depth: int = 2,
         head_dim: int = 32,
         dropout: float = 0.0,

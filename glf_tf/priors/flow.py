@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from glf_tf import errors, types
+from glf_tf import errors, seeds, types
+from glf_tf.bijectors import guidance as guidance_lib
 from glf_tf.flows import flow as flow_lib
 from glf_tf.priors import labelled, mixture, prior, standard_normal
 from glf_tf.priors import smoothing as smoothing_lib
@@ -41,7 +42,9 @@ class FlowPrior(labelled.Labelled, prior.AbstractNoisePrior):
         flow depends on a label, by all of its conditioners; or the noise alone does, if
         it can. With `smoothing`, codes have noise in `terms`, as TarFlow's data do, and
         so this is the density of codes with that noise, also in `log_prob`; samples are
-        denoised by its gradient, so that their density is another.
+        denoised by its gradient, so that their density is another. With
+        `label_dropout`, the flow also learns what codes are without a label, and
+        samples may be guided away from that.
 
     Args:
         flow: The flow, which owns the parameters.
@@ -52,6 +55,11 @@ class FlowPrior(labelled.Labelled, prior.AbstractNoisePrior):
         smoothing: Deviation of normal noise that is added to finished codes in
             training, in deviations of these, per coordinate; TarFlow has 0.05 to 0.15.
         denoising: Whether samples are denoised, if there is such noise.
+        label_dropout: Share of labels that the flow is not given in training, on
+            finished codes; for guidance.
+        guidance: Factor on what a label changes in samples of flows that can, as
+            `tarflow`: 1 for none, 2 to 3 for samples that are more typical of it. The
+            density remains that without.
     """
 
     def __init__(
@@ -64,6 +72,8 @@ class FlowPrior(labelled.Labelled, prior.AbstractNoisePrior):
         num_classes: int = 0,
         smoothing: float = 0.0,
         denoising: bool = True,
+        label_dropout: float = 0.0,
+        guidance: float = 1.0,
         **kwargs,
     ):
         super().__init__(latent_dim, **kwargs)
@@ -81,6 +91,8 @@ class FlowPrior(labelled.Labelled, prior.AbstractNoisePrior):
         self.noise = _noise(
             noise, components=components, num_classes=of_noise, like=self
         )
+        self.guidance, self._label_dropout = guidance, label_dropout
+        _check_guidance(self.flow, dropout=label_dropout, guidance=guidance)
         self.smoothing, self._denoising = None, denoising
         if smoothing:
             self.smoothing = smoothing_lib.Smoothing(
@@ -162,9 +174,13 @@ class FlowPrior(labelled.Labelled, prior.AbstractNoisePrior):
         training: bool,
         label: tf.Tensor | None = None,
     ) -> types.Terms:
-        """Returns "nll", of codes with noise in training, if there is any."""
+        """Returns "nll"; in training, of codes with noise and without some labels."""
+        of_noise, of_labels = seeds.split(seed, 2)
         if training and self.is_smoothed:
-            z = self.smoothing.noisy(z, seed=seed)
+            z = self.smoothing.noisy(z, seed=of_noise)
+        if training and self._label_dropout:
+            share = self._label_dropout
+            label = labelled.dropped(label, share=share, seed=of_labels)
         return super().terms(z, seed=seed, training=training, label=label)
 
     def log_prob(
@@ -228,7 +244,8 @@ class FlowPrior(labelled.Labelled, prior.AbstractNoisePrior):
             label = self.sample_labels(n, seed=seed)
         how = {"seed": seed, "temperature": temperature}
         noise = self.sample_noise(n, **how, **self._of_noise(label))
-        z = self.forward(noise, training=training, label=label)
+        guided = {"training": training, "guidance": self.guidance}
+        z = self._bijector(label, **guided).forward(noise)
         if not (self.is_smoothed and self._denoising):
             return z
         return self.smoothing.denoised(z, lambda z: self.log_prob(z, label=label))
@@ -270,22 +287,62 @@ class FlowPrior(labelled.Labelled, prior.AbstractNoisePrior):
         return eps, bijector.inverse_log_det_jacobian(z, event_ndims=1)
 
     def _bijector(
-        self, label: tf.Tensor | None, *, training: bool = False
+        self,
+        label: tf.Tensor | None,
+        *,
+        training: bool = False,
+        guidance: float = 1.0,
     ) -> tfb.Bijector:
         """Returns the flow's bijector, given labels if it depends on them."""
         condition = self._condition(label)
         given = {} if condition is None else {"condition": condition}
+        if guidance != 1.0:
+            given["guidance"] = guidance
         return self.flow.bijector(training=training, **given)
 
     def _condition(self, label: types.Tensor | None) -> tf.Tensor | None:
         """Returns what the flow depends on: one-hot labels, `[batch, num_classes]`."""
         if label is None or not self.flow.condition_dim:
             return None
-        return tf.one_hot(label, self.num_classes, dtype=self.dtype)
+        of_labels = tf.one_hot(label, self.num_classes, dtype=self.dtype)
+        if not self._label_dropout:
+            return of_labels
+        is_none = (tf.convert_to_tensor(label) == labelled.NO_LABEL)[:, None]
+        return tf.where(is_none, guidance_lib.no_label(of_labels), of_labels)
 
     def _of_noise(self, label: tf.Tensor | None) -> dict[str, tf.Tensor]:
         """Returns what the noise is given of labels."""
         return {"label": label} if self.noise.num_classes else {}
+
+
+def _check_guidance(
+    flow: flow_lib.AbstractFlow, *, dropout: float, guidance: float
+) -> None:
+    """Checks that a flow can be guided, if it is to be.
+
+    Raises:
+        InvalidValue: No share of labels, or none is dropped.
+        Unsupported: The flow does not depend on labels, or cannot be guided.
+    """
+    if not 0.0 <= dropout < 1.0:
+        raise errors.InvalidValue(
+            "`label_dropout` is the share of labels that are dropped in training",
+            received=f"label_dropout={dropout}",
+            do="Use 0 for none, or for instance 0.1",
+        )
+    if dropout and not flow.condition_dim:
+        raise errors.Unsupported(
+            "Only labels that the flow depends on can be dropped",
+            received=f"label_dropout={dropout}, and none such",
+            do="Use num_classes=10 and noise that takes no labels, or label_dropout=0",
+        )
+    if guidance != 1.0 and not (flow.is_guidable and dropout):
+        raise errors.Unsupported(
+            "Guidance needs a flow that can be guided, and labels dropped in training",
+            received=f"guidance={guidance}, {type(flow).__name__}, "
+            f"label_dropout={dropout}",
+            do="Use flow=tarflow and label_dropout=0.1, or guidance=1",
+        )
 
 
 def _noise(

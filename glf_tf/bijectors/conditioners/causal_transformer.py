@@ -51,7 +51,7 @@ class CausalTransformer(autoregressive.AbstractAutoregressiveNetwork):
         num_parameters: int,
         *,
         token_dim: int = 4,
-        hidden: int = 128,
+        hidden: int = 64,
         depth: int = 2,
         head_dim: int = 32,
         dropout: float = 0.0,
