@@ -65,6 +65,7 @@ _TRAIN = pathlib.Path(__file__).with_name("train.py")
 _DECIDED = ("workdir", "resume", "seed", "epochs", "flagfile", "recipe")
 _STARTS = ("start_from", "start_layers")
 _LAYERS = "encoder,decoder"
+_FIT_SEED = "prior.seed"  # of a fit to codes, which no seed of training reaches
 
 
 def main() -> None:
@@ -194,6 +195,8 @@ def _trainings(recipe, seeds, *, folder, flags_of_all, first=()) -> list:
     for seed in seeds:
         run = folder.run(job_lib.folder_name(recipe, seed=seed))
         own = [f"--seed={seed}", f"--workdir={run.path}", "--resume"]
+        if first and _FIT_SEED in plan["flags"]:
+            own.append(f"--{_FIT_SEED}={seed}")
         command = (sys.executable, str(_TRAIN), *arguments, *own)
         jobs.append(job_lib.Job(recipe, seed, run, command, plan))
     return jobs

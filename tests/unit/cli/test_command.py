@@ -7,8 +7,9 @@ import sys
 import pytest
 
 import glf_tf
-from glf_tf import resources
+from glf_tf import errors, resources
 from glf_tf.cli import command
+from glf_tf.comparison import comparison
 from tests import calls
 
 
@@ -78,6 +79,36 @@ def test_what_is_no_subcommand_is_refused_in_one_line(call, words, advice):
     status, printed, message = call(*words)
     assert (status, printed, message.count("\n")) == (2, "", 1)
     assert advice in message
+
+
+def test_densities_are_trained_on_what_is_shared_and_say_what_differs(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    seen = {}
+
+    def noted(jobs, *, shared, measuring, **others):
+        seen.update(jobs=jobs, shared=shared, validation=measuring.validation)
+        raise errors.InvalidValue("Enough is", received="seen", do="Stop")
+
+    monkeypatch.setattr(comparison, "compare", noted)
+    flags = ["--shared=latent_density/digits", "--extractor=random_convolutional"]
+    recipes = "--recipes=prior/mixture_10,prior/normal"
+    done = calls.call("compare", *flags, recipes, "--seeds=0,7", "--out=x")
+    assert "Enough is" in done.stderr
+    assert [job.name for job in seen["jobs"]] == [
+        *("prior_mixture_10", "prior_mixture_10_seed_7"),
+        *("prior_normal", "prior_normal_seed_7"),
+    ]
+    assert seen["shared"].name == "latent_density_digits"
+    assert len(seen["validation"]) == 200
+    for job in seen["jobs"]:
+        used = job.plan["flags"]
+        assert used["start_from"] == str(seen["shared"].folder.path)
+        assert (used["start_layers"], used["latent_dim"]) == ("encoder,decoder", 8)
+        assert job.plan["epochs"] == {"": 0}
+    seeds = [job.command[-1] for job in seen["jobs"] if "mixture" in job.name]
+    assert seeds == ["--prior.seed=0", "--prior.seed=7"]
 
 
 def test_recipes_are_compared_by_name_or_file(tmp_path, monkeypatch):
