@@ -47,7 +47,7 @@ class AbstractFlow(parts.Part, step.AbstractFlowStep):
         self._step_names = tuple(_attributes(type(self), steps))
         for name, layer in zip(self._step_names, steps, strict=True):
             setattr(self, name, layer)
-        self.is_guidable = any(layer.is_guidable for layer in steps)
+        self.is_guidable = any(getattr(layer, "is_guidable", False) for layer in steps)
         self.built = True
 
     @property
