@@ -168,7 +168,7 @@ def test_parameter_count_is_that_of_the_paper_network():
 @pytest.mark.parametrize(
     ("options", "word"),
     [
-        ({"latent_dim": 1}, "latent_dim"),
+        ({"latent_dim": 1}, "two halves"),
         ({"beta": -1.0}, "beta"),
         ({"procedure": "two_stage", "stop_gradient": False}, "trained together"),
         ({"network": "infogam"}, "infogan"),
