@@ -13,8 +13,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from glf_tf import errors, seeds, types
-from glf_tf.bijectors import guidance as guidance_lib
 from glf_tf.flows import flow as flow_lib
+from glf_tf.priors import guidance as guidance_lib
 from glf_tf.priors import labelled, mixture, prior, standard_normal
 from glf_tf.priors import smoothing as smoothing_lib
 
@@ -92,7 +92,7 @@ class FlowPrior(labelled.Labelled, prior.AbstractNoisePrior):
             noise, components=components, num_classes=of_noise, like=self
         )
         self.guidance, self._label_dropout = guidance, label_dropout
-        _check_guidance(self.flow, dropout=label_dropout, guidance=guidance)
+        guidance_lib.check(self.flow, dropout=label_dropout, guidance=guidance)
         self.smoothing, self._denoising = None, denoising
         if smoothing:
             self.smoothing = smoothing_lib.Smoothing(
@@ -180,7 +180,7 @@ class FlowPrior(labelled.Labelled, prior.AbstractNoisePrior):
             z = self.smoothing.noisy(z, seed=of_noise)
         if training and self._label_dropout:
             share = self._label_dropout
-            label = labelled.dropped(label, share=share, seed=of_labels)
+            label = guidance_lib.dropped(label, share=share, seed=of_labels)
         return super().terms(z, seed=seed, training=training, label=label)
 
     def log_prob(
@@ -307,42 +307,11 @@ class FlowPrior(labelled.Labelled, prior.AbstractNoisePrior):
         of_labels = tf.one_hot(label, self.num_classes, dtype=self.dtype)
         if not self._label_dropout:
             return of_labels
-        is_none = (tf.convert_to_tensor(label) == labelled.NO_LABEL)[:, None]
-        return tf.where(is_none, guidance_lib.no_label(of_labels), of_labels)
+        return guidance_lib.without_dropped(of_labels, label=label)
 
     def _of_noise(self, label: tf.Tensor | None) -> dict[str, tf.Tensor]:
         """Returns what the noise is given of labels."""
         return {"label": label} if self.noise.num_classes else {}
-
-
-def _check_guidance(
-    flow: flow_lib.AbstractFlow, *, dropout: float, guidance: float
-) -> None:
-    """Checks that a flow can be guided, if it is to be.
-
-    Raises:
-        InvalidValue: No share of labels, or none is dropped.
-        Unsupported: The flow does not depend on labels, or cannot be guided.
-    """
-    if not 0.0 <= dropout < 1.0:
-        raise errors.InvalidValue(
-            "`label_dropout` is the share of labels that are dropped in training",
-            received=f"label_dropout={dropout}",
-            do="Use 0 for none, or for instance 0.1",
-        )
-    if dropout and not flow.condition_dim:
-        raise errors.Unsupported(
-            "Only labels that the flow depends on can be dropped",
-            received=f"label_dropout={dropout}, and none such",
-            do="Use num_classes=10 and noise that takes no labels, or label_dropout=0",
-        )
-    if guidance != 1.0 and not (flow.is_guidable and dropout):
-        raise errors.Unsupported(
-            "Guidance needs a flow that can be guided, and labels dropped in training",
-            received=f"guidance={guidance}, {type(flow).__name__}, "
-            f"label_dropout={dropout}",
-            do="Use flow=tarflow and label_dropout=0.1, or guidance=1",
-        )
 
 
 def _noise(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Priors that depend on a label, all labels being equally likely."""
 
-__all__ = ["Labelled", "NO_LABEL", "dropped", "make", "takes_labels"]
+__all__ = ["Labelled", "make", "takes_labels"]
 
 import abc
 import math
@@ -11,9 +11,6 @@ import tensorflow as tf
 
 from glf_tf import catalogue, errors, parts, seeds, signatures, types
 from glf_tf.priors import prior
-
-NO_LABEL = -1
-"""In the place of a label: what its density would be without one."""
 
 
 class Labelled(abc.ABC):
@@ -82,12 +79,6 @@ def make(
             do=f"Make it with num_classes={num_classes}",
         )
     return made
-
-
-def dropped(label: tf.Tensor, *, share: float, seed: types.Seed) -> tf.Tensor:
-    """Returns labels, of which a share is `NO_LABEL`, int32 `[batch]`."""
-    drawn = tf.random.stateless_uniform(tf.shape(label), seeds.make(seed))
-    return tf.where(drawn < share, NO_LABEL, tf.cast(label, tf.int32))
 
 
 def takes_labels(value: types.Prior) -> bool:

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from glf_tf import errors, parts
-from glf_tf.priors import labelled
+from glf_tf.priors import guidance as guidance_lib
 from tests import descriptors
 
 FLOW = {"name": "tarflow", "blocks": 1, "token_dim": 2, "hidden": 4, "head_dim": 2}
@@ -59,7 +59,7 @@ def test_labels_are_dropped_in_training_alone():
     label = tf.zeros([1000], tf.int32)
     how = {"seed": 0, "label": label}
     given = -prior.log_prob(z[:1], label=[0]).numpy()
-    none = -prior.log_prob(z[:1], label=[labelled.NO_LABEL]).numpy()
+    none = -prior.log_prob(z[:1], label=[guidance_lib.NO_LABEL]).numpy()
     assert abs(given - none) > 1e-2
     found = prior.terms(z, training=True, **how)["nll"].numpy()
     is_given = np.isclose(found, given, atol=1e-4)
