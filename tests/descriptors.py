@@ -459,6 +459,14 @@ MASKS: dict[str, Mapping] = {
 }
 """Specifications of masks; `picture` takes a file."""
 
+_FLOW_MATCHING = {
+    "name": "flow_matching",
+    "hidden": 6,
+    "depth": 1,
+    "embedding": 4,
+    "steps": 8,
+}
+
 PRIORS: dict[str, Mapping] = {
     "standard_normal": {"name": "standard_normal"},
     "scaled_normal": {"name": "scaled_normal", "scale": 1.7},
@@ -482,6 +490,7 @@ PRIORS: dict[str, Mapping] = {
         "flow": {**_GLF["flow"]},
         "noise": {"name": "student_t", "df": 20.0},
     },
+    "flow_matching": _FLOW_MATCHING,
     "learned_mixture": {"name": "learned_mixture", "components": 3},
     "student_t": {"name": "student_t", "df": 8.0},
 }
@@ -495,6 +504,7 @@ _FLOW_OF_LABELS = {
 LABELLED_PRIORS: dict[str, Mapping] = {
     "labelled_normal": {"name": "labelled_normal"},
     "flow": _FLOW_OF_LABELS,
+    "flow_matching": {**_FLOW_MATCHING, "label_dropout": 0.3},
     "flow_of_labelled_noise": {**_FLOW_OF_LABELS, "noise": "labelled_normal"},
     "flow_of_fitted_noise": {**_FLOW_OF_LABELS, "components": 2},
 }

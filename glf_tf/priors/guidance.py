@@ -4,7 +4,7 @@
 Ho, Salimans: Classifier-Free Diffusion Guidance, 2022. https://arxiv.org/abs/2207.12598
 """
 
-__all__ = ["NO_LABEL", "check", "dropped", "without_dropped"]
+__all__ = ["NO_LABEL", "check", "check_dropout", "dropped", "without_dropped"]
 
 import tensorflow as tf
 
@@ -33,12 +33,11 @@ def without_dropped(of_labels: tf.Tensor, *, label: types.Tensor) -> tf.Tensor:
     return tf.where(is_dropped, guidance_lib.no_label(of_labels), of_labels)
 
 
-def check(flow: flow_lib.AbstractFlow, *, dropout: float, guidance: float) -> None:
-    """Checks that a flow can be guided, if it is to be.
+def check_dropout(dropout: float) -> None:
+    """Checks the share of labels that are dropped in training.
 
     Raises:
-        InvalidValue: No share of labels, or none is dropped.
-        Unsupported: The flow does not depend on labels, or cannot be guided.
+        InvalidValue: It is not in [0, 1).
     """
     if not 0.0 <= dropout < 1.0:
         raise errors.InvalidValue(
@@ -46,6 +45,16 @@ def check(flow: flow_lib.AbstractFlow, *, dropout: float, guidance: float) -> No
             received=f"label_dropout={dropout}",
             do="Use 0 for none, or for instance 0.1",
         )
+
+
+def check(flow: flow_lib.AbstractFlow, *, dropout: float, guidance: float) -> None:
+    """Checks that a flow can be guided, if it is to be.
+
+    Raises:
+        InvalidValue: No share of labels, or none is dropped.
+        Unsupported: The flow does not depend on labels, or cannot be guided.
+    """
+    check_dropout(dropout)
     if dropout and not flow.condition_dim:
         raise errors.Unsupported(
             "Only labels that the flow depends on can be dropped",
