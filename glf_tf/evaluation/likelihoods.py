@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Likelihoods of test images under a model: of their latents, and bounds."""
 
-__all__ = ["bits_per_dim", "bound", "latents", "of_images"]
+__all__ = ["bits_per_dim", "bound", "latents", "of_images", "solver_error"]
 
 import math
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from glf_tf.evaluation import image_sources
 from glf_tf.metrics import likelihood
 from glf_tf.models import autoencoder, image_flow, variational
 from glf_tf.models import model as model_lib
+from glf_tf.priors import flow_matching
 from glf_tf.tasks import reconstruct
 
 
@@ -37,6 +38,22 @@ def latents(
         lambda batch, index: model.log_prob(model.encode(batch["image"])), test
     )
     return likelihood.negative_log_likelihood(log_prob, dim=model.latent_dim)
+
+
+def solver_error(
+    model: model_lib.GenerativeModel, test: image_set.ImageSet
+) -> float | None:
+    """Returns the solver's error in the likelihood of latents, in nats.
+
+    Of at most 500 images, on average; None of a prior whose density needs no solver.
+    """
+    if not isinstance(model.prior, flow_matching.FlowMatchingPrior):
+        return None
+    error = of_images(
+        lambda batch, index: model.prior.solver_error(model.encode(batch["image"])),
+        test.take(image_sources.CHUNK),
+    )
+    return float(np.mean(error))
 
 
 def bound(

@@ -84,9 +84,15 @@ class ModelMetrics:
 
     def _nll(self, model) -> list[protocol.Measurement]:
         found = likelihoods.latents(model, self._test)
+        error, notes = likelihoods.solver_error(model, self._test), ()
+        if error is not None:
+            notes = (
+                f"nll is that of a solver: twice its steps change it by {error:.2g}",
+            )
         source = self.reconstructions(model)
+        how = {"of": "test latents", "notes": notes}
         return self._records.plain(
-            {"nll": found.nats}, source=source, space="latents", of="test latents"
+            {"nll": found.nats}, source=source, space="latents", **how
         )
 
     def _calibration(self, model) -> list[protocol.Measurement]:

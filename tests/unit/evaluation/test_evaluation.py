@@ -16,6 +16,7 @@ from glf_tf.experiments import experiment, folder, plan
 from glf_tf.inference import langevin
 from glf_tf.metrics import protocol
 from glf_tf.metrics.extractors import choice, classifier, features
+from glf_tf.models import rae
 from glf_tf.tasks import authors
 from glf_tf.training import options
 from tests import descriptors
@@ -79,6 +80,25 @@ def test_numbers_of_a_model_agree_with_its_own(data):
     np.testing.assert_allclose(found["reconstruction_per_image"], expected, rtol=1e-4)
     nll = -np.mean(model.log_prob(model.encode(image)))
     np.testing.assert_allclose(found["nll"], nll, rtol=1e-4)
+
+
+def test_the_error_of_a_solver_is_told(data):
+    few = [part.take(20) for part in data]
+    prior = {
+        "name": "flow_matching",
+        "hidden": 4,
+        "depth": 1,
+        "embedding": 2,
+        "steps": 2,
+    }
+    network = {"name": "mlp", "hidden": (4,)}
+    model = rae.RAE((8, 8, 1), latent_dim=2, network=network, prior=prior)
+    descriptors.perturb(model, scale=0.3)
+    (found,) = make(few).model(model, metrics=["nll"])
+    z = model.encode(np.float32(few[1].images) / 255.0)
+    error = np.mean(model.prior.solver_error(z))
+    assert error > 1e-6
+    assert f"by {error:.2g}" in found.notes[0]
 
 
 def test_protocol_says_what_was_done_and_not_what_was_asked_for(data):
