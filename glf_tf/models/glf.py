@@ -35,8 +35,8 @@ class GLF(autoencoder.AbstractAutoencoder):
     Ours: learned beside an encoder that moves, the flow lags behind. By default a
     closing stage learns it further on the codes of the finished encoder, with noise
     from a mixture that is fitted before it and once more after it, by expectation
-    maximisation: 33 to 39 s a fit of 50 components to 60,000 codes, on a shared core.
-    docs/results.md has its effect. `procedure="joint"` is the paper's.
+    maximisation: 5 to 7 s of one core a fit of 50 components to 60,000 codes of 20
+    numbers. docs/results.md has its effect. `procedure="joint"` is the paper's.
 
     Args:
         image_shape: (height, width, channels).
