@@ -73,11 +73,14 @@ def test_noise_is_carried_there_and_back_given_labels(prior):
     if isinstance(prior, labelled_normal.LabelledNormalPrior):
         assert not prior.has_noise_space
         return
-    depends = prior.flow.condition_dim > 0
+    # Flow matching has no flow: its velocity depends on the label.
+    depends = not hasattr(prior, "flow") or prior.flow.condition_dim > 0
     assert prior.has_noise_space == (not depends)
     given = {"label": LABELS} if depends else {}
     eps = prior.inverse(Z, **given)
-    np.testing.assert_allclose(prior.forward(eps, **given), Z, atol=1e-5)
+    # A solver's steps are not exactly inverse to each other.
+    atol = 1e-3 if hasattr(prior, "steps") else 1e-5
+    np.testing.assert_allclose(prior.forward(eps, **given), Z, atol=atol)
 
 
 def test_a_copy_from_its_configuration_has_the_same_density(prior):
