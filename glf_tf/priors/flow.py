@@ -320,7 +320,7 @@ def _noise(
     """Returns the density of the noise of a prior of the same size.
 
     Raises:
-        InvalidValue: It is a flow itself.
+        InvalidValue: It is a flow itself, or is not learned by its likelihood.
     """
     size = {"latent_dim": like.latent_dim, "num_classes": num_classes}
     made = labelled.make(spec, **size, name="noise")
@@ -329,6 +329,13 @@ def _noise(
             "The noise of a flow must not be that of another flow",
             received=type(made).__name__,
             do="Use one flow of more blocks, or for instance noise=student_t",
+        )
+    if made.term_names != ("nll",):
+        raise errors.InvalidValue(
+            "The noise of a flow is learned by its likelihood, or fitted",
+            received=f"{type(made).__name__}, whose terms are "
+            f"{', '.join(made.term_names)}",
+            do="Use another density, such as student_t, or it alone as --prior",
         )
     if components and isinstance(made, standard_normal.StandardNormalPrior):
         return mixture.MixturePrior(

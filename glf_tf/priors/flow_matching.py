@@ -288,6 +288,7 @@ def _check(embedding: int, *, dropout: float, guidance: float, labels: int) -> N
             do=f"Use {embedding + 1}",
         )
     guidance_lib.check_dropout(dropout)
+    guidance_lib.check_factor(guidance)
     if guidance != 1.0 and not (labels and dropout):
         raise errors.Unsupported(
             "Guidance needs labels, some of which are dropped in training",

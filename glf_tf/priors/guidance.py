@@ -4,7 +4,12 @@
 Ho, Salimans: Classifier-Free Diffusion Guidance, 2022. https://arxiv.org/abs/2207.12598
 """
 
-__all__ = ["NO_LABEL", "check", "check_dropout", "dropped", "without_dropped"]
+__all__ = [
+    *("NO_LABEL", "check", "check_dropout", "check_factor"),
+    *("dropped", "without_dropped"),
+]
+
+import math
 
 import tensorflow as tf
 
@@ -47,14 +52,29 @@ def check_dropout(dropout: float) -> None:
         )
 
 
+def check_factor(guidance: float) -> None:
+    """Checks the factor on what a label changes in samples.
+
+    Raises:
+        InvalidValue: It is not finite.
+    """
+    if not math.isfinite(guidance):
+        raise errors.InvalidValue(
+            "`guidance` is a finite factor on what a label changes in samples",
+            received=f"guidance={guidance}",
+            do="Use 1 for none, or for instance 2",
+        )
+
+
 def check(flow: flow_lib.AbstractFlow, *, dropout: float, guidance: float) -> None:
     """Checks that a flow can be guided, if it is to be.
 
     Raises:
-        InvalidValue: No share of labels, or none is dropped.
+        InvalidValue: No share of labels is dropped, or the factor is not finite.
         Unsupported: The flow does not depend on labels, or cannot be guided.
     """
     check_dropout(dropout)
+    check_factor(guidance)
     if dropout and not flow.condition_dim:
         raise errors.Unsupported(
             "Only labels that the flow depends on can be dropped",
