@@ -7,15 +7,16 @@ import dataclasses
 
 import numpy as np
 
-from glf_tf import errors, parts, types
+from glf_tf import errors, types
 from glf_tf.data import image_set
 from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset as dataset_lib
+from glf_tf.datasets import wrapped
 
 _SPLIT_SEED = 20200225
 
 
-class HeldOut(dataset_lib.AbstractDataset):
+class HeldOut(wrapped.AbstractWrapped):
     """Another data set, of whose training images a part is held out for validation.
 
     A run is validated on them in the place of the test images, which it does not load:
@@ -35,14 +36,8 @@ class HeldOut(dataset_lib.AbstractDataset):
         dataset: types.Dataset = "digits",
         count: int = 200,
     ):
-        super().__init__(paths)
-        self._whole = parts.make("dataset", dataset, paths=paths)
-        self.squaring = self._whole.squaring
+        super().__init__(paths, dataset=dataset)
         self.count = count
-
-    def report(self) -> tuple[str, ...]:
-        """Returns the report of the other set."""
-        return self._whole.report()
 
     def load(self, split: dataset_lib.Split) -> image_set.ImageSet:
         """Returns one split, with the other set's name, labels and masks.
@@ -51,8 +46,8 @@ class HeldOut(dataset_lib.AbstractDataset):
             InvalidValue: The other set has too few training images.
         """
         if split == "test":
-            return self._whole.load(split)
-        whole = self._whole.load("train")
+            return self.whole.load(split)
+        whole = self.whole.load("train")
         if split == "validation":
             held_out = whole.select(self._is_held_out(whole))
             return dataclasses.replace(held_out, split=split)

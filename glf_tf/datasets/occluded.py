@@ -14,13 +14,14 @@ from glf_tf import parts, types
 from glf_tf.data import image_set
 from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset as dataset_lib
+from glf_tf.datasets import wrapped
 
 
-class Occluded(dataset_lib.AbstractDataset):
+class Occluded(wrapped.AbstractWrapped):
     """Another data set with hidden pixels in its training images.
 
     Each image has a fixed mask, which batches provide as `mask`. Hidden pixels are 0,
-    so that no training can use them. Test images are complete.
+    so that no training can use them. Other images are complete.
 
     Args:
         paths: Folders to search for the other set.
@@ -37,14 +38,8 @@ class Occluded(dataset_lib.AbstractDataset):
         mask: types.Mask = "salt_and_pepper",
         seed: int = 0,
     ):
-        super().__init__(paths)
-        self._whole = parts.make("dataset", dataset, paths=paths)
-        self.squaring = self._whole.squaring
+        super().__init__(paths, dataset=dataset)
         self._mask, self._seed = mask, seed
-
-    def report(self) -> tuple[str, ...]:
-        """Returns the report of the other set."""
-        return self._whole.report()
 
     def load(self, split: dataset_lib.Split) -> image_set.ImageSet:
         """Returns one split; the training split has `masks`.
@@ -52,9 +47,9 @@ class Occluded(dataset_lib.AbstractDataset):
         Raises:
             InvalidValue: The mask does not fit the images.
         """
-        whole = self._whole.load(split)
+        whole = self.whole.load(split)
         whole = dataclasses.replace(whole, name=f"occluded {whole.name}")
-        if split == "test":
+        if split != "train":
             return whole
         mask = parts.make("mask", self._mask, image_shape=whole.image_shape)
         draw = functools.partial(mask.draw, seed=self._seed)

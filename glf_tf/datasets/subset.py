@@ -5,13 +5,14 @@ __all__ = ["Subset"]
 
 import dataclasses
 
-from glf_tf import errors, parts, types
+from glf_tf import errors, types
 from glf_tf.data import image_set
 from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset as dataset_lib
+from glf_tf.datasets import wrapped
 
 
-class Subset(dataset_lib.AbstractDataset):
+class Subset(wrapped.AbstractWrapped):
     """The first training images of another data set, with all of its test images.
 
     Args:
@@ -27,14 +28,8 @@ class Subset(dataset_lib.AbstractDataset):
         dataset: types.Dataset = "digits",
         count: int = 1000,
     ):
-        super().__init__(paths)
-        self._whole = parts.make("dataset", dataset, paths=paths)
-        self.squaring = self._whole.squaring
+        super().__init__(paths, dataset=dataset)
         self.count = count
-
-    def report(self) -> tuple[str, ...]:
-        """Returns the report of the other set."""
-        return self._whole.report()
 
     def load(self, split: dataset_lib.Split) -> image_set.ImageSet:
         """Returns one split, with the other set's labels and masks.
@@ -42,7 +37,7 @@ class Subset(dataset_lib.AbstractDataset):
         Raises:
             InvalidValue: The other set has fewer training images.
         """
-        whole = self._whole.load(split)
+        whole = self.whole.load(split)
         size = len(whole)
         if split == "train":
             if not 1 <= self.count <= size:

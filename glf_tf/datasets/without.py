@@ -12,13 +12,14 @@ from typing import Literal
 
 import numpy as np
 
-from glf_tf import errors, parts, seeds, types
+from glf_tf import errors, seeds, types
 from glf_tf.data import image_set
 from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset as dataset_lib
+from glf_tf.datasets import wrapped
 
 
-class Without(dataset_lib.AbstractDataset):
+class Without(wrapped.AbstractWrapped):
     """Another data set without one of its classes.
 
     Two splits are common, whose fractions of anomalies differ by a factor of three:
@@ -46,22 +47,22 @@ class Without(dataset_lib.AbstractDataset):
         train_share: float = 0.8,
         seed: int = 42,
     ):
-        super().__init__(paths)
+        super().__init__(paths, dataset=dataset)
         if not 0.0 < train_share < 1.0:
             raise errors.InvalidValue(
                 "The fraction of normal images to train on must lie between 0 and 1",
                 received=f"train_share={train_share}",
                 do="Use for instance --dataset.train_share=0.8",
             )
-        self._whole = parts.make("dataset", dataset, paths=paths)
-        self.squaring = self._whole.squaring
+        if split == "pooled" and "validation" in self.splits:
+            raise errors.Unsupported(
+                "A pooled split is made of the training and test images alone",
+                received="dataset=held_out, whose held-out images it would lose",
+                do="Use --dataset=held_out --dataset.dataset=without",
+            )
         self.label, self.split = label, split
         seeds.check_not_negative(seed=seed)
         self._train_share, self._seed = train_share, seed
-
-    def report(self) -> tuple[str, ...]:
-        """Returns the report of the other set."""
-        return self._whole.report()
 
     def load(self, split: dataset_lib.Split) -> image_set.ImageSet:
         """Returns one split's normal images, with their labels.
@@ -70,9 +71,9 @@ class Without(dataset_lib.AbstractDataset):
             Unsupported: The other set has no labels, or has hidden pixels.
             InvalidValue: None or all of its images have the label.
         """
-        dataset_lib.check_split(split)
         if self.split == "standard":
             return self._part(split, is_left_out=False)
+        dataset_lib.check_split(split)
         normal = self._pool(is_left_out=False)
         # NumPy guarantees that RandomState's stream never changes.
         order = np.random.RandomState(self._seed).permutation(len(normal))
@@ -105,7 +106,7 @@ class Without(dataset_lib.AbstractDataset):
     def _part(
         self, split: dataset_lib.Split, *, is_left_out: bool
     ) -> image_set.ImageSet:
-        whole = self._whole.load(split)
+        whole = self.whole.load(split)
         self._check(whole)
         part = whole.select((whole.labels == self.label) == is_left_out)
         return dataclasses.replace(part, name=f"{whole.name} without {self.label}")

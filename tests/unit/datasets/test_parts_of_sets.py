@@ -94,6 +94,36 @@ def test_held_out_images_leave_some(count):
             build("held_out", count=count).load(split)
 
 
+WRAPPERS = {
+    "subset": {"count": 500},
+    "without": {"label": 4},
+    "occluded": {},
+    "held_out": {"count": 50},
+}
+
+
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_what_is_made_of_a_set_with_held_out_images_is_validated_on_them(name, whole):
+    """Wherever they are held out: what chooses sees no test image."""
+    inner = {"name": "held_out", "count": 60}
+    train, validation = build(name, dataset=inner, **WRAPPERS[name]).load_for_training()
+    assert validation.split == "validation"
+    assert validation.masks is None
+    for found, others in ((train, validation), (train, whole["test"])):
+        assert not set(rows(found)) & set(rows(others))
+    assert set(rows(validation)) <= set(rows(whole["train"]))
+
+
+def test_held_out_images_are_not_pooled():
+    with pytest.raises(errors.Unsupported, match="--dataset=held_out") as said:
+        build("without", dataset="held_out", label=4, split="pooled")
+    assert "\n" not in str(said.value)
+    found = build(
+        "held_out", dataset={"name": "without", "label": 4, "split": "pooled"}
+    )
+    assert found.load_for_training()[1].split == "validation"
+
+
 # Without a class.
 
 
