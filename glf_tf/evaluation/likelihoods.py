@@ -15,7 +15,6 @@ from glf_tf.evaluation import image_sources
 from glf_tf.metrics import likelihood
 from glf_tf.models import autoencoder, image_flow, variational
 from glf_tf.models import model as model_lib
-from glf_tf.priors import flow_matching
 from glf_tf.tasks import reconstruct
 
 
@@ -47,7 +46,7 @@ def solver_error(
 
     Of at most 500 images, on average; None of a prior whose density needs no solver.
     """
-    if not isinstance(model.prior, flow_matching.FlowMatchingPrior):
+    if not model.prior.has_solver:
         return None
     error = of_images(
         lambda batch, index: model.prior.solver_error(model.encode(batch["image"])),

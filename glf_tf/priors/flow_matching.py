@@ -63,6 +63,7 @@ class FlowMatchingPrior(labelled.Labelled, prior.AbstractNoisePrior):
     """
 
     term_names = ("velocity_error",)
+    has_solver = True
 
     def __init__(
         self,
@@ -108,7 +109,7 @@ class FlowMatchingPrior(labelled.Labelled, prior.AbstractNoisePrior):
         return True
 
     def start(self, z: np.ndarray, *, label: np.ndarray | None = None) -> None:
-        """Sets mean and deviation to those of some of the codes.
+        """Sets mean and deviation to those of some of the codes, anew at each call.
 
         Args:
             z: Codes, `[size, latent_dim]`.

@@ -2,6 +2,7 @@
 """A solver of ordinary differential equations, with steps of equal size.
 
 Hairer, Norsett, Wanner: Solving Ordinary Differential Equations I, 1993, table II.1.2.
+`tfp.math.ode` chooses its steps by the whole batch: a row would depend on the others.
 """
 
 __all__ = ["solve"]

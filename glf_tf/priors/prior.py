@@ -24,6 +24,8 @@ class AbstractPrior(parts.Part, keras.layers.Layer, abc.ABC):
         has_noise_space: Whether latents have a noise, which does not depend on labels.
         term_names: The names of its `terms`, each of which has weight 1.
         is_smoothed: Whether its `terms` add noise to codes.
+        has_solver: Whether `log_prob` is that of a solver, whose `solver_error(z)`,
+            nats `[batch]`, tells how far it is off.
     """
 
     part_kind = "prior"
@@ -31,6 +33,7 @@ class AbstractPrior(parts.Part, keras.layers.Layer, abc.ABC):
     has_noise_space = False
     term_names: tuple[str, ...] = ("nll",)
     is_smoothed = False
+    has_solver = False
 
     def __init__(self, latent_dim: int, **kwargs):
         """Initializes the prior.
