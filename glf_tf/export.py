@@ -15,6 +15,7 @@
     score        image [b, h, w, c]                            score, log_likelihood,
                                                                log_prior [b], nats
     sample_of_labels    label [n] int32, seed [2], temperature []  image [n, h, w, c]
+    sample_guided       the same, guidance [] float32              image [n, h, w, c]
     log_prob_of_labels  image [b, h, w, c], label [b] int32        log_prob [b], nats
     label_log_probs     image [b, h, w, c]                         label_log_probs
                                                                    [b, num_classes]
@@ -23,14 +24,15 @@ Images are float32 in [0, 1], masks 1 where a pixel is visible; the batch size i
 A model only has the signatures that it supports: `encode`, `reconstruct`, `log_prob`
 and `interpolate` need an encoder, `infer` and `inpaint` a reconstruction term that is a
 sum over pixels, and all but `sample` a density of latents; those with labels need a
-model that is conditional on them. The same seed gives the same images as the
-Python model; flows on images up to rounding. Their `log_prob` is that of the images,
-which must be multiples of 1/255, in nats.
+model that is conditional on them, `sample_guided` one whose samples may be guided by
+them. The same seed gives the same images as the Python model; flows on images up to
+rounding. Their `log_prob` is that of the images, which must be multiples of 1/255, in
+nats.
 
 Invalid rows of inputs give NaN in these rows of the outputs alone: visible pixels that
 are NaN or outside of [0, 1], masks other than 0 and 1, latents that are not finite, and
-labels out of range. So do negative or non-finite temperatures. Hidden pixels may have
-any value.
+labels out of range. So do negative or non-finite temperatures, and guidance that is
+not finite. Hidden pixels may have any value.
 
 `infer` runs the model's own chains towards p(z | visible pixels), starting at the
 encoder's latents if there is an encoder. `score` is `-(log_likelihood + log_prior)` at

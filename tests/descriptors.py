@@ -507,6 +507,18 @@ LABELLED_PRIORS: dict[str, Mapping] = {
     "flow_matching": {**_FLOW_MATCHING, "label_dropout": 0.3},
     "flow_of_labelled_noise": {**_FLOW_OF_LABELS, "noise": "labelled_normal"},
     "flow_of_fitted_noise": {**_FLOW_OF_LABELS, "components": 2},
+    "flow_of_dropped_labels": {
+        "name": "flow",
+        "flow": {
+            "name": "tarflow",
+            "blocks": 2,
+            "depth": 1,
+            "hidden": 4,
+            "head_dim": 2,
+            "token_dim": 1,
+        },
+        "label_dropout": 0.3,
+    },
 }
 """Specifications of priors that are made with a `num_classes`."""
 

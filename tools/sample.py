@@ -12,6 +12,9 @@ A model that is conditional on labels draws one row of each by `--labels`:
     python tools/sample.py --workdir=runs/glow/digits_labels --labels=3,5 \
         --num_samples=16 --output=digits.png
 
+With `--guidance`, a model that was trained without some labels draws images that are
+more typical of them.
+
 `--output` may be a PNG grid, an array (NAME.npy) or a folder of PNG files.
 
 An existing file is replaced only with `--overwrite`, a folder only if all of its
@@ -37,6 +40,9 @@ _TEMPERATURES = flags.DEFINE_list(
 _OUTPUT = kinds.define_path("output", "samples.png", "NAME.png, NAME.npy or a folder.")
 _LABELS = flags.DEFINE_list(
     "labels", None, "Labels such as 3,5: equally many images of each, in a row."
+)
+_GUIDANCE = flags.DEFINE_float(
+    "guidance", None, "Factor on what a label changes: 1 for none, 2 to 3 for more."
 )
 flags.DEFINE_integer("columns", None, "Images per row of a grid.", lower_bound=1)
 
@@ -67,6 +73,7 @@ def main() -> None:
             sample.check(count, temperature=temperature)
         model = loading.load_model()
         how = {"temperatures": temperatures, "labels": labels}
+        how["guidance"] = _GUIDANCE.value
         write(sample.strip(model, count, seed=seed, **how))
 
     print(path)

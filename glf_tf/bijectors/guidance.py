@@ -7,7 +7,7 @@ Normalizing Flows are Capable Generative Models, 2024, section 2.6.
 https://arxiv.org/abs/2412.06329
 """
 
-__all__ = ["GuidedNetwork", "no_label"]
+__all__ = ["GuidedNetwork", "has_effect", "no_label"]
 
 import tensorflow as tf
 
@@ -29,7 +29,7 @@ class GuidedNetwork:
         self,
         network: autoregressive.AbstractAutoregressiveNetwork,
         *,
-        guidance: float,
+        guidance: float | tf.Tensor,
     ):
         """Initializes it by a network and its guidance."""
         self._network, self._guidance = network, guidance
@@ -48,7 +48,12 @@ class GuidedNetwork:
 
     def _extrapolated(self, parameters: tf.Tensor) -> tf.Tensor:
         given, none = tf.split(parameters, 2)
-        return none + self._guidance * (given - none)
+        return none + tf.cast(self._guidance, none.dtype) * (given - none)
+
+
+def has_effect(guidance: float | tf.Tensor) -> bool:
+    """Returns whether samples may differ by a guidance: not by the number 1."""
+    return tf.is_tensor(guidance) or guidance != 1.0
 
 
 def no_label(condition: tf.Tensor) -> tf.Tensor:

@@ -98,7 +98,7 @@ class TransformerAutoregressive(step.AbstractFlowStep):
         *,
         training: bool = False,
         condition: tf.Tensor | None = None,
-        guidance: float = 1.0,
+        guidance: float | tf.Tensor = 1.0,
     ) -> tfb.Bijector:
         """Returns a fresh bijector from noise to data.
 
@@ -107,16 +107,16 @@ class TransformerAutoregressive(step.AbstractFlowStep):
             condition: `[batch, condition_dim]`, one-hot labels if there is guidance.
             guidance: 1 for none; see `GuidedNetwork`.
         """
-        network = self.network
+        network, is_guided = self.network, guidance_lib.has_effect(guidance)
 
         def given(x: tf.Tensor) -> tf.Tensor:
-            if guidance == 1.0:
+            if not is_guided:
                 return self.conditioned(x, condition)
             none = guidance_lib.no_label(condition)
             both = [self.conditioned(x, each) for each in (condition, none)]
             return tf.concat(both, axis=0)
 
-        if guidance != 1.0:
+        if is_guided:
             network = guidance_lib.GuidedNetwork(network, guidance=guidance)
         return autoregressive.AutoregressiveBijector(
             network, _Standardization, given_fn=given, training=training

@@ -17,6 +17,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from glf_tf import catalogue, errors, naming, parts, types
+from glf_tf.bijectors import guidance as guidance_lib
 from glf_tf.bijectors import step
 
 tfb = tfp.bijectors
@@ -103,7 +104,7 @@ class AbstractFlow(parts.Part, step.AbstractFlowStep):
         *,
         training: bool = False,
         condition: tf.Tensor | None = None,
-        guidance: float = 1.0,
+        guidance: float | tf.Tensor = 1.0,
     ) -> tfb.Bijector:
         """Returns a fresh `tfb.Chain` from noise to data.
 
@@ -114,7 +115,7 @@ class AbstractFlow(parts.Part, step.AbstractFlowStep):
         """
 
         def given(layer: step.AbstractFlowStep) -> dict[str, tf.Tensor | float]:
-            is_guided = layer.is_guidable and guidance != 1.0
+            is_guided = layer.is_guidable and guidance_lib.has_effect(guidance)
             guided = {"guidance": guidance} if is_guided else {}
             return _given(layer, condition) | guided
 

@@ -43,9 +43,15 @@ class AbstractLatentModel(chains.InfersLatents, model.GenerativeModel):
         logits = self.decoder(z, training=training)
         return tf.sigmoid(tf.cast(logits, tf.float32))
 
-    def _sample(self, n, *, seed, temperature, label=None):
+    @property
+    def is_guidable(self) -> bool:
+        """Whether samples of the prior may be guided by labels."""
+        return self.prior.is_guidable
+
+    def _sample(self, n, *, seed, temperature, label=None, guidance=None):
         """Returns images decoded from latents that are drawn from the prior."""
-        given = {} if label is None else {"label": label}
+        given = {"label": label, "guidance": guidance}
+        given = {name: value for name, value in given.items() if value is not None}
         drawn = self.prior.sample(n, seed=seed, temperature=temperature, **given)
         return self._decode(drawn)
 

@@ -32,11 +32,13 @@ class GenerativeModel(trainable.Trainable, parts.Part, keras.Model, abc.ABC):
     Attributes:
         uses_masks: Whether its terms ignore the pixels hidden by a batch's `mask`.
         num_classes: Number of labels that it is conditional on; 0 for none.
+        is_guidable: Whether samples may be guided by labels.
     """
 
     part_kind = "model"
     uses_masks = False
     num_classes = 0
+    is_guidable = False
 
     def __init__(self, image_shape: types.ImageShape, *, name: str | None = None):
         """Initializes the model.
@@ -71,6 +73,7 @@ class GenerativeModel(trainable.Trainable, parts.Part, keras.Model, abc.ABC):
         seed: types.Seed = 0,
         temperature: float = 1.0,
         label: tf.Tensor | int | None = None,
+        guidance: float | None = None,
     ) -> tf.Tensor:
         """Returns `n` images in [0, 1], `[n, height, width, channels]`.
 
@@ -79,32 +82,40 @@ class GenerativeModel(trainable.Trainable, parts.Part, keras.Model, abc.ABC):
             seed: A stateless seed: the same seed draws the same images, that
                 of the default too.
             temperature: Factor on the standard deviation of the noise. In a graph,
-                images are NaN if it is negative or not finite.
+                images are NaN if it is negative or not finite, or `guidance` is not.
             label: Labels `[n]`, or one of all, for a model that is conditional on them;
                 by default they are drawn, all equally likely.
+            guidance: Factor on what a label changes, for a model that `is_guidable`: 1
+                for none, 2 to 3 for images that are more typical of it; by default the
+                prior's own.
 
         Raises:
             InvalidType: `n`, the seed or a label is not a whole number.
             InvalidValue: A value is out of range.
-            Unsupported: There are labels, and the model takes none.
+            Unsupported: There are labels, and the model takes none; or there is
+                guidance, and it cannot be guided.
         """
         n, given = numeric_inputs.count(n), {}
         temperature = numeric_inputs.temperature(temperature)
         if label is not None:
             known = self.num_classes
             given["label"] = label_inputs.labels(label, num_classes=known, count=n)
+        if guidance is not None:
+            guidance = numeric_inputs.guidance(guidance, is_guidable=self.is_guidable)
+            given["guidance"] = guidance
         seed = seeds.make(seed)
         images = self._sample(n, seed=seed, temperature=temperature, **given)
-        if tf.executing_eagerly() or not tf.is_tensor(temperature):
-            return images
-        is_fit = tf.math.is_finite(temperature) & (temperature >= 0)
-        return tf.where(is_fit, images, float("nan"))
+        numbers = {"temperature": temperature, "guidance": guidance}
+        return numeric_inputs.unfit_to_nan(images, **numbers)
 
     @abc.abstractmethod
     def _sample(
         self, n: int | tf.Tensor, *, seed: types.Seed, temperature: float | tf.Tensor
     ) -> tf.Tensor:
-        """Computes `sample` with valid arguments, `label` among them if it is given."""
+        """Computes `sample` with valid arguments.
+
+        `label` and `guidance` are among them if they are given.
+        """
 
     # TensorFlow keeps one trace per model, as long as the model exists.
     @tf.function(autograph=False, reduce_retracing=True)
@@ -115,9 +126,11 @@ class GenerativeModel(trainable.Trainable, parts.Part, keras.Model, abc.ABC):
         seed: tf.Tensor,
         temperature: tf.Tensor,
         label: tf.Tensor | None = None,
+        guidance: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Computes `sample`, traced once for all values."""
-        return self.sample(n, seed=seed, temperature=temperature, label=label)
+        how = {"temperature": temperature, "label": label, "guidance": guidance}
+        return self.sample(n, seed=seed, **how)
 
     @property
     def advice(self) -> Mapping[str, str]:

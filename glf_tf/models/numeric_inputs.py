@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of the numbers that models' public methods take."""
 
-__all__ = ["count", "draws", "space", "steps", "temperature"]
+__all__ = [
+    *("count", "draws", "guidance", "space", "steps", "temperature"),
+    "unfit_to_nan",
+]
 
 import operator
 
@@ -10,6 +13,8 @@ import tensorflow as tf
 
 from glf_tf import errors
 from glf_tf.models import inputs
+
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 def count(n: int | tf.Tensor) -> int | tf.Tensor:
@@ -55,20 +60,73 @@ def temperature(value: float | tf.Tensor) -> float | tf.Tensor:
         InvalidType: It is no number, or several.
         InvalidValue: It is negative or not finite.
     """
-    known = inputs.values(value) if tf.is_tensor(value) else np.asarray(value)
-    if known.size and (known.ndim or known.dtype.kind not in "fiu"):
-        raise errors.InvalidType(
-            "The temperature must be a number",
-            received=f"temperature={value!r}".partition("\n")[0][:80],
-            do="Use 1 for the model's own samples, less for more likely ones",
-        )
-    if known.size and not 0.0 <= float(known) <= float(np.finfo(np.float32).max):
+    do = "Use 1 for the model's own samples, less for more likely ones"
+    known = _number(value, name="temperature", do=do)
+    if known.size and not 0.0 <= float(known) <= _LARGEST:
         raise errors.InvalidValue(
             "The temperature must be finite and not negative",
             received=f"temperature={float(known)}",
-            do="Use 1 for the model's own samples, less for more likely ones",
+            do=do,
         )
     return value
+
+
+def guidance(value: float | tf.Tensor, *, is_guidable: bool) -> float | tf.Tensor:
+    """Returns a valid factor on what a label changes in samples.
+
+    Args:
+        value: The factor.
+        is_guidable: Whether the model can be guided.
+
+    Raises:
+        InvalidType: It is no number, or several.
+        InvalidValue: It is not finite.
+        Unsupported: The model cannot be guided.
+    """
+    do = "Use 1 for none, or for instance 2"
+    known = _number(value, name="guidance", do=do)
+    if known.size and not -_LARGEST <= float(known) <= _LARGEST:
+        raise errors.InvalidValue(
+            "The guidance must be finite", received=f"guidance={float(known)}", do=do
+        )
+    if not is_guidable:
+        raise errors.Unsupported(
+            "Guidance is for models whose prior was trained without some labels",
+            received=f"guidance={value!r}".partition("\n")[0][:80],
+            do="Use for instance --num_classes=10 --prior=flow_matching, or leave it "
+            "out",
+        )
+    return float(known) if known.size else value
+
+
+def unfit_to_nan(
+    images: tf.Tensor,
+    *,
+    temperature: float | tf.Tensor,
+    guidance: float | tf.Tensor | None,
+) -> tf.Tensor:
+    """Returns images, which are NaN in a graph if a number of it is invalid."""
+    given = (temperature, 0.0 if guidance is None else guidance)
+    if tf.executing_eagerly() or not any(map(tf.is_tensor, given)):
+        return images
+    is_finite = tf.reduce_all([tf.math.is_finite(value) for value in given])
+    return tf.where(is_finite & (temperature >= 0), images, float("nan"))
+
+
+def _number(value: float | tf.Tensor, *, name: str, do: str) -> np.ndarray:
+    """Returns a number, or an empty array if only a graph has it.
+
+    Raises:
+        InvalidType: It is no number, or several.
+    """
+    known = inputs.values(value) if tf.is_tensor(value) else np.asarray(value)
+    if known.size and (known.ndim or known.dtype.kind not in "fiu"):
+        raise errors.InvalidType(
+            f"The {name} must be a number",
+            received=f"{name}={value!r}".partition("\n")[0][:80],
+            do=do,
+        )
+    return known
 
 
 def space(name: str) -> str:

@@ -96,10 +96,11 @@ def of_labels(
         is_fit = (label >= 0) & (label < model.num_classes)
         return tf.where(is_fit, label, 0), is_fit
 
-    def sample(label, seed, temperature):
+    def sample(label, seed, temperature, guidance=None):
         label, is_fit = fit(label)
-        how = {"seed": seed, "temperature": temperature, "label": label}
-        return _or_nan({"image": model.sample(tf.size(label), **how)}, is_fit)
+        how = {"seed": seed, "temperature": temperature, "guidance": guidance}
+        images = model.sample(tf.size(label), label=label, **how)
+        return _or_nan({"image": images}, is_fit)
 
     def log_prob_given(image, label):
         (image,), is_image = fit_scored(image)
@@ -111,13 +112,16 @@ def of_labels(
         (image,), is_fit = fit_scored(image)
         return _or_nan({"label_log_probs": model.label_log_probs(image)}, is_fit)
 
-    return {
-        "sample_of_labels": _traced(
-            sample,
-            label=label,
-            seed=tf.TensorSpec([2], tf.int32, name="seed"),
-            temperature=tf.TensorSpec([], tf.float32, name="temperature"),
-        ),
+    asked = {
+        "label": label,
+        "seed": tf.TensorSpec([2], tf.int32, name="seed"),
+        "temperature": tf.TensorSpec([], tf.float32, name="temperature"),
+    }
+    factor = {"guidance": tf.TensorSpec([], tf.float32, name="guidance")}
+    is_guided = model.is_guidable
+    guided = {"sample_guided": _traced(sample, **asked, **factor)} if is_guided else {}
+    return guided | {
+        "sample_of_labels": _traced(sample, **asked),
         "log_prob_of_labels": _traced(log_prob_given, image=_image(model), label=label),
         "label_log_probs": _traced(label_log_probs, image=_image(model)),
     }

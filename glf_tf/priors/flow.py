@@ -14,8 +14,8 @@ import tensorflow_probability as tfp
 
 from glf_tf import errors, seeds, types
 from glf_tf.flows import flow as flow_lib
+from glf_tf.priors import flow_noise, labelled, prior, standard_normal
 from glf_tf.priors import guidance as guidance_lib
-from glf_tf.priors import labelled, mixture, prior, standard_normal
 from glf_tf.priors import smoothing as smoothing_lib
 
 tfb = tfp.bijectors
@@ -26,7 +26,7 @@ _STARTING_CODES = 10_000
 """More would take memory, and hardly move a mean or a deviation."""
 
 
-class FlowPrior(labelled.Labelled, prior.AbstractNoisePrior):
+class FlowPrior(guidance_lib.Guided, labelled.Labelled, prior.AbstractNoisePrior):
     """The density of `z = F(eps)`, with the noise `eps` of a density of its own.
 
         log p(z) = log p_noise(f(z)) + log |det df/dz|,  f = F^-1
@@ -88,17 +88,31 @@ class FlowPrior(labelled.Labelled, prior.AbstractNoisePrior):
         self.flow = flow_lib.make(
             flow, event_dim=latent_dim, condition_dim=num_classes - of_noise
         )
-        self.noise = _noise(
+        self.noise = flow_noise.make(
             noise, components=components, num_classes=of_noise, like=self
         )
-        self.guidance, self._label_dropout = guidance, label_dropout
-        guidance_lib.check(self.flow, dropout=label_dropout, guidance=guidance)
+        guidance_lib.check(self.flow, dropout=label_dropout)
+        self._label_dropout = label_dropout
+        self.guidance = guidance  # which is checked
         self.smoothing, self._denoising = None, denoising
         if smoothing:
             self.smoothing = smoothing_lib.Smoothing(
                 latent_dim, share=smoothing, dtype=self.dtype_policy, name="smoothing"
             )
         self.built = True
+
+    @property
+    def is_guidable(self) -> bool:
+        """Whether the flow can be guided, and labels are dropped in training."""
+        return self.flow.is_guidable and self._label_dropout > 0.0
+
+    def _not_guidable(self, received: str) -> errors.Unsupported:
+        return errors.Unsupported(
+            "Guidance needs a flow that can be guided, and labels dropped in training",
+            received=f"{received}, {type(self.flow).__name__}, "
+            f"label_dropout={self._label_dropout}",
+            do="Use flow=tarflow and label_dropout=0.1, or leave guidance out",
+        )
 
     @property
     def is_smoothed(self) -> bool:
@@ -238,14 +252,25 @@ class FlowPrior(labelled.Labelled, prior.AbstractNoisePrior):
         temperature: float = 1.0,
         training: bool = False,
         label: tf.Tensor | None = None,
+        guidance: float | tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """Returns latents `[n, latent_dim]`; of labels `[n]`, by default drawn ones."""
+        """Returns latents `[n, latent_dim]`.
+
+        Args:
+            n: Number of latents.
+            seed: A stateless seed.
+            temperature: Factor on the standard deviation of the noise.
+            training: As for all priors.
+            label: Their labels `[n]`; by default they are drawn, if there are labels.
+            guidance: Factor on what a label changes; by default that of the prior.
+        """
+        guidance = self._guidance_or_own(guidance)
         if self.num_classes and label is None:
             label = self.sample_labels(n, seed=seed)
         how = {"seed": seed, "temperature": temperature}
         noise = self.sample_noise(n, **how, **self._of_noise(label))
-        guided = {"training": training, "guidance": self.guidance}
-        z = self._bijector(label, **guided).forward(noise)
+        bijector = self._bijector(label, training=training, guidance=guidance)
+        z = bijector.forward(noise)
         if not (self.is_smoothed and self._denoising):
             return z
         return self.smoothing.denoised(z, lambda z: self.log_prob(z, label=label))
@@ -291,12 +316,12 @@ class FlowPrior(labelled.Labelled, prior.AbstractNoisePrior):
         label: tf.Tensor | None,
         *,
         training: bool = False,
-        guidance: float = 1.0,
+        guidance: float | tf.Tensor = 1.0,
     ) -> tfb.Bijector:
         """Returns the flow's bijector, given labels if it depends on them."""
         condition = self._condition(label)
         given = {} if condition is None else {"condition": condition}
-        if guidance != 1.0:
+        if self.is_guidable:
             given["guidance"] = guidance
         return self.flow.bijector(training=training, **given)
 
@@ -312,36 +337,3 @@ class FlowPrior(labelled.Labelled, prior.AbstractNoisePrior):
     def _of_noise(self, label: tf.Tensor | None) -> dict[str, tf.Tensor]:
         """Returns what the noise is given of labels."""
         return {"label": label} if self.noise.num_classes else {}
-
-
-def _noise(
-    spec: types.Prior, *, components: int, num_classes: int, like: FlowPrior
-) -> prior.AbstractPrior:
-    """Returns the density of the noise of a prior of the same size.
-
-    Raises:
-        InvalidValue: It is a flow itself, or is not learned by its likelihood.
-    """
-    size = {"latent_dim": like.latent_dim, "num_classes": num_classes}
-    made = labelled.make(spec, **size, name="noise")
-    if isinstance(made, FlowPrior):
-        raise errors.InvalidValue(
-            "The noise of a flow must not be that of another flow",
-            received=type(made).__name__,
-            do="Use one flow of more blocks, or for instance noise=student_t",
-        )
-    if made.term_names != ("nll",):
-        raise errors.InvalidValue(
-            "The noise of a flow is learned by its likelihood, or fitted",
-            received=f"{type(made).__name__}, whose terms are "
-            f"{', '.join(made.term_names)}",
-            do="Use another density, such as student_t, or it alone as --prior",
-        )
-    if components and isinstance(made, standard_normal.StandardNormalPrior):
-        return mixture.MixturePrior(
-            like.latent_dim,
-            components=components,
-            dtype=like.dtype_policy,
-            name="noise",
-        )
-    return made

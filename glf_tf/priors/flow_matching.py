@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors, seeds, types
+from glf_tf.bijectors import guidance as extrapolation
 from glf_tf.bijectors import standardize
 from glf_tf.flows import flow as flow_lib
 from glf_tf.layers import velocity
@@ -27,7 +28,9 @@ _STARTING_CODES = 10_000
 """As of `FlowPrior`."""
 
 
-class FlowMatchingPrior(labelled.Labelled, prior.AbstractNoisePrior):
+class FlowMatchingPrior(
+    guidance_lib.Guided, labelled.Labelled, prior.AbstractNoisePrior
+):
     """The density of noise that moves with a learned velocity v, from time 0 to 1.
 
         dx/dt = v(x, t),  x(0) = eps from N(0, I),  z = mean + deviation * x(1)
@@ -82,9 +85,10 @@ class FlowMatchingPrior(labelled.Labelled, prior.AbstractNoisePrior):
         super().__init__(latent_dim, **kwargs)
         sizes = {"hidden": hidden, "depth": depth, "embedding": embedding}
         flow_lib.check_sizes(**sizes, steps=steps)
-        _check(embedding, dropout=label_dropout, guidance=guidance, labels=num_classes)
-        self.num_classes, self.steps, self.guidance = num_classes, steps, guidance
+        _check(embedding, dropout=label_dropout)
+        self.num_classes, self.steps = num_classes, steps
         self._pairs, self._label_dropout = pairs, label_dropout
+        self.guidance = guidance  # which is checked
         self.standardize = standardize.Standardize(
             latent_dim, dtype=self.dtype_policy, name="standardize"
         )
@@ -97,6 +101,19 @@ class FlowMatchingPrior(labelled.Labelled, prior.AbstractNoisePrior):
             name="velocity",
         )
         self.built = True
+
+    @property
+    def is_guidable(self) -> bool:
+        """Whether there are labels, and some are dropped in training."""
+        return bool(self.num_classes and self._label_dropout)
+
+    def _not_guidable(self, received: str) -> errors.Unsupported:
+        return errors.Unsupported(
+            "Guidance needs labels, some of which are dropped in training",
+            received=f"{received}, num_classes={self.num_classes}, "
+            f"label_dropout={self._label_dropout}",
+            do="Use num_classes=10 and label_dropout=0.1, or leave guidance out",
+        )
 
     @property
     def has_noise_space(self) -> bool:
@@ -210,13 +227,24 @@ class FlowMatchingPrior(labelled.Labelled, prior.AbstractNoisePrior):
         temperature: float = 1.0,
         training: bool = False,
         label: tf.Tensor | None = None,
+        guidance: float | tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """Returns latents `[n, latent_dim]`; of labels `[n]`, by default drawn ones."""
+        """Returns latents `[n, latent_dim]`.
+
+        Args:
+            n: Number of latents.
+            seed: A stateless seed.
+            temperature: Factor on the standard deviation of the noise.
+            training: Has no effect.
+            label: Their labels `[n]`; by default they are drawn, if there are labels.
+            guidance: Factor on what a label changes; by default that of the prior.
+        """
         del training
+        guidance = self._guidance_or_own(guidance)
         if self.num_classes and label is None:
             label = self.sample_labels(n, seed=seed)
         noise = self.sample_noise(n, seed=seed, temperature=temperature)
-        return self._moved(noise, self._guided(label))
+        return self._moved(noise, self._guided(label, guidance=guidance))
 
     def forward(
         self,
@@ -236,51 +264,41 @@ class FlowMatchingPrior(labelled.Labelled, prior.AbstractNoisePrior):
         As `forward` it takes steps, so that a latent is found again up to their error.
         """
         x = self.standardize.bijector().inverse(tf.cast(z, self.compute_dtype))
-        return _solved(self._velocity_of(label), x, times=(1.0, 0.0), steps=self.steps)
+        return ordinary.moved(
+            self._velocity_of(label), x, times=(1.0, 0.0), steps=self.steps
+        )
 
     def _moved(self, eps: tf.Tensor, velocity_fn: Callable) -> tf.Tensor:
         """Returns the latents that noise becomes."""
-        x = _solved(velocity_fn, eps, times=(0.0, 1.0), steps=self.steps)
+        x = ordinary.moved(velocity_fn, eps, times=(0.0, 1.0), steps=self.steps)
         return self.standardize.bijector().forward(x)
 
     def _velocity_of(self, label: tf.Tensor | None) -> Callable:
         """Returns a function of time, a scalar, and state, given labels if any."""
         return lambda time, x: self.velocity(x, time=time[None], label=label)
 
-    def _guided(self, label: tf.Tensor | None) -> Callable:
+    def _guided(
+        self, label: tf.Tensor | None, *, guidance: float | tf.Tensor
+    ) -> Callable:
+        """Returns `_velocity_of` labels, extrapolated from that of none."""
         given = self._velocity_of(label)
-        if self.guidance == 1.0:
+        if not extrapolation.has_effect(guidance):
             return given
+        guidance = tf.cast(guidance, self.compute_dtype)
         without = self._velocity_of(tf.fill(tf.shape(label), guidance_lib.NO_LABEL))
 
         def guided(time, x):
             none = without(time, x)
-            return none + self.guidance * (given(time, x) - none)
+            return none + guidance * (given(time, x) - none)
 
         return guided
 
 
-def _solved(
-    velocity_fn: Callable, x: tf.Tensor, *, times: tuple[float, float], steps: int
-) -> tf.Tensor:
-    """Returns where states are after a time."""
-    start, end = times
-    (moved,) = ordinary.solve(
-        lambda time, state: (velocity_fn(time, state[0]),),
-        (x,),
-        start=start,
-        end=end,
-        steps=steps,
-    )
-    return moved
-
-
-def _check(embedding: int, *, dropout: float, guidance: float, labels: int) -> None:
+def _check(embedding: int, *, dropout: float) -> None:
     """Checks the options of `FlowMatchingPrior`.
 
     Raises:
         InvalidValue: One is out of range.
-        Unsupported: There is guidance and no label, or none is dropped.
     """
     if embedding % 2:
         raise errors.InvalidValue(
@@ -289,11 +307,3 @@ def _check(embedding: int, *, dropout: float, guidance: float, labels: int) -> N
             do=f"Use {embedding + 1}",
         )
     guidance_lib.check_dropout(dropout)
-    guidance_lib.check_factor(guidance)
-    if guidance != 1.0 and not (labels and dropout):
-        raise errors.Unsupported(
-            "Guidance needs labels, some of which are dropped in training",
-            received=f"guidance={guidance}, num_classes={labels}, "
-            f"label_dropout={dropout}",
-            do="Use num_classes=10 and label_dropout=0.1, or guidance=1",
-        )

@@ -5,12 +5,14 @@ Ho, Salimans: Classifier-Free Diffusion Guidance, 2022. https://arxiv.org/abs/22
 """
 
 __all__ = [
-    *("NO_LABEL", "check", "check_dropout", "check_factor"),
+    *("NO_LABEL", "Guided", "check", "check_dropout", "check_factor"),
     *("dropped", "without_dropped"),
 ]
 
+import abc
 import math
 
+import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors, seeds, types
@@ -19,6 +21,50 @@ from glf_tf.flows import flow as flow_lib
 
 NO_LABEL = -1
 """In the place of a label: what its density would be without one."""
+
+
+class Guided(abc.ABC):
+    """A mix-in for priors whose samples may be guided by labels, if they can be."""
+
+    @property
+    @abc.abstractmethod
+    def is_guidable(self) -> bool:
+        """Whether there are labels, and what makes samples without them is learned."""
+
+    @abc.abstractmethod
+    def _not_guidable(self, received: str) -> errors.Unsupported:
+        """Returns the error of a prior that cannot be guided, with what it received."""
+
+    @property
+    def guidance(self) -> float:
+        """The factor on what a label changes in samples; 1 for none.
+
+        Setting it raises InvalidValue if it is not finite, and Unsupported if the prior
+        cannot be guided.
+        """
+        return self._guidance
+
+    @guidance.setter
+    def guidance(self, guidance: float) -> None:
+        check_factor(guidance)
+        if guidance_lib.has_effect(guidance) and not self.is_guidable:
+            raise self._not_guidable(f"guidance={guidance}")
+        self._guidance = guidance
+
+    def _guidance_or_own(self, guidance: float | tf.Tensor | None) -> float | tf.Tensor:
+        """Returns the guidance that samples are asked for; None for its own.
+
+        Raises:
+            InvalidType: It is no number.
+            InvalidValue: It is not finite.
+            Unsupported: The prior cannot be guided.
+        """
+        if guidance is None:
+            return self.guidance
+        check_factor(guidance)
+        if not self.is_guidable:
+            raise self._not_guidable(f"guidance={guidance}".partition("\n")[0][:80])
+        return guidance
 
 
 def dropped(label: tf.Tensor, *, share: float, seed: types.Seed) -> tf.Tensor:
@@ -52,39 +98,42 @@ def check_dropout(dropout: float) -> None:
         )
 
 
-def check_factor(guidance: float) -> None:
-    """Checks the factor on what a label changes in samples.
+def check_factor(guidance: float | tf.Tensor) -> None:
+    """Checks the factor on what a label changes in samples, unless a graph has it.
 
     Raises:
+        InvalidType: It is no number.
         InvalidValue: It is not finite.
     """
-    if not math.isfinite(guidance):
+    known = tf.get_static_value(tf.convert_to_tensor(guidance))
+    if known is None:
+        return
+    known = np.asarray(known)
+    if known.ndim or known.dtype.kind not in "fiu":
+        raise errors.InvalidType(
+            "`guidance` is a number, a factor on what a label changes in samples",
+            received=f"guidance={guidance!r}".partition("\n")[0][:80],
+            do="Use 1 for none, or for instance 2",
+        )
+    if not math.isfinite(known):
         raise errors.InvalidValue(
             "`guidance` is a finite factor on what a label changes in samples",
-            received=f"guidance={guidance}",
+            received=f"guidance={float(known)}",
             do="Use 1 for none, or for instance 2",
         )
 
 
-def check(flow: flow_lib.AbstractFlow, *, dropout: float, guidance: float) -> None:
-    """Checks that a flow can be guided, if it is to be.
+def check(flow: flow_lib.AbstractFlow, *, dropout: float) -> None:
+    """Checks that labels of a flow can be dropped in training, if they are to be.
 
     Raises:
-        InvalidValue: No share of labels is dropped, or the factor is not finite.
-        Unsupported: The flow does not depend on labels, or cannot be guided.
+        InvalidValue: The share is not in [0, 1).
+        Unsupported: The flow does not depend on labels.
     """
     check_dropout(dropout)
-    check_factor(guidance)
     if dropout and not flow.condition_dim:
         raise errors.Unsupported(
             "Only labels that the flow depends on can be dropped",
             received=f"label_dropout={dropout}, and none such",
             do="Use num_classes=10 and noise that takes no labels, or label_dropout=0",
-        )
-    if guidance != 1.0 and not (flow.is_guidable and dropout):
-        raise errors.Unsupported(
-            "Guidance needs a flow that can be guided, and labels dropped in training",
-            received=f"guidance={guidance}, {type(flow).__name__}, "
-            f"label_dropout={dropout}",
-            do="Use flow=tarflow and label_dropout=0.1, or guidance=1",
         )

@@ -5,7 +5,7 @@ Hairer, Norsett, Wanner: Solving Ordinary Differential Equations I, 1993, table 
 `tfp.math.ode` chooses its steps by the whole batch: a row would depend on the others.
 """
 
-__all__ = ["solve"]
+__all__ = ["moved", "solve"]
 
 from collections.abc import Callable
 
@@ -65,3 +65,25 @@ def _step(
 
 def _moved(state: State, derivative: State, size: float) -> State:
     return tf.nest.map_structure(lambda x, dx: x + size * dx, state, derivative)
+
+
+def moved(
+    velocity_fn: Callable, x: tf.Tensor, *, times: tuple[float, float], steps: int
+) -> tf.Tensor:
+    """Returns where states are after a time.
+
+    Args:
+        velocity_fn: Function of time and states that returns their velocities.
+        x: States, `[...]`.
+        times: Start and end.
+        steps: Number of steps.
+    """
+    start, end = times
+    (x,) = solve(
+        lambda time, state: (velocity_fn(time, state[0]),),
+        (x,),
+        start=start,
+        end=end,
+        steps=steps,
+    )
+    return x

@@ -24,6 +24,8 @@ class AbstractPrior(parts.Part, keras.layers.Layer, abc.ABC):
         has_noise_space: Whether latents have a noise, which does not depend on labels.
         term_names: The names of its `terms`, each of which has weight 1.
         is_smoothed: Whether its `terms` add noise to codes.
+        is_guidable: Whether `sample` takes a `guidance`, a factor on what a label
+            changes in samples.
         has_solver: Whether `log_prob` is that of a solver, whose `solver_error(z)`,
             nats `[batch]`, tells how far it is off.
     """
@@ -33,6 +35,7 @@ class AbstractPrior(parts.Part, keras.layers.Layer, abc.ABC):
     has_noise_space = False
     term_names: tuple[str, ...] = ("nll",)
     is_smoothed = False
+    is_guidable = False
     has_solver = False
 
     def __init__(self, latent_dim: int, **kwargs):

@@ -23,6 +23,7 @@ def sample(
     seed: types.Seed = 0,
     temperature: float = 1.0,
     labels: Sequence[int] | None = None,
+    guidance: float | None = None,
 ) -> Iterator[np.ndarray]:
     """Draws `n` images; replicas of the model share them.
 
@@ -36,14 +37,17 @@ def sample(
         temperature: Factor on the standard deviation of the noise.
         labels: A label of each image, for a model that is conditional on them; by
             default they are drawn.
+        guidance: Factor on what a label changes, for a model that can be guided; by
+            default that of its prior.
 
     Yields:
         images: float32 `[up to 500, height, width, channels]` in [0, 1].
 
     Raises:
-        InvalidValue: `n` is less than 1, `temperature` is negative, or a label is out
-            of range.
-        Unsupported: There are labels, and the model takes none.
+        InvalidValue: `n` is less than 1, `temperature` is negative, a label is out of
+            range, or the guidance is not finite.
+        Unsupported: There are labels, and the model takes none; or there is guidance,
+            and it cannot be guided.
     """
     check(n, temperature=temperature)
     if labels is not None:
@@ -52,17 +56,20 @@ def sample(
             model.num_classes, received=f"labels {asked}"[:80]
         )
         label_inputs.labels(labels, num_classes=model.num_classes, count=n)
-    temperature = tf.constant(temperature, tf.float32)
+    how = {"temperature": tf.constant(temperature, tf.float32)}
+    if guidance is not None:
+        numeric_inputs.guidance(guidance, is_guidable=model.is_guidable)
+        how["guidance"] = tf.constant(guidance, tf.float32)
     requests = [
         _request(chunk, n=n, seed=seed, labels=labels)
         for chunk in range(-(-n // CHUNK))
     ]
     strategy = _strategy_of(model)
     if strategy.num_replicas_in_sync > 1:
-        yield from _spread(model, requests, strategy=strategy, temperature=temperature)
+        yield from _spread(model, requests, strategy=strategy, how=how)
         return
     for request in requests:
-        yield model.traced_sample(**request, temperature=temperature).numpy()
+        yield model.traced_sample(**request, **how).numpy()
 
 
 def strip(
@@ -72,6 +79,7 @@ def strip(
     temperatures: Sequence[float],
     seed: types.Seed = 0,
     labels: Sequence[int] | None = None,
+    guidance: float | None = None,
 ) -> Iterator[np.ndarray]:
     """Draws `n` images for each temperature, all from the same `n` draws of noise.
 
@@ -80,7 +88,7 @@ def strip(
     for temperature in temperatures:
         check(n, temperature=temperature)
     for temperature in temperatures:
-        how = {"temperature": temperature, "labels": labels}
+        how = {"temperature": temperature, "labels": labels, "guidance": guidance}
         yield from sample(model, n, seed=seed, **how)
 
 
@@ -113,14 +121,14 @@ def _spread(
     requests: Sequence[Mapping[str, tf.Tensor]],
     *,
     strategy: tf.distribute.Strategy,
-    temperature: tf.Tensor,
+    how: Mapping[str, tf.Tensor],
 ) -> Iterator[np.ndarray]:
     """Yields the images of each request in turn; each replica draws one request."""
 
     @tf.function(autograph=False, reduce_retracing=True)
     def draw(shares):
         return strategy.run(
-            lambda share: model.sample(**share, temperature=temperature),
+            lambda share: model.sample(**share, **how),
             args=(shares,),
         )
 

@@ -223,6 +223,9 @@ OWN = {
 2 labels            @ --labels=a
 2 multiple          @ --labels=0,1,2
 2 conditional       @ --labels=0,1
+2 finite            @ --guidance=nan
+2 guidance          @ --guidance=much
+2 Guidance          @ --guidance=2
 """,
     "evaluate": """
 2 "Exactly one"     --dataset=digits

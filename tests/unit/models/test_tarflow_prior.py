@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from glf_tf import errors
 from glf_tf.models import lfbm, lfbm_vae, rae, vae_flow_prior
+from glf_tf.tasks import sample
 from glf_tf.training import optimizers, options, step
 from tests import descriptors
 
@@ -83,6 +85,54 @@ def test_a_saved_model_draws_guided_and_denoised_samples(saved):
     )["image"]
     kept = model.sample(3, seed=(0, 0), label=[1, 2, 3])
     np.testing.assert_allclose(drawn, kept, atol=1e-5)
+
+
+def test_a_saved_model_draws_samples_of_any_guidance(saved):
+    model, folder = saved
+    call = tf.saved_model.load(str(folder / "served")).signatures["sample_guided"]
+    asked = {"seed": tf.constant([0, 0]), "temperature": tf.constant(1.0)}
+    for guidance in (0.0, 3.0):
+        asked["guidance"] = tf.constant(guidance)
+        drawn = call(label=tf.constant([1, 10, 3]), **asked)["image"].numpy()
+        kept = model.sample(3, seed=0, label=[1, 0, 3], guidance=guidance)
+        np.testing.assert_allclose(drawn[::2], kept[::2], atol=1e-5)
+        assert np.isnan(drawn[1]).all()
+    asked["guidance"] = tf.constant(np.inf)
+    assert np.isnan(call(label=tf.constant([1]), **asked)["image"]).all()
+
+
+def test_samples_of_a_task_are_guided(saved):
+    model, _ = saved
+    how = {"seed": 3, "labels": [1, 2, 3]}
+    drawn = next(sample.sample(model, 3, guidance=3.0, **how))
+    kept = model.sample(3, seed=3, label=[1, 2, 3], guidance=3.0)
+    np.testing.assert_allclose(drawn, kept, atol=1e-5)
+    assert np.abs(drawn - next(sample.sample(model, 3, **how))).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("guidance", "kind", "words"),
+    [
+        (np.nan, errors.InvalidValue, "guidance=nan"),
+        (tf.constant(np.inf), errors.InvalidValue, "guidance=inf"),
+        ([2.0, 1.0], errors.InvalidType, "must be a number"),
+        ("much", errors.InvalidType, "guidance='much'"),
+    ],
+)
+def test_guidance_that_is_no_finite_number_is_refused(saved, guidance, kind, words):
+    with pytest.raises(kind, match=words) as said:
+        saved[0].sample(3, label=7, guidance=guidance)
+    assert "\n" not in str(said.value)
+
+
+@pytest.mark.parametrize("name", ["glf", "glann", "image_flow_labels"])
+def test_a_model_that_cannot_be_guided_refuses_it_in_a_line(name):
+    model = descriptors.model(name)
+    with pytest.raises(errors.Unsupported, match="guidance=2.0") as said:
+        model.sample(2, guidance=2.0)
+    assert "\n" not in str(said.value)
+    with pytest.raises(errors.Unsupported, match="guidance=2.0"):
+        next(sample.sample(model, 2, guidance=2.0))
 
 
 @pytest.mark.parametrize(

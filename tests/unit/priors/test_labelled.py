@@ -83,6 +83,64 @@ def test_noise_is_carried_there_and_back_given_labels(prior):
     np.testing.assert_allclose(prior.forward(eps, **given), Z, atol=atol)
 
 
+def drawn(prior, **guidance):
+    return prior.sample(5, seed=2, label=LABELS, **guidance).numpy()
+
+
+def test_guidance_is_an_argument_of_those_that_can_be_guided(prior):
+    if not prior.is_guidable:
+        return
+    own = drawn(prior)
+    assert np.abs(drawn(prior, guidance=3.0) - own).max() > 1e-3
+    np.testing.assert_array_equal(drawn(prior, guidance=1.0), own)
+    prior.guidance = 3.0
+    np.testing.assert_array_equal(drawn(prior, guidance=1.0), own)
+    np.testing.assert_array_equal(drawn(prior), drawn(prior, guidance=3.0))
+
+    @tf.function
+    def in_a_graph(guidance):
+        return prior.sample(5, seed=2, label=LABELS, guidance=guidance)
+
+    for guidance in (1.0, 3.0):
+        given = in_a_graph(tf.constant(guidance))
+        kept = drawn(prior, guidance=guidance)
+        np.testing.assert_allclose(given, kept, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["flow", "flow_of_labelled_noise", "flow_matching"])
+def test_guidance_of_what_cannot_be_guided_is_refused_in_a_line(name):
+    spec = {**SPECS[name], "label_dropout": 0.0}
+    prior = labelled.make(spec, latent_dim=SIZE, num_classes=CLASSES)
+    assert not prior.is_guidable
+    for ask in (
+        lambda: drawn(prior, guidance=2.0),
+        lambda: drawn(prior, guidance=tf.constant(2.0)),
+        lambda: setattr(prior, "guidance", 2.0),
+    ):
+        with pytest.raises(errors.Unsupported, match="guidance=.*label_dropout") as e:
+            ask()
+        assert "\n" not in str(e.value)
+    assert prior.guidance == 1.0
+
+
+@pytest.mark.parametrize(
+    ("guidance", "kind", "word"),
+    [
+        (np.nan, errors.InvalidValue, "guidance=nan"),
+        (-np.inf, errors.InvalidValue, "guidance=-inf"),
+        ([1.0, 2.0], errors.InvalidType, "is a number"),
+        ("much", errors.InvalidType, "guidance='much'"),
+    ],
+)
+def test_guidance_that_is_no_finite_number_is_refused(guidance, kind, word):
+    spec = SPECS["flow_of_dropped_labels"]
+    prior = labelled.make(spec, latent_dim=SIZE, num_classes=CLASSES)
+    with pytest.raises(kind, match=word):
+        drawn(prior, guidance=guidance)
+    with pytest.raises(kind, match=word):
+        prior.guidance = guidance
+
+
 def test_a_copy_from_its_configuration_has_the_same_density(prior):
     copy = type(prior).from_config(prior.get_config())
     copy.set_weights(prior.get_weights())
