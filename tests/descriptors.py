@@ -288,6 +288,21 @@ MODELS: dict[str, Mapping] = {
     },
     "glf_two_stage": {**_GLF, "procedure": "two_stage", "noise": "student_t"},
     "glf_closing": {**_GLF, "procedure": "closing", "components": 3},
+    "glf_labels": {
+        **_GLF,
+        "procedure": "two_stage",
+        "flow": {
+            "name": "tarflow",
+            "blocks": 1,
+            "hidden": 4,
+            "head_dim": 2,
+            "token_dim": 2,
+        },
+        "num_classes": 10,
+        "smoothing": 0.1,
+        "label_dropout": 0.3,
+        "guidance": 2.0,
+    },
     "glf_bernoulli": {**_GLF, "reconstruction": "bernoulli"},
     "glf_perceptual": {
         **_GLF,

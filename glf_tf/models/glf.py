@@ -11,11 +11,13 @@ from typing import Literal
 import keras
 import tensorflow as tf
 
-from glf_tf import errors, types
+from glf_tf import errors, signatures, types
 from glf_tf.flows import flow as flow_lib
 from glf_tf.models import autoencoder, checks, latent
 from glf_tf.priors import flow as flow_prior
 from glf_tf.training import stages
+
+_OF_PRIOR = signatures.defaults(flow_prior.FlowPrior)
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")
@@ -53,6 +55,12 @@ class GLF(autoencoder.AbstractAutoencoder):
             See `FlowPrior`.
         num_classes: Number of labels, 0 to `num_classes - 1`, that the flow depends on;
             0 for none.
+        smoothing: Noise on codes in the stage of the flow's own, as in `FlowPrior`.
+        denoising: Whether samples are denoised, if there is such noise.
+        label_dropout: Share of labels that the flow is not given in its own stage, for
+            guidance.
+        guidance: Factor on what a label changes in samples of flows that can, as
+            `tarflow`.
         **kwargs: As in `AbstractAutoencoder`.
     """
 
@@ -67,6 +75,10 @@ class GLF(autoencoder.AbstractAutoencoder):
         noise: types.Prior = "standard_normal",
         components: int = 10,
         num_classes: int = 0,
+        smoothing: float = _OF_PRIOR["smoothing"],
+        denoising: bool = _OF_PRIOR["denoising"],
+        label_dropout: float = _OF_PRIOR["label_dropout"],
+        guidance: float = _OF_PRIOR["guidance"],
         name: str | None = "glf",
         **kwargs,
     ):
@@ -86,9 +98,14 @@ class GLF(autoencoder.AbstractAutoencoder):
             noise=noise,
             components=0 if procedure == "joint" else components,
             num_classes=num_classes,
+            smoothing=smoothing,
+            denoising=denoising,
+            label_dropout=label_dropout,
+            guidance=guidance,
         )
         if procedure == "joint":
             latent.check_learned(self._prior)
+            _check_all_labels(label_dropout)
         self.built = True
 
     @property
@@ -152,3 +169,17 @@ class GLF(autoencoder.AbstractAutoencoder):
     ) -> types.Terms:
         logits = self.decoder(z, training=training)
         return {"reconstruction": self.reconstruction(batch["image"], logits)}
+
+
+def _check_all_labels(dropout: float) -> None:
+    """Checks that no labels are dropped where the flow has no stage of its own.
+
+    Raises:
+        InvalidValue: Some are.
+    """
+    if dropout:
+        raise errors.InvalidValue(
+            "Labels are dropped in a stage of the flow's own, on finished codes",
+            received=f"label_dropout={dropout}, procedure='joint'",
+            do="Use procedure='closing' or 'two_stage', or label_dropout=0",
+        )

@@ -175,6 +175,8 @@ def test_parameter_count_is_that_of_the_paper_network():
         ({"flow": {"name": "real_nvp", "blocs": 2}}, "blocks"),
         ({"flow": {"name": "real_nvp", "blocks": 0}}, "blocks"),
         ({"network": {"name": "mlp", "hidden": ()}}, "widths"),
+        ({"procedure": "joint", "smoothing": 0.1}, "smoothing"),
+        ({"procedure": "joint", "num_classes": 3, "label_dropout": 0.1}, "joint"),
     ],
 )
 def test_bad_options_are_refused(options, word):
@@ -200,3 +202,26 @@ def test_latents_of_one_number_need_a_flow_that_takes_them():
     assert made.log_prob(tf.zeros([2, 1])).shape == (2,)
     with pytest.raises(errors.InvalidValue, match="neural_spline, which takes 1"):
         glf.GLF(descriptors.IMAGE_SHAPE, **sizes)
+
+
+def test_options_of_its_prior_reach_it():
+    made = descriptors.model("glf_labels")
+    assert made.prior.guidance == 2.0
+    assert made.is_guidable
+    how = {"seed": 0, "label": tf.zeros([4], tf.int32)}
+    made.prior.start(np.eye(4, dtype=np.float32), label=np.arange(4))
+    # Noise on codes, and labels that are dropped, in training alone.
+    z = tf.zeros([4, 4])
+    drawn = [made.prior.terms(z, training=training, **how) for training in (0, 1)]
+    assert np.ptp(drawn[0]["nll"]) < 1e-4
+    assert np.ptp(drawn[1]["nll"]) > 1e-2
+    guided = {"label": 3, "seed": 0}
+    kept = made.sample(4, **guided)
+    assert np.abs(kept - made.sample(4, guidance=1.0, **guided)).max() > 1e-4
+    noisy = catalogue.build(
+        "model",
+        {**descriptors.MODELS["glf_labels"], "denoising": False},
+        image_shape=descriptors.IMAGE_SHAPE,
+    )
+    noisy.set_weights(made.get_weights())
+    assert np.abs(kept - noisy.sample(4, **guided)).max() > 1e-4
