@@ -14,14 +14,15 @@ from glf_tf.training import callback as callback_lib
 class Progress(callback_lib.AbstractCallback):
     """A progress bar over all stages, and a line of averages per epoch."""
 
-    def __init__(self, *, is_silent: bool = False):
+    def __init__(self, *, is_silent: bool = False, noun: str = "images"):
         """Initializes the callback.
 
         Args:
+            noun: What the examples are.
             is_silent: Whether to show nothing, as on all workers but the chief.
         """
         super().__init__(callback_lib.Every(epochs=1))
-        self._is_silent, self._stream = is_silent, sys.stderr
+        self._is_silent, self._stream, self._noun = is_silent, sys.stderr, noun
         self._averages = callback_lib.Averages()
         self._bar = None
         self._seconds, self._step = 0.0, 0
@@ -49,7 +50,7 @@ class Progress(callback_lib.AbstractCallback):
         """Writes the line of an epoch."""
         means = self._averages.take()
         seconds = moment.train_seconds - self._seconds
-        images = (moment.global_step - self._step) * moment.images_per_step
+        count = (moment.global_step - self._step) * moment.images_per_step
         self._seconds, self._step = moment.train_seconds, moment.global_step
         if not means:
             self._print(f"{moment.stage} fitted in {seconds:.1f} s")
@@ -58,7 +59,7 @@ class Progress(callback_lib.AbstractCallback):
         values = "  ".join(f"{name} {value:.4g}" for name, value in means.items())
         self._print(
             f"{moment.stage} epoch {math.ceil(moment.epoch)}/{epochs}  {values}  "
-            f"{seconds:.1f} s  {images / max(seconds, 1e-9):,.0f} images/s"
+            f"{seconds:.1f} s  {count / max(seconds, 1e-9):,.0f} {self._noun}/s"
         )
 
     def begin_fit(self, stage):

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Callbacks that write scalars while training: terms, test terms, sample quality."""
 
-__all__ = ["Scalars", "Validation", "SampleQuality", "check_best_by", "check_metric"]
+__all__ = [
+    *("Scalars", "Validation", "SampleQuality"),
+    *("check_best_by", "check_compares", "check_metric"),
+]
 
 import functools
 import warnings
@@ -12,7 +15,7 @@ import numpy as np
 from glf_tf import errors
 from glf_tf.data import image_set, pixels
 from glf_tf.metrics import reference, suite, vectors
-from glf_tf.models import model as model_lib
+from glf_tf.models import base_model
 from glf_tf.tasks import sample
 from glf_tf.training import callback as callback_lib
 from glf_tf.training import measuring, optimizers, summaries
@@ -97,7 +100,7 @@ class Validation(callback_lib.AbstractCallback):
         self,
         every: callback_lib.Every,
         *,
-        model: model_lib.GenerativeModel,
+        model: base_model.AbstractModel,
         data: image_set.ImageSet,
         writer: summaries.Summaries,
     ):
@@ -153,7 +156,7 @@ class SampleQuality(callback_lib.AbstractCallback):
         self,
         every: callback_lib.Every,
         *,
-        model: model_lib.GenerativeModel,
+        model: base_model.AbstractModel,
         real: Callable[[], reference.Reference],
         metric: str,
         writer: summaries.Summaries,
@@ -209,8 +212,23 @@ def check_metric(metric: str) -> None:
         )
 
 
+def check_compares(model: base_model.AbstractModel) -> None:
+    """Checks that samples of a model can be compared with real ones.
+
+    Raises:
+        Unsupported: They are no images.
+    """
+    noun = model.example_kind.noun
+    if noun != "images":
+        raise errors.Unsupported(
+            "Samples are compared by features of images",
+            received=f"evaluate_every above 0 for a model of {noun}",
+            do="Leave it out: each epoch's validation has the likelihood, in nats",
+        )
+
+
 def check_best_by(
-    best_by: str, *, split: str, metric: str, model: model_lib.GenerativeModel
+    best_by: str, *, split: str, metric: str, model: base_model.AbstractModel
 ) -> None:
     """Checks the name of the scalar whose minimum marks the best checkpoint.
 

@@ -76,9 +76,9 @@ KINDS = _Kinds(
         Kind(
             "model",
             "models",
-            "model:GenerativeModel",
+            "base_model:AbstractModel",
             "glf_tf.models",
-            decided=("image_shape",),
+            decided=("image_shape", "event_dim"),
         ),
         Kind("network", "networks", "network:AbstractNetwork", "glf_tf.networks"),
         Kind(

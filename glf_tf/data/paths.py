@@ -7,6 +7,7 @@ import dataclasses
 import pathlib
 
 from glf_tf import errors
+from glf_tf.data import tables
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,7 +15,7 @@ class DataPaths:
     """Paths of data sets and caches.
 
     Attributes:
-        data_dir: The user's data folder, or None.
+        data_dir: The user's data folder, or the file of a table, or None.
         cache_dir: Holds decoded copies of large data sets, classifiers and statistics.
         download: Whether the network may be used.
     """
@@ -27,7 +28,7 @@ class DataPaths:
         """Expands `~` in both folders.
 
         Raises:
-            NotFound: `data_dir` is given and is not a folder.
+            NotFound: `data_dir` is given, and is neither a folder nor a table.
         """
         cache_dir = pathlib.Path(self.cache_dir).expanduser()
         object.__setattr__(self, "cache_dir", cache_dir)
@@ -35,10 +36,10 @@ class DataPaths:
             return
         data_dir = pathlib.Path(self.data_dir).expanduser()
         object.__setattr__(self, "data_dir", data_dir)
-        if not data_dir.is_dir():
+        if not data_dir.is_dir() and not _is_table(data_dir):
             kind = "a file" if data_dir.exists() else "no such folder"
             raise errors.NotFound(
-                "`data_dir` must be a folder that exists",
+                "`data_dir` must be a folder that exists, or the file of a table",
                 received=f"--data_dir={data_dir} ({kind})",
                 do="Make the folder, or pass the one that holds your data",
             )
@@ -49,6 +50,10 @@ class DataPaths:
         The more specific folders come first, so that one `data_dir` can hold several
         sets whose files have the same names.
         """
-        if self.data_dir is None:
+        if self.data_dir is None or self.data_dir.is_file():
             return []
         return [*(self.data_dir / name for name in names), self.data_dir]
+
+
+def _is_table(path: pathlib.Path) -> bool:
+    return tables.is_table(path) and path.is_file()

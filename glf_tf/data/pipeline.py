@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors, types
+from glf_tf.data import example_set, vector_set
 from glf_tf.data import image_set as image_set_lib
 
 _AHEAD = 4
@@ -23,8 +24,8 @@ _AHEAD = 4
 TensorFlow's default grows to gigabytes.
 """
 
-Source = image_set_lib.ImageSet | Mapping[str, np.ndarray]
-"""An image set, or arrays by name whose row i belongs to image i."""
+Source = example_set.AbstractExampleSet | Mapping[str, np.ndarray]
+"""A set of images or vectors, or arrays by name whose row i belongs to example i."""
 
 
 def batches(
@@ -52,7 +53,8 @@ def batches(
     Returns:
         batches: Mappings of `image` float32 `[share, height, width, channels]` in [0,
             1], `index` int64 `[share]`, and `label` int64 `[share]` if the set has
-            labels; or of `index` and the arrays' rows. `share` is `batch_size` over the
+            labels; of vectors `vector` float32 `[share, event_dim]` in the images'
+            place; or of `index` and the arrays' rows. `share` is `batch_size` over the
             number of replicas. If the set has masks, `mask` float32 `[share, height,
             width, 1]` is 1 for visible pixels, and hidden ones are 0 in `image`.
 
@@ -165,15 +167,18 @@ def _check_batch_size(size: int, *, batch_size: int) -> None:
 
 
 def _size(source: Source) -> int:
-    if isinstance(source, image_set_lib.ImageSet):
-        return len(source)
-    return len(next(iter(source.values())))
+    if isinstance(source, Mapping):
+        return len(next(iter(source.values())))
+    return len(source)
 
 
 def _with_rows(
     order: tf.data.Dataset, source: Source, *, batch_size: int | None, ahead: int
 ) -> tf.data.Dataset:
     """Returns the batches for a data set of int64 indices `[batch]`."""
+    if isinstance(source, vector_set.VectorSet):
+        labels = {} if source.labels is None else {"label": source.labels}
+        source = {"vector": source.vectors, **labels}
     is_images = isinstance(source, image_set_lib.ImageSet)
     made = (_with_images if is_images else _with_arrays)(
         order, source, batch_size=batch_size

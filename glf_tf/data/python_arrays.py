@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Converts arrays and `tf.data` datasets into image sets."""
 
-__all__ = ["MOST_BYTES", "labelled", "read", "read_unrounded"]
+__all__ = ["MOST_BYTES", "labelled", "read", "read_unrounded", "whole_labels"]
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors
-from glf_tf.data import image_set, pixels
+from glf_tf.data import example_set, image_set, pixels
 
 MOST_BYTES = 8 * 2**30
 """Maximum size of a `tf.data.Dataset`, which is read into memory."""
@@ -46,13 +46,16 @@ def read(
     )
 
 
-def labelled(images: image_set.ImageSet, y: object) -> image_set.ImageSet:
-    """Returns an image set with labels, whole numbers `[size]` or `[size, 1]`.
+def labelled(
+    examples: example_set.AbstractExampleSet, y: object
+) -> example_set.AbstractExampleSet:
+    """Returns a set of examples with labels, whole numbers `[size]` or `[size, 1]`.
 
     Raises:
-        InvalidType: They are no whole numbers, or not one an image.
+        InvalidType: They are no whole numbers, or not one an example.
     """
-    return dataclasses.replace(images, labels=_whole_labels(y, len(images)))
+    labels = whole_labels(y, len(examples), of=examples.noun)
+    return dataclasses.replace(examples, labels=labels)
 
 
 def read_unrounded(x: object) -> np.ndarray:
@@ -120,7 +123,7 @@ def _collected(
                 do="Take fewer images, or pass an ImageSet that maps a file",
             )
         images.append(image)
-        labels += [] if label is None else [_whole_labels(label, len(image))]
+        labels += [] if label is None else [whole_labels(label, len(image))]
     if not images:
         raise errors.InvalidValue(
             "A dataset has at least one image", received="none", do="Check the dataset"
@@ -153,11 +156,16 @@ def _check_size(image: np.ndarray, first: list[np.ndarray]) -> None:
         )
 
 
-def _whole_labels(label: np.ndarray, count: int) -> np.ndarray:
+def whole_labels(label: object, count: int, *, of: str = "images") -> np.ndarray:
     """Returns labels as int64 `[count]`.
 
+    Args:
+        label: `[count]` or `[count, 1]`.
+        count: Number of examples.
+        of: What the examples are.
+
     Raises:
-        InvalidType: They are no whole numbers, or not one an image.
+        InvalidType: They are no whole numbers, or not one an example.
     """
     try:
         label = np.asarray(label)
@@ -166,8 +174,8 @@ def _whole_labels(label: np.ndarray, count: int) -> np.ndarray:
     is_number = label.dtype.kind in "biuf"
     if not is_number or label.size != count or np.any(label != np.trunc(label)):
         raise errors.InvalidType(
-            "Labels must be whole numbers, one an image",
-            received=f"{label.dtype} of shape {label.shape} for {count} images",
+            f"Labels must be whole numbers, one for each of the {of}",
+            received=f"{label.dtype} of shape {label.shape} for {count} {of}",
             do="Pass numbers of classes from 0, or no labels, which "
             "map(lambda image, label: image) drops",
         )

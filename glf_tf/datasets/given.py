@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads what a user of Python trains on: images, or a data set by any of its ways."""
+"""Reads what a user of Python trains on: examples, or a data set by any of its ways."""
 
 __all__ = ["Given", "read"]
 
@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from glf_tf import parts
-from glf_tf.data import image_set, python_arrays
+from glf_tf.data import (
+    example_set,
+    image_set,
+    python_arrays,
+    python_vectors,
+    vector_set,
+)
 from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset as dataset_lib
 
@@ -16,28 +22,38 @@ class Given(NamedTuple):
     """What was given.
 
     Attributes:
-        images: One split.
-        dataset: The data set that it is of; None where images were given themselves.
+        examples: One split.
+        dataset: The data set that it is of; None where examples were given themselves.
     """
 
-    images: image_set.ImageSet
+    examples: example_set.AbstractExampleSet
     dataset: dataset_lib.AbstractDataset | None
 
 
-def read(x: object, *, split: dataset_lib.Split) -> Given:
+def read(
+    x: object,
+    *,
+    split: dataset_lib.Split,
+    kind: type[example_set.AbstractExampleSet] = image_set.ImageSet,
+) -> Given:
     """Returns a split of what is given.
 
     Args:
-        x: A data set, as an object, a specification or a name; or what
-            `data.python_arrays.read` takes.
-        split: "train" or "test": the split of a data set, and the name of other images.
+        x: A data set, as an object, a specification or a name; a set of examples; or
+            what `data.python_arrays.read` takes, for vectors `data.python_vectors`.
+        split: "train" or "test": the split of a data set, and the name of other
+            examples.
+        kind: The class of sets of examples that arrays become.
 
     Raises:
         InvalidType: It is neither.
-        InvalidValue: The images break a rule, or the name is unknown.
+        InvalidValue: The examples break a rule, or the name is unknown.
         NotFound: The data set has no copy where it is looked for.
     """
+    if isinstance(x, example_set.AbstractExampleSet):
+        return Given(x, None)
     if not isinstance(x, (str, Mapping, dataset_lib.AbstractDataset)):
-        return Given(python_arrays.read(x, split=split), None)
+        reader = python_vectors if kind is vector_set.VectorSet else python_arrays
+        return Given(reader.read(x, split=split), None)
     dataset = parts.make("dataset", x, paths=paths_lib.DataPaths())
     return Given(dataset.load(split), dataset)

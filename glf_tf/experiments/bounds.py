@@ -195,10 +195,10 @@ def check_weights(model: Mapping, *, arguments: Mapping) -> None:
     """
     latent = model.get("latent_dim")
     latent = latent if is_int(latent) else 1
-    pixels = math.prod(arguments["image_shape"])
+    numbers = arguments.get("event_dim") or math.prod(arguments["image_shape"])
     widest = max([latent, *_weights_of("model", model, latent=latent)])
     connections = {
-        "the images' pixels and the largest size": pixels * widest,
+        "an example's numbers and the largest size": numbers * widest,
         "num_images codes": arguments.get("num_images", 1) * latent,
     }
     for what, weights in connections.items():

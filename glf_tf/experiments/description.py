@@ -93,18 +93,22 @@ def _checked(found: object) -> dict:
 
 def _arguments(value: object, *, at: str) -> None:
     bounds.expect(isinstance(value, dict), at, "an object", value)
-    shape = value.get("image_shape")
+    if "event_dim" in value:
+        bounds.whole(1, bounds.MAX_SIZE)(value["event_dim"], at=f"{at}.event_dim")
+    else:
+        _image_shape(value.get("image_shape"), at=f"{at}.image_shape")
+    if "num_images" in value:
+        bounds.whole(1, bounds.MAX_WEIGHTS)(value["num_images"], at=f"{at}.num_images")
+
+
+def _image_shape(shape: object, *, at: str) -> None:
     is_shape = (
         isinstance(shape, list) and len(shape) == 3 and all(map(bounds.is_int, shape))
     )
-    bounds.expect(is_shape, f"{at}.image_shape", "three whole numbers", shape)
+    bounds.expect(is_shape, at, "three whole numbers", shape)
     for number in shape:
-        bounds.whole(1, bounds.MAX_SIZE)(number, at=f"{at}.image_shape")
-    bounds.expect(
-        math.prod(shape) <= 2**24, f"{at}.image_shape", "2**24 numbers", shape
-    )
-    if "num_images" in value:
-        bounds.whole(1, bounds.MAX_WEIGHTS)(value["num_images"], at=f"{at}.num_images")
+        bounds.whole(1, bounds.MAX_SIZE)(number, at=at)
+    bounds.expect(math.prod(shape) <= 2**24, at, "2**24 numbers", shape)
 
 
 def _data(value: object, *, at: str) -> None:
@@ -112,7 +116,7 @@ def _data(value: object, *, at: str) -> None:
     for split, facts in value.items():
         bounds.expect(isinstance(facts, dict), f"{at}.{split}", "an object", facts)
         for name, fact in facts.items():
-            kind = int if name == "images" else str
+            kind = int if name in ("images", "vectors") else str
             is_right = isinstance(fact, kind) and not isinstance(fact, bool)
             bounds.expect(
                 is_right, f"{at}.{split}.{name}", f"of kind {kind.__name__}", fact

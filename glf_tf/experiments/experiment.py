@@ -15,7 +15,7 @@ from glf_tf.devices import processors, strategies, workers
 from glf_tf.experiments import folder as folder_lib
 from glf_tf.experiments import identity, restore, session
 from glf_tf.experiments import plan as plan_lib
-from glf_tf.models import model as model_lib
+from glf_tf.models import base_model
 from glf_tf.training import fitting, optimizers
 
 
@@ -26,7 +26,7 @@ def train(
     resume: bool = False,
     accept_new_data: bool = False,
     stop_at: int = 0,
-) -> model_lib.GenerativeModel:
+) -> base_model.AbstractModel:
     """Trains a model, and writes the files that `Folder` lists.
 
     Args:
@@ -84,7 +84,7 @@ def train(
 def check(
     plan: plan_lib.Plan,
     *,
-    model: model_lib.GenerativeModel,
+    model: base_model.AbstractModel,
     sets: Sequence[image_set.ImageSet],
 ) -> None:
     """Checks what takes model and data to know, before anything is written.
@@ -95,6 +95,8 @@ def check(
     identity.check_description(plan, arguments=type(model).arguments_of(sets[0]))
     often = plan.reports
     reports.check_metric(often.evaluate_metric)
+    if often.evaluate_every:
+        reports.check_compares(model)
     fitting.check(model, sets[0], plan.training)
     for images in sets:
         model.check_labels(images)
@@ -132,7 +134,7 @@ def _strategy(plan: plan_lib.Plan) -> tf.distribute.Strategy:
     )
 
 
-def _model(plan: plan_lib.Plan, arguments: Mapping) -> model_lib.GenerativeModel:
+def _model(plan: plan_lib.Plan, arguments: Mapping) -> base_model.AbstractModel:
     # Complete, as it is recorded: options that are left out have their defaults.
     described = catalogue.completed("model", plan.model)
     return parts.make("model", described, **arguments)

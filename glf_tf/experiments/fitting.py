@@ -17,12 +17,12 @@ from glf_tf.devices import workers
 from glf_tf.experiments import experiment, history, identity, session
 from glf_tf.experiments import folder as folder_lib
 from glf_tf.experiments import plan as plan_lib
-from glf_tf.models import model as model_lib
+from glf_tf.models import base_model
 from glf_tf.training import options as options_lib
 
 
 def fit(
-    model: model_lib.GenerativeModel,
+    model: base_model.AbstractModel,
     data: image_set.ImageSet,
     *,
     workdir: str | pathlib.Path,
@@ -131,7 +131,7 @@ def _test_of(
 
 
 def _plan(
-    model: model_lib.GenerativeModel,
+    model: base_model.AbstractModel,
     dataset: dataset_lib.AbstractDataset | None,
     *,
     options: options_lib.Training,

@@ -204,10 +204,15 @@ def history_of(folder: folder_lib.Folder) -> list[history.Entry]:
 def _summary(data: Mapping[str, Mapping]) -> str:
     """Returns image sets as text, such as "train: 1437 images (5f1e..)"."""
     return ", ".join(
-        f"{split}: {facts.get('images')} images "
-        f"({' '.join(str(v) for k, v in facts.items() if k != 'images')})"
+        f"{split}: {_counted(facts)} "
+        f"({' '.join(v for v in facts.values() if isinstance(v, str))})"
         for split, facts in data.items()
     )
+
+
+def _counted(facts: Mapping) -> str:
+    """Returns how many examples there are, such as "1437 images"."""
+    return ", ".join(f"{v} {k}" for k, v in facts.items() if isinstance(v, int))
 
 
 def arguments_of(spec: types.Model, data: image_set.ImageSet) -> dict:

@@ -29,7 +29,7 @@ from glf_tf.datasets import dataset as dataset_lib
 from glf_tf.experiments import folder as folder_lib
 from glf_tf.experiments import identity
 from glf_tf.experiments import plan as plan_lib
-from glf_tf.models import model as model_lib
+from glf_tf.models import base_model
 from glf_tf.training import averages, checkpoints, saved_variables
 
 
@@ -41,7 +41,7 @@ class Loaded(NamedTuple):
         step: The global step of its checkpoint.
     """
 
-    model: model_lib.GenerativeModel
+    model: base_model.AbstractModel
     step: int
 
 
@@ -118,7 +118,7 @@ def load_model(
     *,
     which: Literal["latest", "best"] = "latest",
     custom_objects: Mapping[str, type] | None = None,
-) -> model_lib.GenerativeModel:
+) -> base_model.AbstractModel:
     """Returns the trained model of a run; see `load`.
 
     Args:
@@ -156,7 +156,7 @@ def _is_installed(distribution: str) -> bool:
 
 
 def check_start(
-    start: plan_lib.Start, model: model_lib.GenerativeModel
+    start: plan_lib.Start, model: base_model.AbstractModel
 ) -> tuple[pathlib.Path, dict[str, tf.Variable]]:
     """Returns the checkpoint to start from, and the variables to restore.
 
@@ -184,7 +184,7 @@ def check_start(
     return checkpoint, variables
 
 
-def take_over(start: plan_lib.Start, model: model_lib.GenerativeModel) -> None:
+def take_over(start: plan_lib.Start, model: base_model.AbstractModel) -> None:
     """Loads the weights of another run into a model, where names and shapes agree.
 
     Raises:

@@ -19,7 +19,7 @@ from glf_tf.experiments import folder as folder_lib
 from glf_tf.experiments import plan as plan_lib
 from glf_tf.metrics import reference
 from glf_tf.metrics.extractors import choice
-from glf_tf.models import model as model_lib
+from glf_tf.models import base_model
 from glf_tf.training import (
     averages,
     checkpoints,
@@ -36,7 +36,7 @@ def carry_out(
     plan: plan_lib.Plan,
     folder: folder_lib.Folder,
     *,
-    model: model_lib.GenerativeModel,
+    model: base_model.AbstractModel,
     sets: Sequence[image_set.ImageSet],
     arguments: Mapping,
     resume: bool,
@@ -94,7 +94,7 @@ class Session:
         plan: plan_lib.Plan,
         folder: folder_lib.Folder,
         *,
-        model: model_lib.GenerativeModel,
+        model: base_model.AbstractModel,
         sets: Sequence[image_set.ImageSet],
         stop_at: int = 0,
         callbacks: Sequence[object] | None = None,
@@ -126,7 +126,9 @@ class Session:
         self._workers = workers.Workers()
         is_chief = self._workers.is_chief
         self._writer = summaries.Summaries(folder.path if is_chief else None)
-        self._progress = progress.Progress(is_silent=is_silent or not is_chief)
+        self._progress = progress.Progress(
+            is_silent=is_silent or not is_chief, noun=self._data.noun
+        )
         self._stop = stopping.StopSignal()
         self._measures = self._make_measures()
         self.listeners = None if callbacks is None else self._listeners(callbacks)
@@ -248,10 +250,6 @@ class Session:
         often, writer = self._plan.reports, self._writer
         every_epoch = callback_lib.Every(epochs=1)
         scalars = {"writer": writer, "optimizers": self._optimizers}
-        images = self._data if self._test is None else self._test
-        shown = {"model": self._model, "data": images, "writer": writer}
-        to_draw = callback_lib.Every(epochs=often.draw_every)
-        seed = self._plan.training.seed
         return [
             reports.Scalars(
                 callback_lib.Every(steps=often.log_every), prefix="train", **scalars
@@ -259,12 +257,24 @@ class Session:
             reports.Scalars(every_epoch, prefix="epoch", **scalars),
             self._progress,
             *self._measures,
-            drawing.Pictures(to_draw, folder=self._folder.pictures, seed=seed, **shown),
-            drawing.Histograms(to_draw, **shown),
+            *self._drawings(),
             profiling.Profile(often.profile, folder=self._folder.tensorboard),
             *(self.listeners.callbacks if self.listeners is not None else ()),
             # Last, so that it saves the state of the other callbacks after they ran.
             self._saving,
+        ]
+
+    def _drawings(self) -> list[callback_lib.AbstractCallback]:
+        """Returns what draws pictures, of models of images."""
+        if not isinstance(self._data, image_set.ImageSet):
+            return []
+        images = self._data if self._test is None else self._test
+        shown = {"model": self._model, "data": images, "writer": self._writer}
+        every = callback_lib.Every(epochs=self._plan.reports.draw_every)
+        seed = self._plan.training.seed
+        return [
+            drawing.Pictures(every, folder=self._folder.pictures, seed=seed, **shown),
+            drawing.Histograms(every, **shown),
         ]
 
     def _reference(self) -> reference.Reference:

@@ -6,6 +6,7 @@ __all__ = [
     "optimizer",
     "order",
     "run_options",
+    "sample_metrics",
     "settings",
     "steps",
     "target",
@@ -72,6 +73,20 @@ def metric_names(metrics: object) -> None:
             "`metrics` must be a list of names",
             received=f"metrics={metrics!r}",
             do=f"Use metrics=[{metrics!r}]",
+        )
+
+
+def sample_metrics(noun: str) -> None:
+    """Refuses metrics of samples of anything but images.
+
+    Raises:
+        Unsupported: They are others.
+    """
+    if noun != "images":
+        raise errors.Unsupported(
+            "`metrics` compare samples by features of images",
+            received=f"metrics of a model of {noun}",
+            do="Leave them out: the terms have the likelihood, in nats",
         )
 
 

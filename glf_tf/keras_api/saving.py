@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from glf_tf import errors, export
-from glf_tf.data import python_arrays
+from glf_tf.data import python_arrays, python_vectors, vector_set
 from glf_tf.datasets import dataset as dataset_lib
 from glf_tf.datasets import given as given_lib
 from glf_tf.keras_api import arguments
@@ -28,10 +28,12 @@ class Saved:
     def predict(
         self, x: object, batch_size: int | None = None, *args, **kwargs
     ) -> np.ndarray:
-        """Returns reconstructions, in batches, as Keras does what `call` returns.
+        """Returns what `call` returns, in batches, as Keras does.
+
+        Those are reconstructions of images, and log-densities of vectors in nats.
 
         Args:
-            x: Images, as for `fit`, which are not rounded.
+            x: Examples, as for `fit`; images are not rounded.
             batch_size: Images at once; 32 if None.
             *args: Further arguments of Keras' `predict`.
             **kwargs: As well.
@@ -47,13 +49,22 @@ class Saved:
                 received=type(self).__name__,
                 do="Use tools/reconstruct.py, whose chains need none",
             )
-        if isinstance(x, (str, Mapping, dataset_lib.AbstractDataset)):
-            x = given_lib.read(x, split="test").images
-        images = python_arrays.read_unrounded(x)
-        self._check_made_for("image_shape", images.shape[1:])
+        x = self._unrounded(x)
         if batch_size is not None:
             batch_size = arguments.whole("batch_size", batch_size, least=1)
-        return super().predict(images, batch_size, *args, **kwargs)
+        return super().predict(x, batch_size, *args, **kwargs)
+
+    def _unrounded(self, x: object) -> np.ndarray:
+        """Returns examples of the model's size, images as floats."""
+        if isinstance(x, (str, Mapping, dataset_lib.AbstractDataset)):
+            x = given_lib.read(x, split="test", kind=self.example_kind).examples
+        if self.example_kind is vector_set.VectorSet:
+            rows = python_vectors.read(x).vectors
+            self._check_made_for("event_dim", rows.shape[1])
+            return rows
+        images = python_arrays.read_unrounded(x)
+        self._check_made_for("image_shape", images.shape[1:])
+        return images
 
     def save(
         self,
@@ -146,8 +157,9 @@ class Saved:
         if own != value:
             raise errors.InvalidValue(
                 f"The model was made for {name}={own}",
-                received=f"images of {name}={value}",
-                do=f"Make it with {name}={value}, or pass other images",
+                received=f"{self.example_kind.noun} of {name}={value}",
+                do=f"Make it with {name}={value}, or pass other "
+                f"{self.example_kind.noun}",
             )
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors, naming
-from glf_tf.data import image_set, pixels, python_arrays
+from glf_tf.data import example_set, pixels, python_arrays
 from glf_tf.datasets import given as given_lib
 from glf_tf.keras_api import arguments, compiling, refusals, saving
 from glf_tf.metrics import reference, suite
@@ -56,8 +56,9 @@ class Trainable(compiling.Compiled, saving.Saved):
 
         Args:
             x: Images `[size, height, width, channels]`, uint8 or floats in [0, 1]; a
-                finite `tf.data.Dataset` or an `ImageSet`, see `data.python_arrays`; or
-                a data set, as an object, a specification or a name.
+                finite `tf.data.Dataset` or an `ImageSet`, see `data.python_arrays`; of
+                a density of vectors, real numbers `[size, event_dim]`; or a data set,
+                as an object, a specification or a name.
             y: Labels `[size]` for a model that is conditional on them, unless `x` has
                 them; None otherwise, as images are their own target.
             batch_size: Images a step; 64, or all where there are fewer.
@@ -105,7 +106,7 @@ class Trainable(compiling.Compiled, saving.Saved):
         how = {
             "options": options_lib.Training(
                 epochs=arguments.epochs(epochs),
-                batch_size=min(64, len(given.images))
+                batch_size=min(64, len(given.examples))
                 if batch_size is None
                 else arguments.whole("batch_size", batch_size, least=1),
                 seed=arguments.whole("seed", seed),
@@ -118,13 +119,13 @@ class Trainable(compiling.Compiled, saving.Saved):
         }
         with self._strategy().scope():
             if workdir is None:
-                return fitting.fit(self, given.images, **how)
+                return fitting.fit(self, given.examples, **how)
             # The one import that points up: a method of a model, as users of Keras
             # expect it, does what only experiments can.
             from glf_tf.experiments import fitting as in_folder
 
             how |= {"workdir": workdir, "resume": resume, "reports": reports}
-            return in_folder.fit(self, given.images, dataset=given.dataset, **how)
+            return in_folder.fit(self, given.examples, dataset=given.dataset, **how)
 
     def evaluate(
         self,
@@ -166,7 +167,7 @@ class Trainable(compiling.Compiled, saving.Saved):
         seed = arguments.whole("seed", seed)
         batch_size = _AT_ONCE if batch_size is None else batch_size
         batch_size = arguments.whole("batch_size", batch_size, least=1)
-        data = self._read(x, y, split="test").images
+        data = self._read(x, y, split="test").examples
         self.check_labels(data)
         with self._strategy().scope():
             measure = measuring.Measure(self, data, batch_size=batch_size)
@@ -178,7 +179,12 @@ class Trainable(compiling.Compiled, saving.Saved):
         return found
 
     def _compared(self, data, metrics, *, seed, batch_size) -> dict[str, float]:
-        """Returns metrics of as many samples as there are images."""
+        """Returns metrics of as many samples as there are images.
+
+        Raises:
+            Unsupported: The examples are vectors.
+        """
+        refusals.sample_metrics(data.noun)
         extractor = random_convolutional.RandomConvolutional(data.image_shape[-1])
         real = reference.Reference(data.images, extractor=extractor, split=data.split)
         drawn = []
@@ -206,38 +212,40 @@ class Trainable(compiling.Compiled, saving.Saved):
 
     def _divided(
         self, x: object, y: object, validation_data: object, fraction: float
-    ) -> tuple[given_lib.Given, image_set.ImageSet | None]:
-        """Returns what to train on, and images to validate on or None."""
+    ) -> tuple[given_lib.Given, example_set.AbstractExampleSet | None]:
+        """Returns what to train on, and examples to validate on or None."""
         held_out = None
         if fraction and validation_data is None:
-            images = self._labelled(given_lib.read(x, split="train"), y).images
-            (x, held_out), y = arguments.held_out(images, fraction), None
+            given = given_lib.read(x, split="train", kind=self.example_kind)
+            examples = self._labelled(given, y).examples
+            (x, held_out), y = arguments.held_out(examples, fraction), None
         given = self._read(x, y, split="train")
         if validation_data is not None:
             images, labels = arguments.validation(validation_data)
-            held_out = self._read(images, labels, split="test").images
-        for images in (given.images, held_out):
+            held_out = self._read(examples, labels, split="test").examples
+        for images in (given.examples, held_out):
             if images is not None:
                 self.check_labels(images)
         return given, held_out
 
     def _read(self, x: object, y: object, *, split: str) -> given_lib.Given:
-        """Returns a set of images that fits the model."""
-        given = self._labelled(given_lib.read(x, split=split), y)
-        wanted = {"image_shape": given.images.image_shape}
-        if split == "train":
-            wanted = type(self).arguments_of(given.images)
+        """Returns a set of examples that fits the model."""
+        given = given_lib.read(x, split=split, kind=self.example_kind)
+        given = self._labelled(given, y)
+        wanted = type(self).arguments_of(given.examples)
+        if split != "train":
+            wanted.pop("num_images", None)
         for name, value in wanted.items():
             self._check_made_for(name, value)
         return given
 
     def _labelled(self, given: given_lib.Given, y: object) -> given_lib.Given:
-        """Returns images with the labels that are given beside them, if any are."""
+        """Returns examples with the labels that are given beside them, if any are."""
         if y is None:
             return given
-        if not self.num_classes or given.images.labels is not None:
+        if not self.num_classes or given.examples.labels is not None:
             refusals.target(is_second=self.num_classes > 0)
-        return given._replace(images=python_arrays.labelled(given.images, y))
+        return given._replace(examples=python_arrays.labelled(given.examples, y))
 
 
 def _as_list(callbacks: object) -> list:

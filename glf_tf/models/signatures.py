@@ -1,7 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The signatures of exported models; `glf_tf.export` lists them."""
 
-__all__ = ["of_codes", "of_labels", "of_latents", "of_samples"]
+__all__ = [
+    "fit_labels",
+    "of_codes",
+    "of_labels",
+    "of_latents",
+    "of_samples",
+    "or_nan",
+    "samples_of_labels",
+    "traced",
+]
 
 from collections.abc import Callable
 
@@ -17,9 +26,10 @@ _SEED = (0, 0)
 
 def of_samples(model: keras.Model) -> dict[str, Callable]:
     """Returns the signature of all models."""
+    name = _example(model)
 
     def sample(num_samples, seed, temperature):
-        return {"image": model.sample(num_samples, seed=seed, temperature=temperature)}
+        return {name: model.sample(num_samples, seed=seed, temperature=temperature)}
 
     return {
         "sample": tf.function(sample, autograph=False).get_concrete_function(
@@ -49,26 +59,26 @@ def of_codes(
         ends = model.encode(start), model.encode(end)
         space = "noise" if model.prior.has_noise_space else "latent"
         images = model.interpolate(*ends, num_steps=num_steps, space=space)
-        return _or_nan({"image": images}, is_fit)
+        return or_nan({"image": images}, is_fit)
 
     def of_image(name, function, *, fit=_fit_images):
         def guarded(image):
             (image,), is_fit = fit(image)
-            return _or_nan({name: function(image)}, is_fit)
+            return or_nan({name: function(image)}, is_fit)
 
-        return _traced(guarded, image=_image(model))
+        return traced(guarded, image=_image(model))
 
     def decode(z):
         is_fit = tf.reduce_all(tf.math.is_finite(z), axis=1)
         z = tf.where(is_fit[:, None], z, 0.0)
-        return _or_nan({"image": model.decode(z)}, is_fit)
+        return or_nan({"image": model.decode(z)}, is_fit)
 
     return {
         "encode": of_image("z", model.encode),
-        "decode": _traced(decode, z=z),
+        "decode": traced(decode, z=z),
         "reconstruct": of_image("image", model.reconstruct),
         "log_prob": of_image("log_prob", log_prob, fit=fit_scored),
-        "interpolate": _traced(
+        "interpolate": traced(
             interpolate,
             start=_image(model, "start"),
             end=_image(model, "end"),
@@ -92,45 +102,59 @@ def of_labels(
     )
     label = tf.TensorSpec([None], tf.int32, name="label")
 
-    def fit(label):
-        is_fit = (label >= 0) & (label < model.num_classes)
-        return tf.where(is_fit, label, 0), is_fit
-
-    def sample(label, seed, temperature, guidance=None):
-        label, is_fit = fit(label)
-        how = {"seed": seed, "temperature": temperature, "guidance": guidance}
-        images = model.sample(tf.size(label), label=label, **how)
-        return _or_nan({"image": images}, is_fit)
-
     def log_prob_given(image, label):
         (image,), is_image = fit_scored(image)
-        label, is_label = fit(label)
+        label, is_label = fit_labels(label, model.num_classes)
         found = log_prob_of(image, label=label)
-        return _or_nan({"log_prob": found}, is_image & is_label)
+        return or_nan({"log_prob": found}, is_image & is_label)
 
     def label_log_probs(image):
         (image,), is_fit = fit_scored(image)
-        return _or_nan({"label_log_probs": model.label_log_probs(image)}, is_fit)
+        return or_nan({"label_log_probs": model.label_log_probs(image)}, is_fit)
+
+    return {
+        **samples_of_labels(model),
+        "log_prob_of_labels": traced(log_prob_given, image=_image(model), label=label),
+        "label_log_probs": traced(label_log_probs, image=_image(model)),
+    }
+
+
+def samples_of_labels(model: keras.Model) -> dict[str, Callable]:
+    """Returns the signatures of samples given labels, and of guided ones if any."""
+
+    def sample(label, seed, temperature, guidance=None):
+        label, is_fit = fit_labels(label, model.num_classes)
+        how = {"seed": seed, "temperature": temperature, "guidance": guidance}
+        drawn = model.sample(tf.size(label), label=label, **how)
+        return or_nan({_example(model): drawn}, is_fit)
 
     asked = {
-        "label": label,
+        "label": tf.TensorSpec([None], tf.int32, name="label"),
         "seed": tf.TensorSpec([2], tf.int32, name="seed"),
         "temperature": tf.TensorSpec([], tf.float32, name="temperature"),
     }
-    factor = {"guidance": tf.TensorSpec([], tf.float32, name="guidance")}
-    is_guided = model.is_guidable
-    guided = {"sample_guided": _traced(sample, **asked, **factor)} if is_guided else {}
-    return guided | {
-        "sample_of_labels": _traced(sample, **asked),
-        "log_prob_of_labels": _traced(log_prob_given, image=_image(model), label=label),
-        "label_log_probs": _traced(label_log_probs, image=_image(model)),
-    }
+    found = {"sample_of_labels": traced(sample, **asked)}
+    if model.is_guidable:
+        factor = tf.TensorSpec([], tf.float32, name="guidance")
+        found["sample_guided"] = traced(sample, **asked, guidance=factor)
+    return found
+
+
+def fit_labels(label: tf.Tensor, num_classes: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns labels with invalid ones set to 0, and bool `[batch]` for valid ones."""
+    is_fit = (label >= 0) & (label < num_classes)
+    return tf.where(is_fit, label, 0), is_fit
+
+
+def _example(model: keras.Model) -> str:
+    """Returns what one example is called, "image" or "vector"."""
+    return model.example_kind.noun.removesuffix("s")
 
 
 def of_latents(model: keras.Model) -> dict[str, Callable]:
     """Returns the signatures of a latent variable model."""
     inferred = _inference(model)
-    scores = {"score": _traced(_score(model, inferred), image=_image(model))}
+    scores = {"score": traced(_score(model, inferred), image=_image(model))}
     if not isinstance(model.reconstruction, reconstruction.AbstractPixelwise):
         return scores
     inputs = {
@@ -139,7 +163,7 @@ def of_latents(model: keras.Model) -> dict[str, Callable]:
         "seed": tf.TensorSpec([2], tf.int32, name="seed"),
     }
     masked = _with_masks(model, inferred)
-    return scores | {name: _traced(masked[name], **inputs) for name in masked}
+    return scores | {name: traced(masked[name], **inputs) for name in masked}
 
 
 def _inference(model: keras.Model) -> Callable:
@@ -171,7 +195,7 @@ def _score(model: keras.Model, inferred: Callable) -> Callable:
             "log_likelihood": log_joint - log_prior,
             "log_prior": log_prior,
         }
-        return _or_nan(scores, is_fit)
+        return or_nan(scores, is_fit)
 
     return score
 
@@ -187,11 +211,11 @@ def _with_masks(model: keras.Model, inferred: Callable) -> dict[str, Callable]:
 
     def infer(image, mask, seed):
         z, is_fit = fit_latents(image, mask, seed)
-        return _or_nan({"z": z}, is_fit)
+        return or_nan({"z": z}, is_fit)
 
     def inpaint(image, mask, seed):
         z, is_fit = fit_latents(image, mask, seed)
-        return _or_nan({"image": model.decode(z)}, is_fit)
+        return or_nan({"image": model.decode(z)}, is_fit)
 
     return {"infer": infer, "inpaint": inpaint}
 
@@ -221,7 +245,7 @@ def _fit_levels(image: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
     return [image], is_fit & is_whole
 
 
-def _or_nan(outputs: dict[str, tf.Tensor], is_fit: tf.Tensor) -> dict[str, tf.Tensor]:
+def or_nan(outputs: dict[str, tf.Tensor], is_fit: tf.Tensor) -> dict[str, tf.Tensor]:
     """Returns outputs with NaN in invalid rows."""
 
     def guarded(output):
@@ -236,5 +260,6 @@ def _image(model: keras.Model, name: str = "image") -> tf.TensorSpec:
     return tf.TensorSpec([None, *model.image_shape], tf.float32, name=name)
 
 
-def _traced(function: Callable, **inputs: tf.TensorSpec) -> Callable:
+def traced(function: Callable, **inputs: tf.TensorSpec) -> Callable:
+    """Returns a function traced for inputs of these shapes and types."""
     return tf.function(function, autograph=False).get_concrete_function(**inputs)

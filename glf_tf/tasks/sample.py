@@ -9,15 +9,14 @@ import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors, seeds, types
-from glf_tf.models import label_inputs, numeric_inputs
-from glf_tf.models import model as model_lib
+from glf_tf.models import base_model, label_inputs, numeric_inputs
 
 CHUNK = 500
 """Batch size."""
 
 
 def sample(
-    model: model_lib.GenerativeModel,
+    model: base_model.AbstractModel,
     n: int,
     *,
     seed: types.Seed = 0,
@@ -73,7 +72,7 @@ def sample(
 
 
 def strip(
-    model: model_lib.GenerativeModel,
+    model: base_model.AbstractModel,
     n: int,
     *,
     temperatures: Sequence[float],
@@ -106,7 +105,7 @@ def _request(
     return request
 
 
-def _strategy_of(model: model_lib.GenerativeModel) -> tf.distribute.Strategy:
+def _strategy_of(model: base_model.AbstractModel) -> tf.distribute.Strategy:
     """Returns the model's strategy if it has devices of this process alone."""
     one_device = tf.distribute.get_strategy()
     if not model.variables:
@@ -117,7 +116,7 @@ def _strategy_of(model: model_lib.GenerativeModel) -> tf.distribute.Strategy:
 
 
 def _spread(
-    model: model_lib.GenerativeModel,
+    model: base_model.AbstractModel,
     requests: Sequence[Mapping[str, tf.Tensor]],
     *,
     strategy: tf.distribute.Strategy,

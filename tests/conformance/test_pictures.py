@@ -404,7 +404,7 @@ def test_damaged_arrays_are_refused(content, word, tmp_path):
 
 def test_packed_arrays_are_bounded(tmp_path, monkeypatch):
     np.savez_compressed(tmp_path / "x.npz", np.zeros((999, 32, 32), np.uint8))
-    monkeypatch.setattr(arrays, "MAX_UNPACKED_BYTES", 10**6)
+    monkeypatch.setattr(npy, "MAX_UNPACKED_BYTES", 10**6)
     with pytest.raises(errors.Damaged, match="at most 1,000,000"):
         arrays.read(tmp_path / "x.npz")
     np.savez(tmp_path / "two.npz", a=BYTES, b=BYTES)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Converts a user's rows of numbers into vector sets."""
+
+__all__ = ["read", "rows"]
+
+import numpy as np
+import tensorflow as tf
+
+from glf_tf import errors
+from glf_tf.data import python_arrays, vector_set
+
+
+def read(
+    x: object, y: object = None, *, name: str = "vectors", split: str = "train"
+) -> vector_set.VectorSet:
+    """Returns a vector set.
+
+    Args:
+        x: Real numbers `[size, event_dim]`: an array, a tensor, a list of lists, a
+            frame of pandas; or a `VectorSet`, which is returned as it is.
+        y: Labels, whole numbers `[size]`, or None.
+        name: The set's name.
+        split: "train" or "test".
+
+    Raises:
+        InvalidType: They are no numbers, or labels no whole ones.
+        InvalidValue: The shape is wrong, or a number is not finite in float32.
+    """
+    if isinstance(x, vector_set.VectorSet):
+        return x
+    x = rows(x)
+    labels = None if y is None else python_arrays.whole_labels(y, len(x), of="vectors")
+    return vector_set.VectorSet(
+        name=name, split=split, vectors=x, labels=labels, source="Python"
+    )
+
+
+def rows(x: object) -> np.ndarray:
+    """Returns rows of numbers as float32 `[size, event_dim]`, which may be infinite.
+
+    Raises:
+        InvalidType: They are no numbers.
+        InvalidValue: They have another rank.
+    """
+    if isinstance(x, tf.data.Dataset):
+        raise _not_numbers("a tf.data.Dataset")
+    if np.ma.is_masked(x):
+        raise _not_numbers("a masked array, whose mask would be lost")
+    try:
+        found = np.asarray(x)
+    except (ValueError, TypeError) as error:
+        raise _not_numbers("rows of unequal lengths") from error
+    if found.dtype.kind not in "biuf":
+        raise _not_numbers(f"{type(x).__name__} of {found.dtype}")
+    if found.ndim != 2:
+        raise errors.InvalidValue(
+            "Vectors have the shape [size, event_dim]",
+            received=f"the shape {found.shape}",
+            do="Reshape them, one row an example: x.reshape(len(x), -1)",
+        )
+    with np.errstate(over="ignore"):  # what is too large is reported as infinite
+        return np.ascontiguousarray(found, np.float32)
+
+
+def _not_numbers(received: str) -> errors.InvalidType:
+    return errors.InvalidType(
+        "Vectors are real numbers, in an array [size, event_dim]",
+        received=received,
+        do="Convert them, for instance by numpy.asarray(x, numpy.float32)",
+    )
