@@ -150,10 +150,8 @@ class Vectors(dataset.AbstractDataset):
         """Returns tables by split, "train" at least, and labels by their names."""
         path = self._path
         if path.is_dir():
-            files = {
-                file.stem: file for file in sorted(path.iterdir()) if _is_ours(file)
-            }
-            found = {name: _one(file) for name, file in files.items()}
+            files = [file for file in sorted(path.iterdir()) if _is_ours(file)]
+            found = {file.stem: _one(file) for file in files}
         else:
             found = tables.read(path)
             if len(found) == 1:

@@ -80,7 +80,9 @@ class AbstractModel(trainable.Trainable, parts.Part, keras.Model, abc.ABC):
         label: tf.Tensor | int | None = None,
         guidance: float | None = None,
     ) -> tf.Tensor:
-        """Returns `n` examples, such as images in [0, 1], `[n, height, width, channels]`.
+        """Returns `n` examples: images in [0, 1], `[n, height, width, channels]`.
+
+        Of a density of vectors they are those, `[n, event_dim]`.
 
         Args:
             n: Number of examples, which may be 0.

@@ -13,7 +13,7 @@ from PIL import Image
 
 from glf_tf import errors
 from glf_tf.cli import loading
-from glf_tf.data import arrays, picture_files, pictures
+from glf_tf.data import arrays, npy, picture_files, pictures
 from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import folder
 from glf_tf.evaluation import anomaly_sets, user_images
