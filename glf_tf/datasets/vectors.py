@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows of numbers that the user keeps in a file, ready to have their density learned."""
+"""Rows of numbers that the user keeps in a file, whose density is to be learned."""
 
 __all__ = ["Vectors"]
 

@@ -14,6 +14,7 @@ from glf_tf import catalogue, errors
 from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset, fashion_mnist
 from tests import samples
+from tests.conformance import test_vector_sets
 
 FLAGS = pathlib.Path(__file__).parents[2] / "flags" / "base"
 
@@ -119,7 +120,7 @@ def test_every_data_set_has_a_case():
         for name in catalogue.names("dataset")
         if issubclass(catalogue.load("dataset", name), dataset.AbstractDataset)
     }
-    assert known == set(CASES)
+    assert known == set(CASES) | set(test_vector_sets.CASES)
 
 
 @every
