@@ -29,7 +29,7 @@ from glf_tf.bijectors import (
     standardize,
     transformer_autoregressive,
 )
-from glf_tf.data import image_set
+from glf_tf.data import image_set, vector_set
 from glf_tf.flows import (
     gated_real_nvp,
     glow,
@@ -537,6 +537,23 @@ LABELLED_PRIORS: dict[str, Mapping] = {
 }
 """Specifications of priors that are made with a `num_classes`."""
 
+DENSITIES: dict[str, Mapping] = {
+    "flow": {"prior": PRIORS["flow"]},
+    "flow_as_it_is": {"prior": PRIORS["flow"], "standardize": False},
+    "flow_with_noise": {"prior": PRIORS["flow_with_noise"]},
+    "flow_matching": {"prior": PRIORS["flow_matching"]},
+    "neural_spline": {
+        "prior": {
+            "name": "flow",
+            "flow": {"name": "neural_spline", "hidden": 6, "depth": 1, "blocks": 1},
+        }
+    },
+    "mixture": {"prior": PRIORS["mixture"]},
+    "standard_normal": {"prior": PRIORS["standard_normal"]},
+    "flow_of_labels": {"prior": _FLOW_OF_LABELS, "num_classes": 3},
+}
+"""Options of densities of vectors."""
+
 SAMPLERS: dict[str, Mapping] = {
     "langevin": {"name": "langevin", "steps": 60, "step_size": 0.5},
     "langevin_adjusted": {
@@ -603,6 +620,20 @@ def images(count: int = 48, *, seed: int = 0) -> image_set.ImageSet:
         split="train",
         images=generator.integers(0, 256, shape, dtype=np.uint8),
         labels=generator.integers(0, 10, count),
+        source="generator",
+    )
+
+
+def vectors(count: int = 48, *, dim: int = 3, seed: int = 0) -> vector_set.VectorSet:
+    """Returns a small labelled set of random vectors, of a scale of its own."""
+    generator = np.random.default_rng(seed)
+    scale, mean = generator.uniform(0.5, 20.0, dim), generator.normal(0.0, 9.0, dim)
+    drawn = scale * generator.normal(size=(count, dim)) + mean
+    return vector_set.VectorSet(
+        name="random",
+        split="train",
+        vectors=drawn.astype(np.float32),
+        labels=generator.integers(0, 3, count),
         source="generator",
     )
 

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Arguments as users of Keras type them, checked and in the terms of the loop."""
 
-__all__ = ["epochs", "held_out", "is_silent", "no_others", "validation", "whole"]
+__all__ = [
+    *("epochs", "held_out", "is_silent", "no_others"),
+    *("patience", "validation", "whole"),
+]
 
 import inspect
 import numbers
@@ -64,6 +67,23 @@ def epochs(value: object) -> dict[str, int]:
     return {stage: whole("epochs", number) for stage, number in value.items()}
 
 
+def patience(value: object, *, has_validation: bool) -> int:
+    """Returns after how many epochs without improvement a stage ends; 0 for never.
+
+    Raises:
+        InvalidType: It is no whole number.
+        InvalidValue: It is out of range, or there is nothing to validate on.
+    """
+    known = whole("patience", value)
+    if known and not has_validation:
+        raise errors.InvalidValue(
+            "`patience` waits for a smaller loss on examples that are not trained on",
+            received=f"patience={known} without validation_data",
+            do="Pass validation_data, or for instance validation_split=0.1",
+        )
+    return known
+
+
 def is_silent(verbose: object) -> bool:
     """Returns whether nothing is shown.
 
@@ -103,7 +123,8 @@ def held_out(
     if not 0 < first < len(images):
         raise errors.InvalidValue(
             "`validation_split` must be a fraction that leaves images on both sides",
-            received=f"{_shown('validation_split', fraction)} of {len(images)} images",
+            received=f"{_shown('validation_split', fraction)} of {len(images)} "
+            f"{images.noun}",
             do="Use for instance 0.1",
         )
     return images.take(first), images.select(slice(first, None))

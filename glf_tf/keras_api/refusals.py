@@ -114,7 +114,12 @@ def target(*, is_second: bool) -> None:
 
 
 def run_options(
-    workdir: object, *, resume: bool, reports: object, validation_split: object
+    workdir: object,
+    *,
+    resume: bool,
+    reports: object,
+    validation_split: object,
+    patience: object,
 ) -> None:
     """Refuses what is meant for the run of a folder where there is none, or not for it.
 
@@ -126,6 +131,12 @@ def run_options(
             "The run of a folder notes all the images that it is given",
             received=f"validation_split={validation_split!r} with workdir",
             do="Divide the images, and pass validation_data=",
+        )
+    if workdir is not None and patience:
+        raise errors.InvalidValue(
+            "The run of a folder has its patience beside what it is the best by",
+            received=f"patience={patience!r} with workdir",
+            do=f'Pass reports={{"patience": {patience!r}, "best_by": "test/nll"}}',
         )
     if workdir is None and (resume or reports is not None):
         raise errors.InvalidValue(

@@ -44,6 +44,7 @@ class Trainable(compiling.Compiled, saving.Saved):
         shuffle: bool = True,
         *,
         seed: int = 0,
+        patience: int = 0,
         workdir: str | pathlib.Path | None = None,
         resume: bool = False,
         reports: Mapping[str, object] | None = None,
@@ -74,6 +75,9 @@ class Trainable(compiling.Compiled, saving.Saved):
                 the terms on after each epoch; of a data set, its test split.
             shuffle: True: every epoch has an order of its own, which the seed decides.
             seed: Decides the order of the images and every random number.
+            patience: Epochs without a smaller loss on the validation data that end a
+                stage, whose result are then the weights of its best epoch; 0 for all
+                epochs. With `workdir`, it is one of `reports`.
             workdir: A folder for all that tools/train.py leaves: run.json, checkpoints,
                 TensorBoard's events, pictures, a SavedModel; see
                 `experiments.fitting.fit`. The tools then take it. None for none.
@@ -99,10 +103,15 @@ class Trainable(compiling.Compiled, saving.Saved):
         arguments.no_others(self.fit, others)
         refusals.order(shuffle)
         refusals.run_options(
-            workdir, resume=resume, reports=reports, validation_split=validation_split
+            workdir,
+            resume=resume,
+            reports=reports,
+            validation_split=validation_split,
+            patience=patience,
         )
         naming.adopt_own(self)
         given, validation = self._divided(x, y, validation_data, validation_split)
+        patience = arguments.patience(patience, has_validation=validation is not None)
         how = {
             "options": options_lib.Training(
                 epochs=arguments.epochs(epochs),
@@ -119,7 +128,7 @@ class Trainable(compiling.Compiled, saving.Saved):
         }
         with self._strategy().scope():
             if workdir is None:
-                return fitting.fit(self, given.examples, **how)
+                return fitting.fit(self, given.examples, patience=patience, **how)
             # The one import that points up: a method of a model, as users of Keras
             # expect it, does what only experiments can.
             from glf_tf.experiments import fitting as in_folder
@@ -221,11 +230,11 @@ class Trainable(compiling.Compiled, saving.Saved):
             (x, held_out), y = arguments.held_out(examples, fraction), None
         given = self._read(x, y, split="train")
         if validation_data is not None:
-            images, labels = arguments.validation(validation_data)
+            examples, labels = arguments.validation(validation_data)
             held_out = self._read(examples, labels, split="test").examples
-        for images in (given.examples, held_out):
-            if images is not None:
-                self.check_labels(images)
+        for examples in (given.examples, held_out):
+            if examples is not None:
+                self.check_labels(examples)
         return given, held_out
 
     def _read(self, x: object, y: object, *, split: str) -> given_lib.Given:

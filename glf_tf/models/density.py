@@ -170,6 +170,14 @@ class Density(base_model.AbstractModel):
         z, log_det = self._standardized(x)
         return self.prior.log_prob(z, **given) + log_det
 
+    # TensorFlow keeps one trace per model, as long as the model exists.
+    @tf.function(autograph=False, reduce_retracing=True)
+    def traced_log_prob(
+        self, x: tf.Tensor, *, label: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Computes `log_prob`, traced once for all batches."""
+        return self.log_prob(x, label=label)
+
     def label_log_probs(self, x: tf.Tensor) -> tf.Tensor:
         """Returns `log p(y | x)` of each label, `[batch, num_classes]`.
 

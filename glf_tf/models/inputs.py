@@ -122,7 +122,8 @@ def latents(z: types.Tensor, *, dim: int, name: str = "Latents") -> tf.Tensor:
         raise errors.InvalidValue(
             f"{name} must have the shape [batch, {dim}]",
             received=f"shape {tuple(z.shape)}",
-            do="Pass for instance what `encode` returns",
+            do=f"Pass floats [batch, {dim}]"
+            + ", for instance what `encode` returns" * (name == "Latents"),
         )
     known = values(z)
     if not np.isfinite(known).all():

@@ -16,6 +16,7 @@ from glf_tf.training import listeners as listeners_lib
 from glf_tf.training import loop, measuring
 from glf_tf.training import optimizers as optimizers_lib
 from glf_tf.training import options as options_lib
+from glf_tf.training import patience as patience_lib
 from glf_tf.training import stages as stages_lib
 
 
@@ -27,6 +28,7 @@ def fit(
     settings: options_lib.Optimizers,
     validation_data: image_set.ImageSet | None = None,
     callbacks: Sequence[object] = (),
+    patience: int = 0,
     is_silent: bool = False,
 ) -> keras.callbacks.History:
     """Trains a model through all its stages; call it in the strategy's scope.
@@ -40,6 +42,8 @@ def fit(
         settings: The optimisers'.
         validation_data: Images on which terms are measured after each epoch.
         callbacks: Keras' and ours.
+        patience: Epochs without a smaller loss on `validation_data` that end a stage,
+            whose result are then its best weights; 0 for all epochs and the last ones.
         is_silent: Whether no line an epoch is shown.
 
     Returns:
@@ -61,12 +65,16 @@ def fit(
         validate=_validate(model, validation_data),
         is_silent=is_silent,
     )
+    own = ()
+    if patience:
+        how = {"model": model, "data": validation_data, "optimizers": optimizers}
+        own = (patience_lib.Patience(patience, **how),)
     run = loop.Loop(
         model,
         data,
         options=options,
         optimizers=optimizers,
-        callbacks=listeners.callbacks,
+        callbacks=(*listeners.callbacks, *own),
         should_stop=listeners.ask_to_stop,
     )
     with listeners:

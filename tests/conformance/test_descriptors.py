@@ -5,11 +5,11 @@ import pytest
 
 from glf_tf import catalogue
 from tests import descriptors
-from tests.conformance import test_datasets
+from tests.conformance import test_datasets, test_vector_sets
 
 DESCRIBED = {
-    "dataset": list(test_datasets.CASES),
-    "model": list(descriptors.MODELS.values()),
+    "dataset": [*test_datasets.CASES, *test_vector_sets.CASES],
+    "model": ["density", *descriptors.MODELS.values()],
     "network": [network.spec for network in descriptors.NETWORKS.values()],
     "flow": list(descriptors.FLOW_STEPS),
     "prior": [*descriptors.PRIORS.values(), *descriptors.LABELLED_PRIORS.values()],

@@ -24,6 +24,7 @@ ROWS = (
     {"keras_api"},
     {"models"},
     {"tasks"},
+    {"densities"},
     {"callbacks"},
     {"experiments"},
     {"evaluation"},

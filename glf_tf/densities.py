@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Densities of a user's arrays: fitted, scored and sampled in three calls.
+
+from glf_tf.densities import FlowDensity
+
+density = FlowDensity("neural_spline").fit(x, validation=0.1, patience=20)
+density.log_prob(x)  # [size], nats
+density.sample(100, seed=0)  # [100, event_dim]
+"""
+
+__all__ = ["FlowDensity"]
+
+import pathlib
+import random
+from collections.abc import Callable, Mapping
+from typing import Self
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from glf_tf import catalogue, errors, types
+from glf_tf.data import python_vectors, vector_set
+from glf_tf.flows import flow as flow_lib
+from glf_tf.models import density, inputs, label_inputs
+from glf_tf.priors import prior as prior_lib
+from glf_tf.tasks import sample
+
+_AT_ONCE = 4096
+
+
+class FlowDensity:
+    """A density of vectors, by a flow or by any other prior of the library.
+
+    It is a `models.density.Density`, made by `fit` in the size of its rows, which are
+    standardised; that model is `model`, with gradients, TensorFlow's tensors and
+    `export`.
+
+    Attributes:
+        model: The model; None before `fit`.
+        history: The terms by epoch, as of Keras' `History`; None before `fit`.
+    """
+
+    def __init__(
+        self,
+        flow: types.Flow | types.Prior = "neural_spline",
+        *,
+        standardize: bool = True,
+    ):
+        """Initializes the density, which has no size yet.
+
+        Args:
+            flow: A flow, or a prior such as flow_matching or mixture: a name, a
+                specification such as `{"name": "real_nvp", "blocks": 6}`, or an object.
+            standardize: Whether coordinates are standardised by the rows of `fit`.
+
+        Raises:
+            InvalidValue: There is no flow and no prior of that name.
+        """
+        self._prior = _prior_of(flow)
+        self._standardize = standardize
+        self.model: density.Density | None = None
+        self.history: dict[str, list[float]] | None = None
+
+    def fit(
+        self,
+        x: object,
+        y: object = None,
+        *,
+        validation: object = 0.1,
+        patience: int = 20,
+        epochs: int = 200,
+        batch_size: int = 256,
+        seed: int = 0,
+        verbose: int | str = 0,
+        **settings: object,
+    ) -> Self:
+        """Learns the density of rows, anew at each call; returns itself.
+
+        Args:
+            x: Real numbers `[size, event_dim]`, such as an array of NumPy.
+            y: Labels `[size]`, whole numbers from 0, that the density depends on; None
+                for a density without labels.
+            validation: The fraction of rows, chosen at random, on which the density is
+                only measured; or such rows themselves, with their labels as a pair if
+                there are labels; 0 for none.
+            patience: Epochs without a better likelihood on them that end the training,
+                whose result is the best epoch's density; not used without them.
+            epochs: Epochs at most; priors that are fitted need none.
+            batch_size: Rows a step; all where there are fewer.
+            seed: Of weights, rows that are held out, and order. The same seed gives the
+                same density.
+            verbose: 0 for silence; a line an epoch otherwise.
+            **settings: Of the optimiser, as `compile` takes them: `learning_rate`,
+                `schedule`, `clip_norm`, `ema_decay` and others.
+
+        Raises:
+            InvalidType: `x` has no numbers, or `y` no whole ones.
+            InvalidValue: The rows are too few, not finite, or constant in a column; or
+                an option is out of range.
+            Diverged: A term became NaN or infinite.
+            Unsupported: There are labels, and the prior depends on none.
+        """
+        data = python_vectors.read(x, y)
+        train, held_out = _divided(
+            data, validation, seed=seed, has_labels=y is not None
+        )
+        made = self._made(data, seed=seed)
+        made.compile(**{"clip_norm": 5.0, **settings})
+        history = made.fit(
+            train,
+            batch_size=min(batch_size, len(train)),
+            epochs=epochs,
+            validation_data=held_out,
+            patience=patience if held_out is not None else 0,
+            seed=seed,
+            verbose=verbose,
+        )
+        self.model, self.history = made, history.history
+        return self
+
+    def log_prob(self, x: object, *, label: object = None) -> np.ndarray:
+        """Returns the log-density of rows in nats, float32 `[size]`.
+
+        Args:
+            x: Real numbers `[size, event_dim]`.
+            label: Their labels `[size]`, or one of all; by default it is the density
+                whatever the label is.
+
+        Raises:
+            InvalidType, InvalidValue, Unsupported: See `models.density.Density`.
+        """
+        model, x = self._fitted(), self._rows(x)
+        if label is None:
+            return _in_batches(model.traced_log_prob, x)
+        known = label_inputs.labels(label, num_classes=model.num_classes, count=len(x))
+        return _in_batches(
+            lambda x, label: model.traced_log_prob(x, label=label), x, known.numpy()
+        )
+
+    def sample(
+        self,
+        n: int,
+        *,
+        seed: types.Seed = 0,
+        temperature: float = 1.0,
+        label: object = None,
+    ) -> np.ndarray:
+        """Returns `n` rows drawn from the density, float32 `[n, event_dim]`.
+
+        Args:
+            n: Number of rows.
+            seed: A stateless seed: the same seed draws the same rows.
+            temperature: Factor on the standard deviation of the noise.
+            label: Labels `[n]`, or one of all, for a density with labels; by default
+                they are drawn, all equally likely.
+
+        Raises:
+            InvalidType, InvalidValue, Unsupported: See `models.density.Density`.
+        """
+        model = self._fitted()
+        how = {"seed": seed, "temperature": temperature}
+        if label is not None:
+            known = label_inputs.labels(label, num_classes=model.num_classes, count=n)
+            how["labels"] = known.numpy()
+        return np.concatenate(list(sample.sample(model, n, **how)))
+
+    def label_log_probs(self, x: object) -> np.ndarray:
+        """Returns `log p(y | x)` of each label by Bayes' rule, `[size, num_classes]`.
+
+        Raises:
+            InvalidType, InvalidValue, Unsupported: See `models.density.Density`.
+        """
+        return _in_batches(self._fitted().label_log_probs, self._rows(x))
+
+    def save(self, path: str | pathlib.Path) -> None:
+        """Saves the density as a `.keras` file, with its standardisation.
+
+        Raises:
+            Unsupported: The name has another ending; nothing is written.
+            NotFound: There is no folder for it; nothing is written.
+        """
+        self._fitted().save(path)
+
+    @classmethod
+    def load(cls, path: str | pathlib.Path) -> Self:
+        """Returns the density of a file of `save`.
+
+        Raises:
+            NotFound: There is no such file.
+            InvalidType: It has another model.
+        """
+        if not pathlib.Path(path).is_file():
+            raise errors.NotFound(
+                "A density is loaded from a file", received=path, do="Check the path"
+            )
+        model = keras.saving.load_model(path)
+        if not isinstance(model, density.Density):
+            raise errors.InvalidType(
+                "A density is loaded from a file of `save`",
+                received=f"{path}, which has a {type(model).__name__}",
+                do="Load it by keras.saving.load_model",
+            )
+        found = cls(model.prior, standardize=model.get_config()["standardize"])
+        found.model = model
+        return found
+
+    def _made(self, data: vector_set.VectorSet, *, seed: int) -> density.Density:
+        classes = 0 if data.labels is None else int(data.labels.max()) + 1
+        state = random.getstate()
+        random.seed(seed)  # Keras draws the seeds of initial weights there
+        try:
+            return density.Density(
+                data.event_dim,
+                prior=self._prior,
+                standardize=self._standardize,
+                num_classes=classes,
+            )
+        finally:
+            random.setstate(state)
+
+    def _rows(self, x: object) -> np.ndarray:
+        """Returns rows of numbers, of the model's size and finite."""
+        model, x = self._fitted(), python_vectors.rows(x)
+        inputs.latents(x, dim=model.event_dim, name="Vectors")
+        return x
+
+    def _fitted(self) -> density.Density:
+        if self.model is None:
+            raise errors.InvalidValue(
+                "A density is fitted before it is used",
+                received="a FlowDensity without rows",
+                do="Call fit(x) first",
+            )
+        return self.model
+
+
+def _prior_of(flow: object) -> object:
+    """Returns the prior that is given, or that of a flow.
+
+    Raises:
+        InvalidValue: There is none of that name.
+    """
+    is_named = isinstance(flow, (str, Mapping))
+    if not is_named:
+        is_flow = isinstance(flow, flow_lib.AbstractFlow)
+        return {"name": "flow", "flow": flow} if is_flow else flow
+    name = catalogue.name_of(flow)
+    if name in catalogue.known("prior") or (":" in name and _is_prior(name)):
+        return flow
+    known = catalogue.known("flow")
+    if ":" not in name and name not in known:
+        raise errors.InvalidValue(
+            "A density is a flow, or another prior",
+            received=f"{name!r}",
+            do=errors.suggestion(name, [*known, *catalogue.known("prior")]),
+        )
+    return {"name": "flow", "flow": flow}
+
+
+def _is_prior(name: str) -> bool:
+    """Returns whether `module:Class` is a prior, and no flow."""
+    try:
+        return issubclass(catalogue.load("prior", name), prior_lib.AbstractPrior)
+    except errors.InvalidValue:
+        return False
+
+
+def _divided(
+    data: vector_set.VectorSet, validation: object, *, seed: int, has_labels: bool
+) -> tuple[vector_set.VectorSet, vector_set.VectorSet | None]:
+    """Returns the rows to learn from, and those to validate on or None."""
+    if not isinstance(validation, (int, float)):
+        pair = validation if has_labels else (validation, None)
+        return data, python_vectors.read(*pair, split="test")
+    count = round(validation * len(data))
+    if not 0.0 <= validation < 1.0 or (validation and not 0 < count < len(data)):
+        raise errors.InvalidValue(
+            "`validation` is a fraction that leaves rows on both sides, or rows",
+            received=f"validation={validation} of {len(data)} rows",
+            do="Use for instance 0.1, or 0 for none",
+        )
+    if not count:
+        return data, None
+    order = np.random.default_rng(seed).permutation(len(data))
+    return data.select(np.sort(order[count:])), data.select(np.sort(order[:count]))
+
+
+def _in_batches(function: Callable, *arrays: np.ndarray) -> np.ndarray:
+    """Returns what a function of tensors gives for arrays, at least one batch."""
+    starts = range(0, max(len(arrays[0]), 1), _AT_ONCE)
+    pieces = ([array[start : start + _AT_ONCE] for array in arrays] for start in starts)
+    return np.concatenate([function(*map(tf.constant, piece)) for piece in pieces])
