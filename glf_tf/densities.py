@@ -145,6 +145,7 @@ class FlowDensity:
         seed: types.Seed = 0,
         temperature: float = 1.0,
         label: object = None,
+        guidance: float | None = None,
     ) -> np.ndarray:
         """Returns `n` rows drawn from the density, float32 `[n, event_dim]`.
 
@@ -154,12 +155,14 @@ class FlowDensity:
             temperature: Factor on the standard deviation of the noise.
             label: Labels `[n]`, or one of all, for a density with labels; by default
                 they are drawn, all equally likely.
+            guidance: Factor on what a label changes, for a prior that can be guided,
+                such as flow_matching with its `label_dropout`.
 
         Raises:
             InvalidType, InvalidValue, Unsupported: See `models.density.Density`.
         """
         model = self._fitted()
-        how = {"seed": seed, "temperature": temperature}
+        how = {"seed": seed, "temperature": temperature, "guidance": guidance}
         if label is not None:
             known = label_inputs.labels(label, num_classes=model.num_classes, count=n)
             how["labels"] = known.numpy()
