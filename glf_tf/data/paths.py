@@ -7,7 +7,6 @@ import dataclasses
 import pathlib
 
 from glf_tf import errors
-from glf_tf.data import tables
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,4 +55,7 @@ class DataPaths:
 
 
 def _is_table(path: pathlib.Path) -> bool:
+    # Imported here, as help loads no NumPy.
+    from glf_tf.data import tables
+
     return tables.is_table(path) and path.is_file()

@@ -93,6 +93,7 @@ def test_what_is_chosen_by_no_name_says_so_itself():
     }
     assert kept_out == {
         *("AbstractGaussian", "LatentEnergy", "SecondStageVAE", "VampPrior"),
+        "_Standardization",
     }
 
 
