@@ -4,6 +4,7 @@
 __all__ = ["AbstractDataset", "Split", "check_split"]
 
 import abc
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from glf_tf import errors, parts
@@ -59,15 +60,15 @@ class AbstractDataset(parts.Part, abc.ABC):
         return ()
 
 
-def check_split(split: str) -> None:
-    """Checks the name of a split of a data set without one for validation.
+def check_split(split: str, *, known: Sequence[Split] = _USUAL) -> None:
+    """Checks the name of a split of a data set, by default of one for no validation.
 
     Raises:
-        InvalidValue: `split` is neither "train" nor "test".
+        InvalidValue: `split` is none of `known`.
     """
-    if split not in _USUAL:
+    if split not in known:
         raise errors.InvalidValue(
-            "`split` must be train or test",
+            f"`split` must be {', '.join(known[:-1])} or {known[-1]}",
             received=f"split={split!r}",
-            do=errors.suggestion(split, _USUAL),
+            do=errors.suggestion(split, known),
         )

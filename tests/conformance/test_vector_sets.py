@@ -35,7 +35,10 @@ def table(folder: pathlib.Path) -> pathlib.Path:
     return folder / "table.npy"
 
 
-CASES = {"vectors": Case(3, table, title="table")}
+CASES = {
+    "vectors": Case(3, table, title="table"),
+    "toy": Case(2, None, title="two_moons"),
+}
 SPLITS = ("train", "validation", "test")
 
 every = pytest.mark.parametrize("name", sorted(CASES))
