@@ -517,6 +517,11 @@ _FLOW_OF_LABELS = {
 }
 
 LABELLED_PRIORS: dict[str, Mapping] = {
+    "labelled_mixture": {"name": "labelled_mixture", "components": 2},
+    "flow_of_labelled_mixtures": {
+        **_FLOW_OF_LABELS,
+        "noise": {"name": "labelled_mixture", "components": 2},
+    },
     "labelled_normal": {"name": "labelled_normal"},
     "flow": _FLOW_OF_LABELS,
     "flow_matching": {**_FLOW_MATCHING, "label_dropout": 0.3},

@@ -135,20 +135,24 @@ def _of_prior(
 ) -> dict[str, float]:
     """Returns the costs of a prior on codes."""
     speed = sampling_speed(model.prior)
+    given = {"label": data.labels} if model.num_classes else {}
+    z = model.encode_all(data)
     return {
         "prior_parameters": number_of_parameters(model.prior),
         "latents_per_second": speed,
-        "fit_seconds": _fit_seconds(model.prior, model.encode_all(data)),
+        "fit_seconds": _fit_seconds(model.prior, z, **given),
     }
 
 
-def _fit_seconds(density: prior.AbstractPrior, z: np.ndarray) -> float:
+def _fit_seconds(
+    density: prior.AbstractPrior, z: np.ndarray, **given: np.ndarray
+) -> float:
     """Returns the time of its fit without gradients, which is repeated for that."""
     started = time.perf_counter()
     if isinstance(density, prior.Fitted):
-        density.fit(z)
+        density.fit(z, **given)
     elif density.fits_noise:
-        density.fit_noise(z)
+        density.fit_noise(z, **given)
     else:
         return 0.0
     return time.perf_counter() - started

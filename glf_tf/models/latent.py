@@ -8,6 +8,7 @@ import tensorflow as tf
 from glf_tf import errors, parts, types
 from glf_tf.data import image_set
 from glf_tf.models import chains, inputs, label_inputs, model, signatures
+from glf_tf.priors import labelled
 from glf_tf.priors import prior as prior_lib
 
 
@@ -26,9 +27,12 @@ class AbstractLatentModel(chains.InfersLatents, model.GenerativeModel):
         """Checks that there are enough codes for the fit of the prior.
 
         Raises:
-            InvalidValue: There are too few images.
+            InvalidValue: There are too few images, or of a label.
         """
-        least = self.prior.least_codes
+        least, of_label = self.prior.least_codes, self.prior.least_codes_of_label
+        if of_label and data.labels is not None:
+            how = {"num_classes": self.num_classes, "at_least": of_label}
+            labelled.check_counts(data.labels, **how)
         if len(data) >= least:
             return
         flag = "components" if "components" in self.get_config() else "prior.components"

@@ -122,7 +122,7 @@ class RAE(autoencoder.AbstractAutoencoder):
         return weights
 
     def _fit_prior(self, data: image_set.ImageSet) -> None:
-        self.prior.fit(self.encode_all(data))
+        self.prior.fit(self.encode_all(data), **self._labels_of(data))
 
     def _autoencoder_terms(
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool

@@ -172,7 +172,7 @@ class FlowPrior(guidance_lib.Guided, labelled.Labelled, prior.AbstractNoisePrior
             for start in starts
         ]
         noise = [self._traced_inverse(*batch) for batch in batches]
-        self.noise.fit(np.concatenate(noise))
+        self.noise.fit(np.concatenate(noise), **self._of_noise(label))
 
     @tf.function(autograph=False, reduce_retracing=True)
     def _traced_inverse(
@@ -243,6 +243,11 @@ class FlowPrior(guidance_lib.Guided, labelled.Labelled, prior.AbstractNoisePrior
     def least_codes(self) -> int:
         """The minimum number of codes for the noise."""
         return self.noise.least_codes
+
+    @property
+    def least_codes_of_label(self) -> int:
+        """The minimum number of codes of each label for the noise."""
+        return self.noise.least_codes_of_label
 
     def sample(
         self,

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Priors that depend on a label, all labels being equally likely."""
 
-__all__ = ["Labelled", "make", "takes_labels"]
+__all__ = ["Labelled", "check_counts", "check_labels", "make", "takes_labels"]
 
 import abc
 import math
 from collections.abc import Mapping
 
+import numpy as np
 import tensorflow as tf
 
 from glf_tf import catalogue, errors, parts, seeds, signatures, types
@@ -68,7 +69,7 @@ def make(
         raise errors.Unsupported(
             "The prior of a conditional model must depend on its labels",
             received=f"{_class_of(value).__name__} with num_classes={num_classes}",
-            do="Use --prior=flow or --prior=labelled_normal, or num_classes=0",
+            do="Use for instance --prior=flow or labelled_mixture, or num_classes=0",
         )
     given = {"num_classes": num_classes} if num_classes else {}
     made = parts.make("prior", value, latent_dim=latent_dim, **given, **fixed)
@@ -79,6 +80,45 @@ def make(
             do=f"Make it with num_classes={num_classes}",
         )
     return made
+
+
+def check_labels(num_classes: int, *, of: str) -> None:
+    """Checks that a density for each label has labels.
+
+    Args:
+        num_classes: Number of labels.
+        of: What the density is.
+
+    Raises:
+        InvalidValue: It has none.
+    """
+    if num_classes < 1:
+        raise errors.InvalidValue(
+            f"{of} needs labels",
+            received=f"num_classes={num_classes}",
+            do="Set the model's num_classes, or use another prior, such as normal",
+        )
+
+
+def check_counts(label: np.ndarray, *, num_classes: int, at_least: int) -> None:
+    """Checks that there are enough codes of each label.
+
+    Args:
+        label: Labels of codes, `[size]`.
+        num_classes: Number of labels.
+        at_least: Minimum number of codes of each.
+
+    Raises:
+        InvalidValue: There are too few of one.
+    """
+    counts = np.bincount(label, minlength=num_classes)
+    rarest = int(np.argmin(counts))
+    if counts[rarest] < at_least:
+        raise errors.InvalidValue(
+            f"The fit of the prior needs at least {at_least} codes of each label",
+            received=f"{counts[rarest]} of label {rarest}",
+            do="Use more images, or fewer components",
+        )
 
 
 def takes_labels(value: types.Prior) -> bool:

@@ -9,7 +9,7 @@ __all__ = ["LabelledNormalPrior"]
 
 import tensorflow as tf
 
-from glf_tf import errors, types
+from glf_tf import types
 from glf_tf.bijectors import factor_out
 from glf_tf.priors import labelled, prior, standard_normal
 
@@ -51,12 +51,7 @@ class LabelledNormalPrior(labelled.Labelled, prior.AbstractPrior):
         **kwargs,
     ):
         super().__init__(latent_dim, **kwargs)
-        if num_classes < 1:
-            raise errors.InvalidValue(
-                "A normal density for each label needs labels",
-                received=f"num_classes={num_classes}",
-                do="Set the model's num_classes, or use another prior, such as normal",
-            )
+        labelled.check_labels(num_classes, of="A normal density for each label")
         height, width, channels = shape or (1, 1, self.latent_dim)
         self.num_classes, self._pixels = num_classes, height * width
         self._rest = self.latent_dim - height * width * channels

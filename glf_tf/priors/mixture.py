@@ -6,17 +6,15 @@ From Variational to Deterministic Autoencoders, 2020, section 4, and for the RAE
 GLF paper, appendix B.5. https://arxiv.org/abs/1903.12436
 """
 
-__all__ = ["MixturePrior"]
+__all__ = ["MixturePrior", "check"]
 
 import math
 
 import numpy as np
 import tensorflow as tf
-import tqdm
-from absl import logging
 
 from glf_tf import errors, seeds, types
-from glf_tf.priors import codes, expectation_maximization, prior
+from glf_tf.priors import codes, full_components, prior
 from glf_tf.priors import components as components_lib
 
 
@@ -48,7 +46,7 @@ class MixturePrior(prior.AbstractPrior, prior.Fitted):
         seed: int = 0,
         **kwargs,
     ):
-        _check(components, max_iterations=max_iterations, tolerance=tolerance)
+        check(components, max_iterations=max_iterations, tolerance=tolerance)
         seeds.check_not_negative(seed=seed)
         super().__init__(latent_dim, **kwargs)
         self.components, self.max_iterations = components, max_iterations
@@ -80,30 +78,15 @@ class MixturePrior(prior.AbstractPrior, prior.Fitted):
     def fit(self, z: np.ndarray) -> None:
         """Fits the mixture to codes `[size, latent_dim]`."""
         z = codes.checked(z, latent_dim=self.latent_dim, at_least=self.least_codes)
-        center, unit = z.mean(axis=0), codes.units(z)
-        bar = tqdm.tqdm(
-            desc="EM", total=self.max_iterations, unit="iteration", disable=None
+        fitted = full_components.fit(
+            z,
+            components=self.components,
+            max_iterations=self.max_iterations,
+            tolerance=self.tolerance,
+            seed=self.seed,
         )
-        with bar:
-            (weights, loc, covariance), iterations, has_converged = (
-                expectation_maximization.fit(
-                    (z - center) / unit,
-                    components=self.components,
-                    max_iterations=self.max_iterations,
-                    tolerance=self.tolerance,
-                    seed=self.seed,
-                    report=bar.update,
-                )
-            )
-        if not has_converged:
-            logging.warning(
-                "The mixture had not converged after %d iterations; it is used "
-                "nevertheless. Increase the mixture's max_iterations or tolerance.",
-                iterations,
-            )
-        self.logits.assign(tf.math.log(weights))
-        self.loc.assign(center + unit * loc)
-        self.scale_tril.assign(unit[:, None] * tf.linalg.cholesky(covariance))
+        for variable, value in zip(self._parameters, fitted, strict=True):
+            variable.assign(value)
 
     @property
     def least_codes(self) -> int:
@@ -113,15 +96,8 @@ class MixturePrior(prior.AbstractPrior, prior.Fitted):
     def log_prob(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Returns the log-density of each latent in nats, `[batch]`."""
         del training
-        scale = tf.convert_to_tensor(self.scale_tril)
-        centred = tf.cast(z, self.compute_dtype) - self.loc[:, None, :]
-        # TFP's distribution would copy the factors for each latent.
-        eps = tf.linalg.triangular_solve(scale, tf.transpose(centred, [0, 2, 1]))
-        log_det = tf.reduce_sum(tf.math.log(tf.linalg.diag_part(scale)), axis=-1)
-        log_weight = tf.nn.log_softmax(tf.convert_to_tensor(self.logits)) - log_det
-        terms = log_weight[:, None] - 0.5 * tf.reduce_sum(tf.square(eps), axis=1)
-        constant = 0.5 * self.latent_dim * math.log(2.0 * math.pi)
-        return tf.reduce_logsumexp(terms, axis=0) - constant
+        z = tf.cast(z, self.compute_dtype)
+        return full_components.log_prob(z, self._mixture())
 
     def sample(
         self,
@@ -134,20 +110,29 @@ class MixturePrior(prior.AbstractPrior, prior.Fitted):
         """Returns `n` latents `[n, latent_dim]`, each of a random component."""
         del training
         of_component, of_noise = seeds.split(seed, 2)
-        index = components_lib.draw(
-            n, logits=tf.convert_to_tensor(self.logits), seed=of_component
-        )
+        logits, loc, scale = self._mixture()
+        index = components_lib.draw(n, logits=logits, seed=of_component)
         eps = tf.random.stateless_normal(
             [n, self.latent_dim], of_noise, dtype=self.compute_dtype
         )
-        scale = tf.convert_to_tensor(self.scale_tril)
         noise = tf.einsum("kij,nj->nki", scale, eps)
         noise = tf.gather(noise, index, axis=1, batch_dims=1)
-        loc = tf.gather(tf.convert_to_tensor(self.loc), index)
-        return loc + tf.cast(temperature, noise.dtype) * noise
+        return tf.gather(loc, index) + tf.cast(temperature, noise.dtype) * noise
+
+    @property
+    def _parameters(self) -> full_components.Mixture:
+        return full_components.Mixture(self.logits, self.loc, self.scale_tril)
+
+    def _mixture(self) -> full_components.Mixture:
+        return full_components.Mixture(*map(tf.convert_to_tensor, self._parameters))
 
 
-def _check(components: int, *, max_iterations: int, tolerance: float) -> None:
+def check(components: int, *, max_iterations: int, tolerance: float) -> None:
+    """Checks the options of a mixture that is fitted.
+
+    Raises:
+        InvalidValue: One is out of range.
+    """
     for name, count in (("components", components), ("max_iterations", max_iterations)):
         if count < 1:
             raise errors.InvalidValue(

@@ -108,6 +108,11 @@ class AbstractPrior(parts.Part, keras.layers.Layer, abc.ABC):
         return 0
 
     @property
+    def least_codes_of_label(self) -> int:
+        """Minimum number of codes of each label for its fit; 0 if it counts none."""
+        return 0
+
+    @property
     def starts(self) -> bool:
         """Whether `start` has an effect."""
         return False
@@ -193,6 +198,8 @@ class Fitted(abc.ABC):
     @abc.abstractmethod
     def fit(self, z: np.ndarray) -> None:
         """Fits the density to codes `[size, latent_dim]`.
+
+        A density that depends on labels takes those of the codes, too, `label [size]`.
 
         Raises:
             InvalidValue: There are too few codes.

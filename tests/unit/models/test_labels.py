@@ -17,6 +17,7 @@ SMALL = {
     "network": {"name": "mlp", "hidden": (32,)},
 }
 FLOW = {"name": "real_nvp", "hidden": 32, "blocks": 2}
+MIXTURES = {"name": "labelled_mixture", "components": 2}
 SPLINES = {"name": "neural_spline", "blocks": 2, "hidden": 8, "depth": 1}
 
 
@@ -88,6 +89,8 @@ def test_the_saved_model_is_conditional(trained, data, tmp_path):
         (vae_flow_prior.VAEFlowPrior, {"reconstruction": "bernoulli"}),
         (glf.GLF, {"procedure": "two_stage", "flow": SPLINES, "components": 0}),
         (rae.RAE, {"flow": None, "prior": "labelled_normal"}),
+        (rae.RAE, {"flow": None, "prior": MIXTURES}),
+        (glf.GLF, {"procedure": "two_stage", "noise": MIXTURES}),
     ],
 )
 def test_every_model_with_such_a_prior_learns_it(cls, options, data):
@@ -114,3 +117,6 @@ def test_mistakes_with_labels_are_one_line(data):
         rae.RAE(SHAPE, **SMALL, prior="mixture", num_classes=10)
     with pytest.raises(errors.InvalidValue, match="num_classes"):
         make(num_classes=-1)
+    few = rae.RAE(SHAPE, **SMALL, prior=MIXTURES, num_classes=11)
+    with pytest.raises(errors.InvalidValue, match="0 of label 10"):
+        few.fit(images, labels, epochs=1, verbose=0)

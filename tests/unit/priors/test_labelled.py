@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from glf_tf import errors
 from glf_tf.flows import real_nvp
-from glf_tf.priors import flow, labelled, labelled_normal, normal
+from glf_tf.priors import flow, labelled, labelled_mixture, mixture, normal
+from glf_tf.priors import prior as prior_lib
 from tests import descriptors
 
 SIZE, CLASSES = 2, 3
@@ -23,6 +24,12 @@ def prior(request):
     """A prior that depends on labels, moved off its start."""
     made = labelled.make(SPECS[request.param], latent_dim=SIZE, num_classes=CLASSES)
     descriptors.perturb(made, scale=0.2)
+    z = np.random.default_rng(1).normal(size=(60, SIZE)).astype(np.float32)
+    z += np.arange(60)[:, None] % CLASSES
+    if isinstance(made, prior_lib.Fitted):
+        made.fit(z, label=np.arange(60) % CLASSES)
+    elif made.fits_noise:
+        made.fit_noise(z, label=np.arange(60) % CLASSES)
     return made
 
 
@@ -70,7 +77,7 @@ def test_labels_are_drawn_equally_often(prior):
 
 
 def test_noise_is_carried_there_and_back_given_labels(prior):
-    if isinstance(prior, labelled_normal.LabelledNormalPrior):
+    if not isinstance(prior, prior_lib.AbstractNoisePrior):
         assert not prior.has_noise_space
         return
     # Flow matching has no flow: its velocity depends on the label.
@@ -182,6 +189,30 @@ def test_noise_is_fitted_to_that_of_codes_given_their_labels():
     before = np.mean(made.log_prob(z, label=label))
     made.fit_noise(z, label=label)
     assert np.mean(made.log_prob(z, label=label)) > before + 0.01
+
+
+def test_a_mixture_of_a_label_is_that_of_its_codes():
+    made = labelled_mixture.LabelledMixturePrior(SIZE, components=2, num_classes=3)
+    np.testing.assert_allclose(made.log_prob(Z), made.log_prob(Z, label=LABELS))
+    generator = np.random.default_rng(0)
+    label = generator.integers(CLASSES, size=300)
+    z = generator.normal(size=(300, SIZE)) * (1.0 + label[:, None])
+    made.fit(z, label=label)
+    total = 0
+    for each in range(CLASSES):
+        alone = mixture.MixturePrior(SIZE, components=2)
+        alone.fit(z[label == each])
+        log_prob = made.log_prob(Z, label=tf.fill([5], each))
+        np.testing.assert_allclose(log_prob, alone.log_prob(Z), rtol=1e-6)
+        total += alone.free_parameters
+    assert made.free_parameters == total == sum(np.size(w) for w in made.weights) - 9
+
+
+def test_a_label_with_too_few_codes_is_refused():
+    made = labelled_mixture.LabelledMixturePrior(SIZE, components=3, num_classes=3)
+    label = np.array([0] * 5 + [1] * 2 + [2] * 5)
+    with pytest.raises(errors.InvalidValue, match="Received: 2 of label 1"):
+        made.fit(np.zeros([12, SIZE]), label=label)
 
 
 def test_what_does_not_depend_on_labels_is_refused():
