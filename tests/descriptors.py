@@ -401,6 +401,13 @@ MODELS: dict[str, Mapping] = {
         "inference": {"name": "langevin", "steps": 3, "adjusted": True},
         "start": "prior",
     },
+    "lfbm_labels": {
+        **_LFBM,
+        "name": "lfbm",
+        "prior": {"name": "flow", "flow": _GLF["flow"]},
+        "start": "prior",
+        "num_classes": 10,
+    },
     "lfbm_vae": {
         "name": "lfbm_vae",
         "latent_dim": 4,
@@ -445,7 +452,7 @@ MODELS: dict[str, Mapping] = {
 }
 """Specifications of models."""
 
-WITH_NOISE = {"lebm", "lfbm", "lfbm_from_prior", "lfbm_vae", "sri"} | {
+WITH_NOISE = {"lebm", "lfbm", "lfbm_from_prior", "lfbm_labels", "lfbm_vae", "sri"} | {
     name
     for name in MODELS
     if name.startswith(("image_flow", "vae", "wae", "two_stage"))

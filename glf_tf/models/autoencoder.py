@@ -208,10 +208,6 @@ class AbstractAutoencoder(codes.EncodesImages, latent.AbstractLatentModel):
         how = {"seed": seed, "training": training, **self._label_of(batch)}
         return self.prior.terms(batch["z"], **how)
 
-    def _label_of(self, batch: types.Batch) -> dict[str, tf.Tensor]:
-        """Returns the labels that a prior which depends on them is given."""
-        return {"label": batch["label"]} if self.num_classes else {}
-
     def call(self, image, training=False):
         """Returns reconstructions `[batch, height, width, channels]`, for Keras."""
         z = self.encode(image, training=training)

@@ -11,7 +11,7 @@ import tensorflow as tf
 from glf_tf import errors, seeds, types
 from glf_tf.inference import langevin
 from glf_tf.inference import sampler as sampler_lib
-from glf_tf.models import codes, inputs
+from glf_tf.models import codes, inputs, label_inputs
 
 Start = Literal["normal", "prior"] | tf.Tensor
 """Starts of chains: draws of N(0, I), draws of the prior, or given latents."""
@@ -81,7 +81,10 @@ class InfersLatents(codes.DecodesLatents):
         *,
         weight: float | tf.Tensor = 1.0,
     ) -> tf.Tensor:
-        """Computes `log_joint` of valid images, in which hidden pixels are 0."""
+        """Computes `log_joint` of valid images, in which hidden pixels are 0.
+
+        Of a model whose prior depends on labels, it takes a `label [batch]`, too.
+        """
 
     def infer_latents(
         self,
@@ -91,6 +94,7 @@ class InfersLatents(codes.DecodesLatents):
         seed: types.Seed,
         start: Start | None = None,
         chain: sampler_lib.AbstractSampler | None = None,
+        label: tf.Tensor | int | None = None,
     ) -> sampler_lib.Chains:
         """Runs a chain towards p(z | x) for each image.
 
@@ -101,6 +105,8 @@ class InfersLatents(codes.DecodesLatents):
             start: The start of chains, such as latents `[batch, latent_dim]` from an
                 encoder; None for `chain_start`.
             chain: The sampler; None for `sampler`.
+            label: Labels `[batch]`, or one of all, for a prior that depends on them:
+                then chains run towards p(z | x, y); without, whatever the label is.
 
         Returns:
             chains: The ends of the chains, with diagnostics.
@@ -110,20 +116,35 @@ class InfersLatents(codes.DecodesLatents):
             InvalidValue: Images or mask have a wrong shape or values, or the start is
                 unknown; hidden pixels may have any value.
             Unsupported: There is a mask, and the reconstruction term is not a sum over
-                pixels.
+                pixels; or there are labels, and the model takes none.
         """
         image, mask = self._visible(image, mask)
+        count, given = tf.shape(image)[0], {}
+        if label is not None:
+            how = {"num_classes": self.num_classes, "count": count}
+            given["label"] = label_inputs.labels(label, **how)
         start_seed, chain_seed = seeds.split(seed, 2)
         start = self.chain_start if start is None else start
-        z = self.start_latents(tf.shape(image)[0], start, seed=start_seed)
+        z = self.start_latents(count, start, seed=start_seed, **given)
         return (chain or self.sampler).run(
-            lambda z: self._log_joint(image, z, mask), z, seed=chain_seed
+            lambda z: self._log_joint(image, z, mask, **given), z, seed=chain_seed
         )
 
     def start_latents(
-        self, n: int | tf.Tensor, start: Start, *, seed: types.Seed
+        self,
+        n: int | tf.Tensor,
+        start: Start,
+        *,
+        seed: types.Seed,
+        label: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Returns the start of `n` chains, `[n, latent_dim]`.
+
+        Args:
+            n: Number of chains.
+            start: Draws of N(0, I) or the prior, or given latents.
+            seed: A stateless seed.
+            label: Labels `[n]` that the prior is given, if it depends on them.
 
         Raises:
             InvalidType: Given latents are not floats.
@@ -141,7 +162,8 @@ class InfersLatents(codes.DecodesLatents):
                 )
             return z
         if start == "prior":
-            return self.prior.sample(n, seed=seed)
+            given = {} if label is None else {"label": label}
+            return self.prior.sample(n, seed=seed, **given)
         if start == "normal":
             shape, dtype = [n, self.latent_dim], self.prior.compute_dtype
             return tf.random.stateless_normal(shape, seeds.make(seed), dtype=dtype)

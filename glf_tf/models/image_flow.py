@@ -262,7 +262,7 @@ class ImageFlow(
             image = tf.where(mask > 0, image, drawn)
         return self._encode(image)
 
-    def _log_joint(self, image, z, mask, *, weight=1.0):
+    def _log_joint(self, image, z, mask, *, weight=1.0, label=None):
         """Returns `weight * log N(image; decode(z), VISIBLE_SIGMA^2) + log p(z)`.
 
         An image has one latent alone: the deviation lets chains leave it, and hold
@@ -272,7 +272,8 @@ class ImageFlow(
         error = (self._decoded_levels(z) - self._levels(image)) / largest
         error = error if mask is None else mask * error
         scaled = tf.reduce_sum(tf.square(error / VISIBLE_SIGMA), axis=[1, 2, 3])
-        return self._prior.log_prob(z) - 0.5 * weight * scaled
+        given = {} if label is None else {"label": label}
+        return self._prior.log_prob(z, **given) - 0.5 * weight * scaled
 
     def call(self, image, training=False):
         """Returns images decoded from their latents, for Keras."""

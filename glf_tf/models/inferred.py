@@ -129,11 +129,13 @@ class AbstractInferred(latent.AbstractLatentModel):
         return {"posterior_divergence": advice, "posterior_energy": advice}
 
     def infer_batch(self, batch: types.Batch, *, seed: tf.Tensor) -> types.Batch:
-        """Returns the batch with latents "z" and chain diagnostics "posterior_..."."""
+        """Returns the batch with latents "z" and chain diagnostics "posterior_...".
+
+        Chains are given the labels of images, if the prior depends on them.
+        """
         kept = None if self.store is None else self.store.read(batch["index"])
-        chains = self.infer_latents(
-            batch["image"], batch.get("mask"), seed=seeds.make(seed), start=kept
-        )
+        how = {"seed": seeds.make(seed), "start": kept, **self._label_of(batch)}
+        chains = self.infer_latents(batch["image"], batch.get("mask"), **how)
         if self.store is not None:
             self.store.write(batch["index"], chains.z)
         return {**batch, "z": chains.z, **chains.diagnostics("posterior")}

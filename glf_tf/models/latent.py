@@ -5,7 +5,7 @@ __all__ = ["AbstractLatentModel", "check_learned", "learned_prior"]
 
 import tensorflow as tf
 
-from glf_tf import errors, parts, types
+from glf_tf import errors, types
 from glf_tf.data import image_set
 from glf_tf.models import chains, inputs, label_inputs, model, signatures
 from glf_tf.priors import labelled
@@ -42,6 +42,10 @@ class AbstractLatentModel(chains.InfersLatents, model.GenerativeModel):
             do=f"Use more images, or at most {len(data)} components: of a mixture as "
             f"prior, --{flag}, or of one as noise",
         )
+
+    def _label_of(self, batch: types.Batch) -> dict[str, tf.Tensor]:
+        """Returns the labels that a prior which depends on them is given."""
+        return {"label": batch["label"]} if self.num_classes else {}
 
     def _decode(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         logits = self.decoder(z, training=training)
@@ -91,22 +95,27 @@ class AbstractLatentModel(chains.InfersLatents, model.GenerativeModel):
         mask: tf.Tensor | None,
         *,
         weight: float | tf.Tensor = 1.0,
+        label: tf.Tensor | None = None,
     ) -> tf.Tensor:
         logits = tf.cast(self.decoder(z, training=False), tf.float32)
         loss = self.reconstruction.of_visible(image, logits, mask)
-        log_prior = self.prior.log_prob(z)
+        given = {} if label is None else {"label": label}
+        log_prior = self.prior.log_prob(z, **given)
         return log_prior - tf.cast(weight, log_prior.dtype) * tf.cast(
             loss, log_prior.dtype
         )
 
 
-def learned_prior(spec: types.Prior, *, latent_dim: int) -> prior_lib.AbstractPrior:
+def learned_prior(
+    spec: types.Prior, *, latent_dim: int, num_classes: int
+) -> prior_lib.AbstractPrior:
     """Returns a prior without weights, or that is learned by gradients.
 
     Raises:
         InvalidValue: It must be fitted to codes, or is not learned by its likelihood.
+        Unsupported: There are labels, and it cannot depend on them.
     """
-    made = parts.make("prior", spec, latent_dim=latent_dim)
+    made = labelled.make(spec, latent_dim=latent_dim, num_classes=num_classes)
     check_learned(made)
     return made
 

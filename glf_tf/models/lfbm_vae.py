@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from glf_tf import types
-from glf_tf.models import latent, variational
+from glf_tf.models import checks, latent, variational
 from glf_tf.priors import prior as prior_lib
 from glf_tf.training import stages
 
@@ -35,6 +35,8 @@ class LFBMVAE(variational.AbstractVariational):
         network: The family of the encoder and generator.
         prior: The density of the latents, trained by gradients, or N(0, I).
         reconstruction: The reconstruction term; its sigma is for pixels in [-1, 1].
+        num_classes: Number of labels, 0 to `num_classes - 1`, that the prior depends
+            on; 0 for none.
         **kwargs: As in `AbstractAutoencoder`.
     """
 
@@ -48,6 +50,7 @@ class LFBMVAE(variational.AbstractVariational):
         network: types.Network = "top_down",
         prior: types.Prior = "flow",
         reconstruction: types.Reconstruction = "signed_gaussian",
+        num_classes: int = 0,
         name: str | None = "lfbm_vae",
         **kwargs,
     ):
@@ -59,7 +62,10 @@ class LFBMVAE(variational.AbstractVariational):
             name=name,
             **kwargs,
         )
-        self._prior = latent.learned_prior(prior, latent_dim=self.latent_dim)
+        self.num_classes = checks.at_least("num_classes", num_classes, 0)
+        self._prior = latent.learned_prior(
+            prior, latent_dim=self.latent_dim, num_classes=num_classes
+        )
         self.built = True
 
     @property

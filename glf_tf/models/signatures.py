@@ -4,6 +4,7 @@
 __all__ = [
     "fit_labels",
     "of_codes",
+    "of_inferred_labels",
     "of_labels",
     "of_latents",
     "of_samples",
@@ -108,15 +109,26 @@ def of_labels(
         found = log_prob_of(image, label=label)
         return or_nan({"log_prob": found}, is_image & is_label)
 
-    def label_log_probs(image):
-        (image,), is_fit = fit_scored(image)
-        return or_nan({"label_log_probs": model.label_log_probs(image)}, is_fit)
-
+    given = {"image": _image(model), "label": label}
     return {
         **samples_of_labels(model),
-        "log_prob_of_labels": traced(log_prob_given, image=_image(model), label=label),
-        "label_log_probs": traced(label_log_probs, image=_image(model)),
+        "log_prob_of_labels": traced(log_prob_given, **given),
+        "label_log_probs": _label_log_probs(model, fit=fit_scored),
     }
+
+
+def of_inferred_labels(model: keras.Model) -> dict[str, Callable]:
+    """Returns those of `of_labels` of a model that infers latents by chains."""
+    found = _label_log_probs(model, fit=_fit_images)
+    return {**samples_of_labels(model), "label_log_probs": found}
+
+
+def _label_log_probs(model: keras.Model, *, fit: Callable) -> Callable:
+    def label_log_probs(image):
+        (image,), is_fit = fit(image)
+        return or_nan({"label_log_probs": model.label_log_probs(image)}, is_fit)
+
+    return traced(label_log_probs, image=_image(model))
 
 
 def samples_of_labels(model: keras.Model) -> dict[str, Callable]:

@@ -14,6 +14,7 @@ from glf_tf.training import loop, optimizers, options
 from tests import descriptors
 
 IMAGE = descriptors.batch()["image"]
+VAGUE = {"name": "signed_gaussian", "sigma": 1e3}
 MASK = np.random.default_rng(0).integers(0, 2, (6, 8, 8, 1)).astype(np.float32)
 NAMES = ("abp", "lebm", "lfbm", "lfbm_from_prior", "lfbm_vae", "sri")
 CHAINED = tuple(name for name in NAMES if name != "lfbm_vae")
@@ -399,3 +400,49 @@ def test_bad_options_are_refused(name, changes, word):
 def test_odd_latents_are_taken():
     model = build("lfbm", latent_dim=5)
     assert model.sample(2, seed=0).shape == (2, 8, 8, 1)
+
+
+def of_two_labels():
+    """An LFBM whose images say nothing, and whose labels are near -3 and 3."""
+    prior = {"name": "labelled_normal"}
+    chain = {"name": "langevin", "steps": 40, "step_size": 0.3}
+    how = {"prior": prior, "inference": chain, "num_classes": 10, "start": "normal"}
+    model = build("lfbm_labels", **how, reconstruction=VAGUE)
+    embedding = np.zeros(model.prior.embedding.shape, np.float32)
+    embedding[:, :4] = np.where(np.arange(10) < 5, -3.0, 3.0)[:, None]
+    model.prior.embedding.assign(embedding)
+    return model
+
+
+def test_chains_of_a_label_run_to_its_latents():
+    model = of_two_labels()
+    label = np.array([0, 9, 1, 8, 2, 7])
+    given = model.infer_latents(IMAGE, seed=0, label=label).z
+    np.testing.assert_array_equal(np.sign(np.mean(given, axis=1)), [-1, 1] * 3)
+    trained = inferred_batch(model, label=tf.constant(label))["z"]
+    np.testing.assert_allclose(trained, given, atol=1e-5)
+    of_one = model.infer_latents(IMAGE, seed=0, label=9).z
+    assert np.mean(of_one, axis=1).min() > 0.0
+
+
+def test_labels_are_found_by_latents_that_know_none():
+    model = of_two_labels()
+    z = [model.infer_latents(IMAGE, seed=seeds.fold(3, k)).z for k in range(2)]
+    p = [np.exp(model.prior.log_prob_of_labels(each)) for each in z]
+    p = np.mean([each / each.sum(axis=1, keepdims=True) for each in p], axis=0)
+    found = model.label_log_probs(IMAGE, seed=3, num_draws=2)
+    np.testing.assert_allclose(np.exp(found), p, atol=1e-4)
+    served = model.signatures()["label_log_probs"](image=IMAGE)["label_log_probs"]
+    np.testing.assert_allclose(served, model.label_log_probs(IMAGE), atol=1e-3)
+    assert "log_prob_of_labels" not in model.signatures()  # it has no encoder
+
+
+def test_mistakes_with_labels_of_chains_are_refused():
+    with pytest.raises(errors.Unsupported, match="conditional"):
+        build("lfbm").label_log_probs(IMAGE)
+    with pytest.raises(errors.Unsupported, match="conditional"):
+        build("lfbm").infer_latents(IMAGE, seed=0, label=1)
+    with pytest.raises(errors.InvalidValue, match="between 0"):
+        build("lfbm_labels").infer_latents(IMAGE, seed=0, label=10)
+    with pytest.raises(errors.Unsupported, match="must depend on its labels"):
+        build("lfbm_labels", prior="standard_normal")

@@ -9,7 +9,7 @@ import tensorflow as tf
 from glf_tf import errors
 from glf_tf.data import paths
 from glf_tf.datasets import digits
-from glf_tf.models import glf, rae, vae_flow_prior
+from glf_tf.models import glf, lfbm, lfbm_vae, rae, vae_flow_prior
 
 SHAPE = (8, 8, 1)
 SMALL = {
@@ -91,6 +91,8 @@ def test_the_saved_model_is_conditional(trained, data, tmp_path):
         (rae.RAE, {"flow": None, "prior": "labelled_normal"}),
         (rae.RAE, {"flow": None, "prior": MIXTURES}),
         (glf.GLF, {"procedure": "two_stage", "noise": MIXTURES}),
+        (lfbm.LFBM, {"flow": None, "prior": {"name": "flow", "flow": FLOW}}),
+        (lfbm_vae.LFBMVAE, {"flow": None, "prior": "labelled_normal"}),
     ],
 )
 def test_every_model_with_such_a_prior_learns_it(cls, options, data):
