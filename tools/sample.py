@@ -15,7 +15,8 @@ A model that is conditional on labels draws one row of each by `--labels`:
 With `--guidance`, a model that was trained without some labels draws images that are
 more typical of them.
 
-`--output` may be a PNG grid, an array (NAME.npy) or a folder of PNG files.
+`--output` may be a PNG grid, an array (NAME.npy) or a folder of PNG files. Vectors that
+a density draws are an array.
 
 An existing file is replaced only with `--overwrite`, a folder only if all of its
 content is from this tool.
@@ -72,6 +73,8 @@ def main() -> None:
         for temperature in temperatures:
             sample.check(count, temperature=temperature)
         model = loading.load_model()
+        if model.example_kind.noun == "vectors":
+            output.check_vectors(path)
         how = {"temperatures": temperatures, "labels": labels}
         how["guidance"] = _GUIDANCE.value
         write(sample.strip(model, count, seed=seed, **how))

@@ -12,8 +12,7 @@ from glf_tf import errors, seeds
 from glf_tf.data import image_set
 from glf_tf.evaluation import image_sources, likelihoods
 from glf_tf.metrics import calibration
-from glf_tf.models import autoencoder, variational
-from glf_tf.models import model as model_lib
+from glf_tf.models import autoencoder, base_model, density, variational
 from glf_tf.priors import prior as prior_lib
 
 
@@ -32,7 +31,7 @@ class Ranks:
 
 
 def ranks(
-    model: model_lib.GenerativeModel,
+    model: base_model.AbstractModel,
     test: image_set.ImageSet,
     *,
     num_draws: int,
@@ -43,7 +42,7 @@ def ranks(
     Args:
         model: An autoencoder. Latents are its codes, or one draw an image of the
             posterior of a variational model, as their distribution is what the prior is
-            to match.
+            to match. Or a density of vectors, which are standardised.
         test: The images.
         num_draws: Draws of the prior.
         seed: Of the draws.
@@ -52,7 +51,8 @@ def ranks(
         Unsupported: The model has no encoder or no density of its latents.
         InvalidValue: A latent or its density is not finite.
     """
-    if not isinstance(model, autoencoder.AbstractAutoencoder):
+    is_density = isinstance(model, density.Density)
+    if not is_density and not isinstance(model, autoencoder.AbstractAutoencoder):
         raise errors.Unsupported(
             "Calibration is that of a density of the latents of images",
             received=type(model).__name__,
@@ -61,6 +61,8 @@ def ranks(
     of_latents, of_draws = seeds.split(seed, 2)
 
     def of_images(batch, index):
+        if is_density:
+            return _statistics(model.prior, model.standardized(batch["vector"]))
         image = batch["image"]
         if isinstance(model, variational.AbstractVariational):
             fold = seeds.fold(of_latents, index)

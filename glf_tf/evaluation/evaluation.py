@@ -57,7 +57,7 @@ class Evaluation:
         self._make_extractor, self._cache_dir = extractor, cache_dir
         self._make_classifier = classifier
         split = train if settings.reference_split == "train" else test
-        self._real_images = split.images[: settings.references]
+        self._real_images = split.examples[: settings.references]
         self._records = records.Records(
             settings, test=test, references=self._real_images
         )
@@ -88,6 +88,8 @@ class Evaluation:
         Raises:
             InvalidValue: Sizes differ from the data's, or there are too few samples.
         """
+        if not isinstance(self._test, image_set.ImageSet):
+            return _refuse_samples(metrics, noun=self._test.noun)
         self._check(source)
         found = []
         if in_suite := _in_suite(metrics):
@@ -228,6 +230,22 @@ class Evaluation:
                 received=f"{self._count(source)}",
                 do="Pass more samples",
             )
+
+
+def _refuse_samples(metrics: Sequence[str], *, noun: str) -> list:
+    """Returns no measurements of samples that are no images.
+
+    Raises:
+        Unsupported: A metric is asked for that compares images.
+    """
+    of_images = [metric for metric in metrics if metric not in settings_lib.OF_VECTORS]
+    if of_images:
+        raise errors.Unsupported(
+            "Samples are compared by features of images",
+            received=f"{', '.join(of_images)} of a model of {noun}",
+            do=f"Use --metrics={','.join(settings_lib.OF_VECTORS)}, or some of them",
+        )
+    return []
 
 
 def _in_suite(metrics: Sequence[str]) -> list[str]:

@@ -30,8 +30,9 @@ def of_bayes_rule(
         Unsupported: The model takes no labels.
     """
     check(model, test)
+    example = test.noun.removesuffix("s")
     found = likelihoods.of_images(
-        lambda batch, index: model.label_log_probs(batch["image"]), test
+        lambda batch, index: model.label_log_probs(batch[example]), test
     )
     return np.argmax(found, axis=-1) == test.labels
 

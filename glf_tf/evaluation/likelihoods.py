@@ -10,22 +10,26 @@ import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors, seeds
-from glf_tf.data import image_set, pipeline
+from glf_tf.data import example_set, image_set, pipeline
 from glf_tf.evaluation import image_sources
 from glf_tf.metrics import likelihood
-from glf_tf.models import autoencoder, image_flow, variational
-from glf_tf.models import model as model_lib
+from glf_tf.models import autoencoder, base_model, density, image_flow, variational
 from glf_tf.tasks import reconstruct
 
 
 def latents(
-    model: model_lib.GenerativeModel, test: image_set.ImageSet
+    model: base_model.AbstractModel, test: image_set.ImageSet
 ) -> likelihood.Likelihood:
     """Returns the negative log-density of the images' latents under the prior.
+
+    That of a density of vectors is of the vectors themselves.
 
     Raises:
         Unsupported: The model has no encoder, or no density of its latents.
     """
+    if isinstance(model, density.Density):
+        log_prob = of_images(lambda batch, _: model.log_prob(batch["vector"]), test)
+        return likelihood.negative_log_likelihood(log_prob, dim=model.event_dim)
     reconstruct.as_autoencoder(model)
     if not isinstance(model, autoencoder.AbstractAutoencoder):
         raise errors.Unsupported(
@@ -40,7 +44,7 @@ def latents(
 
 
 def solver_error(
-    model: model_lib.GenerativeModel, test: image_set.ImageSet
+    model: base_model.AbstractModel, test: image_set.ImageSet
 ) -> float | None:
     """Returns the solver's error in the likelihood of latents, in nats.
 
@@ -48,15 +52,23 @@ def solver_error(
     """
     if not model.prior.has_solver:
         return None
-    error = of_images(
-        lambda batch, index: model.prior.solver_error(model.encode(batch["image"])),
-        test.take(image_sources.CHUNK),
-    )
+
+    def of_batch(batch, index):
+        del index
+        is_density = isinstance(model, density.Density)
+        z = (
+            model.standardized(batch["vector"])
+            if is_density
+            else model.encode(batch["image"])
+        )
+        return model.prior.solver_error(z)
+
+    error = of_images(of_batch, test.take(image_sources.CHUNK))
     return float(np.mean(error))
 
 
 def bound(
-    model: model_lib.GenerativeModel,
+    model: base_model.AbstractModel,
     test: image_set.ImageSet,
     *,
     num_samples: int,
@@ -88,7 +100,7 @@ def bound(
 
 
 def bits_per_dim(
-    model: model_lib.GenerativeModel,
+    model: base_model.AbstractModel,
     test: image_set.ImageSet,
     *,
     num_draws: int,
@@ -136,8 +148,8 @@ def _bound(function: Callable, test: image_set.ImageSet) -> likelihood.Likelihoo
     return likelihood.negative_log_likelihood(of_images(function, test), dim=dim)
 
 
-def of_images(function: Callable, images: image_set.ImageSet) -> np.ndarray:
-    """Returns numbers of each image, from a function of a batch and its index."""
+def of_images(function: Callable, images: example_set.AbstractExampleSet) -> np.ndarray:
+    """Returns numbers of each example, from a function of a batch and its index."""
     traced = tf.function(function, autograph=False, reduce_retracing=True)
     batches = pipeline.evaluation_batches(images, batch_size=image_sources.CHUNK)
     return np.concatenate(

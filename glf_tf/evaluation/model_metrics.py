@@ -19,6 +19,7 @@ from glf_tf.evaluation import (
     records,
 )
 from glf_tf.metrics import histograms, protocol, reconstruction
+from glf_tf.models import density
 from glf_tf.models import model as model_lib
 from glf_tf.tasks import infer
 
@@ -69,6 +70,12 @@ class ModelMetrics:
         )
         return image_sources.Reconstructions(inference, self._test.images)
 
+    def _source(self, model) -> image_sources.AbstractImageSource:
+        """Returns what is noted as measured, where no image is drawn."""
+        if isinstance(model, density.Density):
+            return image_sources.ModelSamples(model)
+        return self.reconstructions(model)
+
     def _reconstruction(self, model) -> list[protocol.Measurement]:
         source, seed = self.reconstructions(model), self._records.settings.seed
         drawn = np.concatenate(list(source.draw(source.most, seed=seed)))
@@ -89,8 +96,8 @@ class ModelMetrics:
             notes = (
                 f"nll is that of a solver: twice its steps change it by {error:.2g}",
             )
-        source = self.reconstructions(model)
-        how = {"of": "test latents", "notes": notes}
+        source = self._source(model)
+        how = {"of": _scored(model), "notes": notes}
         return self._records.plain(
             {"nll": found.nats}, source=source, space="latents", **how
         )
@@ -118,8 +125,8 @@ class ModelMetrics:
             f"to {by_chance:.3f} is chance in 19 of 20 cases; a bias below 0 is that "
             "of too narrow a density",
         )
-        how = {"of": "test latents", "notes": notes}
-        source = self.reconstructions(model)
+        how = {"of": _scored(model), "notes": notes}
+        source = self._source(model)
         return self._records.plain(numbers, source=source, space="latents", **how)
 
     def _bound(self, model) -> list[protocol.Measurement]:
@@ -209,3 +216,8 @@ class ModelMetrics:
         return self._records.plain(
             numbers, source=source, space="pixels", of="test images"
         )
+
+
+def _scored(model) -> str:
+    """Returns what the likelihood is of."""
+    return "test vectors" if isinstance(model, density.Density) else "test latents"

@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can be measured of a model, and under which settings."""
 
-__all__ = ["METRICS", "Settings", "supported"]
+__all__ = ["METRICS", "OF_VECTORS", "Settings", "supported"]
 
 import dataclasses
 
 from glf_tf.inference import sampler
 from glf_tf.metrics import protocol, suite
-from glf_tf.models import autoencoder, chains, image_flow, variational
-from glf_tf.models import model as model_lib
+from glf_tf.models import (
+    autoencoder,
+    base_model,
+    chains,
+    density,
+    image_flow,
+    variational,
+)
 
 METRICS = (
     *suite.METRICS,
@@ -44,6 +50,10 @@ label_accuracy     of the same models: the share of samples whose label the data
                    classifier finds, as many of each label
 copies             how near samples come to training images
 """
+
+
+OF_VECTORS = ("nll", "calibration", "bayes")
+"""Those of densities of vectors; bayes of densities given labels."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,8 +99,10 @@ class Settings:
         return cls(**chosen, preset=name, **others)
 
 
-def supported(model: model_lib.GenerativeModel | None) -> tuple[str, ...]:
+def supported(model: base_model.AbstractModel | None) -> tuple[str, ...]:
     """Returns the metrics that a model has; those of samples alone where it is None."""
+    if isinstance(model, density.Density):
+        return OF_VECTORS if model.num_classes else OF_VECTORS[:-1]
     missing, is_flow = set(), isinstance(model, image_flow.ImageFlow)
     if not isinstance(model, chains.InfersLatents):
         missing |= {"reconstruction_fd", "reconstruction"}

@@ -190,7 +190,7 @@ class Density(base_model.AbstractModel):
         label_inputs.check_conditional(
             self.num_classes, received="a density without them"
         )
-        z, _ = self._standardized(self._checked(x))
+        z = self.standardized(x)
         return tf.nn.log_softmax(self.prior.log_prob_of_labels(z))
 
     def forward(self, eps: tf.Tensor) -> tf.Tensor:
@@ -211,7 +211,7 @@ class Density(base_model.AbstractModel):
             Unsupported: The prior is no map of noise.
         """
         prior = self._noise_prior()
-        return prior.inverse(self._standardized(self._checked(x))[0])
+        return prior.inverse(self.standardized(x))
 
     def _noise_prior(self) -> prior_lib.AbstractNoisePrior:
         if not self.prior.has_noise_space:
@@ -221,6 +221,14 @@ class Density(base_model.AbstractModel):
                 do="Use a flow without labels, such as prior=flow",
             )
         return self.prior
+
+    def standardized(self, x: tf.Tensor) -> tf.Tensor:
+        """Returns standardised vectors `[batch, event_dim]`, what the prior is of.
+
+        Raises:
+            InvalidType, InvalidValue: As `log_prob`.
+        """
+        return self._standardized(self._checked(x))[0]
 
     def _checked(self, x: tf.Tensor) -> tf.Tensor:
         x = inputs.latents(x, dim=self.event_dim, name="Vectors")

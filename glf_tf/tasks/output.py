@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes images as a PNG grid, an array or a folder of PNG files."""
 
-__all__ = ["opened", "check"]
+__all__ = ["check", "check_vectors", "opened"]
 
 import contextlib
 import functools
@@ -62,6 +62,20 @@ def opened(
     write = _write_array if path.suffix == ".npy" else _write_grid
     with files.output(path, overwrite=overwrite) as stream:
         yield functools.partial(write, stream, columns=columns)
+
+
+def check_vectors(path: pathlib.Path) -> None:
+    """Checks a path of vectors before anything is drawn.
+
+    Raises:
+        InvalidValue: It is that of images.
+    """
+    if path.suffix != ".npy":
+        raise errors.InvalidValue(
+            "Vectors are written as NAME.npy",
+            received=f"--output={path}",
+            do="Use for instance --output=samples.npy",
+        )
 
 
 def check(path: pathlib.Path, *, count: int) -> None:
