@@ -84,7 +84,7 @@ def _csv(stream: BinaryIO) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # such as that there are no data
         found = np.loadtxt(
-            io.StringIO(text), delimiter=delimiter, skiprows=has_names, ndmin=2
+            io.StringIO(text), delimiter=delimiter, skiprows=int(has_names), ndmin=2
         )
     _check(found.shape, found.dtype)
     return found

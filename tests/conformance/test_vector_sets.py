@@ -11,6 +11,7 @@ import pytest
 from glf_tf import catalogue, errors
 from glf_tf.data import paths as paths_lib
 from glf_tf.data import vector_set
+from glf_tf.datasets import held_out as held_out_lib
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,8 +39,8 @@ def table(folder: pathlib.Path) -> pathlib.Path:
 CASES = {
     "vectors": Case(3, table, title="table"),
     "toy": Case(2, None, title="two_moons"),
+    "principal_components": Case(16, None, title="principal components of digits"),
 }
-SPLITS = ("train", "validation", "test")
 
 every = pytest.mark.parametrize("name", sorted(CASES))
 
@@ -52,32 +53,37 @@ def data_dirs(tmp_path_factory) -> dict[str, pathlib.Path | None]:
     }
 
 
-def load(name: str, split: str, data_dirs: dict) -> vector_set.VectorSet:
+def made(name: str, data_dirs: dict):
     paths = paths_lib.DataPaths(data_dir=data_dirs[name])
-    return catalogue.build("dataset", name, paths=paths).load(split)
+    return catalogue.build("dataset", name, paths=paths)
+
+
+def load(name: str, split: str, data_dirs: dict) -> vector_set.VectorSet:
+    return made(name, data_dirs).load(split)
 
 
 @every
-@pytest.mark.parametrize("split", SPLITS)
-def test_vectors_are_finite_float32_of_the_documented_size(name, split, data_dirs):
-    found = load(name, split, data_dirs)
-    assert isinstance(found, vector_set.VectorSet)
-    assert (found.name, found.split) == (CASES[name].title or name, split)
-    assert found.vectors.dtype == np.float32
-    assert found.event_dim == CASES[name].event_dim
-    assert np.isfinite(found.vectors).all()
+def test_vectors_are_finite_float32_of_the_documented_size(name, data_dirs):
+    for split in made(name, data_dirs).splits:
+        found = load(name, split, data_dirs)
+        assert isinstance(found, vector_set.VectorSet)
+        assert (found.name, found.split) == (CASES[name].title or name, split)
+        assert found.vectors.dtype == np.float32
+        assert found.event_dim == CASES[name].event_dim
+        assert np.isfinite(found.vectors).all()
 
 
 @every
 def test_loading_twice_gives_the_same(name, data_dirs):
-    for split in SPLITS:
+    for split in made(name, data_dirs).splits:
         first, second = (load(name, split, data_dirs) for _ in range(2))
         assert first.identity == second.identity
 
 
 @every
 def test_splits_have_no_row_in_common(name, data_dirs):
-    sets = [load(name, split, data_dirs) for split in SPLITS]
+    splits = made(name, data_dirs).splits
+    sets = [load(name, split, data_dirs) for split in splits]
     rows = [row.tobytes() for found in sets for row in found.vectors]
     assert len(set(rows)) == len(rows)
 
@@ -90,7 +96,9 @@ def test_an_unknown_split_is_refused(name, data_dirs):
 
 @every
 def test_a_run_is_validated_on_rows_that_are_held_out(name, data_dirs):
-    paths = paths_lib.DataPaths(data_dir=data_dirs[name])
-    made = catalogue.build("dataset", name, paths=paths)
-    train, held_out = made.load_for_training()
-    assert (train.split, held_out.split) == ("train", "validation")
+    found = made(name, data_dirs)
+    train, held_out = found.load_for_training()
+    assert (train.split, held_out.split) == ("train", found.splits[1])
+    held_out_of = held_out_lib.HeldOut(found.paths, dataset=found, count=5)
+    if "validation" not in found.splits:
+        assert len(held_out_of.load_for_training()[1]) == 5
