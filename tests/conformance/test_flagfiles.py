@@ -9,7 +9,7 @@ import pytest
 
 from glf_tf import catalogue
 from glf_tf.cli import program, training
-from glf_tf.data import image_set
+from glf_tf.data import image_set, vector_set
 from glf_tf.training import optimizers, options
 from tests import calls
 
@@ -39,9 +39,16 @@ def shape_of(spec):
     return SHAPES[spec["name"]]
 
 
-def one_image(shape):
-    """A data set of one image: a recipe is built without its data."""
-    image = np.zeros((1, *shape), np.uint8)
+VECTORS = {"vectors": 5}
+"""Sizes of the vectors of data sets."""
+
+
+def one_example(spec):
+    """A data set of one example: a recipe is built without its data."""
+    if spec["name"] in VECTORS or spec["name"] == "principal_components":
+        size = VECTORS.get(spec["name"], spec.get("count"))
+        return vector_set.VectorSet("one", "train", np.zeros((1, size), np.float32))
+    image = np.zeros((1, *shape_of(spec)), np.uint8)
     return image_set.ImageSet("one", "train", image, labels=None, source="zeros")
 
 
@@ -57,7 +64,7 @@ def read(*paths):
 @pytest.mark.parametrize("path", RUNNABLE, ids=lambda path: path.stem)
 def test_recipe_builds_its_model(path):
     plan = read(path)
-    data = one_image(shape_of(plan["dataset"]))
+    data = one_example(plan["dataset"])
     kind = catalogue.load("model", plan["model"]["name"])
     model = catalogue.build("model", plan["model"], **kind.arguments_of(data))
     assert model.stages()
