@@ -39,7 +39,7 @@ def shape_of(spec):
     return SHAPES[spec["name"]]
 
 
-VECTORS = {"vectors": 5}
+VECTORS = {"vectors": 5, "toy": 2}
 """Sizes of the vectors of data sets."""
 
 
