@@ -1,26 +1,92 @@
 # SPDX-License-Identifier: Apache-2.0
 """Callbacks that draw while training: pictures, and histograms of latents."""
 
-__all__ = ["Pictures", "Histograms"]
+__all__ = ["DensityMap", "Pictures", "Histograms"]
 
+import abc
 import pathlib
 
 import numpy as np
 import tensorflow as tf
 
-from glf_tf.data import image_set
-from glf_tf.models import codes
+from glf_tf.data import image_set, vector_set
+from glf_tf.models import codes, density
 from glf_tf.models import model as model_lib
-from glf_tf.tasks import interpolate, pictures, reconstruct, sample
+from glf_tf.tasks import density_map, interpolate, pictures, reconstruct, sample
 from glf_tf.training import callback as callback_lib
 from glf_tf.training import summaries
 
 
-class Pictures(callback_lib.AbstractCallback):
-    """Draws samples, reconstructions and interpolations."""
+class AbstractPictures(callback_lib.AbstractCallback):
+    """Writes pictures into the folder of a run, and into TensorBoard."""
 
     by_chief = True
     uses_averages = True
+
+    def __init__(
+        self,
+        every: callback_lib.Every,
+        *,
+        folder: pathlib.Path,
+        writer: summaries.Summaries,
+    ):
+        """Initializes the callback.
+
+        Args:
+            every: The interval of calls.
+            folder: The folder of the PNG files.
+            writer: The TensorBoard writer.
+        """
+        super().__init__(every)
+        self._folder, self._writer = folder, writer
+
+    def run(self, moment):
+        """Draws, writes `NAME.png` and keeps `NAME_STEP.png`."""
+        for name, picture in self._draw().items():
+            pictures.save(self._folder / f"{name}.png", picture)
+            step = f"{moment.global_step:08d}"
+            pictures.save(self._folder / "steps" / f"{name}_{step}.png", picture)
+            self._writer.image(name, picture, step=moment.global_step)
+        self._writer.flush()
+
+    @abc.abstractmethod
+    def _draw(self) -> dict[str, np.ndarray]:
+        """Returns pictures by name, uint8 `[height, width, channels]`."""
+
+
+class DensityMap(AbstractPictures):
+    """Draws data, density and samples of a model of points in the plane."""
+
+    def __init__(
+        self,
+        every: callback_lib.Every,
+        *,
+        model: density.Density,
+        data: vector_set.VectorSet,
+        folder: pathlib.Path,
+        writer: summaries.Summaries,
+        seed: int,
+    ):
+        """Initializes the callback.
+
+        Args:
+            every: The interval of calls.
+            model: The model, of two coordinates.
+            data: Points that are drawn beside those of the model.
+            folder: The folder of the PNG files.
+            writer: The TensorBoard writer.
+            seed: Seed of the samples, the same each time for comparison.
+        """
+        super().__init__(every, folder=folder, writer=writer)
+        self._model, self._data, self._seed = model, data, seed
+
+    def _draw(self):
+        x = self._data.vectors
+        return {"density": density_map.draw(self._model, x, seed=self._seed)}
+
+
+class Pictures(AbstractPictures):
+    """Draws samples, reconstructions and interpolations."""
 
     def __init__(
         self,
@@ -42,19 +108,9 @@ class Pictures(callback_lib.AbstractCallback):
             writer: The TensorBoard writer.
             seed: Seed of the samples, the same each time for comparison.
         """
-        super().__init__(every)
-        self._model, self._writer, self._folder = model, writer, folder
+        super().__init__(every, folder=folder, writer=writer)
+        self._model, self._seed = model, seed
         self._images = np.asarray(data.images[:32], np.float32) / 255.0
-        self._seed = seed
-
-    def run(self, moment):
-        """Draws, writes `NAME.png` and keeps `NAME_STEP.png`."""
-        for name, picture in self._draw().items():
-            pictures.save(self._folder / f"{name}.png", picture)
-            step = f"{moment.global_step:08d}"
-            pictures.save(self._folder / "steps" / f"{name}_{step}.png", picture)
-            self._writer.image(name, picture, step=moment.global_step)
-        self._writer.flush()
 
     def _draw(self) -> dict[str, np.ndarray]:
         known = self._model.num_classes

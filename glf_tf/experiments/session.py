@@ -265,17 +265,16 @@ class Session:
         ]
 
     def _drawings(self) -> list[callback_lib.AbstractCallback]:
-        """Returns what draws pictures, of models of images."""
-        if not isinstance(self._data, image_set.ImageSet):
-            return []
-        images = self._data if self._test is None else self._test
-        shown = {"model": self._model, "data": images, "writer": self._writer}
+        """Returns what draws pictures, of models of images and of the plane."""
+        data = self._data if self._test is None else self._test
+        shown = {"model": self._model, "data": data, "writer": self._writer}
         every = callback_lib.Every(epochs=self._plan.reports.draw_every)
-        seed = self._plan.training.seed
-        return [
-            drawing.Pictures(every, folder=self._folder.pictures, seed=seed, **shown),
-            drawing.Histograms(every, **shown),
-        ]
+        drawn = {"folder": self._folder.pictures, "seed": self._plan.training.seed}
+        if isinstance(data, image_set.ImageSet):
+            pictures = drawing.Pictures(every, **drawn, **shown)
+            return [pictures, drawing.Histograms(every, **shown)]
+        is_plane = data.event_dim == 2
+        return [drawing.DensityMap(every, **drawn, **shown)] if is_plane else []
 
     def _reference(self) -> reference.Reference:
         """Returns the real images for the evaluation of samples during training."""
