@@ -7,6 +7,7 @@ import pathlib
 import struct
 from collections.abc import Iterable, Mapping
 
+import h5py
 import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
@@ -230,3 +231,61 @@ def _examples(name: str) -> dict[str, list[dict]]:
         ]
         for split in COUNTS
     }
+
+
+def write_power(folder: pathlib.Path):
+    """Writes 400 rows of POWER, as the archive of the density literature has them."""
+    (folder / "power").mkdir(parents=True)
+    rows = np.random.default_rng(0).normal(size=(400, 8)) * np.arange(1, 9)
+    np.save(folder / "power" / "data.npy", np.round(rows, 2))
+
+
+def write_gas(folder: pathlib.Path):
+    """Writes 400 rows of GAS, in which every other sensor is nearly the next one."""
+    (folder / "gas").mkdir(parents=True)
+    random = np.random.default_rng(1)
+    unlike = random.normal(size=(400, 8))
+    rows = unlike.repeat(2, axis=1) + 0.01 * random.normal(size=(400, 16))
+    np.save(folder / "gas" / "ethylene_CO.npy", rows)
+
+
+def write_hepmass(folder: pathlib.Path):
+    """Writes HEPMASS: a class, 21 columns that vary, 6 that do not."""
+    (folder / "hepmass").mkdir(parents=True)
+    random = np.random.default_rng(2)
+    for name, columns in (("1000_train.csv", 0), ("1000_test.csv", 1)):
+        rows = [np.arange(300)[:, np.newaxis] % 2, random.normal(size=(300, 21))]
+        rows += [random.integers(0, 3, size=(300, 6)), np.ones([300, columns])]
+        titles = ["# label", *(f"f{place}" for place in range(27 + columns))]
+        np.savetxt(
+            folder / "hepmass" / name,
+            np.hstack(rows),
+            delimiter=",",
+            header=",".join(titles),
+            comments="",
+        )
+
+
+def write_miniboone(folder: pathlib.Path):
+    """Writes 400 rows of MINIBOONE."""
+    (folder / "miniboone").mkdir(parents=True)
+    rows = np.random.default_rng(3).normal(1.0, 2.0, size=(400, 43))
+    np.save(folder / "miniboone" / "data.npy", rows)
+
+
+def write_bsds300(folder: pathlib.Path):
+    """Writes 90 patches of BSDS300."""
+    (folder / "BSDS300").mkdir(parents=True)
+    random = np.random.default_rng(4)
+    with h5py.File(folder / "BSDS300" / "BSDS300.hdf5", "w") as stream:
+        for split, count in (("train", 40), ("validation", 20), ("test", 30)):
+            stream[split] = random.normal(size=(count, 63))
+
+
+WRITE_ARCHIVED = {
+    "power": write_power,
+    "gas": write_gas,
+    "hepmass": write_hepmass,
+    "miniboone": write_miniboone,
+    "bsds300": write_bsds300,
+}

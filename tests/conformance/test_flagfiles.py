@@ -39,7 +39,15 @@ def shape_of(spec):
     return SHAPES[spec["name"]]
 
 
-VECTORS = {"vectors": 5, "toy": 2}
+VECTORS = {
+    "vectors": 5,
+    "toy": 2,
+    "power": 6,
+    "gas": 8,
+    "hepmass": 21,
+    "miniboone": 43,
+    "bsds300": 63,
+}
 """Sizes of the vectors of data sets."""
 
 

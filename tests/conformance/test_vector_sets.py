@@ -12,6 +12,7 @@ from glf_tf import catalogue, errors
 from glf_tf.data import paths as paths_lib
 from glf_tf.data import vector_set
 from glf_tf.datasets import held_out as held_out_lib
+from tests import samples
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,10 +37,25 @@ def table(folder: pathlib.Path) -> pathlib.Path:
     return folder / "table.npy"
 
 
+def below(write: Callable[[pathlib.Path], None]) -> Callable:
+    """Writes a set, of which the folder is the `data_dir`."""
+
+    def written(folder: pathlib.Path) -> pathlib.Path:
+        write(folder)
+        return folder
+
+    return written
+
+
 CASES = {
     "vectors": Case(3, table, title="table"),
     "toy": Case(2, None, title="two_moons"),
     "principal_components": Case(16, None, title="principal components of digits"),
+    "power": Case(6, below(samples.write_power)),
+    "gas": Case(8, below(samples.write_gas)),
+    "hepmass": Case(21, below(samples.write_hepmass)),
+    "miniboone": Case(43, below(samples.write_miniboone)),
+    "bsds300": Case(63, below(samples.write_bsds300)),
 }
 
 every = pytest.mark.parametrize("name", sorted(CASES))
