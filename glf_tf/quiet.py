@@ -34,7 +34,7 @@ def load_tensorflow() -> None:
     """Imports TensorFlow, once, and finds devices; holds standard error meanwhile."""
     if "tensorflow" in sys.modules:
         return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()
     terminal = os.dup(2)
     with tempfile.TemporaryFile() as held:
