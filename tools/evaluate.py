@@ -7,6 +7,8 @@ r"""Evaluates the samples of a trained model, a SavedModel, or any images.
         --preset=glf_paper
     python tools/evaluate.py --samples=FOLDER_OR_NPY --dataset=mnist --data_dir=DIR
 
+A density of vectors has its likelihood and calibration by default.
+
 Prints JSON (or writes it to `--out`), with a table on standard error; the means also go
 to the run's TensorBoard. `--preset` sets counts, trials and references as in a paper.
 The extractor `classifier` is trained on the data's labels and cached: its distances
@@ -174,7 +176,8 @@ def _measured(source: str, metrics: list[str]):
     )
     images, model, step = _drawn(source, train)
     others = _others() if _AGAINST.value else None
-    if _METRICS.value == ["all"]:
+    is_of_vectors = test.noun == "vectors" and not flags.FLAGS["metrics"].present
+    if _METRICS.value == ["all"] or is_of_vectors:
         metrics = settings_lib.supported(model)
     found = measuring.samples(images, metrics=metrics)
     if "floor" in metrics:
