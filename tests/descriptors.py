@@ -563,6 +563,10 @@ DENSITIES: dict[str, Mapping] = {
     "mixture": {"prior": PRIORS["mixture"]},
     "standard_normal": {"prior": PRIORS["standard_normal"]},
     "flow_of_labels": {"prior": _FLOW_OF_LABELS, "num_classes": 3},
+    "labelled_mixture": {
+        "prior": {"name": "labelled_mixture", "components": 2},
+        "num_classes": 3,
+    },
 }
 """Options of densities of vectors."""
 

@@ -112,9 +112,9 @@ class Density(base_model.AbstractModel):
         return learned, stages_lib.Stage("noise", prepare=self._fit_noise)
 
     def _fit(self, data: vector_set.VectorSet) -> None:
-        z, _ = self._standardized_all(data)
+        z, given = self._standardized_all(data)
         if isinstance(self.prior, prior_lib.Fitted):
-            self.prior.fit(z)
+            self.prior.fit(z, **given)
 
     def _start(self, data: vector_set.VectorSet) -> None:
         z, given = self._standardized_all(data)
