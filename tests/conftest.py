@@ -4,7 +4,7 @@
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# TensorFlow chooses it by the processor; it rounds otherwise, and fails on empty batches.
+# It depends on the processor, rounds in another way, and fails on empty batches.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 # What XLA makes of a graph counts, and not how fast it is.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")

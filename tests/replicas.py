@@ -9,7 +9,7 @@ import json
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# TensorFlow chooses it by the processor; it rounds otherwise, and fails on empty batches.
+# It depends on the processor, rounds in another way, and fails on empty batches.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 import numpy as np
