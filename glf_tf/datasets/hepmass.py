@@ -18,8 +18,8 @@ class Hepmass(archived.AbstractArchived):
     """HEPMASS: 315,123, 35,013 and 174,987 rows of 21 numbers.
 
     They are the rows of class 1 in the 1000 set, without the class. Columns whose least
-    value occurs more than 5 times are left out: the paper says any value, the released
-    code does this. The last tenth of the training file is for validation.
+    value occurs more than 5 times are left out, as in the released code, whose comment
+    says any value. The last tenth of the training file is for validation.
 
     Args:
         paths: Searched for hepmass/1000_train.csv and 1000_test.csv in `data_dir/data`

@@ -84,6 +84,11 @@ class Toy(dataset.AbstractDataset):
             source="computed",
         )
 
+    def report(self) -> tuple[str, ...]:
+        """Returns a line with the entropy."""
+        entropy = plane.entropy(density(self.kind))
+        return (f"{self.kind}: entropy {entropy:.3f} nats, the least expected NLL",)
+
 
 def density(kind: Kind) -> plane.AbstractPlanar:
     """Returns the density of a toy."""

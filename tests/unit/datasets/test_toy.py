@@ -31,6 +31,11 @@ def test_seed_changes_all_splits():
         assert not np.intersect1d(first, other).size > len(first) / 100
 
 
+def test_the_report_tells_what_no_density_is_below():
+    (line,) = made(kind="checkerboard").report()
+    assert f"{np.log(32.0):.3f} nats" in line
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
