@@ -22,6 +22,7 @@ import tensorflow as tf
 from glf_tf import catalogue, errors, types
 from glf_tf.data import python_vectors, vector_set
 from glf_tf.flows import flow as flow_lib
+from glf_tf.keras_api import arguments
 from glf_tf.models import density, inputs, label_inputs
 from glf_tf.priors import prior as prior_lib
 from glf_tf.tasks import sample
@@ -101,6 +102,8 @@ class FlowDensity:
             Diverged: A term became NaN or infinite.
             Unsupported: There are labels, and the prior depends on none.
         """
+        seed = arguments.whole("seed", seed)
+        batch_size = arguments.whole("batch_size", batch_size, least=1)
         data = python_vectors.read(x, y)
         train, held_out = _divided(
             data, validation, seed=seed, has_labels=y is not None
@@ -161,7 +164,7 @@ class FlowDensity:
         Raises:
             InvalidType, InvalidValue, Unsupported: See `models.density.Density`.
         """
-        model = self._fitted()
+        model, n = self._fitted(), arguments.whole("n", n, least=1)
         how = {"seed": seed, "temperature": temperature, "guidance": guidance}
         if label is not None:
             known = label_inputs.labels(label, num_classes=model.num_classes, count=n)
@@ -209,7 +212,7 @@ class FlowDensity:
         return found
 
     def _made(self, data: vector_set.VectorSet, *, seed: int) -> density.Density:
-        classes = 0 if data.labels is None else int(data.labels.max()) + 1
+        classes = 0 if data.labels is None else _classes(data.labels)
         state = random.getstate()
         random.seed(seed)  # Keras draws the seeds of initial weights there
         try:
@@ -236,6 +239,22 @@ class FlowDensity:
                 do="Call fit(x) first",
             )
         return self.model
+
+
+def _classes(labels: np.ndarray) -> int:
+    """Returns the number of labels.
+
+    Raises:
+        InvalidValue: One is negative, or larger than there are rows.
+    """
+    if not 0 <= labels.min() <= labels.max() < len(labels):
+        raise errors.InvalidValue(
+            "Labels are numbered from 0, without large gaps",
+            received=f"labels from {labels.min()} to {labels.max()} of {len(labels)} "
+            "rows",
+            do="Number them: numpy.unique(y, return_inverse=True)[1]",
+        )
+    return int(labels.max()) + 1
 
 
 def _prior_of(flow: object) -> object:
@@ -274,10 +293,19 @@ def _divided(
 ) -> tuple[vector_set.VectorSet, vector_set.VectorSet | None]:
     """Returns the rows to learn from, and those to validate on or None."""
     if not isinstance(validation, (int, float)):
-        pair = validation if has_labels else (validation, None)
+        pair = (validation, None)
+        if has_labels:
+            if not isinstance(validation, tuple) or len(validation) != 2:
+                raise errors.InvalidValue(
+                    "Rows to validate a density with labels on have labels, too",
+                    received="validation without them",
+                    do="Pass a pair: validation=(rows, labels)",
+                )
+            pair = validation
         return data, python_vectors.read(*pair, split="test")
-    count = round(validation * len(data))
-    if not 0.0 <= validation < 1.0 or (validation and not 0 < count < len(data)):
+    is_fraction = 0.0 <= validation < 1.0  # NaN is none
+    count = round(validation * len(data)) if is_fraction else 0
+    if not is_fraction or (validation and not 0 < count < len(data)):
         raise errors.InvalidValue(
             "`validation` is a fraction that leaves rows on both sides, or rows",
             received=f"validation={validation} of {len(data)} rows",

@@ -171,8 +171,9 @@ def whole_labels(label: object, count: int, *, of: str = "images") -> np.ndarray
         label = np.asarray(label)
     except ValueError:  # lists of unequal lengths
         label = np.asarray(label, object)
-    is_number = label.dtype.kind in "biuf"
-    if not is_number or label.size != count or np.any(label != np.trunc(label)):
+    is_fit = label.dtype.kind in "biuf" and label.size == count
+    is_fit = is_fit and np.all(np.isfinite(label)) and np.all(label == np.trunc(label))
+    if not is_fit:
         raise errors.InvalidType(
             f"Labels must be whole numbers, one for each of the {of}",
             received=f"{label.dtype} of shape {label.shape} for {count} {of}",

@@ -9,6 +9,9 @@ import tensorflow as tf
 from glf_tf import errors
 from glf_tf.data import python_arrays, vector_set
 
+_ROUNDING = 0.01
+"""Largest error of float32, in deviations of a column."""
+
 
 def read(
     x: object, y: object = None, *, name: str = "vectors", split: str = "train"
@@ -28,11 +31,36 @@ def read(
     """
     if isinstance(x, vector_set.VectorSet):
         return x
-    x = rows(x)
-    labels = None if y is None else python_arrays.whole_labels(y, len(x), of="vectors")
+    found = rows(x)
+    _check_rounding(np.asarray(x), found)
+    labels = y
+    if y is not None:
+        labels = python_arrays.whole_labels(y, len(found), of="vectors")
     return vector_set.VectorSet(
-        name=name, split=split, vectors=x, labels=labels, source="Python"
+        name=name, split=split, vectors=found, labels=labels, source="Python"
     )
+
+
+def _check_rounding(given: np.ndarray, rounded: np.ndarray) -> None:
+    """Checks that float32 keeps how the numbers of a column differ.
+
+    Raises:
+        InvalidValue: It does not, as they are far from 0 beside their deviation.
+    """
+    if len(given) < 2 or given.dtype.itemsize < 4 or given.dtype == np.float32:
+        return
+    wide = np.asarray(given, np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        error = np.abs(wide - rounded).max(axis=0)
+        lost = np.flatnonzero(error > _ROUNDING * wide.std(axis=0))
+    if lost.size:
+        column = wide[:, lost[0]]
+        raise errors.InvalidValue(
+            "Vectors are stored as float32, which must keep how their numbers differ",
+            received=f"column {lost[0] + 1} with a mean of {column.mean():.6g} and a "
+            f"deviation of {column.std():.3g}",
+            do="Subtract the column's mean first, or use another unit",
+        )
 
 
 def rows(x: object) -> np.ndarray:

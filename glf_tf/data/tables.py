@@ -78,21 +78,33 @@ def _csv(stream: BinaryIO) -> np.ndarray:
             "any size"
         )
     text = data.decode("utf-8-sig")
-    first = text.partition("\n")[0]
+    first, _, rest = text.partition("\n")
     delimiter = max(_DELIMITERS, key=first.count)
-    has_names = not _are_numbers(first.split(delimiter))
+    fields = first.split(delimiter)
+    are_numbers = [_is_number(field) for field in fields]
+    # One field of a first row that is no number, such as a missing one, makes no names.
+    has_names = not any(are_numbers)
+    if has_names and "" in map(str.strip, fields):
+        raise ValueError("a column without a name, such as an index, in the first line")
+    if not (rest if has_names else text).strip():
+        raise ValueError("no rows of numbers")
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # such as that there are no data
+        warnings.simplefilter("error")
         found = np.loadtxt(
-            io.StringIO(text), delimiter=delimiter, skiprows=int(has_names), ndmin=2
+            io.StringIO(text),
+            delimiter=delimiter,
+            skiprows=int(has_names),
+            ndmin=2,
+            comments=None,
+            quotechar='"',
         )
     _check(found.shape, found.dtype)
     return found
 
 
-def _are_numbers(fields: list[str]) -> bool:
+def _is_number(field: str) -> bool:
     try:
-        [float(field) for field in fields]
+        float(field.strip().strip('"'))
     except ValueError:
         return False
     return True

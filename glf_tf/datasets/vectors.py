@@ -49,7 +49,7 @@ class Vectors(dataset.AbstractDataset):
         super().__init__(paths)
         self.label_column = label_column
         self._fractions = {"validation": validation, "test": test}
-        if min(validation, test) <= 0.0 or validation + test >= 1.0:
+        if not (min(validation, test) > 0.0 and validation + test < 1.0):
             raise errors.InvalidValue(
                 "The fractions of rows to hold out are positive, with a sum below 1",
                 received=f"validation={validation}, test={test}",
@@ -99,7 +99,8 @@ class Vectors(dataset.AbstractDataset):
             of: The table.
             kept: The splits that are held out of it.
         """
-        x, labels = python_vectors.rows(found[of]), found.get(f"{of}_labels")
+        x, labels = found[of], found.get(f"{of}_labels")
+        python_vectors.rows(x)  # refuses what is no table
         if self.label_column:
             x, labels = self._without_column(x, labels)
         whole = python_vectors.read(x, labels, name=self._path.stem, split=split)
@@ -151,6 +152,13 @@ class Vectors(dataset.AbstractDataset):
         path = self._path
         if path.is_dir():
             files = [file for file in sorted(path.iterdir()) if _is_ours(file)]
+            names = [file.stem for file in files]
+            if twice := [name for name in names if names.count(name) > 1]:
+                raise errors.InvalidValue(
+                    "A split has one file",
+                    received=f"{names.count(twice[0])} of {twice[0]} in {path}",
+                    do="Move the others away",
+                )
             found = {file.stem: _one(file) for file in files}
         else:
             found = tables.read(path)

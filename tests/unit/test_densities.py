@@ -141,6 +141,18 @@ WRONG = {
     "fraction": (lambda: FlowDensity().fit(rows(), validation=1.5), "fraction"),
     "one_row": (lambda: FlowDensity().fit(rows(1), validation=0), "at least 3 rows"),
     "constant": (lambda: FlowDensity().fit(np.ones([9, 2])), "constant in column 1, 2"),
+    "seed": (lambda: FlowDensity(SMALL).fit(rows(), seed=-1), "seed"),
+    "batch": (lambda: FlowDensity(SMALL).fit(rows(), batch_size=None), "batch_size"),
+    "nan": (lambda: FlowDensity(SMALL).fit(rows(), validation=np.nan), "fraction"),
+    "pair": (
+        lambda: FlowDensity(SMALL).fit(rows(9), np.arange(9) % 2, validation=rows(2)),
+        "pair",
+    ),
+    "far_label": (
+        lambda: FlowDensity(SMALL).fit(rows(9), [0, 1, 2, 3, 4, 5, 6, 7, 2**40]),
+        "numbered from 0",
+    ),
+    "n": (lambda: small().sample(1.5), "whole number"),
     "size": (lambda: small().log_prob(np.ones([2, 3])), r"\[batch, 2\]"),
     "label": (lambda: small().sample(3, label=1), "conditional"),
     "setting": (lambda: FlowDensity(SMALL).fit(rows(), speed=3), "speed"),

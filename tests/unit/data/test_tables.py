@@ -22,6 +22,7 @@ CSV = {
     "tabs": "a\tb\n1\t-2.5\n3e2\t0\n-7\t4",
     "spaces": " 1, -2.5\n 3e2, 0\n -7, 4 \n",
     "windows": "\ufeffa,b\r\n1,-2.5\r\n3e2,0\r\n-7,4\r\n",
+    "quotes": '"a","b"\n"1","-2.5"\n"3e2","0"\n"-7","4"\n',
     "one_column": "x\n1\n2\n3\n",
 }
 
@@ -48,8 +49,12 @@ def test_arrays_are_read_as_they_are(tmp_path, dtype):
 BROKEN = {
     "text": ("x.csv", b"1,2\n3,red\n", "red"),
     "ragged": ("x.csv", b"1,2\n3\n", "columns"),
-    "no_rows": ("x.csv", b"a,b\n", "no data"),
-    "empty": ("x.csv", b"", "no data"),
+    "no_rows": ("x.csv", b"a,b\n", "no rows of numbers"),
+    "empty": ("x.csv", b"", "without a name"),
+    "missing_first": ("x.csv", b"1,\n2,3\n4,5\n", "could not convert"),
+    "text_first": ("x.csv", b"NA,1\n2,3\n", "NA"),
+    "comments": ("x.csv", b"1,2 # c\n3,4 # c\n", "# c"),
+    "index": ("x.csv", b",a,b\n0,1,2\n1,3,4\n", "index"),
     "no_text": ("x.csv", b"\xff\xfe\x00", "decode"),
     "empty_array": ("x.npy", b"", "empty file"),
     "no_array": ("x.npy", b"hello there", "not a NumPy array"),
@@ -129,6 +134,12 @@ WRONG = {
     "rank": (np.ones([4]), None, errors.InvalidValue, r"shape \(4,\)"),
     "nan": ([[1.0], [np.nan]], None, errors.InvalidValue, "first in row 1"),
     "too_large": ([[1.0], [1e300]], None, errors.InvalidValue, "finite in float32"),
+    "far_from_0": (
+        1e6 + 0.01 * np.arange(9.0)[:, None],
+        None,
+        errors.InvalidValue,
+        "a mean of 1e",
+    ),
     "nothing": (np.ones([0, 2]), None, errors.InvalidValue, "at least one"),
     "labels": (ROWS, [0.5, 1, 2], errors.InvalidType, "whole numbers"),
     "few_labels": (ROWS, [0, 1], errors.InvalidType, "3 vectors"),

@@ -114,7 +114,17 @@ def test_no_data_dir_is_told():
         vectors.Vectors(paths_lib.DataPaths()).load("train")
 
 
-@pytest.mark.parametrize("bad", [{"validation": 0.0}, {"test": -0.1}, {"test": 0.95}])
+def test_two_files_of_a_split_are_refused(tmp_path):
+    np.save(tmp_path / "train.npy", ROWS)
+    np.savetxt(tmp_path / "train.csv", ROWS, delimiter=",")
+    with pytest.raises(errors.InvalidValue, match="2 of train"):
+        made(tmp_path).load("train")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"validation": float("nan")}, {"validation": 0.0}, {"test": -0.1}, {"test": 0.95}],
+)
 def test_bad_fractions_are_refused(bad):
     with pytest.raises(errors.InvalidValue, match="fractions"):
         vectors.Vectors(paths_lib.DataPaths(), **bad)
