@@ -1,31 +1,48 @@
 # SPDX-License-Identifier: Apache-2.0
 """Laws of every flow step and flow."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tests import descriptors
+from tests import autodiff, descriptors
 
 BATCH = 4
 
 
-@pytest.fixture(params=sorted(descriptors.FLOW_STEPS))
-def make(request):
-    """Makes the step, moved off its start, in double precision."""
+# Of the module, so that all laws of a step follow each other, and share it.
+@pytest.fixture(scope="module", params=sorted(descriptors.FLOW_STEPS))
+def name(request):
+    return request.param
 
-    def make(dtype="float64"):
-        name = request.param
-        step = descriptors.FLOW_STEPS[name](
-            descriptors.event_shape(name), name="step", dtype=dtype
-        )
-        # Moved further, the many steps of a flow on images would amplify roundings.
-        descriptors.perturb(step, scale=0.3 if len(step.event_shape) == 1 else 0.05)
-        return step
 
-    return make
+def made(name, dtype="float64"):
+    """A step of one's own, moved off its start."""
+    step = descriptors.FLOW_STEPS[name](
+        descriptors.event_shape(name), name="step", dtype=dtype
+    )
+    # Moved further, the many steps of a flow on images would amplify roundings.
+    descriptors.perturb(step, scale=0.3 if len(step.event_shape) == 1 else 0.05)
+    return step
+
+
+shared = functools.lru_cache(maxsize=2)(made)
+
+
+@pytest.fixture
+def step(name):
+    """A step in double precision to look at; other tests have it too."""
+    return shared(name)
+
+
+@pytest.fixture
+def single(name):
+    """The same in single precision."""
+    return shared(name, "float32")
 
 
 def data_of(step, *, seed=1):
@@ -47,37 +64,32 @@ def log_det_of(bijector, z):
     return bijector.inverse_log_det_jacobian(z, event_ndims=z.shape.rank - 1)
 
 
-def test_inverse_undoes_forward(make):
-    step = make()
+def test_inverse_undoes_forward(step):
     eps = noise_of(step)
     z = step.bijector().forward(eps)
     # A second bijector: the first one's cache would hand back eps itself.
     np.testing.assert_allclose(step.bijector().inverse(tf.identity(z)), eps, atol=1e-9)
 
 
-def test_forward_undoes_inverse(make):
-    step = make()
+def test_forward_undoes_inverse(step):
     z = data_of(step)
     eps = step.bijector().inverse(z)
     np.testing.assert_allclose(step.bijector().forward(tf.identity(eps)), z, atol=1e-9)
 
 
-def test_log_det_agrees_with_autodiff(make):
-    step = make()
+def test_log_det_agrees_with_autodiff(step):
     z = data_of(step)
-    with tf.GradientTape() as tape:
-        tape.watch(z)
-        eps = step.bijector().inverse(z)
     size = z.shape[1:].num_elements()
-    jacobian = np.reshape(tape.batch_jacobian(eps, z), [BATCH, size, size])
+    jacobian = autodiff.batch_jacobian(step.bijector().inverse, z)
+    jacobian = np.reshape(jacobian, [BATCH, size, size])
     log_det = log_det_of(step.bijector(), z)
     np.testing.assert_allclose(
         np.broadcast_to(log_det, [BATCH]), np.linalg.slogdet(jacobian)[1], atol=1e-9
     )
 
 
-def test_errors_in_float32_are_small(make):
-    exact, step = make(), make("float32")
+def test_errors_in_float32_are_small(name, step):
+    exact, step = step, made(name, "float32")
     step.set_weights(exact.get_weights())
     z = data_of(exact)
     eps = step.bijector().inverse(tf.cast(z, "float32"))
@@ -88,8 +100,7 @@ def test_errors_in_float32_are_small(make):
     np.testing.assert_allclose(back, z, atol=1e-4)
 
 
-def test_log_dets_of_both_directions_cancel(make):
-    step = make()
+def test_log_dets_of_both_directions_cancel(step):
     eps = noise_of(step)
     z = tf.identity(step.bijector().forward(eps))
     axes = eps.shape.rank - 1
@@ -98,8 +109,7 @@ def test_log_dets_of_both_directions_cancel(make):
     np.testing.assert_allclose(forward, -inverse, atol=1e-9)
 
 
-def test_log_det_needs_no_value_before_it(make):
-    step = make()
+def test_log_det_needs_no_value_before_it(step):
     z = data_of(step)
     alone = log_det_of(step.bijector(), z)
     after = step.bijector()
@@ -107,23 +117,21 @@ def test_log_det_needs_no_value_before_it(make):
     np.testing.assert_allclose(alone, log_det_of(after, z), atol=1e-12)
 
 
-def test_vectors_of_a_batch_do_not_mix(make):
-    step = make()
+def test_vectors_of_a_batch_do_not_mix(step):
     z = data_of(step)
     together = step.bijector().inverse(z)
     alone = step.bijector().inverse(tf.identity(z[:1]))
     np.testing.assert_allclose(together[:1], alone, atol=1e-12)
 
 
-def test_a_step_outside_tf_function_equals_one_inside(make):
-    step = make("float32")
-    z = data_of(step)
-    compiled = tf.function(lambda z: step.bijector().inverse(z))
-    np.testing.assert_allclose(compiled(z), step.bijector().inverse(z), atol=1e-5)
+def test_a_step_outside_tf_function_equals_one_inside(single):
+    z = data_of(single)
+    compiled = tf.function(lambda z: single.bijector().inverse(z))
+    np.testing.assert_allclose(compiled(z), single.bijector().inverse(z), atol=1e-5)
 
 
-def test_weights_reach_the_value_after_an_update(make):
-    step = make()
+def test_weights_reach_the_value_after_an_update(name):
+    step = made(name)
     z = data_of(step)
     if not step.trainable_variables:
         pytest.skip("it has no weights that train")
@@ -132,8 +140,8 @@ def test_weights_reach_the_value_after_an_update(make):
     assert np.abs(step.bijector().inverse(z) - before).max() > 1e-3
 
 
-def test_every_weight_has_a_gradient(make):
-    step = make("float32")
+def test_every_weight_has_a_gradient(name):
+    step = made(name, "float32")  # training moves averages
     z = data_of(step)
     with tf.GradientTape() as tape:
         bijector = step.bijector(training=True)
@@ -147,13 +155,13 @@ def test_every_weight_has_a_gradient(make):
         assert gradient is not None, variable.path
 
 
-def test_variable_paths_are_unique(make):
-    paths = [variable.path for variable in make().variables]
+def test_variable_paths_are_unique(step):
+    paths = [variable.path for variable in step.variables]
     assert len(set(paths)) == len(paths)
 
 
-def test_keras_file_keeps_the_map(make, tmp_path):
-    step = make("float32")
+def test_keras_file_keeps_the_map(name, tmp_path):
+    step = made(name, "float32")  # as a layer, it keeps what it was called with
     z = data_of(step)
     model = keras.Sequential([keras.Input(step.event_shape), step])
     model.save(tmp_path / "step.keras")
@@ -161,23 +169,22 @@ def test_keras_file_keeps_the_map(make, tmp_path):
     np.testing.assert_array_equal(loaded(z), model(z))
 
 
-def test_tf_checkpoint_keeps_the_map(make, tmp_path):
-    step = make("float32")
-    z = data_of(step)
-    tf.train.Checkpoint(step=step).write(str(tmp_path / "step"))
-    other = make("float32")
+def test_tf_checkpoint_keeps_the_map(name, single, tmp_path):
+    z = data_of(single)
+    tf.train.Checkpoint(step=single).write(str(tmp_path / "step"))
+    other = made(name, "float32")
     for variable in other.variables:
         values = np.asarray(variable)
         variable.assign(values[::-1].copy() if values.dtype == np.int32 else values + 1)
     tf.train.Checkpoint(step=other).read(str(tmp_path / "step")).assert_consumed()
-    expected = step.bijector().inverse(z)
+    expected = single.bijector().inverse(z)
     np.testing.assert_array_equal(other.bijector().inverse(tf.identity(z)), expected)
 
 
-def test_mixed_precision_leaves_the_flow_in_float32(make):
+def test_mixed_precision_leaves_the_flow_in_float32(name):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        step = make(dtype=None)
+        step = made(name, None)
     finally:
         keras.config.set_dtype_policy("float32")
     assert {v.dtype for v in step.trainable_variables} <= {"float32"}
