@@ -200,7 +200,8 @@ class FlowDensity:
             raise errors.NotFound(
                 "A density is loaded from a file", received=path, do="Check the path"
             )
-        model = keras.saving.load_model(path)
+        # What Keras would have to run is refused.
+        model = keras.saving.load_model(path, safe_mode=True)
         if not isinstance(model, density.Density):
             raise errors.InvalidType(
                 "A density is loaded from a file of `save`",

@@ -28,7 +28,7 @@ GIVEN = {"stream", "picture", "aside"}
 # Methods of ours, of mathematics, and Keras' own of a model, that bear such a name.
 OURS = {
     *("self._store.save", "comparison.save", "pictures.save", "super().save"),
-    *("archive.save", "arguments.rename"),
+    *("archive.save", "arguments.rename", "self._fitted().save"),
 }
 
 UNSAFE_NAMES = {"eval", "exec", "compile", "__import__", "execfile"}
@@ -107,7 +107,9 @@ def unsafe(text):
             }
             if is_unsafe.get(keyword.arg):
                 yield f"line {node.lineno}: {name}({keyword.arg}=...)"
-        if name.endswith("load_model") and name.startswith(("keras.", "tf.keras.")):
+        is_loading = name.endswith("load_model")
+        is_safe = any(keyword.arg == "safe_mode" for keyword in node.keywords)
+        if is_loading and name.startswith(("keras.", "tf.keras.")) and not is_safe:
             yield f"line {node.lineno}: {name}"
 
 
@@ -165,6 +167,7 @@ def test_the_law_on_writes_lets_pass_what_is_none(line):
         *("import pickle", "from yaml import load", "eval(x)", "exec(x)"),
         *("np.load(x, allow_pickle=True)", "np.load(x, allow_pickle=flag)"),
         *("keras.models.load_model(x)", "f(x, safe_mode=False)", "os.system(x)"),
+        "keras.saving.load_model(x, safe_mode=False)",
         *("subprocess.run(x, shell=True)", "import marshal", "import shelve as s"),
     ],
 )

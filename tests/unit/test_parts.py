@@ -17,7 +17,7 @@ from glf_tf.models import glf, lfbm, rae
 from glf_tf.networks import mlp
 from glf_tf.objectives import gaussian
 from glf_tf.priors import flow as flow_prior
-from glf_tf.priors import normal, standard_normal
+from glf_tf.priors import labelled, normal, standard_normal
 from glf_tf.training import checkpoints, saved_variables
 from tests import descriptors
 
@@ -138,7 +138,7 @@ def test_every_part_is_described_as_its_name_is(kind, given):
         "flow": _size_of(given) if kind == "flow" else {},
         "prior": {
             "latent_dim": 4,
-            **({"num_classes": 3} if given == "labelled_normal" else {}),
+            **({"num_classes": 3} if given.startswith("labelled_") else {}),
         },
         "reconstruction": {"image_shape": SHAPE},
     }.get(kind, {})
@@ -162,16 +162,19 @@ def as_objects(name):
     arguments = descriptors.arguments(name)
     dim = described.get("latent_dim")
     of_images = {"event_shape": arguments["image_shape"]}
+    classes = described.get("num_classes", 0)
+    of_labels = {"condition_dim": classes} if classes else {}
     sizes = {
-        "flow": of_images if kind == "image_flow" else {"event_dim": dim},
+        "flow": of_images if kind == "image_flow" else {"event_dim": dim, **of_labels},
         "prior": {"latent_dim": dim},
         "reconstruction": {"image_shape": arguments["image_shape"]},
     }
     for option in catalogue.options("model", kind).values():
         if option.is_part and described[option.name] is not None:
-            described[option.name] = catalogue.build(
-                option.part, described[option.name], **sizes.get(option.part, {})
-            )
+            given, own = described[option.name], dict(sizes.get(option.part, {}))
+            if option.part == "prior" and classes and labelled.takes_labels(given):
+                own["num_classes"] = classes
+            described[option.name] = catalogue.build(option.part, given, **own)
     return catalogue.load("model", kind)(**arguments, **described)
 
 

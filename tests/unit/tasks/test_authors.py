@@ -28,7 +28,8 @@ def fitted(name):
     if isinstance(model.prior, prior_lib.Fitted):
         model.prior.fit(z)
     elif isinstance(model.prior, prior_lib.AbstractNoisePrior):
-        model.prior.fit_noise(z.astype(np.float32))
+        given = {"label": np.arange(60) % 10} if model.num_classes else {}
+        model.prior.fit_noise(z.astype(np.float32), **given)
     return model
 
 
