@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Densities of a user's arrays: fitted, scored and sampled in three calls.
 
-from glf_tf.densities import FlowDensity
+    from glf_tf.densities import FlowDensity
 
-density = FlowDensity("neural_spline").fit(x, validation=0.1, patience=20)
-density.log_prob(x)  # [size], nats
-density.sample(100, seed=0)  # [100, event_dim]
+    density = FlowDensity("neural_spline").fit(x, validation=0.1, patience=20)
+    density.log_prob(x)  # [size], nats
+    density.sample(100, seed=0)  # [100, event_dim]
+
+The model behind it, for `tf.GradientTape` and tools, is `models.density.Density`.
 """
 
 __all__ = ["FlowDensity"]
@@ -93,7 +95,7 @@ class FlowDensity:
                 same density.
             verbose: 0 for silence; a line an epoch otherwise.
             **settings: Of the optimiser, as `compile` takes them: `learning_rate`,
-                `schedule`, `clip_norm`, `ema_decay` and others.
+                `schedule`, `ema_decay` and others; `clip_norm` is 5 unless it is given.
 
         Raises:
             InvalidType: `x` has no numbers, or `y` no whole ones.

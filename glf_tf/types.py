@@ -33,7 +33,8 @@ Seed = tf.Tensor | tuple[int, int] | int
 """A stateless seed: an int32 tensor of shape `[2]`, a pair, or an int (see `seeds`)."""
 
 Batch = Mapping[str, tf.Tensor]
-"""`image` [batch, height, width, channels] float32 in [0, 1]; `index` [batch] int64;
+"""`image` [batch, height, width, channels] float32 in [0, 1], or `vector` [batch,
+event_dim] float32; `index` [batch] int64;
 `label` [batch] int64 where the data set has labels; `mask` [batch, height, width, 1],
 1 for visible pixels, where some are hidden."""
 

@@ -109,8 +109,12 @@ def load_images(count: int | None = None, *, indices: Sequence[int] | None = Non
 
     Raises:
         InvalidValue: An index is out of range.
+        Unsupported: The run is not one of images.
     """
     from glf_tf.data import pixels
+    from glf_tf.experiments import restore
+
+    restore.image_shape_of(training.folder().read())
 
     images = _given_images() if FLAGS.images else load_split("test").images
     chosen = range(min(count, len(images))) if indices is None else indices
@@ -127,6 +131,7 @@ def load_images(count: int | None = None, *, indices: Sequence[int] | None = Non
 def _given_images():
     """Returns the images of `--images`, in the shape of the run's data."""
     from glf_tf.evaluation import user_images
+    from glf_tf.experiments import restore
 
     described = training.folder().read()
     dataset = catalogue.build(
@@ -134,7 +139,7 @@ def _given_images():
     )
     return user_images.read(
         pathlib.Path(FLAGS.images),
-        image_shape=tuple(described["arguments"]["image_shape"]),
+        image_shape=restore.image_shape_of(described),
         flag="--images",
         resize=dataset.squaring,
         on_broken=FLAGS.on_broken,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Image sets: images with labels, as every loader returns them."""
 
-__all__ = ["ImageSet"]
+__all__ = ["ImageSet", "checked"]
 
 import dataclasses
 from collections.abc import Callable
@@ -56,3 +56,23 @@ class ImageSet(example_set.AbstractExampleSet):
     def image_shape(self) -> tuple[int, int, int]:
         """(height, width, channels)."""
         return self.images.shape[1:]
+
+
+def checked(found: example_set.AbstractExampleSet, *, by: str) -> ImageSet:
+    """Returns a set whose examples must be images.
+
+    Args:
+        found: The set.
+        by: What needs images, in the plural, such as "Extractors of features".
+
+    Raises:
+        Unsupported: They are others.
+    """
+    if isinstance(found, ImageSet):
+        return found
+    raise errors.Unsupported(
+        f"{by} are for images",
+        received=f"the {found.noun} of {found.name}",
+        do="Use a data set of images, such as mnist; of vectors, --model=density is "
+        "measured by tools/evaluate.py",
+    )

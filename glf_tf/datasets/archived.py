@@ -7,7 +7,7 @@ appendix D, and its released code, whose preprocessing this is. Their archive is
 """
 
 __all__ = [
-    *("AbstractArchived", "Splits", "SPLITS"),
+    *("AbstractArchived", "Splits"),
     *("in_tenths", "last_tenth", "read", "standardized"),
 ]
 
@@ -25,9 +25,6 @@ from glf_tf.datasets import dataset
 
 Splits = Mapping[dataset.Split, np.ndarray]
 """Rows of numbers `[size, columns]` of each split."""
-
-SPLITS: tuple[dataset.Split, ...] = ("train", "validation", "test")
-"""The splits that each has."""
 
 
 class AbstractArchived(dataset.AbstractDataset):
@@ -50,7 +47,7 @@ class AbstractArchived(dataset.AbstractDataset):
     @property
     def splits(self) -> tuple[dataset.Split, ...]:
         """All three splits."""
-        return SPLITS
+        return dataset.ALL_SPLITS
 
     @abc.abstractmethod
     def _prepare(self, *files: pathlib.Path) -> Splits:
@@ -63,7 +60,7 @@ class AbstractArchived(dataset.AbstractDataset):
             NotFound: The files are not in `data_dir`.
             Damaged: They are truncated, or not those of the archive.
         """
-        dataset.check_split(split, known=SPLITS)
+        dataset.check_split(split, known=dataset.ALL_SPLITS)
         files = self._found()
         if self._prepared is None:
             made = self._prepare(*files)

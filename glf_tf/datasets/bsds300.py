@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 
 from glf_tf import errors
-from glf_tf.datasets import archived
+from glf_tf.datasets import archived, dataset
 
 
 class Bsds300(archived.AbstractArchived):
@@ -35,7 +35,7 @@ class Bsds300(archived.AbstractArchived):
         # HDF5 raises many kinds of errors on damaged files.
         try:
             with h5py.File(file, "r") as stream:
-                return {name: _table(stream[name]) for name in archived.SPLITS}
+                return {name: _table(stream[name]) for name in dataset.ALL_SPLITS}
         except Exception as error:
             reason = " ".join(str(error).split())
             raise errors.Damaged(

@@ -1,24 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """The base class of data sets, which load their splits from local files or TFDS."""
 
-__all__ = ["AbstractDataset", "Split", "check_split"]
+__all__ = ["ALL_SPLITS", "AbstractDataset", "Split", "check_split"]
 
 import abc
 from collections.abc import Sequence
 from typing import Any, Literal
 
 from glf_tf import errors, parts
-from glf_tf.data import image_set
+from glf_tf.data import example_set
 from glf_tf.data import paths as paths_lib
 
 Split = Literal["train", "test", "validation"]
 """A part of a data set; few have one for validation, see `AbstractDataset.splits`."""
 
+ALL_SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+"""Those of a data set that has one for validation."""
+
 _USUAL: tuple[Split, ...] = ("train", "test")
 
 
 class AbstractDataset(parts.Part, abc.ABC):
-    """A data set of images.
+    """A data set of images or vectors.
 
     A subclass takes `paths` and, after it, keywords with defaults, which become flags.
 
@@ -35,7 +38,7 @@ class AbstractDataset(parts.Part, abc.ABC):
         self.squaring: dict[str, Any] = {}
 
     @abc.abstractmethod
-    def load(self, split: Split) -> image_set.ImageSet:
+    def load(self, split: Split) -> example_set.AbstractExampleSet:
         """Returns one split.
 
         Raises:
@@ -47,7 +50,9 @@ class AbstractDataset(parts.Part, abc.ABC):
         """The splits that it has: "train" and "test", and of few "validation"."""
         return _USUAL
 
-    def load_for_training(self) -> tuple[image_set.ImageSet, image_set.ImageSet]:
+    def load_for_training(
+        self,
+    ) -> tuple[example_set.AbstractExampleSet, example_set.AbstractExampleSet]:
         """Returns what a run is trained and validated on.
 
         It is validated on the split "validation" if there is one, otherwise on "test".

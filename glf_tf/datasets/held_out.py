@@ -57,7 +57,7 @@ class HeldOut(wrapped.AbstractWrapped):
     @property
     def splits(self) -> tuple[dataset_lib.Split, ...]:
         """All three splits."""
-        return ("train", "validation", "test")
+        return dataset_lib.ALL_SPLITS
 
     def _is_held_out(self, whole: image_set.ImageSet) -> np.ndarray:
         """Returns bool `[size]`: true for the images that are held out."""

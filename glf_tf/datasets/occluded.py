@@ -46,8 +46,9 @@ class Occluded(wrapped.AbstractWrapped):
 
         Raises:
             InvalidValue: The mask does not fit the images.
+            Unsupported: The other set has no images.
         """
-        whole = self.whole.load(split)
+        whole = self._images(split)
         whole = dataclasses.replace(whole, name=f"occluded {whole.name}")
         if split != "train":
             return whole

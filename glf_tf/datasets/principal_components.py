@@ -43,8 +43,8 @@ class PrincipalComponents(wrapped.AbstractWrapped):
             InvalidValue: There are fewer images or pixels than components.
             Unsupported: The other set has no images, or hidden pixels.
         """
-        found = self._images(split)
-        train = _flat(found if split == "train" else self._images("train"))
+        found = self._whole_images(split)
+        train = _flat(found if split == "train" else self._whole_images("train"))
         if not 1 <= self.count <= min(train.shape):
             raise errors.InvalidValue(
                 "There are as many components as pixels, or images if they are fewer",
@@ -64,13 +64,12 @@ class PrincipalComponents(wrapped.AbstractWrapped):
             source=found.source,
         )
 
-    def _images(self, split: dataset_lib.Split) -> image_set.ImageSet:
-        found = self.whole.load(split)
-        if not isinstance(found, image_set.ImageSet) or found.masks is not None:
-            hidden = " with hidden pixels" if found.masks is not None else ""
+    def _whole_images(self, split: dataset_lib.Split) -> image_set.ImageSet:
+        found = self._images(split)
+        if found.masks is not None:
             raise errors.Unsupported(
                 "Principal components are those of whole images",
-                received=f"the {found.noun} of {found.name}{hidden}",
+                received=f"the images of {found.name} with hidden pixels",
                 do="Use a data set of images, such as --dataset.dataset=mnist",
             )
         return found

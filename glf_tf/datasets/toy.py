@@ -27,7 +27,6 @@ Kind = Literal[
 KINDS: tuple[Kind, ...] = get_args(Kind)
 """Names of the eight densities."""
 
-_SPLITS: tuple[dataset.Split, ...] = ("train", "validation", "test")
 _HELD_OUT = 10_000
 
 
@@ -70,13 +69,13 @@ class Toy(dataset.AbstractDataset):
     @property
     def splits(self) -> tuple[dataset.Split, ...]:
         """All three splits."""
-        return _SPLITS
+        return dataset.ALL_SPLITS
 
     def load(self, split: dataset.Split) -> vector_set.VectorSet:
         """Returns one split: vectors float32 `[size, 2]`, no labels."""
-        dataset.check_split(split, known=_SPLITS)
+        dataset.check_split(split, known=dataset.ALL_SPLITS)
         count = self.size if split == "train" else _HELD_OUT
-        seed = (self.seed, _SPLITS.index(split))
+        seed = (self.seed, dataset.ALL_SPLITS.index(split))
         return vector_set.VectorSet(
             name=self.kind,
             split=split,

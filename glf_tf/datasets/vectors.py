@@ -14,8 +14,9 @@ from glf_tf.data import paths as paths_lib
 from glf_tf.data import python_vectors, tables, vector_set
 from glf_tf.datasets import dataset
 
-_SPLITS: tuple[dataset.Split, ...] = ("train", "validation", "test")
-_NAMES = (*_SPLITS, *(f"{split}_labels" for split in _SPLITS))
+_NAMES = tuple(
+    f"{split}{ending}" for split in dataset.ALL_SPLITS for ending in ("", "_labels")
+)
 _SPLIT_SEED = 20200225
 
 
@@ -59,7 +60,7 @@ class Vectors(dataset.AbstractDataset):
     @property
     def splits(self) -> tuple[dataset.Split, ...]:
         """All three splits."""
-        return _SPLITS
+        return dataset.ALL_SPLITS
 
     def load(self, split: dataset.Split) -> vector_set.VectorSet:
         """Returns one split: vectors float32 `[size, event_dim]`.
@@ -71,12 +72,7 @@ class Vectors(dataset.AbstractDataset):
             InvalidValue: A number is not finite, or there are too few rows, or no such
                 column.
         """
-        if split not in _SPLITS:
-            raise errors.InvalidValue(
-                f"`split` must be {', '.join(_SPLITS)}",
-                received=f"split={split!r}",
-                do=errors.suggestion(split, _SPLITS),
-            )
+        dataset.check_split(split, known=dataset.ALL_SPLITS)
         found = self._tables()
         if split != "train" and split in found:
             return self._made(found, split, of=split)

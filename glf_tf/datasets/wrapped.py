@@ -4,6 +4,7 @@
 __all__ = ["AbstractWrapped"]
 
 from glf_tf import parts, types
+from glf_tf.data import image_set
 from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset as dataset_lib
 
@@ -24,6 +25,15 @@ class AbstractWrapped(dataset_lib.AbstractDataset):
         super().__init__(paths)
         self.whole = parts.make("dataset", dataset, paths=paths)
         self.squaring = self.whole.squaring
+
+    def _images(self, split: dataset_lib.Split) -> image_set.ImageSet:
+        """Returns a split of the other set, whose examples must be images.
+
+        Raises:
+            Unsupported: They are others.
+        """
+        by = f"Data sets such as {type(self).__name__}"
+        return image_set.checked(self.whole.load(split), by=by)
 
     @property
     def splits(self) -> tuple[dataset_lib.Split, ...]:

@@ -62,6 +62,7 @@ def of_run(
         NotFound: The run or the images do not exist.
     """
     described = folder_lib.Folder(workdir).read()
+    restore.image_shape_of(described)
     paths = restore.paths_of(described, paths)
     normal = restore.load_data(
         workdir, "test", paths=paths, accept_new_data=accept_new_data
@@ -106,7 +107,7 @@ def others(
     described = folder_lib.Folder(workdir).read()
     paths = restore.paths_of(described, paths)
     own = catalogue.build("dataset", described["dataset"], paths=paths)
-    image_shape = tuple(described["arguments"]["image_shape"])
+    image_shape = restore.image_shape_of(described)
     images, _ = _others(against, image_shape=image_shape, own=own, on_broken=on_broken)
     return image_set.ImageSet(_named(against), "test", images)
 
@@ -166,6 +167,7 @@ def _read(
     is_plugin = not is_path and catalogue.is_plugin("dataset", against)
     if is_plugin or against in catalogue.names("dataset"):
         found = catalogue.build("dataset", against, paths=own.paths).load("test")
+        found = image_set.checked(found, by="Anomalies")
         return found.images, [f"{against} {i}" for i in range(len(found))]
     given = user_images.read(
         pathlib.Path(against),

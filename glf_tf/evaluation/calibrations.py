@@ -51,8 +51,7 @@ def ranks(
         Unsupported: The model has no encoder or no density of its latents.
         InvalidValue: A latent or its density is not finite.
     """
-    is_density = isinstance(model, density.Density)
-    if not is_density and not isinstance(model, autoencoder.AbstractAutoencoder):
+    if not isinstance(model, (density.Density, autoencoder.AbstractAutoencoder)):
         raise errors.Unsupported(
             "Calibration is that of a density of the latents of images",
             received=type(model).__name__,
@@ -61,13 +60,11 @@ def ranks(
     of_latents, of_draws = seeds.split(seed, 2)
 
     def of_images(batch, index):
-        if is_density:
-            return _statistics(model.prior, model.standardized(batch["vector"]))
-        image = batch["image"]
         if isinstance(model, variational.AbstractVariational):
             fold = seeds.fold(of_latents, index)
-            return _statistics(model.prior, model.sample_posterior(image, seed=fold)[0])
-        return _statistics(model.prior, model.encode(image))
+            z, *_ = model.sample_posterior(batch["image"], seed=fold)
+            return _statistics(model.prior, z)
+        return _statistics(model.prior, likelihoods.latents_of(model, batch))
 
     found = likelihoods.of_images(of_images, test)
     drawn = _of_draws(model.prior, count=num_draws, seed=of_draws)

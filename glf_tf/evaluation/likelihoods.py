@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Likelihoods of test images under a model: of their latents, and bounds."""
 
-__all__ = ["bits_per_dim", "bound", "latents", "of_images", "solver_error"]
+__all__ = [
+    *("bits_per_dim", "bound", "latents", "latents_of"),
+    *("of_images", "solver_error"),
+]
 
 import math
 from collections.abc import Callable
@@ -9,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import errors, seeds
+from glf_tf import errors, seeds, types
 from glf_tf.data import example_set, image_set, pipeline
 from glf_tf.evaluation import image_sources
 from glf_tf.metrics import likelihood
@@ -43,6 +46,13 @@ def latents(
     return likelihood.negative_log_likelihood(log_prob, dim=model.latent_dim)
 
 
+def latents_of(model: base_model.AbstractModel, batch: types.Batch) -> tf.Tensor:
+    """Returns what a prior is a density of: codes, or standardised vectors."""
+    if isinstance(model, density.Density):
+        return model.standardized(batch["vector"])
+    return model.encode(batch["image"])
+
+
 def solver_error(
     model: base_model.AbstractModel, test: image_set.ImageSet
 ) -> float | None:
@@ -52,18 +62,10 @@ def solver_error(
     """
     if not model.prior.has_solver:
         return None
-
-    def of_batch(batch, index):
-        del index
-        is_density = isinstance(model, density.Density)
-        z = (
-            model.standardized(batch["vector"])
-            if is_density
-            else model.encode(batch["image"])
-        )
-        return model.prior.solver_error(z)
-
-    error = of_images(of_batch, test.take(image_sources.CHUNK))
+    error = of_images(
+        lambda batch, _: model.prior.solver_error(latents_of(model, batch)),
+        test.take(image_sources.CHUNK),
+    )
     return float(np.mean(error))
 
 

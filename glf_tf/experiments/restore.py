@@ -8,6 +8,7 @@ __all__ = [
     "load_model",
     "check_start",
     "take_over",
+    "image_shape_of",
     "load_data",
     "paths_of",
 ]
@@ -22,7 +23,7 @@ import keras
 import tensorflow as tf
 from absl import logging
 
-from glf_tf import catalogue, errors, parts
+from glf_tf import catalogue, errors, parts, types
 from glf_tf.data import image_set
 from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset as dataset_lib
@@ -231,6 +232,24 @@ def load_data(
         accept_new_data=accept_new_data,
     )
     return found
+
+
+def image_shape_of(described: Mapping) -> types.ImageShape:
+    """Returns the images' shape of a run.
+
+    Args:
+        described: Its description.
+
+    Raises:
+        Unsupported: It is a run on vectors.
+    """
+    if "image_shape" not in described["arguments"]:
+        raise errors.Unsupported(
+            "Pictures are for models of images",
+            received=f"a run of {catalogue.name_of(described['model'])}, on vectors",
+            do="Use tools/sample.py and tools/evaluate.py",
+        )
+    return tuple(described["arguments"]["image_shape"])
 
 
 def paths_of(described: Mapping, paths: paths_lib.DataPaths) -> paths_lib.DataPaths:

@@ -121,7 +121,7 @@ class AbstractModel(trainable.Trainable, parts.Part, keras.Model, abc.ABC):
     ) -> tf.Tensor:
         """Computes `sample` with valid arguments.
 
-        `label` and `guidance` are among them if they are given.
+        `label` and `guidance` are further ones, each only where it is given.
         """
 
     # TensorFlow keeps one trace per model, as long as the model exists.

@@ -72,8 +72,13 @@ class Density(base_model.AbstractModel):
         """Checks that there are rows enough, and that every coordinate varies.
 
         Raises:
-            InvalidValue: There are not, or one is constant.
+            InvalidValue: There are not, also of a label; or one is constant.
         """
+        if self.num_classes and data.labels is not None:
+            how = {"num_classes": self.num_classes}
+            labelled.check_counts(
+                data.labels, at_least=self.prior.least_codes_of_label, **how
+            )
         least = max(self.event_dim + 1, self.prior.least_codes)
         if len(data) < least:
             raise errors.InvalidValue(
@@ -249,10 +254,8 @@ class Density(base_model.AbstractModel):
         """Whether samples of the prior may be guided by labels."""
         return self.prior.is_guidable
 
-    def _sample(self, n, *, seed, temperature, label=None, guidance=None):
+    def _sample(self, n, *, seed, temperature, **given):
         """Returns vectors drawn from the prior, on the scale of the data."""
-        given = {"label": label, "guidance": guidance}
-        given = {name: value for name, value in given.items() if value is not None}
         drawn = self.prior.sample(n, seed=seed, temperature=temperature, **given)
         return self._from_standardized(drawn)
 

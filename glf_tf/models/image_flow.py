@@ -288,9 +288,8 @@ class ImageFlow(
             found |= signatures.of_labels(self, log_prob=self.log_prob)
         return found
 
-    def _sample(self, n, *, seed, temperature, label=None):
+    def _sample(self, n, *, seed, temperature, **given):
         """Returns images decoded from draws of the prior, given labels if there are."""
-        given = {} if label is None else {"label": label}
         z = self._prior.sample(n, seed=seed, temperature=temperature, **given)
         return self._decode(z)
 

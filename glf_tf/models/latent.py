@@ -56,10 +56,8 @@ class AbstractLatentModel(chains.InfersLatents, model.GenerativeModel):
         """Whether samples of the prior may be guided by labels."""
         return self.prior.is_guidable
 
-    def _sample(self, n, *, seed, temperature, label=None, guidance=None):
+    def _sample(self, n, *, seed, temperature, **given):
         """Returns images decoded from latents that are drawn from the prior."""
-        given = {"label": label, "guidance": guidance}
-        given = {name: value for name, value in given.items() if value is not None}
         drawn = self.prior.sample(n, seed=seed, temperature=temperature, **given)
         return self._decode(drawn)
 

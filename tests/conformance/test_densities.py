@@ -2,20 +2,32 @@
 """Laws of densities of vectors, with every kind of prior."""
 
 import functools
+import pathlib
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from glf_tf import errors, export, parts, seeds
+from glf_tf import catalogue, errors, export, parts, seeds
+from glf_tf.callbacks import reports
+from glf_tf.data import paths as paths_lib
 from glf_tf.data import pipeline
 from glf_tf.devices import strategies
+from glf_tf.evaluation import evaluation
+from glf_tf.evaluation import settings as settings_lib
+from glf_tf.experiments import restore
+from glf_tf.metrics.extractors import choice
 from glf_tf.models import density
+from glf_tf.tasks import output
 from glf_tf.training import checkpoints, fitting, options, saved_variables
 from tests import descriptors
 
 DIM = 3
+FITTED = {"mixture", "labelled_mixture", "standard_normal"}
+LEARNED = sorted(set(descriptors.DENSITIES) - FITTED)
+"""Those whose prior is learned by gradients."""
+
 CLOSE = {"rtol": 1e-4, "atol": 1e-4}
 
 
@@ -152,11 +164,11 @@ def test_standardisation_starts_once(name):
 
 
 @pytest.mark.parametrize("strategy", ["one_device", "mirrored"])
+@pytest.mark.parametrize("name", LEARNED)
 def test_a_fit_lowers_the_terms(name, strategy):
     with strategies.strategy(strategy).scope():
         made = make(name)
-        if not made.trainable_variables:
-            pytest.skip("it is fitted at once")
+        assert made.trainable_variables
         history = fitting.fit(
             made,
             descriptors.vectors(96),
@@ -300,6 +312,43 @@ def test_rows_that_have_no_density_are_refused():
     assert "at least 4 rows" in refused(data.take(3))
     assert "at least 4 rows" in refused(data.take(1))
     assert "components" in refused(data.take(6), prior={"name": "mixture"})
+
+
+def test_too_few_rows_of_a_label_are_refused():
+    """Before anything is trained, whatever else the labels are."""
+    data, spec = descriptors.vectors(), {"name": "labelled_mixture", "components": 2}
+    for rare in (0, -1):
+        labels = np.where(np.arange(48) < 47, 1, rare)
+        few = data._with(data.vectors, labels=labels)
+        assert "codes of each label" in refused(few, prior=spec, num_classes=2)
+
+
+def test_what_compares_images_is_refused():
+    made, data = density.Density(DIM), descriptors.vectors()
+    with pytest.raises(errors.Unsupported, match="likelihood"):
+        made.evaluate(data, metrics=["fd"])
+    with pytest.raises(errors.Unsupported, match="evaluate_every"):
+        reports.check_compares(made)
+    with pytest.raises(errors.Unsupported, match="vectors of random"):
+        choice.make("auto", train=data, test=data, paths=paths_lib.DataPaths())
+    with pytest.raises(errors.Unsupported, match="Data sets such as Occluded"):
+        catalogue.build("dataset", TOY_OCCLUDED, paths=paths_lib.DataPaths()).load(
+            "test"
+        )
+    with pytest.raises(errors.InvalidValue, match="NAME.npy"):
+        output.check_vectors(pathlib.Path("samples.png"))
+    described = {"arguments": {"event_dim": DIM}, "model": "density"}
+    with pytest.raises(errors.Unsupported, match="on vectors"):
+        restore.image_shape_of(described)
+    settings = settings_lib.Settings()
+    kinds = {"train": data, "test": data, "extractor": None, "settings": settings}
+    measuring = evaluation.Evaluation(**kinds)
+    with pytest.raises(errors.Unsupported, match="--metrics=nll"):
+        measuring.samples(None, metrics=["fd", "nll"])
+    assert measuring.samples(None, metrics=["nll", "calibration"]) == []
+
+
+TOY_OCCLUDED = {"name": "occluded", "dataset": "toy"}
 
 
 def test_images_are_for_other_models():

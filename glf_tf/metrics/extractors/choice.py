@@ -45,9 +45,10 @@ def make(
 
     Raises:
         InvalidValue: There is no such extractor.
-        Unsupported: The set has no labels to train the classifier on.
+        Unsupported: The set has no images, or no labels to train the classifier on.
         NotFound: The graph was not found.
     """
+    train = image_set.checked(train, by="Extractors of features")
     if name == "inception":
         graph = pathlib.Path(inception_graph).expanduser() if inception_graph else None
         return inception.Inception(
