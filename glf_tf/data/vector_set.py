@@ -51,7 +51,7 @@ class VectorSet(example_set.AbstractExampleSet):
             raise errors.InvalidValue(
                 "The numbers of vectors must be finite in float32",
                 received=f"NaN or infinite numbers in {broken.size:,} of {len(self):,} "
-                f"rows of {self.name}, first in row {broken[0]}",
+                f"rows of {self.name}, first at index {broken[0]}",
                 do="Drop these rows, or fill in what is missing",
             )
         self._check_labels()

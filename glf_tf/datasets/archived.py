@@ -117,7 +117,7 @@ def read(file: pathlib.Path, *, columns: int) -> np.ndarray:
         NotFound: There is no such file.
         Damaged: It is truncated, or has fewer columns.
     """
-    found = next(iter(tables.read(file).values()))
+    found = next(iter(tables.read(file, has_unnamed=True).values()))
     if found.ndim != 2 or found.shape[1] < columns:
         raise errors.Damaged(
             f"The archive's {file.name} has rows of {columns} numbers",

@@ -28,7 +28,9 @@ class Vectors(dataset.AbstractDataset):
     table, fixed random rows are held out for validation and for the test. `data_dir`
     may also be a folder with a file for each split, such as train.csv and test.csv.
 
-    A CSV file has a row a line, and may have the columns' names in the first one.
+    A CSV file has a row a line, numbers with a decimal point between commas,
+    semicolons or tabs. Its first line may have the columns' names: words, or 0, 1, 2,
+    ... as pandas writes where columns have none; any other line of numbers is a row.
 
     Args:
         paths: Its `data_dir` is the file or folder.

@@ -24,6 +24,9 @@ CSV = {
     "windows": "\ufeffa,b\r\n1,-2.5\r\n3e2,0\r\n-7,4\r\n",
     "quotes": '"a","b"\n"1","-2.5"\n"3e2","0"\n"-7","4"\n',
     "one_column": "x\n1\n2\n3\n",
+    "numbers_as_names": "0,1\n1,-2.5\n3e2,0\n-7,4\n",
+    "quoted_numbers_as_names": '"0";"1"\n1;-2.5\n3e2;0\n-7;4\n',
+    "names_with_commas": "height, cm;width\n1;-2.5\n3e2;0\n-7;4\n",
 }
 
 
@@ -48,13 +51,31 @@ def test_arrays_are_read_as_they_are(tmp_path, dtype):
 
 BROKEN = {
     "text": ("x.csv", b"1,2\n3,red\n", "red"),
-    "ragged": ("x.csv", b"1,2\n3\n", "columns"),
+    "text_below_names": (
+        "x.csv",
+        b"a,b\n1,2\n\n3,red\n",
+        "'red' in column 2 of line 4",
+    ),
+    "ragged": ("x.csv", b"1,2\n3\n", "1 columns in line 2, and 2 in line 1;"),
+    "missing": ("x.csv", b"a,b\n1,2\n3,\n", "missing number in column 2 of line 3"),
+    "nan": ("x.csv", b"a,b\n1,2\nnan,4\n", "'nan', .* in column 1 of line 3"),
+    "too_large": ("x.csv", b"1,2\n3,1e39\n", "'1e39', .* in column 2 of line 2"),
+    "decimal_commas": ("x.csv", b"1,5;2,5\n3;4\n", "'1,5', a decimal comma .* line 1"),
+    "one_name": (
+        "x.csv",
+        b"x\n1,5\n2,25\n",
+        "2 columns in line 2, and 1 in line 1 with",
+    ),
+    "one_number": ("x.csv", b"1,5\n-2,25\n", "two whole numbers a line .* name them"),
+    "underscore": ("x.csv", b"1,5\n2,1_000\n", "'1_000' in column 2 of line 2"),
+    "empty_line": ("x.csv", b"\n1,2\n", "empty first line"),
     "no_rows": ("x.csv", b"a,b\n", "no rows of numbers"),
-    "empty": ("x.csv", b"", "without a name"),
-    "missing_first": ("x.csv", b"1,\n2,3\n4,5\n", "could not convert"),
+    "empty": ("x.csv", b"", "no rows of numbers"),
+    "missing_first": ("x.csv", b"1,\n2,3\n", "missing number in column 2 of line 1"),
     "text_first": ("x.csv", b"NA,1\n2,3\n", "NA"),
     "comments": ("x.csv", b"1,2 # c\n3,4 # c\n", "# c"),
     "index": ("x.csv", b",a,b\n0,1,2\n1,3,4\n", "index"),
+    "index_of_numbers": ("x.csv", b",0,1\n0,1,2\n1,3,4\n", "index=False"),
     "no_text": ("x.csv", b"\xff\xfe\x00", "decode"),
     "empty_array": ("x.npy", b"", "empty file"),
     "no_array": ("x.npy", b"hello there", "not a NumPy array"),
@@ -69,6 +90,19 @@ def test_what_is_no_table_is_refused_in_one_line(tmp_path, kind):
     with pytest.raises(errors.Damaged, match=told) as error:
         tables.read(tmp_path / name)
     assert "\n" not in str(error.value)
+
+
+def test_two_columns_of_whole_numbers_are_read_where_they_are_clear(tmp_path):
+    for text in ("a,b\n1,5\n2,6\n", "1,5\n2,-6\n", "1.0,5\n2,6\n", "1;5\n2;6\n"):
+        assert tables.read(write(tmp_path / "x.csv", text))[""].shape == (2, 2)
+
+
+def test_a_column_more_than_names_is_read_where_it_is_known(tmp_path):
+    """As in the archive of HEPMASS."""
+    file = write(tmp_path / "x.csv", "a,b\n1,5,0\n2,6,0\n")
+    with pytest.raises(errors.Damaged, match="3 columns in line 2, and 2 in line 1"):
+        tables.read(file)
+    assert tables.read(file, has_unnamed=True)[""].shape == (2, 3)
 
 
 def test_nothing_is_unpickled(tmp_path):
@@ -132,7 +166,7 @@ WRONG = {
         "mask would be lost",
     ),
     "rank": (np.ones([4]), None, errors.InvalidValue, r"shape \(4,\)"),
-    "nan": ([[1.0], [np.nan]], None, errors.InvalidValue, "first in row 1"),
+    "nan": ([[1.0], [np.nan]], None, errors.InvalidValue, "first at index 1"),
     "too_large": ([[1.0], [1e300]], None, errors.InvalidValue, "finite in float32"),
     "far_from_0": (
         1e6 + 0.01 * np.arange(9.0)[:, None],
