@@ -52,11 +52,12 @@ def compare(
     Raises:
         InvalidValue: The jobs have different data sets.
         Damaged: The training from which all jobs start failed.
+        Occupied: Some jobs are trained, but from another one.
         KeyboardInterrupt: A signal arrived; `children` turns it into `loop.Stopped`.
     """
     job_lib.check(jobs)
-    if shared is not None:
-        _train_shared(shared, children=children)
+    start = "" if shared is None else _train_shared(shared, children=children)
+    _check_starts(jobs, start=start)
     failures = [
         _train(job, children=children, place=f"[{number}/{len(jobs)}]")
         for number, job in enumerate(jobs, start=1)
@@ -64,7 +65,7 @@ def compare(
     real = measuring.real_images(folder)
     rows: dict[job_lib.Recipe, list[table_lib.Training]] = {}
     for job, failure in zip(jobs, failures, strict=True):
-        rows.setdefault(job.recipe, []).append(_measure(job, measuring, failure))
+        rows.setdefault(job.recipe, []).append(_measure(job, measuring, failure, start))
     return table_lib.Table(
         rows=tuple(table_lib.Row(recipe, tuple(done)) for recipe, done in rows.items()),
         real=tuple(real),
@@ -97,13 +98,30 @@ def leave_memory() -> None:
         tf.config.experimental.set_memory_growth(gpu, True)
 
 
-def _train_shared(job: job_lib.Job, *, children: training_lib.Children) -> None:
-    """Trains what all jobs start from."""
+def _train_shared(job: job_lib.Job, *, children: training_lib.Children) -> str:
+    """Trains what all jobs start from; returns the digest of its checkpoint."""
     if failure := _train(job, children=children, place="[shared]"):
         raise errors.Damaged(
             "The training from which all recipes start must not fail",
             received=f"{job.name}: {failure}",
             do=f"See {job.folder.path / 'training.log'}",
+        )
+    return record_lib.checkpoint_digest(job.folder)
+
+
+def _check_starts(jobs: Sequence[job_lib.Job], *, start: str) -> None:
+    """Checks that finished jobs started from the checkpoint that others start from."""
+    kept = [record_lib.read(job.folder) for job in jobs]
+    others = [
+        job.folder.path.name
+        for job, record in zip(jobs, kept, strict=True)
+        if record is not None and record.start not in ("", start)
+    ]
+    if others:
+        raise errors.Occupied(
+            "All recipes must start from the same encoder and decoder",
+            received=f"{', '.join(others)}, trained from others than are there now",
+            do="Use another --out, or remove these folders to train them again",
         )
 
 
@@ -118,7 +136,7 @@ def _train(job: job_lib.Job, *, children: training_lib.Children, place: str) -> 
 
 
 def _measure(
-    job: job_lib.Job, measuring: measuring.Measuring, failure: str
+    job: job_lib.Job, measuring: measuring.Measuring, failure: str, start: str
 ) -> table_lib.Training:
     """Measures a job unless it is done."""
     if failure:
@@ -142,6 +160,7 @@ def _measure(
         checkpoint=record_lib.checkpoint_digest(job.folder),
         evaluation=measuring.identity,
         result=result,
+        start=start,
     )
     record_lib.write(job.folder, record)
     return table_lib.Training(job, result)

@@ -83,12 +83,15 @@ class Record:
         checkpoint: Digest of the resulting checkpoint.
         evaluation: Everything that determines a measurement except for the model.
         result: The results.
+        start: Digest of the checkpoint that all jobs start from; "" for none, or in
+            records from before it was kept.
     """
 
     training: Mapping[str, object]
     checkpoint: str
     evaluation: Mapping[str, object]
     result: Result
+    start: str = ""
 
     def is_trained_by(self, job: job_lib.Job) -> bool:
         """Returns whether the record is that of a job, and its checkpoint unchanged."""

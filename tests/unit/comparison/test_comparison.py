@@ -362,6 +362,28 @@ def test_all_start_from_what_is_trained_first(trained, data, children):
     assert count_calls(trained) == 1  # and nothing after it
 
 
+def test_rows_from_another_start_are_refused(trained, data, children):
+    folder = trained.run("vae_digits")
+    compare(trained, [make_job(trained)], data, children)
+    before = record_lib.read(folder)
+    assert before.start == ""
+    (folder.path / record_lib.NAME).unlink()
+    comparison.compare(
+        [make_job(trained)],
+        folder=trained,
+        measuring=make_measuring(data),
+        children=children,
+        shared=make_job(trained),
+    )
+    kept = record_lib.read(folder)
+    assert kept.start == record_lib.checkpoint_digest(folder)
+    record_lib.write(folder, dataclasses.replace(kept, start="another"))
+    with pytest.raises(errors.Occupied, match="Received: vae_digits, trained from"):
+        compare(trained, [make_job(trained)], data, children)
+    record_lib.write(folder, before)
+    compare(trained, [make_job(trained)], data, children)
+
+
 def test_what_patience_waits_for_is_part_of_the_training(trained):
     flags = {**make_job(trained).plan["flags"], "best_by": "test/nll"}
     assert "best_by" not in make_job(trained, flags=flags).training
