@@ -88,5 +88,14 @@ class ResidualMLP(keras.layers.Layer):
             inner = tf.nn.relu(inner)
             if self._dropout:
                 inner = getattr(self, f"dropout_{block}")(inner, training=training)
-            h += getattr(self, f"second_{block}")(inner)
+            h = _sum(h, getattr(self, f"second_{block}"), inner)
         return self.output_layer(h)
+
+
+def _sum(h: tf.Tensor, layer: keras.layers.Dense, x: tf.Tensor) -> tf.Tensor:
+    """Returns `h + layer(x)`.
+
+    In the order in which that is written, and with oneDNN, TensorFlow's remapper fuses
+    it with the ReLU that follows, although h is used once more, and gives up the graph.
+    """
+    return tf.matmul(x, layer.kernel) + (layer.bias + h)
