@@ -35,13 +35,16 @@ class DataPaths:
             return
         data_dir = pathlib.Path(self.data_dir).expanduser()
         object.__setattr__(self, "data_dir", data_dir)
-        if not data_dir.is_dir() and not _is_table(data_dir):
-            kind = "a file" if data_dir.exists() else "no such folder"
-            raise errors.NotFound(
-                "`data_dir` must be a folder that exists, or the file of a table",
-                received=f"--data_dir={data_dir} ({kind})",
-                do="Make the folder, or pass the one that holds your data",
-            )
+        if not data_dir.is_dir() and not (_is_table(data_dir) and data_dir.is_file()):
+            raise _missing(data_dir)
+
+    @property
+    def received(self) -> str:
+        """What a message says was received where the files are not there."""
+        if self.data_dir is None:
+            return "no --data_dir"
+        kind = "a folder" if self.data_dir.is_dir() else "a file"
+        return f"--data_dir={self.data_dir} ({kind})"
 
     def folders(self, *names: str) -> list[pathlib.Path]:
         """Returns `data_dir/name` for each name, then `data_dir`; or [] without it.
@@ -58,4 +61,19 @@ def _is_table(path: pathlib.Path) -> bool:
     # Imported here, as help loads no NumPy.
     from glf_tf.data import tables
 
-    return tables.is_table(path) and path.is_file()
+    return tables.is_table(path)
+
+
+def _missing(path: pathlib.Path) -> errors.NotFound:
+    if path.exists():
+        kind, do = "a file of another name", "Pass its folder, or a file of such a name"
+    elif _is_table(path):
+        kind, do = "no such file", "Check the path of the file"
+    else:
+        kind, do = "no such folder", "Make the folder, or pass the one with your data"
+    return errors.NotFound(
+        "`data_dir` must be a folder that exists, or the file of a table: NAME.npz, "
+        "NAME.npy or NAME.csv",
+        received=f"--data_dir={path} ({kind})",
+        do=do,
+    )

@@ -95,7 +95,7 @@ class AbstractArchived(dataset.AbstractDataset):
                 raise self._missing(", ".join(map(str, there)) + " alone")
             self._refuse_other_forms(folder)
         places = ", ".join(map(str, folders))
-        raise self._missing(f"nothing in {places}" if places else "no folder to search")
+        raise self._missing(f"nothing in {places}" if places else self.paths.received)
 
     def _missing(self, received: str) -> errors.NotFound:
         return errors.NotFound(

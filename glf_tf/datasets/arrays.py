@@ -42,12 +42,12 @@ class Arrays(dataset.AbstractDataset):
         return python_arrays.labelled(found, arrays.read_labels(labels))
 
     def _file(self, split: dataset.Split) -> pathlib.Path:
-        folder = self.paths.data_dir
+        folder = next(iter(self.paths.folders()), None)
         for suffix in (".npy", ".npz") if folder else ():
             if (folder / f"{split}{suffix}").is_file():
                 return folder / f"{split}{suffix}"
         raise errors.NotFound(
             "The data set `arrays` is train.npy and test.npy, which numpy.save writes",
-            received=f"no {split}.npy in {folder}" if folder else "no --data_dir",
+            received=f"no {split}.npy in {folder}" if folder else self.paths.received,
             do="Write the images there, and pass --data_dir=FOLDER",
         )

@@ -125,7 +125,7 @@ class Folder(dataset.AbstractDataset):
         return made, report
 
     def _parts(self) -> folder_parts.Parts:
-        root = self.paths.data_dir
+        root = next(iter(self.paths.folders()), None)
         parts = root and folder_parts.found(
             root,
             test_fraction=self.test_fraction,
@@ -134,7 +134,7 @@ class Folder(dataset.AbstractDataset):
         if not parts or not any(parts.files.values()):
             raise errors.NotFound(
                 "The data set `folder` needs a folder with pictures",
-                received=f"no pictures in {root}" if root else "no --data_dir",
+                received=f"no pictures in {root}" if root else self.paths.received,
                 do="Pass --data_dir=FOLDER with .jpg, .png or other pictures in it",
             )
         return parts

@@ -140,7 +140,7 @@ class Vectors(dataset.AbstractDataset):
         if self.paths.data_dir is None:
             raise errors.NotFound(
                 "The data set `vectors` is a table, or a folder of tables",
-                received="no --data_dir",
+                received=self.paths.received,
                 do="Pass --data_dir=FILE.npz, FILE.npy or FILE.csv",
             )
         return self.paths.data_dir

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from glf_tf import errors, types
 from glf_tf.bijectors import standardize as standardize_lib
-from glf_tf.data import vector_set
+from glf_tf.data import vector_columns, vector_set
 from glf_tf.flows import flow as flow_lib
 from glf_tf.models import base_model, checks, inputs, label_inputs, vector_signatures
 from glf_tf.priors import labelled
@@ -72,7 +72,8 @@ class Density(base_model.AbstractModel):
         """Checks that there are rows enough, and that every coordinate varies.
 
         Raises:
-            InvalidValue: There are not, also of a label; or one is constant.
+            InvalidValue: There are not, also of a label; or one is constant, or varies
+                too little or too much for float32.
         """
         if self.num_classes and data.labels is not None:
             how = {"num_classes": self.num_classes}
@@ -87,16 +88,7 @@ class Density(base_model.AbstractModel):
                 received=f"{len(data)} in {data.name}",
                 do="Use more rows, fewer coordinates, or fewer components of a mixture",
             )
-        x = data.vectors
-        constant = np.flatnonzero(np.all(x == x[:1], axis=0))
-        if constant.size:
-            columns = ", ".join(str(place + 1) for place in constant[:10])
-            raise errors.InvalidValue(
-                "Every coordinate must vary: a constant one has no density",
-                received=f"{data.name}, constant in column {columns} of "
-                f"{self.event_dim}",
-                do="Leave these columns out",
-            )
+        vector_columns.check(data)
 
     def stages(self) -> tuple[stages_lib.Stage, ...]:
         """Returns the stage "density", and "noise" if noise is fitted after it.

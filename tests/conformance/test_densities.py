@@ -314,6 +314,32 @@ def test_rows_that_have_no_density_are_refused():
     assert "components" in refused(data.take(6), prior={"name": "mixture"})
 
 
+@pytest.mark.parametrize("scale", [1e-30, 1e-32, 1e-39, 1e36, 5e37])
+def test_columns_are_standardised_or_refused(scale):
+    """TensorFlow takes numbers below 1.2e-38 for 0, also the inverse of a large one."""
+    data = descriptors.vectors(200)
+    columns = data.vectors.copy()
+    columns[:, 1] *= np.float64(scale) / columns[:, 1].std()
+    data = data._with(columns, labels=None)
+    if not 1e-31 < scale < 1e37:
+        assert "column 2 with a mean of" in refused(data)
+        return
+    made = density.Density(data.event_dim, prior="standard_normal")
+    made.check_data(data)
+    made.stages()[0].prepare(data)
+    z = made.standardized(tf.constant(columns)).numpy()
+    np.testing.assert_allclose(z.std(axis=0), 1.0, rtol=1e-4)
+    drawn = made.sample(200, seed=0).numpy()
+    assert 0.8 < (drawn[:, 1] / scale).std() < 1.2
+
+
+def test_what_float32_rounds_to_few_numbers_is_refused():
+    data = descriptors.vectors()
+    columns = data.vectors.copy()
+    columns[:, 1] = 1e6 + 0.0625 * (np.arange(48) == 0)
+    assert "above the rounding" in refused(data._with(columns, labels=None))
+
+
 def test_too_few_rows_of_a_label_are_refused():
     """Before anything is trained, whatever else the labels are."""
     data, spec = descriptors.vectors(), {"name": "labelled_mixture", "components": 2}

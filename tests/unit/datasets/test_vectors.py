@@ -4,7 +4,7 @@ import pytest
 
 from glf_tf import errors
 from glf_tf.data import paths as paths_lib
-from glf_tf.datasets import vectors
+from glf_tf.datasets import arrays, folder, power, vectors
 
 SPLITS = ("train", "validation", "test")
 ROWS = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
@@ -130,9 +130,24 @@ def test_bad_fractions_are_refused(bad):
         vectors.Vectors(paths_lib.DataPaths(), **bad)
 
 
-def test_other_data_sets_take_no_table(tmp_path):
-    np.save(tmp_path / "x.npy", ROWS)
-    from glf_tf.datasets import arrays
+MISSING = {
+    "table.csv": "table.csv (no such file). Check the path",
+    "folder": "folder (no such folder). Make the folder",
+    "notes.txt": "notes.txt (a file of another name). Pass its folder",
+}
 
-    with pytest.raises(errors.NotFound, match="train.npy"):
-        arrays.Arrays(paths_lib.DataPaths(data_dir=tmp_path / "x.npy")).load("train")
+
+@pytest.mark.parametrize("name", MISSING)
+def test_a_path_that_is_not_there_is_told(tmp_path, name):
+    (tmp_path / "notes.txt").write_text("1,2\n")
+    with pytest.raises(errors.NotFound) as error:
+        paths_lib.DataPaths(data_dir=tmp_path / name)
+    assert MISSING[name] in str(error.value)
+
+
+@pytest.mark.parametrize("kind", [power.Power, arrays.Arrays, folder.Folder])
+def test_a_table_is_no_folder_of_files_and_is_told(tmp_path, kind):
+    np.save(tmp_path / "x.npy", ROWS)
+    for given, told in ((tmp_path / "x.npy", r"npy \(a file\)"), (None, "no --data_")):
+        with pytest.raises(errors.NotFound, match=told):
+            kind(paths_lib.DataPaths(data_dir=given)).load("train")
