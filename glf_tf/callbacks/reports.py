@@ -92,6 +92,7 @@ class Validation(callback_lib.AbstractCallback):
 
     Attributes:
         latest: The last averages, by name.
+        measured_at: The global step of them.
     """
 
     uses_averages = True
@@ -116,17 +117,17 @@ class Validation(callback_lib.AbstractCallback):
         self._writer, self._split = writer, data.split
         self._measure = measuring.Measure(model, data)
         self.latest: dict[str, float] = {}
-        self._found: tuple[int | None, dict[str, float]] = (None, {})
+        self.measured_at: int | None = None
+        self._found: dict[str, float] = {}
 
     def found_at(self, moment: callback_lib.Moment) -> dict[str, float]:
         """Returns the averages by term, if they were measured at that moment."""
-        step, averages = self._found
-        return dict(averages) if step == moment.global_step else {}
+        return dict(self._found) if self.measured_at == moment.global_step else {}
 
     def run(self, moment):
         """Evaluates the terms on the images, if they are defined there."""
         averages = self._measure(moment.stage)
-        self._found = moment.global_step, averages
+        self._found, self.measured_at = averages, moment.global_step
         self.latest = {
             f"{self._split}/{name}": value for name, value in averages.items()
         }
@@ -147,6 +148,7 @@ class SampleQuality(callback_lib.AbstractCallback):
 
     Attributes:
         latest: The last values, by name.
+        measured_at: The global step of them.
     """
 
     by_chief = True
@@ -174,6 +176,7 @@ class SampleQuality(callback_lib.AbstractCallback):
         self._model, self._metric, self._writer = model, metric, writer
         self._real = functools.cache(real)
         self.latest: dict[str, float] = {}
+        self.measured_at: int | None = None
 
     def run(self, moment):
         """Measures samples of the same noise each time, for comparison."""
@@ -187,6 +190,7 @@ class SampleQuality(callback_lib.AbstractCallback):
             warnings.simplefilter("ignore", vectors.SmallSampleWarning)
             found = suite.compute([self._metric], samples=samples, real=real, seed=0)
         self.latest = {f"evaluation/{key}": value for key, value in found.items()}
+        self.measured_at = moment.global_step
         self._writer.scalars(self.latest, step=moment.global_step)
 
     def get_state(self):

@@ -56,13 +56,7 @@ class Saving(callback_lib.AbstractCallback):
         if moment.stage != self._stage:
             # Scores of different stages are not comparable.
             self._best, self._stage = float("inf"), moment.stage
-        latest = {k: v for measure in self._measures for k, v in measure.latest.items()}
-        score = latest.get(self._best_by)
-        # If a stage does not measure the scalar, its newest checkpoint is its best.
-        is_best = bool(self._best_by) if score is None else score < self._best
-        self._best = self._best if score is None else min(self._best, score)
-        self._best_epoch = moment.epoch if is_best else self._best_epoch
-        self._waited = moment.epoch - self._best_epoch
+        is_best = self._is_best(moment)
         state = self.get_loop_state()
         if is_best:
             # First: a run that is killed in between resumes from before both, and saves
@@ -70,6 +64,24 @@ class Saving(callback_lib.AbstractCallback):
             self._store.save_best(state)
         self._store.save(state, step=moment.global_step)
         self.state = state
+
+    def _is_best(self, moment: callback_lib.Moment) -> bool:
+        """Returns whether the weights are the best so far, by what was measured now."""
+        for measure in self._measures:
+            if self._best_by in measure.latest:
+                break
+        else:
+            # If a stage does not measure the scalar, its newest checkpoint is its best.
+            self._best_epoch, self._waited = moment.epoch, 0.0
+            return bool(self._best_by)
+        if measure.measured_at != moment.global_step:
+            return False
+        score = measure.latest[self._best_by]
+        is_best = score < self._best
+        self._best = min(self._best, score)
+        self._best_epoch = moment.epoch if is_best else self._best_epoch
+        self._waited = moment.epoch - self._best_epoch
+        return is_best
 
     def ends(self, stage):
         """Returns whether the stage has waited long enough for a better score."""

@@ -43,10 +43,12 @@ class Reports:
         save_every: Epochs between checkpoints.
         keep_checkpoints: Number of newest checkpoints to keep.
         best_by: The scalar whose minimum marks the best checkpoint, such as "test/nll"
-            or, for a metric of samples, "evaluation/fd".
+            or, for a metric of samples, "evaluation/fd". It is compared in epochs that
+            both measure it and save a checkpoint.
         patience: Epochs without a better `best_by` after which a stage that measures it
-            ends, with the weights of its best checkpoint, as it also does when its
-            epochs are over; 0 for all epochs and the last weights.
+            ends, once it measures it again, with the weights of its best checkpoint, as
+            it also does when its epochs are over; 0 for all epochs and the last
+            weights.
         evaluate_every: Epochs between evaluations of samples.
         evaluate_metric: The metric of samples: fd, kid, prd or precision_recall.
         evaluate_samples: Number of samples, compared with as many test images.
