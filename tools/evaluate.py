@@ -222,6 +222,12 @@ def _drawn(source: str, train):
     """Returns the images to measure, and the model and step of a run."""
     from glf_tf.evaluation import image_sources, user_images
 
+    if train.noun == "vectors" and source != "workdir":
+        raise errors.Unsupported(
+            "A density of vectors is measured from the folder of its run",
+            received=f"--{source}={flags.FLAGS[source].value}",
+            do="Pass --workdir",
+        )
     how = {"temperature": _TEMPERATURE.value}
     if source == "workdir":
         model, step = loading.load()

@@ -149,7 +149,7 @@ def indices(texts: Sequence[str], *, count: int) -> list[int]:
     Raises:
         InvalidValue: They are not `count` whole numbers.
     """
-    if len(texts) != count or not all(text.strip().isdigit() for text in texts):
+    if len(texts) != count or not all(map(_is_whole, texts)):
         raise errors.InvalidValue(
             f"Images are chosen by {count} comma-separated whole numbers",
             received=",".join(texts),
@@ -184,7 +184,7 @@ def labels(texts: Sequence[str], *, count: int) -> list[int]:
     Raises:
         InvalidValue: They are no whole numbers, or do not divide the count.
     """
-    if not texts or not all(text.strip().isdigit() for text in texts):
+    if not texts or not all(map(_is_whole, texts)):
         raise errors.InvalidValue(
             "--labels are comma-separated whole numbers",
             received=",".join(texts),
@@ -197,6 +197,11 @@ def labels(texts: Sequence[str], *, count: int) -> list[int]:
             do=f"Use a multiple of {len(texts)}",
         )
     return [int(text) for text in texts for _ in range(count // len(texts))]
+
+
+def _is_whole(text: str) -> bool:
+    """Returns whether a text is a whole number of at most nine digits."""
+    return bool(re.fullmatch(r"\s*[0-9]{1,9}\s*", text))
 
 
 def columns(path: pathlib.Path) -> int | None:

@@ -23,7 +23,7 @@ class Ranks:
     Attributes:
         regions: Of the regions of highest density.
         coordinates: Of each coordinate: of the noise where the prior is a map of noise,
-            otherwise of the latents.
+            whatever the label; otherwise of the latents.
     """
 
     regions: calibration.Calibration
@@ -78,8 +78,8 @@ def ranks(
 
 def _statistics(prior: prior_lib.AbstractPrior, z: tf.Tensor) -> tf.Tensor:
     """Returns log-density and coordinates of latents, `[batch, 1 + latent_dim]`."""
-    is_map = isinstance(prior, prior_lib.AbstractNoisePrior)
-    coordinates = prior.inverse(z) if is_map else tf.cast(z, prior.compute_dtype)
+    has_noise = prior.has_noise_space
+    coordinates = prior.inverse(z) if has_noise else tf.cast(z, prior.compute_dtype)
     return tf.concat([prior.log_prob(z)[:, None], coordinates], axis=-1)
 
 

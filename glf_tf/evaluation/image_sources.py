@@ -132,7 +132,7 @@ class SavedModelSamples(AbstractImageSource):
         Raises:
             NotFound: The folder has no SavedModel.
             Damaged: It cannot be read.
-            Unsupported: It has no signature `sample`.
+            Unsupported: It has no signature `sample`, or draws no images.
         """
         if not (folder / "saved_model.pb").exists():
             raise errors.NotFound(
@@ -148,6 +148,13 @@ class SavedModelSamples(AbstractImageSource):
                 "A SavedModel is measured through its signature `sample`",
                 received=f"{sorted(self._root.signatures)} in {folder}",
                 do="Export the model with tools/export.py",
+            )
+        drawn = self._root.signatures["sample"].structured_outputs
+        if "image" not in drawn:
+            raise errors.Unsupported(
+                "A SavedModel is measured by the images that it draws",
+                received=f"{sorted(drawn)} of `sample` in {folder}",
+                do="Measure a density of vectors by --workdir, the folder of its run",
             )
         self._folder, self._temperature = folder, tf.constant(temperature)
 

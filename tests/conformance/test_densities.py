@@ -14,7 +14,7 @@ from glf_tf.callbacks import reports
 from glf_tf.data import paths as paths_lib
 from glf_tf.data import pipeline
 from glf_tf.devices import strategies
-from glf_tf.evaluation import evaluation
+from glf_tf.evaluation import evaluation, image_sources
 from glf_tf.evaluation import settings as settings_lib
 from glf_tf.experiments import restore
 from glf_tf.metrics.extractors import choice
@@ -220,6 +220,12 @@ def test_saved_model_equals_the_density(model, tmp_path):
     np.testing.assert_array_equal(np.isfinite(found), [False, True])
     if model.num_classes:
         check_labels(model, call)
+
+
+def test_samples_of_an_exported_density_are_no_images(tmp_path):
+    export.export(make("standard_normal"), tmp_path / "saved")
+    with pytest.raises(errors.Unsupported, match="by the images"):
+        image_sources.SavedModelSamples(tmp_path / "saved")
 
 
 def check_labels(model, call):

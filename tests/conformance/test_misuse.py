@@ -223,6 +223,8 @@ OWN = {
 2 labels            @ --labels=a
 2 multiple          @ --labels=0,1,2
 2 conditional       @ --labels=0,1
+2 "whole numbers"   @ --labels=²
+2 "whole numbers"   @ --labels=99999999999999999999
 2 finite            @ --guidance=nan
 2 guidance          @ --guidance=much
 2 Guidance          @ --guidance=2
@@ -253,6 +255,8 @@ OWN = {
 1 nowhere           --samples=nowhere --dataset=digits
 1 nowhere           --saved_model=nowhere --dataset=digits
 1 text.cfg          --samples=text.cfg --dataset=digits
+2 "folder of its run" --samples=folder --dataset=toy
+2 "folder of its run" --saved_model=folder --dataset=toy
 2 --out             @ --out=
 2 inception_graph   @ --inception_graph=text.cfg
 2 bound_samples     @ --bound_samples=3

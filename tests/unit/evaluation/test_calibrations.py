@@ -28,7 +28,9 @@ def drawn(model, *, scale=1.0):
 CHANCE = 1.95 * (1 / 900 + 1 / 2_000) ** 0.5
 
 
-@pytest.mark.parametrize("name", ["rae_spectral", "rae_flow", "rae", "glf_two_stage"])
+@pytest.mark.parametrize(
+    "name", ["rae_spectral", "rae_flow", "rae", "glf_two_stage", "glf_labels"]
+)
 def test_draws_of_the_prior_are_calibrated(name, monkeypatch):
     model = descriptors.model(name)
     monkeypatch.setattr(model, "encode", drawn(model))
