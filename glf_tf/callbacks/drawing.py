@@ -114,8 +114,10 @@ class Pictures(AbstractPictures):
 
     def _draw(self) -> dict[str, np.ndarray]:
         known = self._model.num_classes
-        labels = np.arange(64) // 8 % known if known else None
-        drawn = next(sample.sample(self._model, 64, seed=self._seed, labels=labels))
+        # A row of each label, up to sixteen.
+        count = 8 * max(8, min(known, 16))
+        labels = np.arange(count) // 8 % known if known else None
+        drawn = next(sample.sample(self._model, count, seed=self._seed, labels=labels))
         result = {"samples": pictures.grid(drawn, columns=8)}
         if isinstance(self._model, codes.EncodesImages):
             decoded = reconstruct.reconstruct(self._model, self._images)

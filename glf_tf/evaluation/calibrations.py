@@ -39,6 +39,9 @@ def ranks(
 ) -> Ranks:
     """Returns how the prior of a model is calibrated on the latents of images.
 
+    Draws are those of its density: they are not guided and not denoised, and latents
+    have the noise of a prior that is smoothed.
+
     Args:
         model: An autoencoder. Latents are its codes, or one draw an image of the
             posterior of a variational model, as their distribution is what the prior is
@@ -57,14 +60,16 @@ def ranks(
             received=type(model).__name__,
             do="Leave calibration out of --metrics",
         )
-    of_latents, of_draws = seeds.split(seed, 2)
+    of_latents, of_draws, of_noise = seeds.split(seed, 3)
 
     def of_images(batch, index):
         if isinstance(model, variational.AbstractVariational):
             fold = seeds.fold(of_latents, index)
             z, *_ = model.sample_posterior(batch["image"], seed=fold)
-            return _statistics(model.prior, z)
-        return _statistics(model.prior, likelihoods.latents_of(model, batch))
+        else:
+            z = likelihoods.latents_of(model, batch)
+        z = model.prior.with_noise(z, seed=seeds.fold(of_noise, index))
+        return _statistics(model.prior, z)
 
     found = likelihoods.of_images(of_images, test)
     drawn = _of_draws(model.prior, count=num_draws, seed=of_draws)
@@ -91,7 +96,8 @@ def _of_draws(
     @tf.function(autograph=False)
     def chunk(index):
         fold = seeds.fold(seed, index)
-        return _statistics(prior, prior.sample(image_sources.CHUNK, seed=fold))
+        drawn = prior.sample_density(image_sources.CHUNK, seed=fold)
+        return _statistics(prior, drawn)
 
     chunks = range(-(-count // image_sources.CHUNK))
     return np.concatenate([chunk(tf.constant(index)) for index in chunks])[:count]

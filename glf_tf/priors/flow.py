@@ -269,6 +269,21 @@ class FlowPrior(guidance_lib.Guided, labelled.Labelled, prior.AbstractNoisePrior
             label: Their labels `[n]`; by default they are drawn, if there are labels.
             guidance: Factor on what a label changes; by default that of the prior.
         """
+        how = {"temperature": temperature, "training": training, "label": label}
+        how["guidance"] = guidance
+        return self._drawn(n, seed=seed, denoising=self._denoising, **how)
+
+    def _drawn(
+        self,
+        n: int | tf.Tensor,
+        *,
+        seed: types.Seed,
+        guidance: float | tf.Tensor | None,
+        denoising: bool,
+        temperature: float = 1.0,
+        training: bool = False,
+        label: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         guidance = self._guidance_or_own(guidance)
         if self.num_classes and label is None:
             label = self.sample_labels(n, seed=seed)
@@ -276,9 +291,28 @@ class FlowPrior(guidance_lib.Guided, labelled.Labelled, prior.AbstractNoisePrior
         noise = self.sample_noise(n, **how, **self._of_noise(label))
         bijector = self._bijector(label, training=training, guidance=guidance)
         z = bijector.forward(noise)
-        if not (self.is_smoothed and self._denoising):
+        if not (self.is_smoothed and denoising):
             return z
         return self.smoothing.denoised(z, lambda z: self.log_prob(z, label=label))
+
+    def sample_density(self, n: int, *, seed: types.Seed) -> tf.Tensor:
+        """Returns latents that are neither guided nor denoised, `[n, latent_dim]`.
+
+        Args:
+            n: Number of latents.
+            seed: A stateless seed.
+        """
+        guidance = 1.0 if self.is_guidable else None
+        return self._drawn(n, seed=seed, guidance=guidance, denoising=False)
+
+    def with_noise(self, z: tf.Tensor, *, seed: types.Seed) -> tf.Tensor:
+        """Returns codes with the noise of `smoothing`, `[batch, latent_dim]`.
+
+        Args:
+            z: Codes, `[batch, latent_dim]`.
+            seed: A stateless seed.
+        """
+        return self.smoothing.noisy(z, seed=seed) if self.is_smoothed else z
 
     def sample_noise(
         self,

@@ -51,6 +51,15 @@ class Guided(abc.ABC):
             raise self._not_guidable(f"guidance={guidance}")
         self._guidance = guidance
 
+    def sample_density(self, n: int, *, seed: types.Seed) -> tf.Tensor:
+        """Returns latents that are not guided, `[n, latent_dim]`.
+
+        Args:
+            n: Number of latents.
+            seed: A stateless seed.
+        """
+        return self.sample(n, seed=seed, guidance=1.0 if self.is_guidable else None)
+
     def _guidance_or_own(self, guidance: float | tf.Tensor | None) -> float | tf.Tensor:
         """Returns the guidance that samples are asked for; None for its own.
 

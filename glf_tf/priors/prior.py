@@ -79,6 +79,29 @@ class AbstractPrior(parts.Part, keras.layers.Layer, abc.ABC):
                 latents, as the GLF authors' script does.
         """
 
+    def sample_density(self, n: int, *, seed: types.Seed) -> tf.Tensor:
+        """Returns what `log_prob` is the density of, `[n, latent_dim]`.
+
+        These are samples that are neither guided nor denoised.
+
+        Args:
+            n: Number of latents.
+            seed: A stateless seed.
+        """
+        return self.sample(n, seed=seed)
+
+    def with_noise(self, z: tf.Tensor, *, seed: types.Seed) -> tf.Tensor:
+        """Returns codes as `log_prob` is their density, `[batch, latent_dim]`.
+
+        They have the noise of a prior that is smoothed, and none of any other.
+
+        Args:
+            z: Codes, `[batch, latent_dim]`.
+            seed: A stateless seed.
+        """
+        del seed
+        return z
+
     def terms(
         self,
         z: tf.Tensor,

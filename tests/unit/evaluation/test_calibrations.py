@@ -3,12 +3,15 @@
 
 import io
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
-from glf_tf import errors
+from glf_tf import errors, parts
+from glf_tf.data import vector_set
 from glf_tf.evaluation import calibrations, evaluation
 from glf_tf.evaluation import settings as settings_lib
+from glf_tf.models import density
 from glf_tf.plotting import calibration_figure
 from tests import descriptors
 
@@ -28,9 +31,7 @@ def drawn(model, *, scale=1.0):
 CHANCE = 1.95 * (1 / 900 + 1 / 2_000) ** 0.5
 
 
-@pytest.mark.parametrize(
-    "name", ["rae_spectral", "rae_flow", "rae", "glf_two_stage", "glf_labels"]
-)
+@pytest.mark.parametrize("name", ["rae_spectral", "rae_flow", "rae", "glf_two_stage"])
 def test_draws_of_the_prior_are_calibrated(name, monkeypatch):
     model = descriptors.model(name)
     monkeypatch.setattr(model, "encode", drawn(model))
@@ -38,6 +39,16 @@ def test_draws_of_the_prior_are_calibrated(name, monkeypatch):
     assert found.regions.distance < CHANCE
     assert len(found.coordinates) == model.latent_dim
     # Of four coordinates.
+    assert max(rank.distance for rank in found.coordinates) < 1.2 * CHANCE
+
+
+def test_densities_of_labels_are_ranked_whatever_the_label():
+    made = density.Density(2, **descriptors.DENSITIES["flow_of_labels"])
+    descriptors.perturb(made, scale=0.3)
+    drawn = np.asarray(made.sample(900, seed=3))
+    data = vector_set.VectorSet("drawn", "test", drawn)
+    found = calibrations.ranks(made, data, num_draws=2_000, seed=0)
+    assert found.regions.distance < CHANCE
     assert max(rank.distance for rank in found.coordinates) < 1.2 * CHANCE
 
 
@@ -94,3 +105,28 @@ def test_models_without_codes_are_refused():
     with pytest.raises(errors.Unsupported, match="Calibration") as caught:
         measuring().model(model, metrics=["calibration"])
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "changed", "plain"),
+    [
+        ("flow_smoothed", 0, {"denoising": True}, {"denoising": False}),
+        ("flow_matching", 3, {"guidance": 3.0}, {"guidance": 1.0}),
+        ("flow_of_dropped_labels", 3, {"guidance": 3.0}, {"guidance": 1.0}),
+    ],
+)
+def test_draws_are_those_of_the_density(name, labels, changed, plain):
+    spec = {**descriptors.PRIORS, **descriptors.LABELLED_PRIORS}[name]
+    kept = {key: spec[key] for key in spec if key not in changed}
+    size = {"latent_dim": 4, "num_classes": labels}
+    made = [parts.make("prior", {**kept, **how}, **size) for how in (changed, plain)]
+    descriptors.perturb(made[0], scale=0.3)
+    for mine, other in zip(made[0].variables, made[1].variables, strict=True):
+        other.assign(mine)
+    drawn, expected = (prior.sample_density(5, seed=(1, 2)) for prior in made)
+    np.testing.assert_array_equal(drawn, expected)
+    np.testing.assert_array_equal(expected, made[1].sample(5, seed=(1, 2)))
+    assert not np.array_equal(drawn, made[0].sample(5, seed=(1, 2)))
+    z = tf.ones([5, 4])
+    has_noise = np.any(made[0].with_noise(z, seed=(1, 2)) != z)
+    assert has_noise == made[0].is_smoothed
