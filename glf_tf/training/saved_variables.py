@@ -47,6 +47,9 @@ def take_over(
 ) -> tuple[str, ...]:
     """Assigns variables from a checkpoint where names and shapes agree.
 
+    What a layer has itself, beside the layers inside it, is about all of them, such as
+    that a flow has started. So it is only assigned if they all agree.
+
     Args:
         folder: The checkpoint.
         variables: The variables that may be assigned, by name; see `variables_of`.
@@ -65,12 +68,19 @@ def take_over(
         )
     reader = tf.train.load_checkpoint(str(folder / PREFIX))
     shapes = reader.get_variable_to_shape_map()
-    taken = []
-    for name, variable in variables.items():
-        key = _key(name)
-        if key in shapes and tuple(shapes[key]) == tuple(variable.shape):
-            variable.assign(reader.get_tensor(key))
-            taken.append(name)
+    agree = {
+        name
+        for name, variable in variables.items()
+        if tuple(shapes.get(_key(name), ("none",))) == tuple(variable.shape)
+    }
+    torn = {layer for name in variables if name not in agree for layer in _layers(name)}
+    taken = [
+        name
+        for name in variables
+        if name in agree and torn.isdisjoint(_layers(name)[-1:])
+    ]
+    for name in taken:
+        variables[name].assign(reader.get_tensor(_key(name)))
     return tuple(taken)
 
 
@@ -79,6 +89,12 @@ def number(folder: pathlib.Path, name: str) -> float:
     reader = tf.train.load_checkpoint(str(folder / PREFIX))
     key = _key(name)
     return float(reader.get_tensor(key)) if reader.has_tensor(key) else 0.0
+
+
+def _layers(name: str) -> list[str]:
+    """Returns the layers that a variable lies in, from the outermost to its own."""
+    parts = name.split("/")[:-1]
+    return ["/".join(parts[:end]) for end in range(2, len(parts) + 1)]
 
 
 def _key(name: str) -> str:
