@@ -11,6 +11,9 @@ from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset as dataset_lib
 from glf_tf.datasets import wrapped
 
+_LEAST_SHARE = 1e-12
+"""Variance in shares of the largest, below which it is rounding."""
+
 
 class PrincipalComponents(wrapped.AbstractWrapped):
     """Images of another data set as vectors of their first principal components.
@@ -40,7 +43,8 @@ class PrincipalComponents(wrapped.AbstractWrapped):
         """Returns one split: vectors float32 `[size, count]`.
 
         Raises:
-            InvalidValue: There are fewer images or pixels than components.
+            InvalidValue: There are fewer images or pixels than components, or fewer
+                directions in which images differ.
             Unsupported: The other set has no images, or hidden pixels.
         """
         found = self._whole_images(split)
@@ -56,6 +60,14 @@ class PrincipalComponents(wrapped.AbstractWrapped):
         from sklearn import decomposition
 
         axes = decomposition.PCA(self.count, svd_solver="covariance_eigh").fit(train)
+        variances = axes.explained_variance_
+        rank = int(np.sum(variances > _LEAST_SHARE * variances[0]))
+        if rank < self.count:
+            raise errors.InvalidValue(
+                "There are as many components as directions in which images differ",
+                received=f"count={self.count} of images that differ in {rank}",
+                do=f"Use a --dataset.count from 1 to {rank}",
+            )
         return vector_set.VectorSet(
             name=f"principal components of {found.name}",
             split=found.split,

@@ -35,3 +35,10 @@ def test_impossible_numbers_of_components_are_refused(count):
 def test_hidden_pixels_are_refused():
     with pytest.raises(errors.Unsupported, match="hidden pixels"):
         made(dataset="occluded").load("train")
+
+
+def test_components_in_which_nothing_differs_are_refused():
+    """Three pixels of the digits are 0 in all training images."""
+    made(count=61).load("train")
+    with pytest.raises(errors.InvalidValue, match=r"differ in 61\. Use .* 1 to 61"):
+        made(count=62).load("train")
