@@ -18,6 +18,7 @@ __all__ = [
     "Sampler",
     "Reconstruction",
     "Mask",
+    "Sharpening",
 ]
 
 import dataclasses
@@ -90,3 +91,6 @@ Reconstruction = Annotated[Any, PartOf("reconstruction")]
 
 Mask = Annotated[Any, PartOf("mask")]
 """A mask, which says what pixels are hidden."""
+
+Sharpening = Annotated[Any, PartOf("sharpening")]
+"""A way of training a finished model's decoder on."""

@@ -430,6 +430,12 @@ MODELS: dict[str, Mapping] = {
         "energy_hidden": 6,
         "prior_steps": 3,
     },
+    "glf_sharpened": {
+        **_GLF,
+        "procedure": "closing",
+        "components": 0,
+        "sharpen": {"name": "adversarial", "widths": (3, 4)},
+    },
     "image_flow": {"name": "image_flow", "flow": _GLOW},
     "image_flow_real_nvp": {
         "name": "image_flow",
@@ -460,8 +466,8 @@ WITH_NOISE = {"lebm", "lfbm", "lfbm_from_prior", "lfbm_labels", "lfbm_vae", "sri
 """Models whose terms draw numbers, of which each replica has its own."""
 
 FAMILIES = (
-    *("abp", "glann", "glf_convolutional", "glf_perceptual", "glf_two_stage"),
-    *("image_flow_variational", "lebm"),
+    *("abp", "glann", "glf_convolutional", "glf_perceptual", "glf_sharpened"),
+    *("glf_two_stage", "image_flow_variational", "lebm"),
     *("lfbm_from_prior", "lfbm_vae", "rae", "rae_flow", "rae_spectral", "sri"),
     *("two_stage_vae", "vae_flow_posterior", "vae_flow_prior", "vae_gaussian"),
     *("vae_vamp_prior",),

@@ -110,6 +110,13 @@ KINDS = _Kinds(
             "glf_tf.masks",
             decided=("image_shape",),
         ),
+        Kind(
+            "sharpening",
+            "sharpening",
+            "sharpening:AbstractSharpening",
+            "glf_tf.sharpenings",
+            decided=("image_shape",),
+        ),
     )
 )
 """The kinds of part, by name."""

@@ -7,8 +7,12 @@ step therefore needs no iterator state: `batches(..., start_step=k)` continues e
 like an uninterrupted run.
 """
 
-__all__ = ["Source", "batches", "evaluation_batches", "share", "steps_per_epoch"]
+__all__ = [
+    *("Beside", "Source", "batches"),
+    *("evaluation_batches", "share", "steps_per_epoch"),
+]
 
+import dataclasses
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -24,8 +28,26 @@ _AHEAD = 4
 TensorFlow's default grows to gigabytes.
 """
 
-Source = example_set.AbstractExampleSet | Mapping[str, np.ndarray]
-"""A set of images or vectors, or arrays by name whose row i belongs to example i."""
+
+@dataclasses.dataclass(frozen=True)
+class Beside:
+    """Examples with arrays beside them, by name, whose row i belongs to example i.
+
+    Attributes:
+        examples: The images or vectors.
+        arrays: The arrays, with other names than a batch of the examples has.
+    """
+
+    examples: example_set.AbstractExampleSet
+    arrays: Mapping[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+
+Source = example_set.AbstractExampleSet | Mapping[str, np.ndarray] | Beside
+"""A set of images or vectors, or arrays by name whose row i belongs to example i; or
+both."""
 
 
 def batches(
@@ -176,28 +198,47 @@ def _with_rows(
     order: tf.data.Dataset, source: Source, *, batch_size: int | None, ahead: int
 ) -> tf.data.Dataset:
     """Returns the batches for a data set of int64 indices `[batch]`."""
+    made = _unfetched(order, source, batch_size=batch_size)
+    return made.prefetch(ahead).with_options(_options())
+
+
+def _unfetched(
+    order: tf.data.Dataset, source: Source, *, batch_size: int | None
+) -> tf.data.Dataset:
+    if isinstance(source, Beside):
+        made = _unfetched(order, source.examples, batch_size=batch_size)
+        rows = _rows(source.arrays)
+        return made.map(lambda batch: {**batch, **rows(batch["index"])})
     if isinstance(source, vector_set.VectorSet):
         labels = {} if source.labels is None else {"label": source.labels}
         source = {"vector": source.vectors, **labels}
     is_images = isinstance(source, image_set_lib.ImageSet)
-    made = (_with_images if is_images else _with_arrays)(
+    return (_with_images if is_images else _with_arrays)(
         order, source, batch_size=batch_size
     )
-    return made.prefetch(ahead).with_options(_options())
 
 
 def _with_arrays(
     order: tf.data.Dataset, source: Mapping[str, np.ndarray], *, batch_size: int | None
 ) -> tf.data.Dataset:
-    with tf.device("CPU:0"):
-        tensors = {name: tf.constant(array) for name, array in source.items()}
+    rows = _rows(source)
 
     def batch(index: tf.Tensor) -> types.Batch:
         index = tf.ensure_shape(index, [batch_size])
-        rows = {name: tf.gather(tensor, index) for name, tensor in tensors.items()}
-        return {**rows, "index": index}
+        return {**rows(index), "index": index}
 
     return order.map(batch)
+
+
+def _rows(
+    arrays: Mapping[str, np.ndarray],
+) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+    """Returns a function from indices `[batch]` to the rows of all arrays."""
+    with tf.device("CPU:0"):
+        tensors = {name: tf.constant(array) for name, array in arrays.items()}
+    return lambda index: {
+        name: tf.gather(tensor, index) for name, tensor in tensors.items()
+    }
 
 
 def _with_images(

@@ -133,10 +133,13 @@ class ModelMetrics:
         count, seed = self._records.settings.bound_samples, self._records.settings.seed
         found = likelihoods.bound(model, self._test, num_samples=count, seed=seed)
         numbers = {f"bound_{count}": found.nats}
-        source = self.reconstructions(model)
-        return self._records.plain(
-            numbers, source=source, space="pixels", of="test images"
-        )
+        source, notes = self.reconstructions(model), ()
+        if model.sharpening is not None:
+            notes = (
+                "bound is that of a sharpened decoder, which is no mean of images",
+            )
+        how = {"of": "test images", "notes": notes}
+        return self._records.plain(numbers, source=source, space="pixels", **how)
 
     def _bits_per_dim(self, model) -> list[protocol.Measurement]:
         """Measures a flow on images, and what counting alone reaches."""

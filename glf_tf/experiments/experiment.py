@@ -13,7 +13,7 @@ from glf_tf.callbacks import reports
 from glf_tf.data import image_set
 from glf_tf.devices import processors, strategies, workers
 from glf_tf.experiments import folder as folder_lib
-from glf_tf.experiments import identity, restore, session
+from glf_tf.experiments import identity, session, starting
 from glf_tf.experiments import plan as plan_lib
 from glf_tf.models import base_model
 from glf_tf.training import fitting, optimizers
@@ -101,8 +101,9 @@ def check(
     for images in sets:
         model.check_labels(images)
     optimizers.check(model.stages(), options=plan.optimizers)
+    starting.check_finished(plan.start, model)
     if plan.start.start_from:
-        restore.check_start(plan.start, model)
+        starting.check_start(plan.start, model)
     if often.patience or often.best_by not in ("", plan_lib.Reports.best_by):
         how = {"split": sets[-1].split, "metric": often.evaluate_metric}
         reports.check_best_by(often.best_by, model=model, **how)

@@ -6,8 +6,7 @@ __all__ = [
     "newest",
     "load",
     "load_model",
-    "check_start",
-    "take_over",
+    "no_checkpoint",
     "image_shape_of",
     "load_data",
     "paths_of",
@@ -20,7 +19,6 @@ from importlib import metadata
 from typing import Literal, NamedTuple
 
 import keras
-import tensorflow as tf
 from absl import logging
 
 from glf_tf import catalogue, errors, parts, types
@@ -29,7 +27,6 @@ from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset as dataset_lib
 from glf_tf.experiments import folder as folder_lib
 from glf_tf.experiments import identity
-from glf_tf.experiments import plan as plan_lib
 from glf_tf.models import base_model
 from glf_tf.training import averages, checkpoints, saved_variables
 
@@ -107,7 +104,7 @@ def load(
     else:
         state = newest(store, folder)
     if state is None:
-        raise _no_checkpoint(folder)
+        raise no_checkpoint(folder)
     stages = model.stages()
     if state["stage"] < len(stages):
         averages.take_over(stages[state["stage"]], folder=store.restored)
@@ -154,53 +151,6 @@ def _is_installed(distribution: str) -> bool:
     except (metadata.PackageNotFoundError, ValueError):
         return False
     return True
-
-
-def check_start(
-    start: plan_lib.Start, model: base_model.AbstractModel
-) -> tuple[pathlib.Path, dict[str, tf.Variable]]:
-    """Returns the checkpoint to start from, and the variables to restore.
-
-    Raises:
-        NotFound: There is no run or no checkpoint.
-        InvalidValue: There is no layer of that name.
-    """
-    folder = folder_lib.Folder(pathlib.Path(start.start_from).expanduser())
-    folder.read()
-    layers = tuple(name for name in start.start_layers.split(",") if name)
-    variables = saved_variables.variables_of(model)
-    for layer in layers:
-        known = sorted({name.split("/")[1] for name in variables})
-        if layer not in known:
-            raise errors.InvalidValue(
-                "`start_layers` must be layers of the model",
-                received=f"start_layers={start.start_layers}",
-                do=errors.suggestion(layer, known),
-            )
-    wanted = tuple(f"model/{layer}/" for layer in layers) or ("model/",)
-    variables = {k: v for k, v in variables.items() if k.startswith(wanted)}
-    checkpoint = checkpoints.Checkpoints(folder.checkpoints, {}, partly=True).latest()
-    if checkpoint is None:
-        raise _no_checkpoint(folder)
-    return checkpoint, variables
-
-
-def take_over(start: plan_lib.Start, model: base_model.AbstractModel) -> None:
-    """Loads the weights of another run into a model, where names and shapes agree.
-
-    Raises:
-        NotFound: There is no run or no checkpoint.
-        InvalidValue: There is no layer of that name, or nothing agrees.
-    """
-    checkpoint, variables = check_start(start, model)
-    taken = saved_variables.take_over(checkpoint, variables)
-    logging.info("%d of %d weights from %s", len(taken), len(variables), checkpoint)
-    if not taken:
-        raise errors.InvalidValue(
-            "The run to start from must have weights with the same names and shapes",
-            received=f"start_from={start.start_from}, none of {len(variables)}",
-            do="Use a run with the same network, image and latent size",
-        )
 
 
 def load_data(
@@ -263,7 +213,8 @@ def paths_of(described: Mapping, paths: paths_lib.DataPaths) -> paths_lib.DataPa
     return dataclasses.replace(paths, data_dir=pathlib.Path(described["data_dir"]))
 
 
-def _no_checkpoint(folder: folder_lib.Folder) -> errors.NotFound:
+def no_checkpoint(folder: folder_lib.Folder) -> errors.NotFound:
+    """Returns the error of a run that has saved nothing yet."""
     return errors.NotFound(
         "Loading a model needs a checkpoint",
         received=f"{folder.checkpoints}, which has none",

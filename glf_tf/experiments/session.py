@@ -14,7 +14,7 @@ from glf_tf import errors, export, files
 from glf_tf.callbacks import drawing, profiling, progress, reports, saving
 from glf_tf.data import image_set
 from glf_tf.devices import workers
-from glf_tf.experiments import failures, identity, restore, stopping
+from glf_tf.experiments import failures, identity, restore, starting, stopping
 from glf_tf.experiments import folder as folder_lib
 from glf_tf.experiments import plan as plan_lib
 from glf_tf.metrics import reference
@@ -158,7 +158,7 @@ class Session:
         if state is not None:
             self._loop.set_state(state)
         elif self._plan.start.start_from:
-            restore.take_over(self._plan.start, self._model)
+            starting.take_over(self._plan.start, self._model)
         step = 0 if state is None else state["global_step"]
         self._check_position(step)
         return step

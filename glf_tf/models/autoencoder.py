@@ -3,6 +3,7 @@
 
 __all__ = ["AbstractAutoencoder"]
 
+from collections.abc import Mapping
 from typing import Literal
 
 import keras
@@ -12,17 +13,28 @@ import tensorflow as tf
 from glf_tf import errors, parts, seeds, types
 from glf_tf.data import image_set, pipeline
 from glf_tf.layers import adapters
-from glf_tf.models import coders, codes, inputs, label_inputs, latent, signatures
+from glf_tf.models import (
+    coders,
+    codes,
+    inputs,
+    label_inputs,
+    latent,
+    sharpened,
+    signatures,
+)
 from glf_tf.training import stages
 
 _AT_ONCE = 500
 
 
-class AbstractAutoencoder(codes.EncodesImages, latent.AbstractLatentModel):
+class AbstractAutoencoder(
+    codes.EncodesImages, sharpened.Sharpens, latent.AbstractLatentModel
+):
     """A latent variable model with an encoder.
 
     It has an `encoder`, a `decoder` and a `reconstruction` term from the options
-    `latent_dim`, `network` and `reconstruction`; a concrete class gives `prior`.
+    `latent_dim`, `network` and `reconstruction`; a concrete class gives `prior`, and
+    returns its stages through `sharpened`.
     """
 
     def __init__(
@@ -35,6 +47,7 @@ class AbstractAutoencoder(codes.EncodesImages, latent.AbstractLatentModel):
         decoder: types.Network | None = None,
         decoder_output: Literal["auto", "logits", "images"] = "auto",
         reconstruction: types.Reconstruction = "squared_error",
+        sharpen: types.Sharpening | None = None,
         name: str | None = None,
     ):
         """Initializes the model.
@@ -51,6 +64,8 @@ class AbstractAutoencoder(codes.EncodesImages, latent.AbstractLatentModel):
             decoder_output: Output of a Keras layer as decoder: "images", "logits", or
                 "auto" where its last layer shows it; see `layers.endings`.
             reconstruction: The reconstruction term.
+            sharpen: How the decoder alone is trained on in a last stage, "sharpen",
+                with codes and prior as they are; None for no such stage.
             name: Name of the Keras model.
 
         Raises:
@@ -80,6 +95,10 @@ class AbstractAutoencoder(codes.EncodesImages, latent.AbstractLatentModel):
         self.reconstruction = parts.make(
             "reconstruction", reconstruction, image_shape=self.image_shape
         )
+        if sharpen is not None:
+            self.sharpening = parts.make(
+                "sharpening", sharpen, image_shape=self.image_shape
+            )
 
     @property
     def code_sizes(self) -> coders.Sizes:
@@ -129,6 +148,26 @@ class AbstractAutoencoder(codes.EncodesImages, latent.AbstractLatentModel):
         drawn = self.start_latents(tf.shape(image)[0], "prior", seed=start_seed)
         is_whole = tf.reduce_all(mask > 0, axis=[1, 2, 3])
         return tf.where(is_whole[:, None], encoded, tf.cast(drawn, encoded.dtype))
+
+    def check_data(self, data: image_set.ImageSet) -> None:
+        """Checks a training set as the base class, and that a sharpening can have it.
+
+        Raises:
+            InvalidValue: There are too few images for the fit of the prior.
+            Unsupported: There is a sharpening, and pixels are hidden, or `stages` of
+                the model leaves it out.
+        """
+        super().check_data(data)
+        self.check_sharpening(data)
+
+    def codes_of(self, data: image_set.ImageSet) -> Mapping[str, np.ndarray]:
+        """Returns "z", the latents of all images, for the sharpening."""
+        return {"z": self.encode_all(data)}
+
+    def latents_of(self, batch: types.Batch, *, seed: tf.Tensor) -> tf.Tensor:
+        """Returns the latents of a batch with its "z", `[batch, latent_dim]`."""
+        del seed  # no randomness
+        return batch["z"]
 
     def encode_all(self, data: image_set.ImageSet) -> np.ndarray:
         """Returns the latents of an image set, `[size, latent_dim]`."""

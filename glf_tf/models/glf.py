@@ -131,16 +131,16 @@ class GLF(autoencoder.AbstractAutoencoder):
             prepare=self._start_prior,
         )
         if self.procedure == "joint":
-            return (joint,)
+            return self.sharpened(joint)
         if self.procedure == "closing":
-            return joint, *self.stages_on_codes(flow)
+            return self.sharpened(joint, *self.stages_on_codes(flow))
         first = stages.Stage.of(
             "autoencoder",
             ae,
             terms=self._autoencoder_terms,
             weights={"reconstruction": self.beta},
         )
-        return first, *self.stages_on_codes(flow)
+        return self.sharpened(first, *self.stages_on_codes(flow))
 
     def _joint_terms(
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool

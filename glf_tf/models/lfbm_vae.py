@@ -89,7 +89,7 @@ class LFBMVAE(variational.AbstractVariational):
             weights={**dict.fromkeys(minimised, 1.0), "kl": 0.0, "negative_elbo": 0.0},
             prepare=self._start_prior,
         )
-        return (joint,)
+        return self.sharpened(joint)
 
     def sample_posterior(
         self, image: tf.Tensor, *, seed: types.Seed

@@ -107,12 +107,12 @@ class RAE(autoencoder.AbstractAutoencoder):
             weights=self._autoencoder_weights(),
         )
         if isinstance(self.prior, prior_lib.Fitted):
-            return first, stages_lib.Stage("prior", prepare=self._fit_prior)
+            last = stages_lib.Stage("prior", prepare=self._fit_prior)
+            return self.sharpened(first, last)
         if not self.prior.trainable_variables:
-            return (first,)
-        return first, *self.stages_on_codes(
-            stages_lib.Group("prior", layers=(self.prior,))
-        )
+            return self.sharpened(first)
+        group = stages_lib.Group("prior", layers=(self.prior,))
+        return self.sharpened(first, *self.stages_on_codes(group))
 
     def _autoencoder_weights(self) -> Mapping[str, float]:
         """Returns the weights of the loss; "latent" of weight 0 is only measured."""

@@ -7,16 +7,12 @@ Dai, Wipf: Diagnosing and Enhancing VAE Models, 2019. https://arxiv.org/abs/1903
 __all__ = ["TwoStageVAE"]
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from glf_tf import seeds, types
-from glf_tf.data import image_set, pipeline
 from glf_tf.models import checks, variational
 from glf_tf.priors import second_stage
 from glf_tf.training import stages as stages_lib
-
-_AT_ONCE = 500
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")
@@ -85,9 +81,9 @@ class TwoStageVAE(variational.AbstractVariational):
             stages_lib.Group("prior", layers=(self.prior,)),
             terms=self._prior_terms,
             weights=dict.fromkeys(self.prior.term_names, 1.0),
-            cache=self._codes,
+            cache=self.codes_of,
         )
-        return first, second
+        return self.sharpened(first, second)
 
     def _autoencoder_terms(
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool
@@ -101,19 +97,6 @@ class TwoStageVAE(variational.AbstractVariational):
             "reconstruction": self.reconstruction(batch["image"], logits),
             "kl": posterior.kl_to_standard_normal(),
         }
-
-    def _codes(self, data: image_set.ImageSet) -> dict[str, np.ndarray]:
-        """Returns "code", means and log-scales of the posteriors, for the second stage.
-
-        The latents are drawn from them at each step.
-        """
-        batches = pipeline.evaluation_batches(data, batch_size=_AT_ONCE)
-        codes = [self._traced_code(batch["image"]) for batch in batches]
-        return {"code": np.concatenate(codes)}
-
-    @tf.function(autograph=False, reduce_retracing=True)
-    def _traced_code(self, image: tf.Tensor) -> tf.Tensor:
-        return self.code(image)
 
     def _prior_terms(
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool

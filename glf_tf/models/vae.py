@@ -63,7 +63,7 @@ class VAE(variational.AbstractVariational):
                 "negative_elbo": 0.0,
             },
         )
-        return (joint,)
+        return self.sharpened(joint)
 
     def _joint_terms(
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool

@@ -93,7 +93,7 @@ class VAEFlowPosterior(variational.AbstractVariational):
             terms=self._joint_terms,
             weights=self._joint_weights(),
         )
-        return (joint,)
+        return self.sharpened(joint)
 
     def _joint_weights(self) -> Mapping[str, stages_lib.Weight]:
         """Returns the weights; terms of weight 0 are only measured."""
@@ -144,6 +144,12 @@ class VAEFlowPosterior(variational.AbstractVariational):
         noise = self.noise_like(normal, seed=seed)
         z, log_det = self._carry(normal.sample(noise), code)
         return z, normal.log_prob_of_noise(noise) - log_det
+
+    def latents_of(self, batch: types.Batch, *, seed: tf.Tensor) -> tf.Tensor:
+        """Returns draws from the posteriors of a batch with its "code"."""
+        normal = self.normal_of(batch["code"])
+        drawn = normal.sample(self.noise_like(normal, seed=seed))
+        return self._carry(drawn, batch["code"])[0]
 
     def _carry(self, z: tf.Tensor, code: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns latents transformed by the flows, and the sum of log-determinants.

@@ -78,7 +78,7 @@ class VAEFlowPrior(variational.AbstractVariational):
             weights={**minimised, "kl": 0.0, "negative_elbo": 0.0},
             prepare=self._start_prior,
         )
-        return (joint,)
+        return self.sharpened(joint)
 
     def sample_posterior(
         self, image: tf.Tensor, *, seed: types.Seed

@@ -78,7 +78,7 @@ class VAEVampPrior(variational.AbstractVariational):
             weights={"reconstruction": 1.0, **weights, "kl": 0.0, "negative_elbo": 0.0},
             prepare=self._start_pseudo_inputs,
         )
-        return (joint,)
+        return self.sharpened(joint)
 
     def _start_pseudo_inputs(self, data: image_set.ImageSet) -> None:
         self.prior.start_from(data.images)

@@ -6,12 +6,16 @@ __all__ = ["AbstractVariational", "DiagonalNormal"]
 import abc
 import dataclasses
 import math
+from collections.abc import Mapping
 
+import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors, seeds, types
+from glf_tf.data import image_set, pipeline
 from glf_tf.models import autoencoder, coders, inputs
 
+_AT_ONCE = 500
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
@@ -84,6 +88,25 @@ class AbstractVariational(autoencoder.AbstractAutoencoder):
     def _encode(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Returns the posterior's means: `[batch, latent_dim]`."""
         return self.base_posterior(image, training=training).mean
+
+    def codes_of(self, data: image_set.ImageSet) -> Mapping[str, np.ndarray]:
+        """Returns "code", the encoder's output of all images, `[size, code_dim]`.
+
+        Latents are drawn from it at each step of a stage on finished codes.
+        """
+        batches = pipeline.evaluation_batches(data, batch_size=_AT_ONCE)
+        codes = [self._traced_code(batch["image"]) for batch in batches]
+        return {"code": np.concatenate(codes)}
+
+    # TensorFlow keeps one trace per model, as long as the model exists.
+    @tf.function(autograph=False, reduce_retracing=True)
+    def _traced_code(self, image: tf.Tensor) -> tf.Tensor:
+        return self.code(image)
+
+    def latents_of(self, batch: types.Batch, *, seed: tf.Tensor) -> tf.Tensor:
+        """Returns draws from the posteriors of a batch with its "code"."""
+        posterior = self.normal_of(batch["code"])
+        return posterior.sample(self.noise_like(posterior, seed=seed))
 
     @abc.abstractmethod
     def sample_posterior(

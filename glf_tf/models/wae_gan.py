@@ -92,7 +92,7 @@ class WAEGAN(wae.AbstractWAE):
             },
         )
         joint = stages.Stage("joint", (critic_update, autoencoder))
-        return (*self.pretraining, joint)
+        return self.sharpened(*self.pretraining, joint)
 
     # Both players use codes normalised over the batch, like the decoder, so that the
     # moving averages of batch normalisation are updated twice per batch.

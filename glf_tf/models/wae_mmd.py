@@ -63,7 +63,7 @@ class WAEMMD(wae.AbstractWAE):
                 "mmd": self.penalty_weight,
             },
         )
-        return (*self.pretraining, joint)
+        return self.sharpened(*self.pretraining, joint)
 
     def _joint_terms(
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool

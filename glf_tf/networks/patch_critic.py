@@ -59,10 +59,12 @@ def patch_critic(
         conv = halving.conv(width, f"conv_{index}", use_bias=True)
         x = layers.LeakyReLU(_SLOPE, name=f"relu_{index}")(wrapped(conv)(x))
         features.append(x)
+    # No bias: a loss that compares the scores of two kinds of image does not see it.
     last = layers.Conv2D(
         1,
         kernel_size=_KERNEL,
         padding="same",
+        use_bias=False,
         kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
         name="conv_last",
     )

@@ -124,6 +124,20 @@ def check(
             do="Return one from `stages`",
         )
     options.check(stage.name for stage in stages if stage.updates)
+    _check_asked_for(stages, options)
+
+
+def _check_asked_for(
+    stages: Sequence[stages_lib.Stage], options: options_lib.Training
+) -> None:
+    """Checks that stages which the user asked for have epochs."""
+    for stage in stages:
+        if stage.is_asked_for and not options.epochs_of(stage.name):
+            raise errors.InvalidValue(
+                f"The stage {stage.name}, which was asked for, must have epochs",
+                received=f"none of it in epochs={dict(options.epochs)}",
+                do=f"Set for instance --epochs=10,{stage.name}:3, or leave it out",
+            )
 
 
 def _validate(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The variables of a checkpoint, by the names under which they are saved."""
 
-__all__ = ["PREFIX", "number", "take_over", "variables_of"]
+__all__ = ["PREFIX", "agreeing", "number", "take_over", "variables_of"]
 
 import pathlib
 from collections.abc import Iterable, Mapping
@@ -60,6 +60,21 @@ def take_over(
     Raises:
         Damaged: The checkpoint is damaged.
     """
+    taken = agreeing(folder, variables)
+    reader = tf.train.load_checkpoint(str(folder / PREFIX))
+    for name in taken:
+        variables[name].assign(reader.get_tensor(_key(name)))
+    return taken
+
+
+def agreeing(
+    folder: pathlib.Path, variables: Mapping[str, tf.Variable]
+) -> tuple[str, ...]:
+    """Returns the names of the variables that `take_over` assigns.
+
+    Raises:
+        Damaged: The checkpoint is damaged.
+    """
     if damage := manifest.damage(folder):
         raise errors.Damaged(
             "Initial weights need an intact checkpoint",
@@ -74,14 +89,11 @@ def take_over(
         if tuple(shapes.get(_key(name), ("none",))) == tuple(variable.shape)
     }
     torn = {layer for name in variables if name not in agree for layer in _layers(name)}
-    taken = [
+    return tuple(
         name
         for name in variables
         if name in agree and torn.isdisjoint(_layers(name)[-1:])
-    ]
-    for name in taken:
-        variables[name].assign(reader.get_tensor(_key(name)))
-    return tuple(taken)
+    )
 
 
 def number(folder: pathlib.Path, name: str) -> float:

@@ -81,8 +81,10 @@ def _check_disjoint(variables: Mapping[str, Iterable]) -> None:
                 )
 
 
-def cached(found: object, *, size: int, stage: str) -> None:
-    """Checks that arrays have a row for each image."""
+def cached(
+    found: object, *, size: int, stage: str, taken: Sequence[str] = ("index",)
+) -> None:
+    """Checks that arrays have a row for each image, and no name that is taken."""
     do = 'Return for instance {"z": codes} from `cache`, with a row for each image'
     if not isinstance(found, Mapping):
         raise errors.InvalidType(
@@ -90,9 +92,10 @@ def cached(found: object, *, size: int, stage: str) -> None:
             received=f"{type(found).__name__} in the stage {stage}",
             do=do,
         )
-    if not found or "index" in found:
+    if not found or set(found) & set(taken):
         raise errors.InvalidValue(
-            "`cache` must return an array or more, none of which is named `index`",
+            "`cache` must return an array or more, none of which is named "
+            + " or ".join(f"`{name}`" for name in taken),
             received=f"the names {list(found)} in the stage {stage}",
             do=do,
         )

@@ -28,7 +28,7 @@ import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors, seeds, types
-from glf_tf.data import image_set
+from glf_tf.data import image_set, pipeline
 from glf_tf.training import contract
 from glf_tf.training import stage_checks as checks
 
@@ -203,9 +203,12 @@ class Stage:
             row i belongs to image i; None for images.
         infer: Returns the batch with inferred values, computed outside any tape, such
             as the latents "z" of chains, `infer(batch, *, seed)`.
+        keeps_images: Whether batches have the images beside the arrays of `cache`.
         max_steps: Maximum number of steps, for short stages; None for its epochs alone.
         is_validated: Whether its terms can be measured on new images, which is not
             possible if training images have their own parameters.
+        is_asked_for: Whether the user asked for the stage itself, so that no epochs for
+            it are a mistake.
     """
 
     name: str
@@ -214,8 +217,10 @@ class Stage:
     begin_epoch: Callable[..., None] = _nothing
     cache: Callable[[image_set.ImageSet], Mapping[str, np.ndarray] | None] = _nothing
     infer: Callable[..., types.Batch] = _as_it_is
+    keeps_images: bool = False
     max_steps: int | None = None
     is_validated: bool = True
+    is_asked_for: bool = False
 
     def __post_init__(self):
         """Checks the values.
@@ -262,7 +267,7 @@ class Stage:
         return cls(name, (update,), **options)
 
     def source(self, data: image_set.ImageSet) -> object:
-        """Returns the source of batches: the arrays of `cache`, or the data.
+        """Returns the source of batches: the arrays of `cache`, the data, or both.
 
         Raises:
             InvalidType: `cache` returned something else than arrays by name.
@@ -271,8 +276,9 @@ class Stage:
         cached = self.cache(data)
         if cached is None:
             return data
-        checks.cached(cached, size=len(data), stage=self.name)
-        return cached
+        taken = _IN_BATCHES if self.keeps_images else _IN_BATCHES[:1]
+        checks.cached(cached, size=len(data), stage=self.name, taken=taken)
+        return pipeline.Beside(data, cached) if self.keeps_images else cached
 
     def inferred(self, batch: types.Batch, *, seed: tf.Tensor) -> types.Batch:
         """Returns a batch with the values of `infer`.
@@ -305,6 +311,9 @@ class Stage:
         steps = epochs * self.steps_per_epoch(batches_per_epoch)
         return steps if self.max_steps is None else min(steps, self.max_steps)
 
+
+_IN_BATCHES = ("index", "image", "label", "mask", "vector")
+"""What a batch of examples may have."""
 
 _FUNCTIONS = {
     "prepare": "data",

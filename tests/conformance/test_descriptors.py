@@ -17,6 +17,9 @@ DESCRIBED = {
     "reconstruction": list(descriptors.RECONSTRUCTIONS.values()),
     # One of a file, which tests/unit/masks draws.
     "mask": ["picture", *descriptors.MASKS.values()],
+    "sharpening": [
+        spec["sharpen"] for spec in descriptors.MODELS.values() if "sharpen" in spec
+    ],
 }
 
 

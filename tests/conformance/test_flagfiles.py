@@ -18,7 +18,11 @@ RECIPES = sorted((ROOT / "flags").glob("*/*.cfg"))
 PRIORS = [path for path in RECIPES if path.parent.name == "prior"]
 """Parts of recipes: densities on the codes of any autoencoder."""
 
-RUNNABLE = [path for path in RECIPES if path.parent.name not in ("base", "prior")]
+SHARPENINGS = [path for path in RECIPES if path.parent.name == "sharpen"]
+"""Parts of recipes: what the decoder of a finished run learns in the end."""
+
+_PARTS = ("base", "prior", "sharpen")
+RUNNABLE = [path for path in RECIPES if path.parent.name not in _PARTS]
 
 SHAPES = {
     "digits": (8, 8, 1),
@@ -98,6 +102,19 @@ def test_a_prior_is_trained_alone_on_the_codes_of_an_autoencoder(path):
     terms = {f"validation/{name}" for stage in learned for name in stage.term_names}
     assert not terms or plan["reports"]["best_by"] in terms
     assert not terms or plan["reports"]["patience"]
+
+
+@pytest.mark.parametrize("recipe", ["glf/mnist", "rae/digits", "wae_gan/mnist"])
+@pytest.mark.parametrize("path", SHARPENINGS, ids=lambda path: path.stem)
+def test_a_decoder_is_sharpened_alone_whatever_its_recipe_was(path, recipe):
+    plan = read(ROOT / "flags" / f"{recipe}.cfg", path)
+    model = catalogue.build("model", plan["model"], image_shape=(28, 28, 1))
+    (stage,) = model.stages()
+    assert options.Training(**plan["training"]).epochs_of(stage.name) > 0
+    chosen = options.Optimizers(**plan["optimizers"])
+    optimizers.check([stage], options=chosen)
+    assert chosen.of("critic", stage="sharpen")["learning_rate"] == 4e-4
+    assert chosen.of("decoder", stage="sharpen")["learning_rate"] == 2e-4
 
 
 @pytest.mark.parametrize("path", RUNNABLE, ids=lambda path: path.stem)

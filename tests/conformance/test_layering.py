@@ -21,7 +21,7 @@ ROWS = (
     {"bijectors", "networks"},
     {"flows", "inference", "objectives"},
     {"metrics", "priors", "training"},
-    {"keras_api"},
+    {"keras_api", "sharpening"},
     {"models"},
     {"tasks"},
     {"densities"},

@@ -200,6 +200,12 @@ OWN = {
 2 inception         @ --inception_graph=text.cfg
 2 meet_within       @ --meet_within=0
 2 start_layers      @ --start_from=run --start_layers=nolayer
+2 "have epochs"     @ --sharpen=adversarial --epochs=1,sharpen:0
+2 --start_from=RUN  @ --sharpen=adversarial --sharpen.alone
+2 "halves images"   @ --sharpen=adversarial --sharpen.widths=4,4,4,4
+2 sharpen           @ --model=glann --sharpen=adversarial
+2 sharpen           @ --sharpen=softly
+2 weight=-1         @ --sharpen=adversarial --sharpen.weight=-1
 2 "--resume"        @ --workdir=run
 2 long              @ --workdir=LONG
 1 folder            @ --workdir=folder

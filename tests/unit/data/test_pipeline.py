@@ -53,6 +53,21 @@ def assert_same(first, second):
             np.testing.assert_array_equal(item[key], other[key])
 
 
+def test_arrays_beside_images_are_those_of_the_same_images(mapped):
+    rows = {"z": np.arange(SIZE, dtype=np.float32)[:, None] * 2.0}
+    for images in (make(), mapped, make(labelled=False)):
+        both = pipeline.Beside(images, rows)
+        assert len(both) == SIZE
+        for start in (0, 3):
+            how = {"batch_size": BATCH, "seed": 5, "start_step": start}
+            alone = take(pipeline.batches(images, **how), STEPS)
+            found = take(pipeline.batches(both, **how), STEPS)
+            expected = [{**item, "z": rows["z"][item["index"]]} for item in alone]
+            assert_same(found, expected)
+        last = take(pipeline.evaluation_batches(both, batch_size=BATCH), 9)[-1]
+        np.testing.assert_array_equal(last["z"], rows["z"][-3:])
+
+
 def test_batch_is_scaled_images_with_their_index_and_label():
     found = make()
     for batch in take(pipeline.batches(found, batch_size=BATCH, seed=0), 3):

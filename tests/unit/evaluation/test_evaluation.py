@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from glf_tf import errors, export
+from glf_tf import catalogue, errors, export
 from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import digits, without
 from glf_tf.evaluation import evaluation, image_sources, reporting
@@ -122,6 +122,15 @@ def test_bound_is_that_of_the_model(data):
     assert bound.metric == "bound_3"
     assert bound.protocol.source == "test images"
     assert bound.mean < elbo.mean
+
+
+def test_a_bound_says_that_the_decoder_was_sharpened(data):
+    spec = {**descriptors.MODELS["vae"], "sharpen": "adversarial"}
+    sharp = catalogue.build("model", spec, **descriptors.arguments("vae"))
+    for model, words in ((sharp, "sharpened decoder"), (descriptors.model("vae"), "")):
+        (bound,) = make(data, bound_samples=1).model(model, metrics=["bound"])
+        assert len(bound.notes) == bool(words)
+        assert words in " ".join(bound.notes)
 
 
 def test_metrics_are_those_that_the_model_has(data):

@@ -2,9 +2,10 @@
 """Stages carry functions: who calls them, in which order, and with which seeds."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
-from glf_tf import seeds
+from glf_tf import errors, seeds
 from glf_tf.training import stages
 from tests import descriptors
 
@@ -89,6 +90,23 @@ def test_a_stage_learns_from_what_is_cached():
     rows = {"z": np.zeros([48, 2], np.float32)}
     stage = stages.Stage("flow", cache=lambda data: rows)
     assert stage.source(descriptors.images(48)) is rows
+
+
+def test_what_is_cached_can_stand_beside_the_images():
+    data, rows = descriptors.images(48), {"z": np.zeros([48, 2], np.float32)}
+    stage = stages.Stage("sharpen", cache=lambda data: rows, keeps_images=True)
+    source = stage.source(data)
+    assert source.examples is data
+    assert source.arrays is rows
+
+
+@pytest.mark.parametrize("name", ["index", "image", "label", "mask"])
+def test_what_stands_beside_the_images_has_a_name_of_its_own(name):
+    stage = stages.Stage(
+        "sharpen", cache=lambda data: {name: np.zeros([48])}, keeps_images=True
+    )
+    with pytest.raises(errors.InvalidValue, match="`image`"):
+        stage.source(descriptors.images(48))
 
 
 def test_a_stage_of_one_update_has_its_name():

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stage that sharpens the decoder of a model whose codes are finished."""
+
+__all__ = ["Sharpens"]
+
+import abc
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from glf_tf import errors, seeds, types
+from glf_tf.data import image_set
+from glf_tf.sharpening import sharpening as sharpening_lib
+from glf_tf.training import stages
+
+_AT_ONCE = 500
+_SEED = 17
+_STAGE = "sharpen"
+
+
+class Sharpens(abc.ABC):
+    """A model of images whose `decoder` may be sharpened in the end.
+
+    Attributes:
+        sharpening: How it is sharpened; None if it is not.
+    """
+
+    sharpening: sharpening_lib.AbstractSharpening | None = None
+    decoder: keras.layers.Layer
+
+    def sharpened(self, *trained: stages.Stage) -> tuple[stages.Stage, ...]:
+        """Returns a model's stages, and then that of its sharpening, if there is one.
+
+        A sharpening that is `alone` is returned without the others.
+        """
+        if self.sharpening is None:
+            return trained
+        decoding = sharpening_lib.Decoding(self.decoder, latents=self.latents_of)
+        last = stages.Stage(
+            _STAGE,
+            self.sharpening.updates(decoding),
+            cache=self._cached,
+            keeps_images=True,
+            is_asked_for=True,
+        )
+        return (last,) if self.is_only_sharpened else (*trained, last)
+
+    @property
+    def is_only_sharpened(self) -> bool:
+        """Whether the model has no other stage: the others are over."""
+        return self.sharpening is not None and self.sharpening.alone
+
+    @abc.abstractmethod
+    def codes_of(self, data: image_set.ImageSet) -> Mapping[str, np.ndarray]:
+        """Returns what `latents_of` needs of all images, by name, `[size, ...]`."""
+
+    @abc.abstractmethod
+    def latents_of(self, batch: types.Batch, *, seed: tf.Tensor) -> tf.Tensor:
+        """Returns the latents of a batch that has its rows of `codes_of`.
+
+        They are such as the decoder has learned: draws, if the posterior is no point.
+        """
+
+    def _cached(self, data: image_set.ImageSet) -> dict[str, np.ndarray]:
+        """Returns the codes of all images, and "drawn" if the sharpening wants it."""
+        codes = dict(self.codes_of(data))
+        return codes | ({"drawn": self._draws(len(data))} if self._wants_draws else {})
+
+    @property
+    def _wants_draws(self) -> bool:
+        return self.sharpening is not None and self.sharpening.draws
+
+    def _draws(self, count: int) -> np.ndarray:
+        """Returns latents drawn from the prior, the same ones at each call."""
+        draw = tf.function(self.prior.sample, autograph=False)
+        parts = [
+            draw(
+                tf.constant(min(_AT_ONCE, count - start)),
+                seed=seeds.make((_SEED, start)),
+            )
+            for start in range(0, count, _AT_ONCE)
+        ]
+        return np.concatenate([np.asarray(part, np.float32) for part in parts])
+
+    def check_sharpening(self, data: image_set.ImageSet) -> None:
+        """Checks that a sharpening, if there is one, can be had.
+
+        Raises:
+            Unsupported: Pixels are hidden, or the model's `stages` leaves it out.
+        """
+        if self.sharpening is None:
+            return
+        if all(stage.name != _STAGE for stage in self.stages()):
+            raise errors.Unsupported(
+                "A model that is sharpened returns its stages through `sharpened`",
+                received=f"{type(self).__name__}, whose `stages` do not",
+                do="Return self.sharpened(stage) from `stages`, or leave out sharpen",
+            )
+        if data.masks is not None:
+            raise errors.Unsupported(
+                "A decoder is sharpened against whole images",
+                received=f"{data.name}, of which pixels are hidden",
+                do="Leave out --sharpen, or use a data set of complete images",
+            )
