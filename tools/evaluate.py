@@ -18,6 +18,8 @@ whose distance is the FID. Reconstructions of a model without an encoder are the
 chains; `--inference` sets their sampler, by default that of training.
 `--metrics=bits_per_dim --against=mnist` also measures the test images of another data
 set, which flows often find more likely than those they have learned from.
+`--guidance` draws the samples of a model that was trained without some labels with more
+of what a label changes, as tools/sample.py does.
 `--metrics=calibration --calibration_out=FILE.png` also draws what share of the test
 images' latents is in each region of the prior.
 
@@ -59,6 +61,9 @@ _LATENTS = flags.DEFINE_enum(
     "Source of latents: the model's prior, or a normal for comparison.",
 )
 _TEMPERATURE = flags.DEFINE_float("temperature", 1.0, "Factor on the noise.")
+_GUIDANCE = flags.DEFINE_float(
+    "guidance", None, "Factor on what a label changes in samples: 1 for none."
+)
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of samples, subsets and clusterings.")
 _EXTRACTOR = flags.DEFINE_enum(
     "extractor", "auto", extractors.EXTRACTORS, "What makes features."
@@ -135,6 +140,11 @@ def _refuse_unused(source: str, metrics: list[str]) -> None:
         ),
         "--metrics=calibration": (["calibration_out"], "calibration" in metrics),
         "--workdir": ([*_OF_RUNS, "against", "calibration_out"], source == "workdir"),
+        "--workdir, plain sampling and the model's prior": (
+            ["guidance"],
+            source == "workdir"
+            and (_SAMPLING.value, _LATENTS.value) == ("plain", "prior"),
+        ),
         "--workdir or --saved_model": (["temperature"], source != "samples"),
         "--samples or --against": (
             ["on_broken"],
@@ -209,6 +219,8 @@ def _settings():
         "dequantization_draws": _DRAWS.value,
         "chain": inferring.chain(),
         "start": inferring.start(),
+        "temperature": _TEMPERATURE.value,
+        "guidance": _GUIDANCE.value,
     }
     if _PRESET.value:
         values.refuse_beside("preset", given)
@@ -232,7 +244,8 @@ def _drawn(source: str, train):
     if source == "workdir":
         model, step = loading.load()
         if _LATENTS.value == "prior":
-            images = image_sources.ModelSamples(model, sampling=_SAMPLING.value, **how)
+            how |= {"sampling": _SAMPLING.value, "guidance": _GUIDANCE.value}
+            images = image_sources.ModelSamples(model, **how)
         else:
             fitted_to = train.images if _LATENTS.value == "fitted_normal" else None
             images = image_sources.NormalLatents(model, fitted_to=fitted_to, **how)

@@ -191,8 +191,10 @@ class Evaluation:
             )
         classifier, asked = self._make_classifier(), self._settings
         each = max(1, asked.samples // model.num_classes)
+        how = {"temperature": asked.temperature, "guidance": asked.guidance}
+        source = image_sources.ModelSamples(model, **how)
         shares = label_accuracies.of_samples(
-            model,
+            source,
             classifier=classifier,
             train=self._train,
             samples=each,
@@ -201,7 +203,7 @@ class Evaluation:
         accuracy = classifier.accuracy
         return self._records.plain(
             {"label_accuracy": np.mean(shares), "label_accuracy_of_worst": min(shares)},
-            source=image_sources.ModelSamples(model),
+            source=source,
             space=classifier.name,
             count=each * len(shares),
             notes=(

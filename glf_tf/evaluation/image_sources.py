@@ -21,6 +21,7 @@ import tensorflow as tf
 
 from glf_tf import errors, seeds, types
 from glf_tf.models import model as model_lib
+from glf_tf.models import numeric_inputs
 from glf_tf.tasks import authors, infer, reconstruct, sample
 
 CHUNK = 500
@@ -54,6 +55,7 @@ class ModelSamples(AbstractImageSource):
         *,
         sampling: Literal["plain", "authors"] = "plain",
         temperature: float = 1.0,
+        guidance: float | None = None,
     ):
         """Initializes the source.
 
@@ -61,13 +63,26 @@ class ModelSamples(AbstractImageSource):
             model: The model.
             sampling: "plain", or "authors" to sample as the GLF authors' script does.
             temperature: Factor on the noise.
+            guidance: Factor on what a label changes, of plain samples of a model that
+                can be guided; by default its prior's.
+
+        Raises:
+            InvalidValue: The guidance is not finite.
+            Unsupported: There is guidance, and the model cannot be guided.
         """
         self._model, self.sampling, self._temperature = model, sampling, temperature
+        self._guidance = guidance
+        if guidance is not None:
+            numeric_inputs.guidance(guidance, is_guidable=model.is_guidable)
+            self.name = f"samples guided by {guidance:g}"
 
-    def draw(self, count, *, seed):
-        """Yields samples."""
-        function = sample.sample if self.sampling == "plain" else authors.sample
-        return function(self._model, count, seed=seed, temperature=self._temperature)
+    def draw(self, count, *, seed, labels=None):
+        """Yields samples, plain ones of labels if they are given."""
+        how = {"seed": seed, "temperature": self._temperature}
+        if self.sampling == "authors":
+            return authors.sample(self._model, count, **how)
+        how |= {"labels": labels, "guidance": self._guidance}
+        return sample.sample(self._model, count, **how)
 
 
 class NormalLatents(AbstractImageSource):

@@ -7,11 +7,10 @@ import numpy as np
 
 from glf_tf import types
 from glf_tf.data import image_set
-from glf_tf.evaluation import likelihoods
+from glf_tf.evaluation import image_sources, likelihoods
 from glf_tf.metrics.extractors import classifier as classifier_lib
 from glf_tf.models import label_inputs
 from glf_tf.models import model as model_lib
-from glf_tf.tasks import sample
 
 
 def of_bayes_rule(
@@ -38,7 +37,7 @@ def of_bayes_rule(
 
 
 def of_samples(
-    model: model_lib.GenerativeModel,
+    source: image_sources.ModelSamples,
     *,
     classifier: classifier_lib.Classifier,
     train: image_set.ImageSet,
@@ -48,7 +47,7 @@ def of_samples(
     """Returns the share of samples of each label that a classifier finds to be of it.
 
     Args:
-        model: A model that is conditional on labels.
+        source: Samples of a model that is conditional on labels.
         classifier: A classifier of the training images.
         train: The images that it was trained on, with labels.
         samples: Number of samples of each label.
@@ -58,18 +57,12 @@ def of_samples(
         Shares `[number of labels that the training images have]`, in their order.
 
     Raises:
-        InvalidValue: There are no labels, or one is none of the model's.
+        InvalidValue: A label is none of the model's.
         Unsupported: The model takes no labels.
     """
-    check(model, train)
     classes = np.unique(train.labels)  # the classifier numbers these
     wanted = np.repeat(np.arange(len(classes)), samples)
-    batches = sample.sample(
-        model,
-        len(wanted),
-        seed=seed,
-        labels=classes[wanted].tolist(),
-    )
+    batches = source.draw(len(wanted), seed=seed, labels=classes[wanted].tolist())
     found = np.concatenate([classifier.classify(images) for images in batches])
     return np.mean(np.reshape(found == wanted, [len(classes), samples]), axis=1)
 

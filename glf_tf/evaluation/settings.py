@@ -73,6 +73,9 @@ class Settings:
         dequantization_draws: Draws of noise an image, for "bits_per_dim".
         chain: How latents of reconstructions are found; None for the model's own way.
         start: Where such chains start; one of `infer.STARTS`.
+        temperature: Factor on the noise of samples, for "label_accuracy".
+        guidance: Factor on what a label changes in them, for a model that can be
+            guided; None for its prior's.
     """
 
     samples: int = 10_000
@@ -87,6 +90,8 @@ class Settings:
     dequantization_draws: int = 8
     chain: sampler.AbstractSampler | None = None
     start: str = "auto"
+    temperature: float = 1.0
+    guidance: float | None = None
 
     @classmethod
     def of_preset(cls, name: str, **others) -> "Settings":

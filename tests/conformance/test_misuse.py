@@ -236,6 +236,10 @@ OWN = {
 2 Guidance          @ --guidance=2
 """,
     "evaluate": """
+2 Guidance          @ --guidance=2
+2 finite            @ --guidance=nan
+2 guidance          --samples=folder --dataset=digits --guidance=2
+2 guidance          @ --guidance=2 --latents=standard_normal
 2 "Exactly one"     --dataset=digits
 2 "Exactly one"     @ --samples=folder
 2 --dataset         --samples=folder

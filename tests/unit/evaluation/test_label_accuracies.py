@@ -10,7 +10,7 @@ import tensorflow as tf
 from glf_tf import errors
 from glf_tf.data import paths
 from glf_tf.datasets import digits, without
-from glf_tf.evaluation import evaluation, label_accuracies
+from glf_tf.evaluation import evaluation, image_sources, label_accuracies
 from glf_tf.evaluation import settings as settings_lib
 from glf_tf.metrics.extractors import classifier
 from glf_tf.models import glf
@@ -93,7 +93,7 @@ def test_shares_are_those_of_each_label(left_out, data, model):
     if left_out is not None:
         train = without.Without(paths.DataPaths(), label=left_out).load("train")
     found = label_accuracies.of_samples(
-        model,
+        image_sources.ModelSamples(model),
         classifier=types.SimpleNamespace(classify=lambda x: np.full(len(x), 5)),
         train=train,
         samples=3,
@@ -101,6 +101,35 @@ def test_shares_are_those_of_each_label(left_out, data, model):
     )
     # Class 5 is label 6 where label 4 is left out: still the sixth that there is.
     np.testing.assert_array_equal(found, np.arange(len(np.unique(train.labels))) == 5)
+
+
+def test_samples_are_drawn_as_they_are_asked_for(data, model, monkeypatch):
+    """Temperature and guidance reach the samples of every metric, by one way."""
+    asked, guided = [], type("Guided", (Recalls,), {"is_guidable": True})(data[0])
+    monkeypatch.setattr(
+        guided, "traced_sample", lambda n, **how: asked.append(how) or tf.zeros([n, 1])
+    )
+    finds = types.SimpleNamespace(
+        classify=lambda x: np.zeros(len(x)), name="zeros", accuracy=0.1
+    )
+    how = {"temperature": 0.5, "guidance": 2.0}
+    settings = settings_lib.Settings(samples=20, **how)
+    measuring = evaluation.Evaluation(
+        train=data[0],
+        test=data[1],
+        extractor=None,
+        settings=settings,
+        classifier=lambda: finds,
+    )
+    found = measuring.model(guided, metrics=["label_accuracy"])
+    list(image_sources.ModelSamples(guided, **how).draw(3, seed=0))
+    assert len(asked) == 2
+    for given in asked:
+        assert (float(given["temperature"]), float(given["guidance"])) == (0.5, 2.0)
+    assert "label" in asked[0]
+    assert found[0].protocol.source == "samples guided by 2"
+    with pytest.raises(errors.Unsupported, match="Guidance"):
+        image_sources.ModelSamples(model, guidance=2.0)
 
 
 def test_labels_are_needed_of_the_model_and_of_the_images(data, model):
