@@ -93,10 +93,12 @@ class Density(base_model.AbstractModel):
     def stages(self) -> tuple[stages_lib.Stage, ...]:
         """Returns the stage "density", and "noise" if noise is fitted after it.
 
-        A prior without gradients has a stage without updates.
+        A prior without gradients has a stage without updates, which is measured on rows
+        that are held out.
         """
         if not self.prior.trainable_variables:
-            return (stages_lib.Stage("density", prepare=self._fit),)
+            fitted = {"prepare": self._fit, "measured": {"nll": self._nll}}
+            return (stages_lib.Stage("density", **fitted),)
         learned = stages_lib.Stage.of(
             "density",
             stages_lib.Group("density", layers=(self.prior,)),
@@ -143,6 +145,9 @@ class Density(base_model.AbstractModel):
             how["label"] = batch["label"]
         terms = self.prior.terms(z, **how)
         return terms | ({"nll": terms["nll"] - log_det} if "nll" in terms else {})
+
+    def _nll(self, batch: types.Batch, *, seed: tf.Tensor) -> tf.Tensor:
+        return self._terms(batch, seed=seed, training=False)["nll"]
 
     def log_prob(
         self, x: tf.Tensor, *, label: tf.Tensor | int | None = None

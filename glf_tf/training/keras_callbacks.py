@@ -121,6 +121,7 @@ class Epochs(callback_lib.AbstractCallback):
         self.should_stop = False
         self.stages: list[str] = []
         self._number = 0
+        self._is_new = False
 
     def begin(self) -> None:
         """Reports the beginning of training and its first epoch."""
@@ -133,18 +134,21 @@ class Epochs(callback_lib.AbstractCallback):
         """Adds the steps of a call."""
         del moment
         self._averages.add(result)
+        self._is_new = True
 
     def run(self, moment):
         """Reports the end of an epoch, and the beginning of the next one."""
-        means = self._averages.take()
-        if not means:
-            return
-        logs = self._with_loss(means, moment)
-        if self._validate is not None:
+        means, is_new = self._averages.take(), self._is_new
+        self._is_new = False
+        logs = self._with_loss(means, moment) if means else {}
+        # A stage that is only fitted has terms of held-out examples alone.
+        if self._validate is not None and (means or is_new):
             measured = self._validate(moment)
             if measured:
                 measured = self._with_loss(measured, moment)
             logs |= {f"val_{name}": value for name, value in measured.items()}
+        if not logs:
+            return
         epoch = self._number
         self._number += 1
         self.stages.append(moment.stage)

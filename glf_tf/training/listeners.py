@@ -56,7 +56,7 @@ class Listeners:
         keras_callbacks.check(callbacks)
         of_keras = [c for c in callbacks if isinstance(c, keras.callbacks.Callback)]
         self._model, self._optimizers = model, optimizers
-        epochs = _epochs(model, data, options)
+        epochs = _epochs(model, data, options, is_validated=validate is not None)
         self._keras = keras.callbacks.CallbackList(
             of_keras,
             add_history=True,
@@ -112,9 +112,16 @@ class Listeners:
 
 
 def _epochs(
-    model: keras.Model, data: image_set.ImageSet, options: options_lib.Training
+    model: keras.Model,
+    data: image_set.ImageSet,
+    options: options_lib.Training,
+    *,
+    is_validated: bool,
 ) -> int:
-    """Returns how many epochs all stages have; a started one counts."""
+    """Returns how many epochs all stages have; a started one counts.
+
+    So does a stage without updates that is measured, which is one of its own.
+    """
     batches = len(data) // options.batch_size
     return sum(
         math.ceil(
@@ -122,5 +129,5 @@ def _epochs(
             / stage.steps_per_epoch(batches)
         )
         for stage in stages_lib.of_model(model)
-        if stage.updates
+        if stage.updates or (is_validated and stage.is_measured)
     )

@@ -41,7 +41,7 @@ class Measure:
             name: Name of the stage.
         """
         stage = self._stages[name]
-        if not stage.updates or not stage.is_validated:
+        if not stage.is_measured:
             return {}
         sums, batches = self._of_stage(name)
         return {key: value / len(self._data) for key, value in sums(batches).items()}
@@ -70,7 +70,7 @@ def weighted_loss(
 ) -> float:
     """Returns the loss of a stage, summed over its updates, from averages of terms."""
     means = {name: tf.constant(value, tf.float32) for name, value in terms.items()}
-    weights = {}
+    weights = dict.fromkeys(stage.measured, 1.0)
     for update in stage.updates:
         weights |= update.weights
     return float(step_lib.weighted_sum(means, weights=weights, step=tf.constant(step)))

@@ -56,10 +56,10 @@ class Patience(callback_lib.AbstractCallback):
         if moment.stage != self._stage:
             self._stage, self._best, self._best_epoch = moment.stage, float("inf"), 0.0
         self._epoch = moment.epoch
-        terms = self._measure(moment.stage)
+        stage = self._stages[moment.stage]
+        terms = self._measure(moment.stage) if stage.updates else {}
         if not terms:  # a stage that is fitted, or not measured on other examples
             return
-        stage = self._stages[moment.stage]
         loss = measuring.weighted_loss(stage, terms, step=moment.step)
         if loss < self._best:
             self._best, self._best_epoch = loss, moment.epoch

@@ -1,7 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of what stages and updates declare, and of what their functions return."""
 
-__all__ = ["cached", "groups", "inferred", "term_names", "terms", "weights"]
+__all__ = [
+    "cached",
+    "groups",
+    "inferred",
+    "measured",
+    "term_names",
+    "terms",
+    "weights",
+]
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -41,6 +49,18 @@ def term_names(names: Sequence[str], *, of: str) -> None:
             "The terms of a stage must have distinct names",
             received=f"{', '.join(names)} in {of}",
             do="Rename one of them in the model",
+        )
+
+
+def measured(functions: Mapping, *, has_updates: bool, stage: str) -> None:
+    """Checks that a stage is measured beside its training only if it has no updates."""
+    for name, function in functions.items():
+        contract.function(function, of=f"measured[{name!r}]", takes="batch, *, seed")
+    if functions and has_updates:
+        raise errors.InvalidValue(
+            "`measured` is of a stage without updates, whose terms are measured anyway",
+            received=f"{', '.join(functions)} in the stage {stage}",
+            do="Make them terms of an update, of weight 0 if they are only measured",
         )
 
 
@@ -84,8 +104,8 @@ def _check_disjoint(variables: Mapping[str, Iterable]) -> None:
 def cached(
     found: object, *, size: int, stage: str, taken: Sequence[str] = ("index",)
 ) -> None:
-    """Checks that arrays have a row for each image, and no name that is taken."""
-    do = 'Return for instance {"z": codes} from `cache`, with a row for each image'
+    """Checks that arrays have a row for each example, and no name that is taken."""
+    do = 'Return for instance {"z": codes} from `cache`, with a row for each example'
     if not isinstance(found, Mapping):
         raise errors.InvalidType(
             "`cache` must return a mapping from names to arrays, or None",
@@ -103,8 +123,8 @@ def cached(
         shape = _shape(array)
         if shape[:1] != (size,):
             raise errors.InvalidValue(
-                "Arrays of `cache` must have a row for each image",
-                received=f"{name} of shape {shape} for {size} images in {stage}",
+                "Arrays of `cache` must have a row for each example",
+                received=f"{name} of shape {shape} for {size} examples in {stage}",
                 do=do,
             )
 
@@ -148,12 +168,12 @@ def terms(found: object, *, weights: Mapping[str, object], update: str) -> None:
 
 
 def _check_value(value: object, *, of: str) -> None:
-    """Checks that a term is a float for each image, or one: pixels must be summed."""
+    """Checks that a term is a float for each example, or one for all."""
     tensor = None if value is None else tf.convert_to_tensor(value)
     if tensor is None or not tensor.dtype.is_floating or (tensor.shape.rank or 0) > 1:
         found = "None" if tensor is None else f"{tensor.dtype.name} {tensor.shape}"
         raise errors.InvalidValue(
             "A loss term must be a float of shape [batch] or []",
             received=f"{found} for {of}",
-            do="Sum it over the pixels of each image, and convert it to float32",
+            do="Sum it over the numbers of each example, and convert it to float32",
         )

@@ -209,6 +209,8 @@ class Stage:
             possible if training images have their own parameters.
         is_asked_for: Whether the user asked for the stage itself, so that no epochs for
             it are a mistake.
+        measured: Terms of a stage without updates, which only held-out examples have,
+            by name: `measured[name](batch, *, seed)`, `[batch]` or [].
     """
 
     name: str
@@ -221,6 +223,9 @@ class Stage:
     max_steps: int | None = None
     is_validated: bool = True
     is_asked_for: bool = False
+    measured: Mapping[str, Callable[..., tf.Tensor]] = dataclasses.field(
+        default_factory=dict
+    )
 
     def __post_init__(self):
         """Checks the values.
@@ -228,7 +233,8 @@ class Stage:
         Raises:
             InvalidType: One has the wrong type.
             InvalidValue: A name or number is invalid, two updates have a term of one
-                name, or two groups one name or variable.
+                name, or two groups one name or variable; or there are updates beside
+                `measured`.
         """
         contract.name(self.name, of="a stage")
         updates = contract.items(
@@ -243,6 +249,7 @@ class Stage:
         if self.max_steps is not None:
             contract.whole(self.max_steps, of="max_steps", least=1)
         checks.term_names(self.term_names, of=f"the stage {self.name}")
+        checks.measured(self.measured, has_updates=bool(updates), stage=self.name)
         checks.groups([update.groups for update in updates], stage=self.name)
 
     @classmethod
@@ -292,8 +299,14 @@ class Stage:
 
     @property
     def term_names(self) -> tuple[str, ...]:
-        """The names of the terms of all updates."""
-        return tuple(name for update in self.updates for name in update.weights)
+        """The names of the terms of all updates, or of those that are measured."""
+        names = tuple(name for update in self.updates for name in update.weights)
+        return names + tuple(self.measured)
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether there are terms of examples that are held out."""
+        return self.is_validated and bool(self.term_names)
 
     @property
     def batches_per_step(self) -> int:
@@ -379,7 +392,7 @@ def evaluate(stage: Stage, batch: types.Batch, *, seed: types.Seed) -> types.Ter
         batch: From `stage.source`.
         seed: A stateless seed.
     """
-    terms = {}
+    terms = {name: of(batch, seed=seed) for name, of in stage.measured.items()}
     for update, inferred, own_seed in turns(stage, {(): batch}, seed=seed):
         terms |= update.measure(inferred, seed=own_seed, training=False)
     return terms
