@@ -41,7 +41,8 @@ class FlowDensity:
 
     Attributes:
         model: The model; None before `fit`.
-        history: The terms by epoch, as of Keras' `History`; None before `fit`.
+        history: The terms by epoch, as of Keras' `History`; None before `fit`. A prior
+            that is fitted without gradients has those of held-out rows, once.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class FlowDensity:
             standardize: Whether coordinates are standardised by the rows of `fit`.
 
         Raises:
-            InvalidValue: There is no flow and no prior of that name.
+            InvalidValue: There is no flow on vectors and no prior of that name.
         """
         self._prior = _prior_of(flow)
         self._standardize = standardize
@@ -264,7 +265,7 @@ def _prior_of(flow: object) -> object:
     """Returns the prior that is given, or that of a flow.
 
     Raises:
-        InvalidValue: There is none of that name.
+        InvalidValue: There is none on vectors of that name.
     """
     is_named = isinstance(flow, (str, Mapping))
     if not is_named:
@@ -273,14 +274,21 @@ def _prior_of(flow: object) -> object:
     name = catalogue.name_of(flow)
     if name in catalogue.known("prior") or (":" in name and _is_prior(name)):
         return flow
-    known = catalogue.known("flow")
-    if ":" not in name and name not in known:
+    if ":" not in name and not _is_flow_on_vectors(name):
+        flows = filter(_is_flow_on_vectors, catalogue.known("flow"))
         raise errors.InvalidValue(
-            "A density is a flow, or another prior",
+            "A density is a flow on vectors, or another prior",
             received=f"{name!r}",
-            do=errors.suggestion(name, [*known, *catalogue.known("prior")]),
+            do=errors.suggestion(name, [*flows, *catalogue.known("prior")]),
         )
     return {"name": "flow", "flow": flow}
+
+
+def _is_flow_on_vectors(name: str) -> bool:
+    """Returns whether a name is that of a flow on vectors, or of a plug-in."""
+    if name in catalogue.names("flow"):
+        return flow_lib.takes(catalogue.load("flow", name), "event_dim")
+    return name in catalogue.known("flow")
 
 
 def _is_prior(name: str) -> bool:

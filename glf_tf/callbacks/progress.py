@@ -50,7 +50,7 @@ class Progress(callback_lib.AbstractCallback):
         """Writes the line of an epoch."""
         means = self._averages.take()
         seconds = moment.train_seconds - self._seconds
-        count = (moment.global_step - self._step) * moment.images_per_step
+        count = (moment.global_step - self._step) * moment.examples_per_step
         self._seconds, self._step = moment.train_seconds, moment.global_step
         if not means:
             self._print(f"{moment.stage} fitted in {seconds:.1f} s")

@@ -71,8 +71,8 @@ class Scalars(callback_lib.AbstractCallback):
             stage, group = name.split("/")
             if stage == moment.stage:
                 values[f"learning_rate/{group}"] = optimizer.learning_rate
-        values[f"{self._prefix}/images_per_second"] = (
-            steps * moment.images_per_step / max(seconds, 1e-9)
+        values[f"{self._prefix}/{summaries.SPEED}"] = (
+            steps * moment.examples_per_step / max(seconds, 1e-9)
         )
         self._writer.scalars(values, step=moment.global_step)
 
@@ -86,9 +86,9 @@ class Scalars(callback_lib.AbstractCallback):
 
 
 class Validation(callback_lib.AbstractCallback):
-    """Writes the terms' averages over images that are not trained on.
+    """Writes the terms' averages over examples that are not trained on.
 
-    Their names begin with the split of the images, such as "test/nll".
+    Their names begin with the split of the examples, such as "test/nll".
 
     Attributes:
         latest: The last averages, by name.
@@ -250,7 +250,7 @@ def check_best_by(
     """
     known = [f"evaluation/{metric}"] if metric in _SMALLER_IS_BETTER else []
     for stage in model.stages():
-        if stage.updates and stage.is_validated:
+        if stage.is_measured:
             known += [f"{split}/{name}" for name in stage.term_names]
     if best_by not in known:
         raise errors.InvalidValue(

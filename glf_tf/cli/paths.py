@@ -33,7 +33,7 @@ def define_accepting() -> None:
     """Defines the flag that accepts changed data of a run."""
     with groups.group("data"):
         flags.DEFINE_bool(
-            "accept_new_data", False, "Continue although the images have changed."
+            "accept_new_data", False, "Continue although the data have changed."
         )
 
 

@@ -150,9 +150,9 @@ def _explained(error: Exception) -> errors.UserError | None:
     """Returns the user error of a system error; None if it is a bug of the library."""
     if isinstance(error, MemoryError) or _is_of_tensorflow(error, "ResourceExhausted"):
         return errors.Exhausted(
-            "The images and the model must fit into memory",
+            "The data and the model must fit into memory",
             received=str(error) or "no memory left",
-            do="Use fewer or smaller images, or a smaller model",
+            do="Use fewer or smaller examples, or a smaller model",
         )
     if isinstance(error, ModuleNotFoundError):
         return extras.explained(error)

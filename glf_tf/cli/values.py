@@ -192,7 +192,7 @@ def labels(texts: Sequence[str], *, count: int) -> list[int]:
         )
     if count % len(texts):
         raise errors.InvalidValue(
-            "Each label has equally many images",
+            "Each label has equally many samples",
             received=f"--num_samples={count} for {len(texts)} labels",
             do=f"Use a multiple of {len(texts)}",
         )

@@ -182,9 +182,9 @@ def _shares(
 def _check_batch_size(size: int, *, batch_size: int) -> None:
     if not 1 <= batch_size <= size:
         raise errors.InvalidValue(
-            "`batch_size` must lie between 1 and the number of images",
-            received=f"batch_size={batch_size} for {size} images",
-            do=f"Pass --batch_size={max(1, min(batch_size, size))} or another in range",
+            "`batch_size` must lie between 1 and the number of examples",
+            received=f"batch_size={batch_size} for {size} examples",
+            do=f"Pass batch_size={max(1, min(batch_size, size))} or another in range",
         )
 
 

@@ -111,8 +111,9 @@ def _test_of(
         if test is not None and test.identity != own.identity:
             raise errors.InvalidValue(
                 "A run on a data set is validated on its own split for that",
-                received=f"validation_data of {len(test)} other images",
-                do="Leave it out, or pass the training images in the data set's place",
+                received=f"validation_data of {len(test)} other {test.noun}",
+                do=f"Leave it out, or pass the training {test.noun} in the data "
+                "set's place",
             )
         return data, own
     for images in (data, test):
@@ -173,7 +174,7 @@ def _check_reports(reports: plan_lib.Reports, *, has_test: bool) -> None:
     if has_test or (is_default and not reports.evaluate_every):
         return
     raise errors.InvalidValue(
-        "Samples, and the best checkpoint, are measured on test images",
+        "Samples, and the best checkpoint, are measured on a test split",
         received=f"evaluate_every={reports.evaluate_every}, "
         f"best_by={reports.best_by!r} without validation_data",
         do="Pass validation_data, or leave both out",

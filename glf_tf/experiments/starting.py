@@ -77,7 +77,7 @@ def take_over(start: plan_lib.Start, model: base_model.AbstractModel) -> None:
         raise errors.InvalidValue(
             "The run to start from must have weights with the same names and shapes",
             received=f"start_from={start.start_from}, none of {len(variables)}",
-            do="Use a run with the same network, image and latent size",
+            do="Use a run with the same parts and sizes",
         )
 
 

@@ -227,11 +227,9 @@ def make(value: types.Flow, *, condition_dim: int = 0, **size: Any) -> AbstractF
     wanted = next(iter(size))
     named = isinstance(value, (str, Mapping)) and catalogue.name_of(value)
     cls = catalogue.load("flow", named) if named else type(value)
-    parameters = inspect.signature(cls.__init__).parameters
-    taken = [name for name in _EXAMPLES if name in parameters]
     if _has_constructor_of_base(cls):  # one of its own says which it takes
         size = {"event_shape": tuple(np.ravel(size[wanted]).tolist())}
-    elif issubclass(cls, AbstractFlow) and taken and wanted not in taken:
+    elif issubclass(cls, AbstractFlow) and not takes(cls, wanted):
         kind, example = _EXAMPLES[wanted]
         raise errors.InvalidValue(
             f"A flow on {kind} is needed here",
@@ -247,6 +245,18 @@ def make(value: types.Flow, *, condition_dim: int = 0, **size: Any) -> AbstractF
             do=f"Make it with condition_dim={condition_dim}",
         )
     return made
+
+
+def takes(cls: type, size: str) -> bool:
+    """Returns whether a class of flows takes a size, or may take any.
+
+    Args:
+        cls: The class.
+        size: "event_dim", that of vectors, or "event_shape", that of images.
+    """
+    parameters = inspect.signature(cls.__init__).parameters
+    taken = [name for name in _EXAMPLES if name in parameters]
+    return _has_constructor_of_base(cls) or not taken or size in taken
 
 
 def _has_constructor_of_base(cls: type) -> bool:

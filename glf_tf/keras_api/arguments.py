@@ -122,7 +122,7 @@ def held_out(
     first = int(len(images) * (1.0 - fraction)) if is_number else 0
     if not 0 < first < len(images):
         raise errors.InvalidValue(
-            "`validation_split` must be a fraction that leaves images on both sides",
+            "`validation_split` must be a fraction that leaves some on both sides",
             received=f"{_shown('validation_split', fraction)} of {len(images)} "
             f"{images.noun}",
             do="Use for instance 0.1",

@@ -91,10 +91,10 @@ def sample_metrics(noun: str) -> None:
 
 
 def target(*, is_second: bool) -> None:
-    """Refuses a target: images are their own, or have one.
+    """Refuses a target: examples are their own, or have one.
 
     Args:
-        is_second: Whether the images have labels.
+        is_second: Whether the examples have labels.
 
     Raises:
         Unsupported: Always.
@@ -102,13 +102,13 @@ def target(*, is_second: bool) -> None:
     if is_second:
         raise errors.Unsupported(
             "Labels are given once",
-            received="labels `y` for images that have labels",
-            do="Leave `y` out, or pass the images alone",
+            received="labels `y` for examples that have labels",
+            do="Leave `y` out, or pass the examples alone",
         )
     raise errors.Unsupported(
-        "A generative model is fitted to images, which are their own target",
+        "A generative model is fitted to examples, which are their own target",
         received="a target `y`",
-        do="Call fit(images, epochs=...) and evaluate(images); models made "
+        do="Call fit(x, epochs=...) and evaluate(x); models made "
         "with num_classes take labels",
     )
 
@@ -128,9 +128,9 @@ def run_options(
     """
     if workdir is not None and validation_split:
         raise errors.InvalidValue(
-            "The run of a folder notes all the images that it is given",
+            "The run of a folder notes all the examples that it is given",
             received=f"validation_split={validation_split!r} with workdir",
-            do="Divide the images, and pass validation_data=",
+            do="Divide them, and pass validation_data=",
         )
     if workdir is not None and patience:
         raise errors.InvalidValue(
@@ -155,5 +155,5 @@ def steps(method: str) -> None:
     raise errors.Unsupported(
         "A model is trained by stages, and not by single steps of Keras",
         received=method,
-        do="Call fit(images, epochs=...), and evaluate(images) to measure",
+        do="Call fit(x, epochs=...), and evaluate(x) to measure",
     )

@@ -42,9 +42,9 @@ def labels(
     known = tf.get_static_value(count)
     if label.shape.rank != 1 or not label.shape.is_compatible_with([known]):
         raise errors.InvalidValue(
-            "There must be one label an image, or one for all",
-            received=f"labels of shape {tuple(label.shape)} for {known} images",
-            do="Pass as many labels as images",
+            "There must be one label an example, or one for all",
+            received=f"labels of shape {tuple(label.shape)} for {known} examples",
+            do="Pass as many labels as examples",
         )
     _check_range(inputs.values(label), num_classes=num_classes)
     return tf.cast(label, tf.int32)  # TensorFlow gathers by no unsigned numbers
@@ -60,21 +60,21 @@ def check_conditional(num_classes: int, *, received: str) -> None:
         raise errors.Unsupported(
             "Labels are for models that are conditional on them",
             received=received,
-            do="Make the model with num_classes, such as --num_classes=10",
+            do="Make the model with num_classes, such as num_classes=10",
         )
 
 
 def check_labels(data: image_set.ImageSet, *, num_classes: int) -> None:
-    """Checks that a set of images has the labels of a conditional model.
+    """Checks that a set of examples has the labels of a conditional model.
 
     Raises:
         InvalidValue: There are none, or one is out of range.
     """
     if data.labels is None:
         raise errors.InvalidValue(
-            "A model that is conditional on labels needs one an image",
+            "A model that is conditional on labels needs one an example",
             received=f"{data.name} without labels for num_classes={num_classes}",
-            do="Pass labels, in Python fit(images, labels), or use num_classes=0",
+            do="Pass labels, in Python fit(x, y), or use num_classes=0",
         )
     _check_range(data.labels, num_classes=num_classes)
 

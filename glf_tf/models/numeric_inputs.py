@@ -93,8 +93,7 @@ def guidance(value: float | tf.Tensor, *, is_guidable: bool) -> float | tf.Tenso
         raise errors.Unsupported(
             "Guidance is for models whose prior was trained without some labels",
             received=f"guidance={value!r}".partition("\n")[0][:80],
-            do="Use for instance --num_classes=10 --prior=flow_matching, or leave it "
-            "out",
+            do="Use labels and a prior such as flow_matching, or leave it out",
         )
     return float(known) if known.size else value
 

@@ -14,7 +14,7 @@ from glf_tf import errors, recipe
 from glf_tf.experiments import folder as folder_lib
 from glf_tf.training import summaries
 
-_EPOCH_END = "epoch/images_per_second"
+_EPOCH_END = f"epoch/{summaries.SPEED}"
 """The scalar that marks the line at the end of an epoch."""
 
 

@@ -30,7 +30,7 @@ def checked(z: np.ndarray, *, latent_dim: int, at_least: int) -> np.ndarray:
         raise errors.InvalidValue(
             f"The fit of this prior needs at least {at_least} codes",
             received=f"{len(z)} codes",
-            do="Use more images, or a simpler prior such as --prior=normal",
+            do="Use more examples, or a simpler prior such as normal",
         )
     if not np.isfinite(z).all():
         raise errors.InvalidValue(

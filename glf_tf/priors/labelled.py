@@ -69,7 +69,7 @@ def make(
         raise errors.Unsupported(
             "The prior of a conditional model must depend on its labels",
             received=f"{_class_of(value).__name__} with num_classes={num_classes}",
-            do="Use for instance --prior=flow or labelled_mixture, or num_classes=0",
+            do="Use for instance the prior flow or labelled_mixture, or no labels",
         )
     given = {"num_classes": num_classes} if num_classes else {}
     made = parts.make("prior", value, latent_dim=latent_dim, **given, **fixed)

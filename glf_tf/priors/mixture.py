@@ -138,11 +138,11 @@ def check(components: int, *, max_iterations: int, tolerance: float) -> None:
             raise errors.InvalidValue(
                 f"`{name}` of a mixture must be at least 1",
                 received=f"{name}={count}",
-                do=f"Use --prior.{name}=1 or more",
+                do=f"Use {name}=1 or more",
             )
     if not 0.0 <= tolerance < math.inf:
         raise errors.InvalidValue(
             "`tolerance`, the gain that ends the fit, must not be negative",
             received=f"tolerance={tolerance}",
-            do="Use for instance --prior.tolerance=1e-3",
+            do="Use for instance tolerance=1e-3",
         )

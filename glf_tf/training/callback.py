@@ -35,7 +35,7 @@ class Moment:
         total_steps: Total steps of the stage.
         global_step: Steps taken in all stages.
         steps_per_epoch: Steps per epoch of the stage.
-        images_per_step: Images per step, over all replicas.
+        examples_per_step: Examples per step, over all replicas.
         train_seconds: Seconds spent in training steps in this process.
     """
 
@@ -44,7 +44,7 @@ class Moment:
     total_steps: int
     global_step: int
     steps_per_epoch: int
-    images_per_step: int
+    examples_per_step: int
     train_seconds: float
 
     @property

@@ -310,7 +310,7 @@ class Loop:
             total_steps=self._total(stage),
             global_step=self._global_step,
             steps_per_epoch=stage.steps_per_epoch(self._batches_per_epoch),
-            images_per_step=self._options.batch_size * stage.batches_per_step,
+            examples_per_step=self._options.batch_size * stage.batches_per_step,
             train_seconds=self._train_seconds,
         )
 

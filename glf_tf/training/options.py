@@ -200,7 +200,7 @@ class Training:
             )
         if self.batch_size < 1:
             raise errors.InvalidValue(
-                "A step needs at least one image",
+                "A step needs at least one example",
                 received=f"batch_size={self.batch_size}",
                 do="Use a positive number",
             )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes TensorBoard events, and scalars as JSON lines."""
 
-__all__ = ["Summaries", "read"]
+__all__ = ["SPEED", "Summaries", "read"]
 
 import functools
 import json
@@ -14,6 +14,11 @@ from absl import logging
 from tensorboard.plugins.hparams import api as hparams
 
 from glf_tf import files
+
+SPEED = "examples_per_second"
+"""The scalar of the speed of training, after the prefix of its interval."""
+
+_OLD_SPEED = "images_per_second"
 
 
 class Summaries:
@@ -105,7 +110,8 @@ def read(file: pathlib.Path) -> list[dict]:
     """Returns the records of a `metrics.jsonl`, in order.
 
     Invalid lines, such as those truncated by a kill, are left out: they lack a step, or
-    have values that are not numbers.
+    have values that are not numbers. The speed of old runs, `images_per_second`, gets
+    its present name.
     """
     try:
         with files.open_regular(file) as stream:
@@ -131,4 +137,8 @@ def _record(text: bytes) -> dict | None:
     except OverflowError:  # an integer with hundreds of digits
         return None
     is_step = isinstance(step, int) and not isinstance(step, bool) and step >= 0
-    return line if is_step and numbers else None
+    return _renamed(line) if is_step and numbers else None
+
+
+def _renamed(line: dict) -> dict:
+    return {name.replace(f"/{_OLD_SPEED}", f"/{SPEED}"): line[name] for name in line}

@@ -80,7 +80,7 @@ def told(where):
     """The scalars, without what depends on the machine."""
     lines = [json.loads(line) for line in (where / "metrics.jsonl").open()]
     return [
-        {name: line[name] for name in line if "images_per_second" not in name}
+        {name: line[name] for name in line if "examples_per_second" not in name}
         for line in lines
     ]
 

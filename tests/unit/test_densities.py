@@ -2,6 +2,7 @@
 """Densities of a user's arrays, in three calls."""
 
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -135,8 +136,45 @@ def test_rows_to_validate_on_may_be_given():
     )
 
 
+@pytest.mark.parametrize("name", ["mixture", "normal", "labelled_mixture"])
+def test_a_prior_that_is_fitted_is_measured_on_held_out_rows(name):
+    """The likelihood there, which is not that of the rows of the fit."""
+    x, held_out = rows(), rows(50, seed=4)
+    y, of_held_out, given = None, None, held_out
+    if name == "labelled_mixture":
+        y, of_held_out = np.arange(400) % 2, np.arange(50) % 2
+        given = (held_out, of_held_out)
+    density = FlowDensity(name).fit(x, y, validation=given)
+    expected = -density.log_prob(held_out, label=of_held_out).mean()
+    assert density.history["val_nll"] == [pytest.approx(expected, rel=1e-5)]
+    assert density.history["val_loss"] == pytest.approx(density.history["val_nll"])
+    assert FlowDensity(name).fit(x, y, validation=0).history == {}
+
+
 WRONG = {
-    "unknown": (lambda: FlowDensity("real_nvpp"), "real_nvp"),
+    "unknown": (lambda: FlowDensity("real_nvpp"), "Did you mean real_nvp"),
+    "of_images": (
+        lambda: FlowDensity("glow"),
+        "Did you mean flow. Use one of: flow, flow_matching, glow_vector,",
+    ),
+    "nearly_of_images": (lambda: FlowDensity("gated_real_nv"), "Did you mean real_nvp"),
+    "specification": (lambda: FlowDensity({"name": "glow"}), "'glow'"),
+    "components": (
+        lambda: FlowDensity({"name": "mixture", "components": 0}).fit(rows(20)),
+        "Use components=1",
+    ),
+    "few_for_mixture": (
+        lambda: FlowDensity({"name": "mixture", "components": 9}).fit(rows(8)),
+        "at least 9 rows",
+    ),
+    "no_labels": (
+        lambda: FlowDensity("mixture").fit(rows(9), np.arange(9) % 2),
+        "or no labels",
+    ),
+    "batch_of_0": (lambda: FlowDensity(SMALL).fit(rows(), batch_size=0), "batch_size"),
+    "guidance": (lambda: small().sample(3, guidance=2.0), "or leave it out"),
+    "metrics": (lambda: small().model.evaluate(rows(9), metrics=["fd"]), "likelihood"),
+    "target": (lambda: small().model.fit(rows(), np.ones(3)), "their own target"),
     "unfitted": (lambda: FlowDensity().log_prob(rows()), "Call fit"),
     "fraction": (lambda: FlowDensity().fit(rows(), validation=1.5), "fraction"),
     "one_row": (lambda: FlowDensity().fit(rows(1), validation=0), "at least 3 rows"),
@@ -169,6 +207,8 @@ def test_mistakes_are_told_in_one_line(kind):
     with pytest.raises(errors.UserError, match=told) as error:
         call()
     assert "\n" not in str(error.value)
+    # Nothing was an image, and nobody typed a flag.
+    assert not re.search(r"--|(?<!features of )image|pixel", str(error.value))
 
 
 def test_other_files_are_refused(tmp_path):

@@ -22,7 +22,7 @@ def told():
         total_steps=1,
         global_step=1,
         steps_per_epoch=1,
-        images_per_step=64,
+        examples_per_step=64,
         train_seconds=64.0,
     )
 

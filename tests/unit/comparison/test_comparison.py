@@ -190,7 +190,7 @@ def test_numbers_are_those_of_the_model(trained, data, children):
     assert cost.epochs == {"autoencoder": EPOCHS, "flow": EPOCHS}
     assert cost.notes == ()
     speeds = [
-        line["epoch/images_per_second"]
+        line["epoch/examples_per_second"]
         for line in curves.read(trained.run("vae_digits").path).epoch_lines
     ]
     seconds = [7 * BATCH_SIZE / speed for speed in speeds]

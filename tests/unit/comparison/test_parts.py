@@ -175,7 +175,7 @@ def test_epochs_are_reported_apart_by_the_groups_that_learn():
     )
     message = [(5, first), (10, first), (18, second), (26, second), (34, second)]
     lines = tuple(
-        {"step": step, "epoch/images_per_second": 9.0, f"learning_rate/{group}": 0.1}
+        {"step": step, "epoch/examples_per_second": 9.0, f"learning_rate/{group}": 0.1}
         for step, group in message
     )
     history = curves.History(path=pathlib.Path(), lines=lines, diverged_at=None)

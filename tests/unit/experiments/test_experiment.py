@@ -47,7 +47,8 @@ def lines(where):
     """The lines of metrics.jsonl without what depends on the machine."""
     read = [json.loads(line) for line in (where / "metrics.jsonl").open()]
     return [
-        {k: v for k, v in line.items() if "images_per_second" not in k} for line in read
+        {k: v for k, v in line.items() if "examples_per_second" not in k}
+        for line in read
     ]
 
 
@@ -99,7 +100,7 @@ def test_tensorboard_and_json_lines_tell_the_same(tmp_path):
         "epoch/reconstruction",
         "test/nll",
         "learning_rate/flow",
-        "epoch/images_per_second",
+        "epoch/examples_per_second",
         "samples",
         "reconstructions",
         "interpolations",

@@ -107,7 +107,7 @@ def test_every_model_with_such_a_prior_learns_it(cls, options, data):
 
 def test_mistakes_with_labels_are_one_line(data):
     images, labels = (each[:64] for each in data)
-    with pytest.raises(errors.InvalidValue, match="needs one an image"):
+    with pytest.raises(errors.InvalidValue, match="needs one an example"):
         make().fit(images, epochs=1, verbose=0)
     with pytest.raises(errors.InvalidValue, match="between 0 and num_classes"):
         make(num_classes=3).fit(images, labels, epochs=1, verbose=0)

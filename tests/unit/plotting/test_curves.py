@@ -28,7 +28,7 @@ def write(path, lines, *, flags="--beta=10.0\n--nostop_gradient\n--jit_compile\n
 
 
 def epoch(step, **scalars):
-    return {"step": step, "epoch/images_per_second": 9.0, **scalars}
+    return {"step": step, "epoch/examples_per_second": 9.0, **scalars}
 
 
 def line_of(path, label="a"):

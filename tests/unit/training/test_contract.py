@@ -192,10 +192,10 @@ def test_a_stage_that_trains_no_variable_is_refused():
         ({}, "an array or more"),
         ({"index": np.zeros(16)}, "none of which is named `index`"),
         ({"z": np.zeros([12, 2])}, r"z of shape \(12, 2\) for 16 images in one"),
-        ({"z": np.zeros([32, 2])}, "a row for each image"),
+        ({"z": np.zeros([32, 2])}, "a row for each example"),
         ({"z": np.zeros([16, 2]), "y": np.zeros(5)}, r"y of shape \(5,\)"),
-        ({"z": [[1.0], [1.0, 2.0]]}, "a row for each image"),
-        ({"z": 3.0}, "a row for each image"),
+        ({"z": [[1.0], [1.0, 2.0]]}, "a row for each example"),
+        ({"z": 3.0}, "a row for each example"),
     ],
 )
 def test_a_cache_has_a_row_for_each_image(cached, words):

@@ -135,7 +135,7 @@ def test_epochs_are_whole_numbers_also_of_numpy(epochs):
         *(({"epochs": e}, "Epochs must be whole") for e in (2.5, None, "3", [1])),
         ({"batch_size": "8"}, "`batch_size` must be a whole number"),
         ({"batch_size": 2.5}, "`batch_size` must be a whole number"),
-        ({"batch_size": 0}, "at least one image"),
+        ({"batch_size": 0}, "at least one example"),
         *(({"seed": s}, "`seed` must be a whole") for s in (None, "0", (1, 2), 1.5)),
         ({"seed": -1}, "between 0"),
     ],

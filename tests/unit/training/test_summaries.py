@@ -24,3 +24,10 @@ def test_what_is_no_record_is_left_out(tmp_path, line):
 def test_a_folder_in_its_place_tells_nothing(tmp_path):
     (tmp_path / "metrics.jsonl").mkdir()
     assert summaries.read(tmp_path / "metrics.jsonl") == []
+
+
+def test_old_runs_have_the_speed_under_its_present_name(tmp_path):
+    file = tmp_path / "metrics.jsonl"
+    file.write_text('{"step": 1, "epoch/images_per_second": 9.0, "test/nll": 2.0}\n')
+    (found,) = summaries.read(file)
+    assert found == {"step": 1, "epoch/examples_per_second": 9.0, "test/nll": 2.0}
