@@ -248,8 +248,8 @@ class Stage:
             contract.function(getattr(self, name), of=name, takes=takes)
         if self.max_steps is not None:
             contract.whole(self.max_steps, of="max_steps", least=1)
-        checks.term_names(self.term_names, of=f"the stage {self.name}")
         checks.measured(self.measured, has_updates=bool(updates), stage=self.name)
+        checks.term_names(self.term_names, of=f"the stage {self.name}")
         checks.groups([update.groups for update in updates], stage=self.name)
 
     @classmethod

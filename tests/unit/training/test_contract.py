@@ -110,6 +110,14 @@ REFUSED = {
     "a preparation of nothing": (lambda: stage(prepare=lambda: None), r"prepare\(data"),
     "arrays for a cache": (lambda: stage(cache={"z": 1}), r"cache\(data\). .*: dict"),
     "an inference of no seed": (lambda: stage(infer=lambda b: b), r"infer\(batch, \*"),
+    "what is measured beside updates": (
+        lambda: stage(measured={"nll": lambda batch, *, seed: 0.0}),
+        "is of a stage without updates",
+    ),
+    "a number that is measured": (
+        lambda: stage(updates=(), measured={"nll": 3.0}),
+        r"batch, \*, seed",
+    ),
     "a ramp of no steps": (lambda: stages.Ramp(0.0, 0), "`steps` must be at least 1"),
     "a ramp from nowhere": (lambda: stages.Ramp(None, 5), "`start` must be a number"),
 }
@@ -191,7 +199,7 @@ def test_a_stage_that_trains_no_variable_is_refused():
         ([1, 2], "must return a mapping"),
         ({}, "an array or more"),
         ({"index": np.zeros(16)}, "none of which is named `index`"),
-        ({"z": np.zeros([12, 2])}, r"z of shape \(12, 2\) for 16 images in one"),
+        ({"z": np.zeros([12, 2])}, r"z of shape \(12, 2\) for 16 examples in one"),
         ({"z": np.zeros([32, 2])}, "a row for each example"),
         ({"z": np.zeros([16, 2]), "y": np.zeros(5)}, r"y of shape \(5,\)"),
         ({"z": [[1.0], [1.0, 2.0]]}, "a row for each example"),
