@@ -124,7 +124,7 @@ class AbstractAutoencoder(
 
     def _encode(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Computes `encode` without checks, also of noisy images."""
-        return self.encoder(image, training=training)
+        return coders.apply(self.encoder, image, training=training)
 
     def first_latents(
         self, image: tf.Tensor, mask: tf.Tensor | None = None, *, seed: types.Seed

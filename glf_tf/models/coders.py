@@ -1,15 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Encoders and decoders of models: of a network family, or a user's layers."""
 
-__all__ = ["Sizes", "made", "make_encoder", "make_decoder", "generator", "settled_dim"]
+__all__ = [
+    "Sizes",
+    "apply",
+    "generator",
+    "made",
+    "make_decoder",
+    "make_encoder",
+    "settled_dim",
+]
 
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 import keras
+import tensorflow as tf
 
 from glf_tf import catalogue, errors, foreign, naming, parts, types
-from glf_tf.layers import adapters
+from glf_tf.layers import adapters, never_empty
 from glf_tf.networks import network as network_lib
 
 Output = Literal["auto", "logits", "images"]
@@ -27,6 +36,16 @@ class Sizes(NamedTuple):
     def code_dim(self, latent_dim: int) -> int:
         """Returns the size of a code."""
         return self.per_latent * latent_dim + self.extra
+
+
+def apply(layer: keras.layers.Layer, x: tf.Tensor, *, training: bool) -> tf.Tensor:
+    """Returns the output of an encoder or decoder, also of no examples.
+
+    Training, which always has some, calls the layer as it is.
+    """
+    if training:
+        return layer(x, training=training)
+    return never_empty.apply(lambda x: layer(x, training=False), x)
 
 
 def made(value: Any) -> Coder | None:

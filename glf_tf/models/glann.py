@@ -196,7 +196,7 @@ class GLANN(model.GenerativeModel):
         return self._decode(inputs.latents(z, dim=self.latent_dim))
 
     def _decode(self, z: tf.Tensor) -> tf.Tensor:
-        logits = self.decoder(_on_sphere(z), training=False)
+        logits = coders.apply(self.decoder, _on_sphere(z), training=False)
         return tf.sigmoid(tf.cast(logits, tf.float32))
 
     def reconstruct_train(self, index: tf.Tensor) -> tf.Tensor:

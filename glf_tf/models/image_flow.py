@@ -19,6 +19,7 @@ import tensorflow as tf
 from glf_tf import seeds, types
 from glf_tf.data import image_set
 from glf_tf.flows import flow as flow_lib
+from glf_tf.layers import never_empty
 from glf_tf.models import (
     chains,
     checks,
@@ -217,6 +218,15 @@ class ImageFlow(
         self, image: tf.Tensor, *, seed: tf.Tensor, training: bool = False
     ) -> "_Noisy":
         """Returns the latents of images with noise, and what their density takes."""
+        if training:
+            return self._latents_of_some(image, seed=seed, training=True)
+        return never_empty.apply(
+            lambda x: self._latents_of_some(x, seed=seed, training=False), image
+        )
+
+    def _latents_of_some(
+        self, image: tf.Tensor, *, seed: tf.Tensor, training: bool
+    ) -> "_Noisy":
         x, log_noise = self._dequantized(image, seed=seed, training=training)
         first = self.preprocessing.bijector()
         rest = self.flow.bijector(training=training)
@@ -241,7 +251,8 @@ class ImageFlow(
 
     def _encode(self, image: tf.Tensor) -> tf.Tensor:
         x = (self._levels(image) + 0.5) / 2**self.bits
-        return self.flow.bijector().inverse(self.preprocessing.bijector().inverse(x))
+        y = self.preprocessing.bijector().inverse(x)
+        return never_empty.apply(self.flow.bijector().inverse, y)
 
     def first_latents(
         self, image: tf.Tensor, mask: tf.Tensor | None = None, *, seed: types.Seed

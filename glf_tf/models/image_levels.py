@@ -10,6 +10,7 @@ import tensorflow as tf
 from glf_tf import errors
 from glf_tf.bijectors import dequantization as dequantization_lib
 from glf_tf.bijectors import preprocessing as preprocessing_lib
+from glf_tf.layers import never_empty
 from glf_tf.models import checks
 
 Preprocessing = Literal["logit", "centre"]
@@ -70,7 +71,8 @@ class HasLevels:
         """Returns images of whole levels, through which gradients pass unrounded."""
         del training
         largest = 2**self.bits - 1.0
-        level = tf.clip_by_value(self._decoded_levels(z), 0.0, largest)
+        level = never_empty.apply(self._decoded_levels, z)
+        level = tf.clip_by_value(level, 0.0, largest)
         level += tf.stop_gradient(tf.round(level) - level)
         return tf.cast(level / largest, tf.float32)
 

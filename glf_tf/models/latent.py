@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from glf_tf import errors, types
 from glf_tf.data import image_set
-from glf_tf.models import chains, inputs, label_inputs, model, signatures
+from glf_tf.models import chains, coders, inputs, label_inputs, model, signatures
 from glf_tf.priors import labelled
 from glf_tf.priors import prior as prior_lib
 
@@ -48,7 +48,7 @@ class AbstractLatentModel(chains.InfersLatents, model.GenerativeModel):
         return {"label": batch["label"]} if self.num_classes else {}
 
     def _decode(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
-        logits = self.decoder(z, training=training)
+        logits = coders.apply(self.decoder, z, training=training)
         return tf.sigmoid(tf.cast(logits, tf.float32))
 
     @property

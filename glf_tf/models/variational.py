@@ -71,7 +71,7 @@ class AbstractVariational(autoencoder.AbstractAutoencoder):
 
     def code(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Returns the encoder's output `[batch, code_dim]`: means and log-scales."""
-        code = self.encoder(image, training=training)
+        code = coders.apply(self.encoder, image, training=training)
         return tf.cast(code, self.reconstruction.compute_dtype)
 
     def normal_of(self, code: tf.Tensor) -> DiagonalNormal:
