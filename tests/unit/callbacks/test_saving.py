@@ -48,7 +48,7 @@ def trained(scores, *, save_every=1, patience=0, epochs=18):
                 total_steps=epochs,
                 global_step=epoch,
                 steps_per_epoch=1,
-                images_per_step=1,
+                examples_per_step=1,
                 train_seconds=0.0,
             )
         )
