@@ -83,22 +83,49 @@ class VelocityNetwork(keras.layers.Layer):
         layer.build((None, inputs))
         return layer
 
-    def call(self, x, *, time: tf.Tensor, label: tf.Tensor | None = None):
+    def call(
+        self,
+        x,
+        *,
+        time: tf.Tensor | None = None,
+        label: tf.Tensor | None = None,
+        modulations: tf.Tensor | None = None,
+    ):
         """Returns the velocity, `[batch, dim]`.
 
         Args:
             x: `[batch, dim]`.
             time: From 0 to 1, `[batch]`, or `[1]` for all.
             label: Whole numbers `[batch]`, -1 for none; None if there are no labels.
+            modulations: What `modulations` returns, in the place of time and label.
         """
-        h, c = self.input_layer(x), self._condition(time, label)
-        for block in range(self._depth):
-            u, _ = self._modulated(h, c, block)
+        h = self.input_layer(x)
+        for block, (gain, shift) in enumerate(self._pairs(time, label, modulations)):
+            u = gain * h + shift
             h += getattr(self, f"dense_{block}")(tf.nn.silu(u))
         return self.output_layer(h)
 
+    def modulations(
+        self, time: tf.Tensor, *, label: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Returns gain and shift of all units, `[batch or 1, depth, 2, hidden]`.
+
+        They depend on nothing else, and so can be known before a velocity is.
+
+        Args:
+            time: As in `call`.
+            label: As in `call`.
+        """
+        pairs = self._pairs(time, label, None)
+        return tf.stack([tf.stack(pair, axis=1) for pair in pairs], axis=1)
+
     def with_divergence(
-        self, x: tf.Tensor, *, time: tf.Tensor, label: tf.Tensor | None = None
+        self,
+        x: tf.Tensor,
+        *,
+        time: tf.Tensor | None = None,
+        label: tf.Tensor | None = None,
+        modulations: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Returns the velocity, and the trace of its Jacobian with respect to x.
 
@@ -110,16 +137,17 @@ class VelocityNetwork(keras.layers.Layer):
             x: As in `call`.
             time: As in `call`.
             label: As in `call`.
+            modulations: As in `call`.
 
         Returns:
             velocity: `[batch, dim]`.
             divergence: `[batch]`.
         """
-        h, c = self.input_layer(x), self._condition(time, label)
+        h = self.input_layer(x)
         dh = tf.convert_to_tensor(self.input_layer.kernel)[None]  # [1, dim, hidden]
-        for block in range(self._depth):
+        for block, (gain, shift) in enumerate(self._pairs(time, label, modulations)):
             dense = getattr(self, f"dense_{block}")
-            u, gain = self._modulated(h, c, block)
+            u = gain * h + shift
             gate = tf.sigmoid(u)
             slope = gain * gate * (1.0 + u * (1.0 - gate))
             dh += tf.matmul(dh * slope[:, None], dense.kernel)
@@ -139,9 +167,19 @@ class VelocityNetwork(keras.layers.Layer):
             c += tf.matmul(one_hot, self.table)
         return tf.nn.silu(c)
 
-    def _modulated(
-        self, h: tf.Tensor, c: tf.Tensor, block: int
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns scaled and shifted units, and the factor on them."""
-        scale, shift = tf.split(getattr(self, f"film_{block}")(c), 2, axis=-1)
-        return (1.0 + scale) * h + shift, 1.0 + scale
+    def _pairs(
+        self,
+        time: tf.Tensor | None,
+        label: tf.Tensor | None,
+        modulations: tf.Tensor | None,
+    ) -> list[tuple[tf.Tensor, tf.Tensor]]:
+        """Returns the gain and the shift of each block's units."""
+        if modulations is not None:
+            of_blocks = tf.unstack(modulations, axis=1)
+            return [tuple(tf.unstack(pair, axis=1)) for pair in of_blocks]
+        c = self._condition(time, label)
+        found = []
+        for block in range(self._depth):
+            scale, shift = tf.split(getattr(self, f"film_{block}")(c), 2, axis=-1)
+            found.append((1.0 + scale, shift))
+        return found

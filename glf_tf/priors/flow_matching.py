@@ -187,9 +187,11 @@ class FlowMatchingPrior(
             return self._log_prob_of_any(z)
         z = tf.cast(z, self.compute_dtype)
 
+        steps = steps or self.steps
+        at = self._times_of(label, steps=steps)
+
         def derivative(time, state):
-            at = {"time": time[None], "label": label}
-            return self.velocity.with_divergence(state[0], **at)
+            return self.velocity.with_divergence(state[0], **at(time))
 
         bijector = self.standardize.bijector()
         x = bijector.inverse(z)
@@ -199,7 +201,7 @@ class FlowMatchingPrior(
             (x, tf.zeros(tf.shape(x)[:1], x.dtype)),
             start=1.0,
             end=0.0,
-            steps=steps or self.steps,
+            steps=steps,
         )
         log_det += bijector.inverse_log_det_jacobian(z, event_ndims=1)
         return standard_normal.log_density(eps) + log_det
@@ -275,7 +277,26 @@ class FlowMatchingPrior(
 
     def _velocity_of(self, label: tf.Tensor | None) -> Callable:
         """Returns a function of time, a scalar, and state, given labels if any."""
-        return lambda time, x: self.velocity(x, time=time[None], label=label)
+        at = self._times_of(label, steps=self.steps)
+        return lambda time, x: self.velocity(x, **at(time))
+
+    def _times_of(self, label: tf.Tensor | None, *, steps: int) -> Callable:
+        """Returns a function from a time of the solver to what a velocity is given.
+
+        Without labels, what times make of the network is the same for all codes, and is
+        found for all times at once.
+        """
+        if label is not None:
+            return lambda time: {"time": time[None], "label": label}
+        halves = 2 * steps  # Runge and Kutta's method is in the middle of steps, too
+        grid = tf.range(halves + 1, dtype=self.compute_dtype) / halves
+        known = self.velocity.modulations(grid)
+
+        def at(time):
+            place = tf.cast(tf.round(time * halves), tf.int32)
+            return {"modulations": tf.gather(known, place[None])}
+
+        return at
 
     def _guided(
         self, label: tf.Tensor | None, *, guidance: float | tf.Tensor
@@ -285,7 +306,7 @@ class FlowMatchingPrior(
         if not extrapolation.has_effect(guidance):
             return given
         guidance = tf.cast(guidance, self.compute_dtype)
-        without = self._velocity_of(tf.fill(tf.shape(label), guidance_lib.NO_LABEL))
+        without = self._velocity_of(None)
 
         def guided(time, x):
             none = without(time, x)

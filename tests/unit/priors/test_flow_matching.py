@@ -47,6 +47,41 @@ def test_the_divergence_is_the_trace_of_the_jacobian(label):
     np.testing.assert_allclose(divergence, tf.linalg.trace(jacobian), rtol=1e-9)
 
 
+@pytest.mark.parametrize("label", [None, tf.constant([0, 2, 1])])
+def test_what_times_and_labels_make_can_be_known_before(label):
+    layer = made(num_classes=3).velocity
+    x, time = normal(3, 3), tf.constant([0.1, 0.4, 0.9])
+    known = layer.modulations(time, label=label)
+    at = {"time": time, "label": label}
+    np.testing.assert_allclose(layer(x, modulations=known), layer(x, **at), rtol=1e-5)
+    found, expected = (
+        layer.with_divergence(x, **how) for how in ({"modulations": known}, at)
+    )
+    for mine, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-5)
+
+
+def test_velocities_are_those_of_the_times_of_the_solver():
+    """Runge and Kutta's method written out, with a velocity at each of its times."""
+    prior = made()
+    start = normal(4, 3)
+    x, size = start, 1.0 / prior.steps
+
+    def velocity(time, x):
+        return prior.velocity(x, time=tf.constant([time], tf.float32))
+
+    for index in range(prior.steps):
+        time = index * size
+        first = velocity(time, x)
+        second = velocity(time + size / 2, x + size / 2 * first)
+        third = velocity(time + size / 2, x + size / 2 * second)
+        last = velocity(time + size, x + size * third)
+        x += size / 6 * (first + 2 * second + 2 * third + last)
+    expected = prior.standardize.bijector().forward(x)
+    np.testing.assert_allclose(prior.forward(start), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(prior.inverse(expected), start, rtol=1e-2, atol=1e-2)
+
+
 def test_no_label_is_no_part_of_the_embedding():
     layer = made(num_classes=3).velocity
     x, time = normal(1, 3), tf.constant([0.3])
