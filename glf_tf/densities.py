@@ -12,8 +12,10 @@ The model behind it, for `tf.GradientTape` and tools, is `models.density.Density
 
 __all__ = ["FlowDensity"]
 
+import numbers
 import pathlib
 import random
+import zipfile
 from collections.abc import Callable, Mapping
 from typing import Self
 
@@ -21,7 +23,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import catalogue, errors, types
+from glf_tf import catalogue, errors, parts, types
 from glf_tf.data import python_vectors, vector_set
 from glf_tf.flows import flow as flow_lib
 from glf_tf.keras_api import arguments
@@ -55,13 +57,15 @@ class FlowDensity:
 
         Args:
             flow: A flow, or a prior such as flow_matching or mixture: a name, a
-                specification such as `{"name": "real_nvp", "blocks": 6}`, or an object.
+                specification such as `{"name": "real_nvp", "blocks": 6}`, or an object,
+                whose weights the first `fit` starts from.
             standardize: Whether coordinates are standardised by the rows of `fit`.
 
         Raises:
             InvalidValue: There is no flow on vectors and no prior of that name.
         """
         self._prior = _prior_of(flow)
+        self._is_used = False
         self._standardize = standardize
         self.model: density.Density | None = None
         self.history: dict[str, list[float]] | None = None
@@ -83,8 +87,9 @@ class FlowDensity:
 
         Args:
             x: Real numbers `[size, event_dim]`, such as an array of NumPy.
-            y: Labels `[size]`, whole numbers from 0, that the density depends on; None
-                for a density without labels.
+            y: Labels `[size]`, whole numbers from 0 of which each has rows, that the
+                density depends on; None for a density without labels. They count as
+                equally likely, whatever their shares of the rows.
             validation: The fraction of rows, chosen at random, on which the density is
                 only measured; or such rows themselves, with their labels as a pair if
                 there are labels; 0 for none.
@@ -198,20 +203,31 @@ class FlowDensity:
         Raises:
             NotFound: There is no such file.
             InvalidType: It has another model.
+            Damaged: It is no file of Keras, or not all of one.
         """
         if not pathlib.Path(path).is_file():
             raise errors.NotFound(
                 "A density is loaded from a file", received=path, do="Check the path"
             )
-        # What Keras would have to run is refused.
-        model = keras.saving.load_model(path, safe_mode=True)
+        try:
+            # What Keras would have to run is refused.
+            model = keras.saving.load_model(path, safe_mode=True)
+        except (ValueError, KeyError, OSError) as error:
+            if zipfile.is_zipfile(path):
+                raise
+            raise errors.Damaged(
+                "A density is loaded from a whole file of `save`",
+                received=f"{path}, which is no file of Keras",
+                do="Save it again, or read data by fit",
+            ) from error
         if not isinstance(model, density.Density):
             raise errors.InvalidType(
                 "A density is loaded from a file of `save`",
                 received=f"{path}, which has a {type(model).__name__}",
                 do="Load it by keras.saving.load_model",
             )
-        found = cls(model.prior, standardize=model.get_config()["standardize"])
+        spec = parts.specification("prior", model.prior)
+        found = cls(spec, standardize=model.get_config()["standardize"])
         found.model = model
         return found
 
@@ -219,10 +235,12 @@ class FlowDensity:
         classes = 0 if data.labels is None else _classes(data.labels)
         state = random.getstate()
         random.seed(seed)  # Keras draws the seeds of initial weights there
+        prior = _anew(self._prior) if self._is_used else self._prior
+        self._is_used = True
         try:
             return density.Density(
                 data.event_dim,
-                prior=self._prior,
+                prior=prior,
                 standardize=self._standardize,
                 num_classes=classes,
             )
@@ -249,16 +267,25 @@ def _classes(labels: np.ndarray) -> int:
     """Returns the number of labels.
 
     Raises:
-        InvalidValue: One is negative, or larger than there are rows.
+        InvalidValue: They are not 0, 1, 2 and so on.
     """
-    if not 0 <= labels.min() <= labels.max() < len(labels):
+    found = np.unique(labels)
+    if not np.array_equal(found, np.arange(len(found))):
         raise errors.InvalidValue(
-            "Labels are numbered from 0, without large gaps",
-            received=f"labels from {labels.min()} to {labels.max()} of {len(labels)} "
-            "rows",
+            "Labels are numbered from 0, and each has rows",
+            received=f"{len(found)} labels from {found[0]} to {found[-1]}",
             do="Number them: numpy.unique(y, return_inverse=True)[1]",
         )
-    return int(labels.max()) + 1
+    return len(found)
+
+
+def _anew(prior: object) -> object:
+    """Returns a prior, or the specification of one, with no weights of an object."""
+    if isinstance(prior, Mapping):
+        return {key: _anew(value) for key, value in prior.items()}
+    if isinstance(prior, parts.Part):
+        return type(prior).from_config(prior.get_config())
+    return prior
 
 
 def _prior_of(flow: object) -> object:
@@ -303,7 +330,7 @@ def _divided(
     data: vector_set.VectorSet, validation: object, *, seed: int, has_labels: bool
 ) -> tuple[vector_set.VectorSet, vector_set.VectorSet | None]:
     """Returns the rows to learn from, and those to validate on or None."""
-    if not isinstance(validation, (int, float)):
+    if not isinstance(validation, numbers.Real):
         pair = (validation, None)
         if has_labels:
             if not isinstance(validation, tuple) or len(validation) != 2:

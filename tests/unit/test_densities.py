@@ -190,6 +190,10 @@ WRONG = {
         lambda: FlowDensity(SMALL).fit(rows(9), [0, 1, 2, 3, 4, 5, 6, 7, 2**40]),
         "numbered from 0",
     ),
+    "gap": (
+        lambda: FlowDensity(SMALL).fit(rows(8), [1, 3] * 4),
+        "each has rows. Received: 2 labels from 1 to 3",
+    ),
     "n": (lambda: small().sample(1.5), "whole number"),
     "size": (lambda: small().log_prob(np.ones([2, 3])), r"\[batch, 2\]"),
     "label": (lambda: small().sample(3, label=1), "conditional"),
@@ -217,6 +221,31 @@ def test_other_files_are_refused(tmp_path):
     descriptors.model("rae").save(tmp_path / "rae.keras")
     with pytest.raises(errors.InvalidType, match="RAE"):
         FlowDensity.load(tmp_path / "rae.keras")
+    FlowDensity("normal").fit(rows()).save(tmp_path / "whole.keras")
+    half = (tmp_path / "whole.keras").read_bytes()[:-100]
+    for name, content in (("half.keras", half), ("rows.csv", b"1,2\n3,4\n")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(errors.Damaged, match=name):
+            FlowDensity.load(tmp_path / name)
+
+
+@pytest.mark.parametrize("form", ["name", "object", "file"])
+def test_each_fit_is_anew(form, tmp_path):
+    made = FlowDensity(SMALL)
+    if form == "object":
+        made = FlowDensity(real_nvp.RealNVP(2, blocks=1, hidden=4))
+        made.fit(rows(), epochs=1)  # begins with the object's own weights
+    if form == "file":
+        made.fit(rows(), epochs=1).save(tmp_path / "made.keras")
+        made = FlowDensity.load(tmp_path / "made.keras")
+    first, again = (made.fit(rows(), epochs=1).log_prob(rows(5)) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    if form == "name":
+        of_numpy = made.fit(rows(), epochs=1, validation=np.float32(0.1))
+        np.testing.assert_array_equal(of_numpy.log_prob(rows(5)), first)
+    if form == "file":
+        wide = np.concatenate([rows(), rows(seed=1)], axis=1)
+        assert made.fit(wide, epochs=1).sample(2).shape == (2, 4)
 
 
 def test_tools_train_measure_and_draw(tmp_path):
