@@ -145,12 +145,15 @@ class VelocityNetwork(keras.layers.Layer):
         """
         h = self.input_layer(x)
         dh = tf.convert_to_tensor(self.input_layer.kernel)[None]  # [1, dim, hidden]
+        shape = [-1, *dh.shape[1:]]
         for block, (gain, shift) in enumerate(self._pairs(time, label, modulations)):
             dense = getattr(self, f"dense_{block}")
             u = gain * h + shift
             gate = tf.sigmoid(u)
             slope = gain * gate * (1.0 + u * (1.0 - gate))
-            dh += tf.matmul(dh * slope[:, None], dense.kernel)
+            # One product of all rows, where `tf.matmul` would take one of each vector.
+            rows = tf.reshape(dh * slope[:, None], [-1, self._hidden])
+            dh += tf.reshape(tf.matmul(rows, dense.kernel), shape)
             h += dense(u * gate)
         last = tf.convert_to_tensor(self.output_layer.kernel)
         return self.output_layer(h), tf.einsum("bih,hi->b", dh, last)

@@ -59,6 +59,16 @@ _SPLINES = tuple(
     Peer(name, "torch_splines_worker.py", (library,))
     for name, library in (("nflows", "nflows"), ("zuko's NSF, by couplings", "zuko"))
 )
+_VELOCITY = Peer("glf_tf", "flow_matching_worker.py", is_ours=True)
+_VELOCITIES = tuple(
+    Peer(name, "torch_flow_matching_worker.py", (variant,))
+    for name, variant in (
+        ("PyTorch, eager", "eager"),
+        ("PyTorch, compiled", "compiled"),
+        ("torchcfm's network, torchdyn", "torchdyn"),
+        ("torchcfm's network, torchdiffeq", "torchdiffeq"),
+    )
+)
 _TWO, _TWO_HALVES, _ONE = (
     Peer(name, "processes_worker.py", (count, size), is_ours=True)
     for name, count, size in (
@@ -94,6 +104,7 @@ class Case:
 _TORCH = (_EAGER, _CHANNELS_LAST, _COMPILED)
 _GLOW = "Glow, 28 x 28 x 1, 2 levels of 8 steps, width 64, batch 128"
 _LATENT_FLOW = "latent flow: 64 dimensions, 4 two-sided blocks, width 256"
+_FLOW_MATCHING = "flow matching: 20 dimensions, 4 blocks of width 128, 48 velocities"
 _SPLINE_FLOW = "spline flow: 20 dimensions, 5 couplings, width 128, batch 256"
 
 CASES = {
@@ -146,6 +157,15 @@ CASES = {
     "train_spline": Case(f"training, {_SPLINE_FLOW}", "codes", _SPLINES, ours=_SPLINE),
     "density_spline": Case(f"density, {_SPLINE_FLOW}", "codes", _SPLINES, ours=_SPLINE),
     "sample_spline": Case(f"sampling, {_SPLINE_FLOW}", "codes", _SPLINES, ours=_SPLINE),
+    "sample_flow_matching": Case(
+        f"sampling, {_FLOW_MATCHING}, batch 256", "codes", _VELOCITIES, ours=_VELOCITY
+    ),
+    "density_flow_matching": Case(
+        f"density, {_FLOW_MATCHING}, batch 256",
+        "codes",
+        _VELOCITIES[:2],
+        ours=_VELOCITY,
+    ),
     "fit_mixture": Case(
         "expectation maximisation, 50 components, 60,000 codes of 20 dimensions",
         "fits",

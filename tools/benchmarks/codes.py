@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Codes on which densities are measured, and sizes of spline flows, for any library.
+"""Codes on which densities are measured, and sizes of densities, for any library.
 
-The flows have couplings of splines on half of the coordinates each, with residual
+Spline flows have couplings of splines on half of the coordinates each, with residual
 networks, and mix the coordinates by a matrix before each coupling and after the last.
 """
 
-__all__ = ["Splines", "batches", "codes"]
+__all__ = ["Splines", "Velocity", "batches", "codes"]
 
 import dataclasses
 
@@ -39,6 +39,28 @@ class Splines:
     learning_rate: float = 5e-4
     clip_norm: float = 5.0
     steps: int = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class Velocity:
+    """Sizes and solver of flow matching; those of flags/prior/flow_matching.cfg.
+
+    Attributes:
+        hidden: Width of the residual blocks.
+        depth: Number of the blocks.
+        embedding: Number of Fourier features of time.
+        steps: Steps of Runge and Kutta's method of order 4, of four velocities each.
+        batch_size: Codes a density or a sample.
+        width: Width of torchcfm's network, by which a code's velocity takes as many
+            multiplications as ours.
+    """
+
+    hidden: int = 128
+    depth: int = 4
+    embedding: int = 32
+    steps: int = 12
+    batch_size: int = 256
+    width: int = 178
 
 
 def codes(size: int = 60_000) -> np.ndarray:
