@@ -37,8 +37,22 @@ def op_threads(model: Mapping, *, batch_size: int) -> int:
     """Returns the threads per operation on a CPU; 0 for one per core.
 
     For the matrices of a small MLP, synchronising two threads takes longer than the
-    product. There, independent operations run in parallel, one per core.
+    product. There, independent operations run in parallel, one per core. The same is
+    true of the networks of a density of vectors, which has no other.
     """
-    network = model.get("network")
-    is_mlp = isinstance(network, Mapping) and catalogue.name_of(network) == "mlp"
-    return 1 if is_mlp and batch_size * max(network["hidden"]) <= _SMALL else 0
+    width = _width(model)
+    return 1 if width and batch_size * width <= _SMALL else 0
+
+
+def _width(model: Mapping) -> int:
+    """Returns the width of a model whose networks are all MLPs; 0 for others."""
+    if "network" in model:
+        network = model["network"]
+        is_mlp = isinstance(network, Mapping) and catalogue.name_of(network) == "mlp"
+        return max(network["hidden"]) if is_mlp else 0
+    # A prior's network is its own, as that of flow matching, or its flow's.
+    prior = model.get("prior")
+    of_prior = prior.get("flow", prior) if isinstance(prior, Mapping) else {}
+    if not isinstance(of_prior, Mapping) or "token_dim" in of_prior:
+        return 0  # a transformer's matrices have a row for each token
+    return of_prior.get("hidden", 0)

@@ -20,6 +20,8 @@ _SIZES = codes_lib.Velocity()
 def _prior():
     names = ("hidden", "depth", "embedding", "steps")
     sizes = {name: getattr(_SIZES, name) for name in names}
+    prior = {"name": "flow_matching", **sizes}
+    training.configure(prior, batch_size=_SIZES.batch_size)
     return flow_matching.FlowMatchingPrior(codes_lib.DIM, **sizes)
 
 

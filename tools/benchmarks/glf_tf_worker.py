@@ -41,7 +41,7 @@ def _sample(recipe, image_shape, *, batch_size=256):
 
 
 def _density(batch_size):
-    prior = _latent_flow()
+    prior = _latent_flow(batch_size)
     log_prob = tf.function(prior.log_prob, jit_compile=_is_compiled())
     z = tf.random.stateless_normal([batch_size, prior.latent_dim], seed=(0, 0))
 
@@ -54,7 +54,7 @@ def _density(batch_size):
 
 
 def _draw(batch_size):
-    prior = _latent_flow()
+    prior = _latent_flow(batch_size)
     forward = tf.function(prior.forward, jit_compile=_is_compiled())
 
     @tf.function
@@ -75,10 +75,11 @@ def _is_compiled():
     return "xla" in sys.argv[2:]
 
 
-def _latent_flow():
+def _latent_flow(batch_size):
     flow = {"name": "real_nvp", "blocks": 4, "hidden": 256, "batch_norm": False}
-    # One network per coupling, as the others have.
-    return flow_prior.FlowPrior(64, flow={**flow, "conditioner": "shared"})
+    flow["conditioner"] = "shared"  # one network per coupling, as the others have
+    training.configure({"name": "flow", "flow": flow}, batch_size=batch_size)
+    return flow_prior.FlowPrior(64, flow=flow)
 
 
 def _pipeline(image_shape, *, size, batch_size):

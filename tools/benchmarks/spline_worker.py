@@ -40,16 +40,16 @@ class _Density:
 
 def _prior(z):
     sizes = {name: getattr(_SIZES, name) for name in ("blocks", "hidden", "depth")}
-    prior = flow_prior.FlowPrior(
-        codes_lib.DIM,
-        flow={
-            "name": "neural_spline",
-            "bins": _SIZES.bins,
-            "bound": _SIZES.bound,
-            "normalization": "none",  # the codes have mean 0 and deviation 1
-            **sizes,
-        },
-    )
+    flow = {
+        "name": "neural_spline",
+        "bins": _SIZES.bins,
+        "bound": _SIZES.bound,
+        "normalization": "none",  # the codes have mean 0 and deviation 1
+        **sizes,
+    }
+    model = {"name": "flow", "flow": flow}
+    training.configure(model, batch_size=_SIZES.batch_size)
+    prior = flow_prior.FlowPrior(codes_lib.DIM, flow=flow)
     prior.start(z)
     return prior
 

@@ -1,10 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training steps of this library's recipes on random images."""
 
-__all__ = ["ROOT", "MNIST", "CIFAR10", "about", "images", "model_of", "plan", "work"]
+__all__ = [
+    "ROOT",
+    "MNIST",
+    "CIFAR10",
+    "about",
+    "configure",
+    "images",
+    "model_of",
+    "plan",
+    "work",
+]
 
 import math
 import pathlib
+import sys
 
 import keras
 import numpy as np
@@ -34,6 +45,13 @@ def images(image_shape, size=_IMAGES):
     return image_set.ImageSet(
         name="random", split="train", images=drawn, labels=None, source="generator"
     )
+
+
+def configure(prior, *, batch_size):
+    """Sets the threads that tools have for the density of vectors with a prior."""
+    model = {"name": "density", "prior": prior}
+    threads = 2 if "all_threads" in sys.argv else 0
+    processors.configure(model=model, batch_size=batch_size, threads=threads)
 
 
 def model_of(planned_run, image_shape):

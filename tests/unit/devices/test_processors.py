@@ -13,6 +13,11 @@ from glf_tf.experiments import plan
 
 MLP = {"name": "glf", "network": {"name": "mlp", "hidden": (200, 512)}}
 
+
+def _density(**prior):
+    return {"name": "density", "prior": prior}
+
+
 PROGRAM = """
 import tensorflow as tf
 from glf_tf.devices import processors
@@ -30,9 +35,16 @@ print(tf.config.threading.get_intra_op_parallelism_threads())
         (MLP, 257, 0),
         ({**MLP, "network": {"name": "infogan", "hidden": 8}}, 64, 0),
         ({"name": "sri"}, 64, 0),
+        (_density(name="flow_matching", hidden=128), 1024, 1),
+        (_density(name="flow_matching", hidden=128), 1025, 0),
+        (_density(name="flow", flow={"name": "real_nvp", "hidden": 256}), 64, 1),
+        (_density(name="flow", flow={"name": "real_nvp", "hidden": 256}), 4096, 0),
+        (_density(name="flow", flow={"hidden": 64, "token_dim": 4}), 64, 0),
+        (_density(name="mixture", components=10), 64, 0),
+        ({"name": "density", "prior": "flow"}, 64, 0),
     ],
 )
-def test_operations_of_small_mlps_have_one_thread(model, batch_size, expected):
+def test_operations_of_small_networks_have_one_thread(model, batch_size, expected):
     assert processors.op_threads(model, batch_size=batch_size) == expected
 
 
