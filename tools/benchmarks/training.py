@@ -15,7 +15,6 @@ __all__ = [
 
 import math
 import pathlib
-import sys
 
 import keras
 import numpy as np
@@ -50,8 +49,7 @@ def images(image_shape, size=_IMAGES):
 def configure(prior, *, batch_size):
     """Sets the threads that tools have for the density of vectors with a prior."""
     model = {"name": "density", "prior": prior}
-    threads = 2 if "all_threads" in sys.argv else 0
-    processors.configure(model=model, batch_size=batch_size, threads=threads)
+    processors.configure(model=model, batch_size=batch_size)
 
 
 def model_of(planned_run, image_shape):

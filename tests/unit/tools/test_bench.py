@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bench: turns, arithmetic of its tables, and peers that fail."""
 
+import inspect
 import json
 import pathlib
 import subprocess
@@ -11,7 +12,9 @@ import pytest
 TOOLS = pathlib.Path(__file__).parents[3] / "tools"
 sys.path.insert(0, str(TOOLS))
 
-from benchmarks import cases, results, rounds  # noqa: E402
+from benchmarks import cases, codes, results, rounds  # noqa: E402
+
+from glf_tf.priors import flow_matching  # noqa: E402
 
 _WORKER = """
 import sys, time
@@ -114,6 +117,31 @@ def test_every_case_is_known_to_the_worker_that_measures_it():
     for name, case in cases.CASES.items():
         source = (TOOLS / "benchmarks" / case.ours.script).read_text()
         assert f'"{name}":' in source
+
+
+def test_flow_matching_has_the_sizes_of_its_recipe():
+    flags = (TOOLS.parent / "flags/prior/flow_matching.cfg").read_text().split()
+    sizes = codes.Velocity()
+    for name in ("hidden", "depth", "embedding"):
+        assert f"--prior.{name}={getattr(sizes, name)}" in flags
+    of_prior = inspect.signature(flow_matching.FlowMatchingPrior).parameters
+    assert sizes.steps == of_prior["steps"].default
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["sample", "density"])
+def test_flow_matching_is_measured(task):
+    worker = rounds.Worker(
+        "ours",
+        python=sys.executable,
+        script="flow_matching_worker.py",
+        arguments=[f"{task}_flow_matching"],
+    )
+    worker.measure()
+    assert worker.unit == codes.Velocity().batch_size
+    assert worker.rates[0] > 0
+    assert worker.about["parameters"] == "106,164"
+    worker.close()
 
 
 @pytest.mark.slow
