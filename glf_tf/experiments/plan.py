@@ -165,7 +165,8 @@ class Devices:
         tf32: Whether GPUs may use TensorFloat-32, which is faster, with 10 of 23 bits
             of the fraction.
         op_threads: Threads per operation on a CPU; 0 for one if the model is a small
-            MLP, whose operations run in parallel, otherwise one per core.
+            MLP or density of vectors, whose operations run in parallel, otherwise one
+            per core.
     """
 
     strategy: Literal["auto", "mirrored", "one_device", "multi_worker", "tpu"] = "auto"
