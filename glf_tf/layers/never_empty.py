@@ -21,7 +21,7 @@ def apply(function: Callable, x: tf.Tensor) -> object:
         x: `[batch, ...]`.
     """
     x = tf.convert_to_tensor(x)
-    if x.shape[0]:  # known, and not 0
+    if x.shape.rank is None or x.shape[0]:  # a size that is known, and not 0
         return function(x)
     count = tf.shape(x)[0]
     rows = [[0, tf.cast(count < 1, tf.int32)]] + [[0, 0]] * (x.shape.rank - 1)

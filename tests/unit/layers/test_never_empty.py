@@ -40,6 +40,17 @@ def test_a_known_batch_costs_nothing():
     assert made[0].shape == (4, 2)
 
 
+def test_a_batch_of_unknown_rank_is_passed_on():
+    """As a user's layer may make it, by a function of NumPy."""
+
+    @tf.function(autograph=False)
+    def twice(x):
+        x = tf.numpy_function(lambda x: x, [x], tf.float32)
+        return never_empty.apply(lambda x: 2.0 * x, x)
+
+    np.testing.assert_array_equal(twice(tf.ones([3, 2])), np.full([3, 2], 2.0))
+
+
 @pytest.mark.parametrize("name", ["glf_convolutional"])
 def test_models_make_nothing_of_nothing_with_onednn(name):
     """The law of all models, where TensorFlow has its convolutions of AVX512."""
