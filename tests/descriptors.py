@@ -272,6 +272,12 @@ _LFBM = {
     "inference": {"name": "langevin", "steps": 3},
 }
 
+_GAN = {
+    "name": "gan",
+    "latent_dim": 4,
+    "network": {"name": "mlp", "hidden": (12,)},
+}
+
 _GLOW_PRIOR = {
     "name": "flow",
     "flow": {"name": "glow_vector", "hidden": 6, "blocks": 2},
@@ -361,6 +367,45 @@ MODELS: dict[str, Mapping] = {
         "prior_trick": True,
         "critic_width": 8,
         "pretrain": False,
+    },
+    "began": {**_GAN, "name": "began", "critic_dim": 3},
+    "began_convolutional": {
+        **_GAN,
+        "name": "began",
+        "critic_dim": 3,
+        "network": {"name": "infogan", "filters": 4, "hidden": 8},
+        "clip_balance": False,
+        "balance_rate": 0.1,
+        "disc_iters": 2,
+    },
+    "gan": {**_GAN, "loss": "hinge"},
+    "gan_convolutional": {
+        **_GAN,
+        "network": {"name": "infogan", "filters": 4, "hidden": 8, "slope": 0.2},
+        "loss": "least_squares",
+        "on_probability": True,
+        "noise": "uniform",
+        "shared_noise": True,
+        "critic_norm": "batch",
+    },
+    "gan_clipped": {**_GAN, "loss": "wasserstein", "clip": 0.1, "disc_iters": 3},
+    "gan_interpolated": {
+        **_GAN,
+        "loss": "wasserstein",
+        "penalty": "interpolated",
+        "network": {"name": "infogan", "filters": 4, "hidden": 8},
+    },
+    "gan_perturbed": {**_GAN, "penalty": "perturbed", "on_probability": True},
+    "gan_spectral": {
+        **_GAN,
+        "network": {"name": "dcgan", "filters": 4, "max_filters": 8},
+        "critic_norm": "spectral",
+    },
+    "gan_relativistic": {
+        **_GAN,
+        "loss": "relativistic",
+        "penalty": "zero_centred",
+        "penalty_weight": 1.0,
     },
     "glann": _GLANN,
     "glann_convolutional": {
@@ -461,11 +506,13 @@ MODELS: dict[str, Mapping] = {
 WITH_NOISE = {"lebm", "lfbm", "lfbm_from_prior", "lfbm_labels", "lfbm_vae", "sri"} | {
     name
     for name in MODELS
-    if name.startswith(("image_flow", "vae", "wae", "two_stage"))
+    if name.startswith(("began", "gan", "image_flow", "vae", "wae", "two_stage"))
 }
 """Models whose terms draw numbers, of which each replica has its own."""
 
 FAMILIES = (
+    *("gan_clipped", "gan_convolutional", "gan_interpolated", "gan_relativistic"),
+    *("began_convolutional", "gan_spectral"),
     *("abp", "glann", "glf_convolutional", "glf_perceptual", "glf_sharpened"),
     *("glf_two_stage", "image_flow_variational", "lebm"),
     *("lfbm_from_prior", "lfbm_vae", "rae", "rae_flow", "rae_spectral", "sri"),

@@ -31,6 +31,7 @@ class InfoGAN(network.AbstractNetwork):
     Args:
         filters: Filters of the outer convolutions.
         hidden: Width of the dense layers.
+        slope: What the ReLUs multiply negative values with; 0.2 in GANs.
         precision: Precision of all layers except the last: float32, or bfloat16 or
             float16, which are faster on GPUs and some CPUs.
     """
@@ -40,10 +41,12 @@ class InfoGAN(network.AbstractNetwork):
         *,
         filters: int = 64,
         hidden: int = 1024,
+        slope: float = 0.0,
         precision: Literal["float32", "bfloat16", "float16"] = "float32",
     ):
         super().__init__(precision=precision)
-        self.filters, self.hidden = filters, hidden
+        self.filters, self.hidden, self.slope = filters, hidden, slope
+        _check_slope(slope)
 
     def encoder(
         self, image_shape: types.ImageShape, output_dim: int, *, name: str = "encoder"
@@ -54,14 +57,14 @@ class InfoGAN(network.AbstractNetwork):
             [
                 keras.Input(image_shape, name="image"),
                 halving.conv(self.filters, "conv_0", use_bias=True),
-                layers.ReLU(name="relu_0"),
+                self._relu("relu_0"),
                 halving.conv(2 * self.filters, "conv_1", use_bias=False),
                 network.batch_norm("norm_1"),
-                layers.ReLU(name="relu_1"),
+                self._relu("relu_1"),
                 layers.Flatten(name="flatten"),
                 halving.dense(self.hidden, "dense_2", use_bias=False),
                 network.batch_norm("norm_2"),
-                layers.ReLU(name="relu_2"),
+                self._relu("relu_2"),
                 halving.dense(output_dim, "dense_3", use_bias=True),
             ],
             name=name,
@@ -79,19 +82,31 @@ class InfoGAN(network.AbstractNetwork):
                 keras.Input((latent_dim,), name="z"),
                 halving.dense(self.hidden, "dense_0", use_bias=False),
                 network.batch_norm("norm_0"),
-                layers.ReLU(name="relu_0"),
+                self._relu("relu_0"),
                 halving.dense(
                     inner[0] * inner[1] * inner[2], "dense_1", use_bias=False
                 ),
                 network.batch_norm("norm_1"),
-                layers.ReLU(name="relu_1"),
+                self._relu("relu_1"),
                 layers.Reshape(inner, name="reshape"),
                 halving.deconv(self.filters, "deconv_2", use_bias=False),
                 network.batch_norm("norm_2"),
-                layers.ReLU(name="relu_2"),
+                self._relu("relu_2"),
                 halving.deconv(channels, "deconv_3", use_bias=True),
             ],
             name=name,
+        )
+
+    def _relu(self, name: str) -> layers.Layer:
+        return layers.ReLU(negative_slope=self.slope, name=name)
+
+
+def _check_slope(slope: float):
+    if not 0.0 <= slope < 1.0:
+        raise errors.InvalidValue(
+            "The slope of a leaky ReLU is at least 0 and below 1",
+            received=f"slope={slope}",
+            do="Use --network.slope=0.2, or 0 for a ReLU",
         )
 
 

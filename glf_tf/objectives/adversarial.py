@@ -31,11 +31,14 @@ class Loss(NamedTuple):
         critic: The critic's loss.
         generator: The generator's; without `is_paired` it ignores those of real images.
         is_paired: Whether the generator's loss needs the scores of real images.
+        is_relative: Whether a number added to all scores changes nothing for the
+            critic, so that its last bias has no gradient.
     """
 
     critic: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
     generator: Callable[[tf.Tensor | None, tf.Tensor], tf.Tensor]
     is_paired: bool = False
+    is_relative: bool = False
 
 
 def accuracy(real: tf.Tensor, made: tf.Tensor) -> tf.Tensor:
@@ -102,8 +105,8 @@ LOSSES = {
     "minimax": Loss(_cross_entropy, _saturating),
     "non_saturating": Loss(_cross_entropy, _non_saturating),
     "least_squares": Loss(_squares, _square),
-    "wasserstein": Loss(_distance, _negative),
+    "wasserstein": Loss(_distance, _negative, is_relative=True),
     "hinge": Loss(_hinges, _negative),
-    "relativistic": Loss(_real_above, _made_above, is_paired=True),
+    "relativistic": Loss(_real_above, _made_above, is_paired=True, is_relative=True),
 }
 """The losses by name."""

@@ -96,3 +96,12 @@ def test_only_the_minimax_generator_gives_up_where_the_critic_is_sure():
 def test_accuracy_counts_pairs():
     found = adversarial.accuracy(tf.constant(REAL), tf.constant(MADE))
     np.testing.assert_array_equal(found, [0, 1, 0, 1, 1])
+
+
+@every
+def test_only_relative_losses_ignore_what_is_added_to_all_scores(name):
+    loss = adversarial.LOSSES[name]
+    real, made = tf.constant(REAL), tf.constant(MADE)
+    shifted = loss.critic(real + 0.7, made + 0.7)
+    is_same = np.allclose(shifted, loss.critic(real, made))
+    assert is_same == loss.is_relative

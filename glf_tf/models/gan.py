@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GANs: a generator learns from a critic, which learns to tell its images from others.
+
+The losses and penalties have their papers in `objectives.adversarial`,
+`objectives.hinge` and `objectives.gradient_penalty`.
+"""
+
+__all__ = ["GAN"]
+
+from collections.abc import Mapping
+from typing import Literal
+
+import keras
+import tensorflow as tf
+
+from glf_tf import errors, seeds, types
+from glf_tf.models import adversarial, checks, critics
+from glf_tf.objectives import adversarial as losses
+from glf_tf.objectives import gradient_penalty
+
+_ONE_CENTRED = ("interpolated", "perturbed")
+_LEFT_FREE = "wasserstein"
+
+
+@keras.saving.register_keras_serializable(package="glf_tf")
+class GAN(adversarial.AbstractAdversarial):
+    """A generator G and a critic, of which an image x has the score D(x).
+
+    Loss of the critic, and of the generator, `S = softplus`, in nats where it occurs:
+
+        minimax         S(-D(x)) + S(D(G))           -S(D(G))
+        non_saturating  S(-D(x)) + S(D(G))           S(-D(G))
+        least_squares   (D(x) - 1)^2 / 2 + D(G)^2 / 2    (D(G) - 1)^2 / 2
+        wasserstein     D(G) - D(x)                  -D(G)
+        hinge           relu(1 - D(x)) + relu(1 + D(G))  -D(G)
+        relativistic    S(D(G) - D(x))               S(D(x) - D(G))
+
+    and the critic's penalty, times `penalty_weight`:
+
+        interpolated   (|grad D(y)| - 1)^2, y between x and G      WGAN-GP
+        perturbed      (|grad D(y)| - 1)^2, y beside x             DRAGAN
+        zero_centred   (|grad D(x)|^2 + |grad D(G)|^2) / 2         R3GAN
+
+    WGAN is "wasserstein" with `clip`, WGAN-GP with "interpolated"; DRAGAN is
+    "non_saturating" with "perturbed", SNGAN "hinge" with `critic_norm` "spectral", and
+    R3GAN "relativistic" with "zero_centred". Terms of weight 0 tell how training goes:
+    `accuracy`, how often a real image's score is above a made one's; `distance`, `D(x)
+    - D(G)`; and with a penalty `gradient_norm` where it is taken.
+
+    Args:
+        image_shape: (height, width, channels).
+        loss: The losses of both players.
+        penalty: The penalty on the critic's gradient.
+        penalty_weight: Its weight, lambda or gamma in the papers.
+        clip: Bound on all weights of the critic, as after each of its updates; 0 for
+            none.
+        on_probability: Whether least squares and the penalty are of `sigmoid(D)`
+            instead of the score, as in compare_gan.
+        critic: Another critic than the encoder of `network`: another network, or a
+            Keras layer from images to one number.
+        critic_norm: Normalisation of a network as critic: "batch", where its family has
+            it; "spectral", or "none".
+        **kwargs: As in `AbstractAdversarial`.
+    """
+
+    def __init__(
+        self,
+        image_shape: types.ImageShape,
+        *,
+        loss: Literal[
+            "minimax",
+            "non_saturating",
+            "least_squares",
+            "wasserstein",
+            "hinge",
+            "relativistic",
+        ] = "non_saturating",
+        penalty: Literal["none", "interpolated", "perturbed", "zero_centred"] = "none",
+        penalty_weight: float = 10.0,
+        clip: float = 0.0,
+        on_probability: bool = False,
+        critic: types.Network | None = None,
+        critic_norm: Literal["none", "batch", "spectral"] = "none",
+        network: types.Network = "infogan",
+        name: str | None = "gan",
+        **kwargs,
+    ):
+        super().__init__(image_shape, network=network, name=name, **kwargs)
+        checks.not_negative("penalty_weight", penalty_weight)
+        checks.not_negative("clip", clip)
+        self.loss_name, self.penalty = loss, penalty
+        self.penalty_weight, self.clip = penalty_weight, clip
+        self._is_on_probability = on_probability
+        self.critic = critics.make(
+            self,
+            network=network,
+            critic=critic,
+            norm=critic_norm,
+            has_last_bias=on_probability or not self._loss.is_relative,
+        )
+        self._check(critic_norm=critic_norm)
+        for variable in self.critic.trainable_variables if clip else ():
+            # Keras' optimisers apply it after each of their steps.
+            variable.constraint = _Clip(clip)
+        self.built = True
+
+    def _check(self, *, critic_norm: str) -> None:
+        """Checks that options go together."""
+        has_penalty = self.penalty != "none"
+        is_bound = has_penalty or self.clip or critic_norm == "spectral"
+        if self.loss_name == _LEFT_FREE and not is_bound:
+            raise errors.InvalidValue(
+                "The critic of a Wasserstein loss must be bound: without, its loss has "
+                "no minimum",
+                received="loss=wasserstein without clip, penalty or spectral norms",
+                do="Use --clip=0.01, or --penalty=interpolated",
+            )
+        is_used = has_penalty or self.loss_name == "least_squares"
+        if self._is_on_probability and not is_used:
+            raise errors.InvalidValue(
+                "`on_probability` is of least squares and of penalties",
+                received=f"loss={self.loss_name} without a penalty",
+                do="Remove it, or use --loss=least_squares",
+            )
+        if has_penalty:
+            critics.check_penalty(self.critic, penalty=self.penalty)
+
+    @property
+    def critic_layers(self) -> tuple[keras.layers.Layer, ...]:
+        """The critic."""
+        return (self.critic,)
+
+    @property
+    def critic_weights(self) -> Mapping[str, float]:
+        """The weights of the critic's loss and penalty; others are measured."""
+        weights = {"critic": 1.0, "accuracy": 0.0, "distance": 0.0}
+        if self.penalty == "none":
+            return weights
+        return {**weights, "penalty": self.penalty_weight, "gradient_norm": 0.0}
+
+    def score(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
+        """Returns the critic's scores of images, `[batch]`, large for real ones."""
+        return tf.cast(self.critic(image, training=training)[:, 0], tf.float32)
+
+    def critic_terms(
+        self, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    ) -> types.Terms:
+        """Returns "critic", its penalty if there is one, and diagnostics; `[batch]`."""
+        noise_seed, penalty_seed = seeds.split(seed, 2)
+        image = batch["image"]
+        made = self.made(batch, seed=noise_seed, training=training)
+        # Apart from each other, so that each is normalised by its own statistics.
+        real_score = self.score(image, training=training)
+        made_score = self.score(made, training=training)
+        terms = {
+            "critic": self._loss.critic(*map(self._judged, (real_score, made_score))),
+            "accuracy": losses.accuracy(real_score, made_score),
+            "distance": real_score - made_score,
+        }
+        if self.penalty == "none":
+            return terms
+        how = {"seed": penalty_seed, "training": training}
+        return terms | self._penalties(image, made, **how)
+
+    def generator_terms(
+        self, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    ) -> types.Terms:
+        """Returns "generator", `[batch]`."""
+        noise_seed, _ = seeds.split(seed, 2)
+        made = self.made(batch, seed=noise_seed, training=training)
+        score, real = self._judged(self.score(made, training=training)), None
+        if self._loss.is_paired:
+            real = self._judged(self.score(batch["image"], training=training))
+        return {"generator": self._loss.generator(real, score)}
+
+    @property
+    def _loss(self) -> losses.Loss:
+        return losses.LOSSES[self.loss_name]
+
+    def _judged(self, score: tf.Tensor) -> tf.Tensor:
+        """Returns what the loss takes: scores, or probabilities for least squares."""
+        is_squared = self._is_on_probability and self.loss_name == "least_squares"
+        return tf.sigmoid(score) if is_squared else score
+
+    def _penalties(
+        self, image: tf.Tensor, made: tf.Tensor, *, seed: tf.Tensor, training: bool
+    ) -> types.Terms:
+        """Returns "penalty" and "gradient_norm", `[batch]`."""
+
+        def judge(point):
+            score = self.score(point, training=training)
+            return tf.sigmoid(score) if self._is_on_probability else score
+
+        if self.penalty in _ONE_CENTRED:
+            point = self._point(image, made, seed=seed)
+            squared = gradient_penalty.squared_norm(judge, point)
+            penalty = gradient_penalty.off_one(squared)
+        else:
+            squared = gradient_penalty.squared_norm(judge, image)
+            of_made = gradient_penalty.squared_norm(judge, made)
+            penalty = 0.5 * (squared + of_made)
+        return {"penalty": penalty, "gradient_norm": tf.sqrt(squared)}
+
+    def _point(self, image: tf.Tensor, made: tf.Tensor, *, seed: tf.Tensor):
+        """Returns the images at which a one-centred penalty is taken."""
+        if self.penalty == "interpolated":
+            return gradient_penalty.between(image, made, seed=seed)
+        return gradient_penalty.around(image, seed=seed)
+
+
+class _Clip:
+    """A constraint of Keras' that clips a variable to [-bound, bound]."""
+
+    def __init__(self, bound: float):
+        self.bound = bound
+
+    def __call__(self, variable):
+        """Returns the clipped values."""
+        return tf.clip_by_value(tf.convert_to_tensor(variable), -self.bound, self.bound)
