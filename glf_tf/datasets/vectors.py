@@ -170,7 +170,25 @@ class Vectors(dataset.AbstractDataset):
                 received=f"{', '.join(found) or 'no table'} in {path}",
                 do="Rename them, or pass one table as --data_dir",
             )
+        tables_of = {name: found[name] for name in dataset.ALL_SPLITS if name in found}
+        _check_widths(tables_of, path=path)
         return found
+
+
+def _check_widths(found: dict[str, np.ndarray], *, path: pathlib.Path) -> None:
+    """Checks that the tables of all splits have as many columns.
+
+    Raises:
+        InvalidValue: They have not.
+    """
+    widths = {name: table.shape[-1] for name, table in found.items() if table.ndim == 2}
+    if len(set(widths.values())) > 1:
+        counts = ", ".join(f"{name} with {width}" for name, width in widths.items())
+        raise errors.InvalidValue(
+            "The tables of all splits must have the same columns",
+            received=f"{counts} columns in {path}",
+            do="Make them of the same columns, in the same order",
+        )
 
 
 def _is_ours(file: pathlib.Path) -> bool:

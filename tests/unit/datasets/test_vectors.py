@@ -151,3 +151,12 @@ def test_a_table_is_no_folder_of_files_and_is_told(tmp_path, kind):
     for given, told in ((tmp_path / "x.npy", r"npy \(a file\)"), (None, "no --data_")):
         with pytest.raises(errors.NotFound, match=told):
             kind(paths_lib.DataPaths(data_dir=given)).load("train")
+
+
+def test_splits_of_other_columns_are_refused(tmp_path):
+    draws = np.random.default_rng(0)
+    tables = {"train": draws.normal(size=(50, 3)), "test": draws.normal(size=(20, 2))}
+    np.savez(tmp_path / "mine.npz", **tables)
+    paths = paths_lib.DataPaths(data_dir=tmp_path / "mine.npz")
+    with pytest.raises(errors.InvalidValue, match="train with 3, test with 2 columns"):
+        vectors.Vectors(paths).load("train")
