@@ -131,7 +131,7 @@ OWN = {
 2 "given twice"     @ --epochs=3,4
 2 NAME:NUMBER       @ --epochs=many
 2 --batch_size      @ --batch_size=
-2 image             @ --batch_size=0
+2 example           @ --batch_size=0
 2 batch_size        @ --batch_size=-8
 2 batch_size        @ --batch_size=9999
 2 batch_size        @ --batch_size=1.5
@@ -203,7 +203,7 @@ OWN = {
 2 "have epochs"     @ --sharpen=adversarial --epochs=1,sharpen:0
 2 --start_from=RUN  @ --sharpen=adversarial --sharpen.alone
 2 "halves images"   @ --sharpen=adversarial --sharpen.widths=4,4,4,4
-2 sharpen           @ --model=glann --sharpen=adversarial
+2 --sharpen         --dataset=digits --model=glann --sharpen=adversarial --epochs=1 --batch_size=9 --workdir=new
 2 sharpen           @ --sharpen=softly
 2 weight=-1         @ --sharpen=adversarial --sharpen.weight=-1
 2 "--resume"        @ --workdir=run
