@@ -50,7 +50,7 @@ def test_labels_go_to_their_chunks(monkeypatch):
     drawn = np.concatenate(list(sample.sample(model, 10, seed=3, labels=labels)))
     second = model.sample(4, seed=seeds.fold(3, 1), label=labels[4:8])
     np.testing.assert_allclose(drawn[4:8], second, atol=1e-6)
-    with pytest.raises(errors.InvalidValue, match="for 9 images"):
+    with pytest.raises(errors.InvalidValue, match="for 9 examples"):
         next(sample.sample(model, 9, labels=labels))
 
 
