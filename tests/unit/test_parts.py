@@ -168,6 +168,7 @@ def as_objects(name):
         "flow": of_images if kind == "image_flow" else {"event_dim": dim, **of_labels},
         "prior": {"latent_dim": dim},
         "reconstruction": {"image_shape": arguments["image_shape"]},
+        "sharpening": {"image_shape": arguments["image_shape"]},
     }
     for option in catalogue.options("model", kind).values():
         if option.is_part and described[option.name] is not None:

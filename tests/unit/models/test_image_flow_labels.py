@@ -222,12 +222,12 @@ REFUSED = {
     "a label of another model": (lambda: of_vae().sample(2, label=1), "conditional"),
     "no such label": (lambda: small().sample(2, label=3), "from 3 to 3"),
     "negative labels": (lambda: small().sample(2, label=[-1, 0]), "from -1 to 0"),
-    "labels of others": (lambda: small().sample(2, label=[0]), "for 2 images"),
+    "labels of others": (lambda: small().sample(2, label=[0]), "for 2 examples"),
     "text": (lambda: small().sample(2, label="3"), "whole numbers"),
     "a float": (lambda: small().sample(2, label=1.0), "whole numbers"),
     "for fewer images": (
         lambda: small().log_prob(IMAGES, label=LABELS[:4]),
-        "for 12 images",
+        "for 12 examples",
     ),
     "labels of none": (lambda: small(0).label_log_probs(IMAGES), "conditional"),
 }
