@@ -21,7 +21,6 @@ from glf_tf.models import checks, coders, codes, inputs, model, numeric_inputs
 from glf_tf.training import stages as stages_lib
 
 _MOST_ITERATIONS = 32
-_NOISES = ("normal", "uniform")
 
 
 class AbstractAdversarial(model.GenerativeModel):
@@ -74,7 +73,7 @@ class AbstractAdversarial(model.GenerativeModel):
         super().__init__(image_shape, name=name)
         checks.at_least("latent_dim", latent_dim, 1)
         self.disc_iters = _checked_iterations(disc_iters)
-        self._noise_name, self._shares_noise = _checked_noise(noise), shared_noise
+        self._noise_name, self._shares_noise = noise, shared_noise
         self.decoder, self.latent_dim = coders.generator(
             self,
             latent_dim=latent_dim,
@@ -207,15 +206,5 @@ def _checked_iterations(value: int) -> int:
             f"A step has at most {_MOST_ITERATIONS} updates of the critic",
             received=f"disc_iters={value}",
             do="Use fewer, such as --disc_iters=5",
-        )
-    return value
-
-
-def _checked_noise(value: str) -> str:
-    if value not in _NOISES:
-        raise errors.InvalidValue(
-            "The noise of a generator has a known distribution",
-            received=f"noise={value}",
-            do=errors.suggestion(value, _NOISES),
         )
     return value
