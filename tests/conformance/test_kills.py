@@ -19,8 +19,12 @@ from glf_tf.experiments import folder, plan
 from glf_tf.training import options
 from tests import descriptors, processes
 
-MODELS = ("glf_closing", "glann", "wae_gan")
-"""Two stages and a cache; codes for images and a matching an epoch; two players."""
+MODELS = ("glf_closing", "glann", "wae_gan", "gan_convolutional", "began")
+"""Two stages and a cache; codes for images and a matching an epoch; two players; noise
+and moving averages that they share; a number that moves with them."""
+
+EMA_DECAY = {"gan_convolutional": {"": 0.9, "critic": 0.0}}
+"""Models of which a run keeps averages of weights."""
 
 
 def make_plan(model, *, epochs):
@@ -28,6 +32,7 @@ def make_plan(model, *, epochs):
         dataset="digits",
         model=descriptors.MODELS[model],
         training=options.Training(epochs={"": epochs}, batch_size=200),
+        optimizers=options.Optimizers(ema_decay=EMA_DECAY.get(model, {"": 0.0})),
         reports=plan.Reports(log_every=5, draw_every=0, export=False),
     )
 
