@@ -14,7 +14,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from glf_tf.bijectors import halves, one_pass, step
-from glf_tf.layers import normalization
+from glf_tf.layers import normalization, replicas
 
 tfb = tfp.bijectors
 
@@ -59,7 +59,7 @@ class _BatchNormBijector(one_pass.OnePassBijector):
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")
-class BatchNormStep(step.AbstractFlowStep):
+class BatchNormStep(replicas.Joined, step.AbstractFlowStep):
     """Towards noise, the transformed half has mean 0 and variance 1 in each channel.
 
         eps = (x - mean) / sqrt(variance + 1e-4)

@@ -13,10 +13,11 @@ import keras
 import tensorflow as tf
 
 from glf_tf import errors
+from glf_tf.layers import replicas
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")
-class BatchNorm(keras.layers.BatchNormalization):
+class BatchNorm(replicas.Joined, keras.layers.BatchNormalization):
     """Batch normalisation with PyTorch's constants, which the papers use.
 
         mean = mean over replicas of m,  m = mean(x) on a replica
@@ -68,13 +69,13 @@ class BatchNorm(keras.layers.BatchNormalization):
     def _can_fuse(self, inputs) -> bool:
         is_images = inputs.shape.rank == 4 and self.axis in (-1, 3)
         is_plain = self.scale and self.center and inputs.dtype != tf.float64
-        return is_images and is_plain and _replicas() == 1
+        return is_images and is_plain and replicas.count() == 1
 
     def _follow(self, average, value) -> None:
         average.assign(average * self.momentum + value * (1.0 - self.momentum))
 
     def _moments(self, inputs, mask):
-        if _replicas() == 1:
+        if replicas.count() == 1:
             return super()._moments(inputs, mask)
         return over_replicas(*tf.nn.moments(inputs, self._reduction_axes))
 
@@ -86,7 +87,7 @@ def over_replicas(mean: tf.Tensor, variance: tf.Tensor) -> tuple[tf.Tensor, tf.T
         mean: The replica's own, of any shape.
         variance: The same.
     """
-    if _replicas() == 1:
+    if replicas.count() == 1:
         return mean, variance
     means, variances = tf.unstack(_of_all(tf.stack([mean, variance])), axis=1)
     mean = tf.reduce_mean(means, axis=0)
@@ -126,12 +127,7 @@ def _of_one_value(layer: BatchNorm, *, received: str) -> errors.InvalidValue:
 def _values_for_each_mean(inputs: tf.Tensor) -> int | None:
     """Returns the number of values of each mean, over all replicas, or None."""
     sizes = tuple(inputs.shape)[:-1]
-    return None if None in sizes else math.prod(sizes) * _replicas()
-
-
-def _replicas() -> int:
-    replica = tf.distribute.get_replica_context()
-    return 1 if replica is None else replica.num_replicas_in_sync
+    return None if None in sizes else math.prod(sizes) * replicas.count()
 
 
 def _of_all(local: tf.Tensor) -> tf.Tensor:

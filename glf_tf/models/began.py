@@ -15,6 +15,7 @@ import tensorflow as tf
 from keras import layers
 
 from glf_tf import errors, naming, parts, seeds, types
+from glf_tf.layers import replicas
 from glf_tf.models import adversarial, checks
 from glf_tf.networks import normalized
 
@@ -152,7 +153,7 @@ def _checked_share(diversity: float) -> float:
     return diversity
 
 
-class _Balance(layers.Layer):
+class _Balance(replicas.Joined, layers.Layer):
     """The number k, which holds the errors of made and real images in a ratio."""
 
     def __init__(self, *, rate: float, is_clipped: bool, name: str = "balance"):
@@ -178,9 +179,6 @@ class _Balance(layers.Layer):
     def follow(self, gap: tf.Tensor) -> None:
         """Moves k by the mean over replicas of a number, `[]`, times its rate."""
         # A move that the critic must not learn to cause.
-        gap = tf.stop_gradient(gap)
-        replica = tf.distribute.get_replica_context()
-        if replica is not None and replica.num_replicas_in_sync > 1:
-            gap = replica.all_reduce(tf.distribute.ReduceOp.MEAN, gap)
+        gap = replicas.mean(tf.stop_gradient(gap))
         moved = self.value() + self._rate * gap
         self.k.assign(tf.clip_by_value(moved, 0.0, 1.0) if self._is_clipped else moved)

@@ -16,7 +16,7 @@ import keras
 import tensorflow as tf
 
 from glf_tf import errors, seeds, types
-from glf_tf.layers import normalization
+from glf_tf.layers import replicas
 from glf_tf.training import optimizers as optimizers_lib
 from glf_tf.training import stages as stages_lib
 
@@ -221,14 +221,13 @@ def _factor(weight: stages_lib.Weight, *, step: tf.Tensor, term: str):
 def _check_compiled(model: keras.Model, *, strategy: tf.distribute.Strategy) -> None:
     """Checks that XLA compiles no communication of replicas."""
     layers = model._flatten_layers()
-    together = [
-        layer.name for layer in layers if isinstance(layer, normalization.BatchNorm)
-    ]
+    together = [layer.name for layer in layers if isinstance(layer, replicas.Joined)]
     if together and strategy.num_replicas_in_sync > 1:
         raise errors.Unsupported(
-            "XLA cannot compile batch normalisation over several devices",
-            received=f"jit_compile, {strategy.num_replicas_in_sync} replicas, and "
-            f"{together[0]} in {type(model).__name__}",
+            "XLA cannot compile what several devices compute together, such as batch "
+            "normalisation",
+            received=f"jit_compile, {strategy.num_replicas_in_sync} replicas, and the "
+            f"layer {together[0]} of {type(model).__name__}",
             do="Remove --jit_compile, or use --strategy=one_device",
         )
 

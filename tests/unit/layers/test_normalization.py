@@ -9,9 +9,6 @@ import tensorflow as tf
 from glf_tf import errors
 from glf_tf.devices import strategies
 from glf_tf.layers import normalization
-from glf_tf.training import step
-from tests import descriptors
-from tests.conformance import test_models
 
 
 def normalized(strategy, images):
@@ -109,16 +106,6 @@ def test_it_has_second_derivatives():
             y = tf.reduce_sum(layer(x, training=True) ** 3)
         slope = tf.reduce_sum(inner.gradient(y, x) ** 2)
     assert np.abs(outer.gradient(slope, x)).max() > 0.0
-
-
-def test_compiled_replicas_with_statistics_are_refused():
-    with strategies.strategy("mirrored").scope():
-        model = descriptors.model("glf_convolutional")
-        made = test_models.make_optimizers(model)
-        with pytest.raises(errors.Unsupported, match="jit_compile, 2 replicas"):
-            step.StageTrainer(
-                model, model.stages()[0], optimizers=made, seed=0, jit_compile=True
-            )
 
 
 @pytest.mark.parametrize("shape", [(1, 3), (1, 1, 1, 3)])
