@@ -5,24 +5,37 @@ __all__ = ["Progress"]
 
 import math
 import sys
+from collections.abc import Mapping, Sequence
 
 import tqdm
 
+from glf_tf.callbacks import reports
 from glf_tf.training import callback as callback_lib
 
 
 class Progress(callback_lib.AbstractCallback):
-    """A progress bar over all stages, and a line of averages per epoch."""
+    """A progress bar over all stages, and a line per epoch.
 
-    def __init__(self, *, is_silent: bool = False, noun: str = "images"):
+    A line has the averages of the epoch's terms, and what was measured after it.
+    """
+
+    def __init__(
+        self,
+        *,
+        is_silent: bool = False,
+        noun: str = "images",
+        measures: Sequence[reports.Validation | reports.SampleQuality] = (),
+    ):
         """Initializes the callback.
 
         Args:
-            noun: What the examples are.
             is_silent: Whether to show nothing, as on all workers but the chief.
+            noun: What the examples are.
+            measures: The callbacks that measure, which must run before it.
         """
         super().__init__(callback_lib.Every(epochs=1))
         self._is_silent, self._stream, self._noun = is_silent, sys.stderr, noun
+        self._measures = tuple(measures)
         self._averages = callback_lib.Averages()
         self._bar = None
         self._seconds, self._step = 0.0, 0
@@ -48,25 +61,32 @@ class Progress(callback_lib.AbstractCallback):
 
     def run(self, moment):
         """Writes the line of an epoch."""
-        means = self._averages.take()
+        means, measured = self._averages.take(), self._measured(moment)
         seconds = moment.train_seconds - self._seconds
         count = (moment.global_step - self._step) * moment.examples_per_step
         self._seconds, self._step = moment.train_seconds, moment.global_step
         if not means:
-            self._print(f"{moment.stage} fitted in {seconds:.1f} s")
+            self.tell(f"{moment.stage} fitted in {seconds:.1f} s{measured}")
             return
         epochs = math.ceil(moment.total_steps / moment.steps_per_epoch)
-        values = "  ".join(f"{name} {value:.4g}" for name, value in means.items())
-        self._print(
-            f"{moment.stage} epoch {math.ceil(moment.epoch)}/{epochs}  {values}  "
-            f"{seconds:.1f} s  {count / max(seconds, 1e-9):,.0f} {self._noun}/s"
+        self.tell(
+            f"{moment.stage} epoch {math.ceil(moment.epoch)}/{epochs}{_listed(means)}"
+            f"{measured}  {seconds:.1f} s  {count / max(seconds, 1e-9):,.0f} {self._noun}/s"
         )
 
     def begin_fit(self, stage):
         """Announces a stage without steps, which may take minutes."""
-        self._print(f"{stage}: fitting ...")
+        self.tell(f"{stage}: fitting ...")
 
-    def _print(self, line: str) -> None:
+    def _measured(self, moment: callback_lib.Moment) -> str:
+        """Returns what was measured at that moment."""
+        now = [
+            each for each in self._measures if each.measured_at == moment.global_step
+        ]
+        return "".join(_listed(each.latest) for each in now)
+
+    def tell(self, line: str) -> None:
+        """Writes a line above the bar."""
         if not self._is_silent:
             tqdm.tqdm.write(line, file=self._stream)
             self._stream.flush()
@@ -83,3 +103,7 @@ class Progress(callback_lib.AbstractCallback):
     def set_state(self, state):
         """Restores the sums."""
         self._averages.set_state(state)
+
+
+def _listed(values: Mapping[str, float]) -> str:
+    return "".join(f"  {name} {value:.4g}" for name, value in values.items())

@@ -34,6 +34,7 @@ class Saving(callback_lib.AbstractCallback):
         measures: Sequence[reports.Validation | reports.SampleQuality],
         best_by: str,
         patience: int = 0,
+        tell: Callable[[str], None] = lambda line: None,
     ):
         """Initializes the callback; set `get_loop_state` before it runs.
 
@@ -43,11 +44,13 @@ class Saving(callback_lib.AbstractCallback):
             measures: The callbacks whose scalars are compared.
             best_by: Name of the scalar, of which smaller is better; "" for none.
             patience: Epochs without a better scalar that end a stage; 0 for no end.
+            tell: Called with a line when the best weights are restored.
         """
         super().__init__(every)
         self._store, self._measures, self._best_by = store, tuple(measures), best_by
         self._best, self._stage = float("inf"), ""
         self._patience, self._best_epoch, self._waited = patience, 0.0, 0.0
+        self._tell = tell
         self.get_loop_state: Callable[[], dict] = dict
         self.state: dict | None = None
 
@@ -93,8 +96,13 @@ class Saving(callback_lib.AbstractCallback):
         return bool(self._patience) and is_known
 
     def restore_best(self):
-        """Restores the weights of the best checkpoint."""
+        """Restores the weights of the best checkpoint, and tells of it."""
         self._store.restore_best()
+        self._tell(
+            f"{self._stage} has the weights of epoch {self._best_epoch:g}, with "
+            f"{self._best_by} {self._best:.4g}; {self._waited:g} epochs since then were "
+            "no better"
+        )
 
     def get_state(self):
         """Returns the best score so far, and the epochs since then."""

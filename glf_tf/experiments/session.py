@@ -126,11 +126,13 @@ class Session:
         self._workers = workers.Workers()
         is_chief = self._workers.is_chief
         self._writer = summaries.Summaries(folder.path if is_chief else None)
+        self._measures = self._make_measures()
         self._progress = progress.Progress(
-            is_silent=is_silent or not is_chief, noun=self._data.noun
+            is_silent=is_silent or not is_chief,
+            noun=self._data.noun,
+            measures=self._measures,
         )
         self._stop = stopping.StopSignal()
-        self._measures = self._make_measures()
         self.listeners = None if callbacks is None else self._listeners(callbacks)
         self._saving = saving.Saving(
             callback_lib.Every(epochs=plan.reports.save_every),
@@ -138,6 +140,7 @@ class Session:
             measures=self._measures,
             best_by=plan.reports.best_by,
             patience=plan.reports.patience,
+            tell=self._progress.tell,
         )
         self._loop = loop.Loop(
             model,
@@ -255,8 +258,8 @@ class Session:
                 callback_lib.Every(steps=often.log_every), prefix="train", **scalars
             ),
             reports.Scalars(every_epoch, prefix="epoch", **scalars),
-            self._progress,
             *self._measures,
+            self._progress,
             *self._drawings(),
             profiling.Profile(often.profile, folder=self._folder.tensorboard),
             *(self.listeners.callbacks if self.listeners is not None else ()),

@@ -219,7 +219,7 @@ class Loop:
     def _end_stage(self, stage: stages_lib.Stage) -> None:
         """Ends a stage with its best weights, if callbacks keep them."""
         name = str(self._stage_index)
-        is_done = self._ended.get(name) == self._step
+        is_done = self._ended.get(name) == self._step or not stage.updates
         if is_done or not self._asks("has_best", stage):
             return
         self._ended[name] = self._step

@@ -23,8 +23,11 @@ class Store:
     def save(self, state, *, step):
         self.newest.append(step)
 
+    def restore_best(self):
+        self.restored = self.best[-1]
 
-def trained(scores, *, save_every=1, patience=0, epochs=18):
+
+def trained(scores, *, save_every=1, patience=0, epochs=18, told=None):
     """Returns the store, and the epoch in which the stage ended."""
     measure = types.SimpleNamespace(latest={}, measured_at=None)
     store = Store()
@@ -34,6 +37,7 @@ def trained(scores, *, save_every=1, patience=0, epochs=18):
         measures=[measure],
         best_by="test/nll",
         patience=patience,
+        tell=lambda line: told.append(line),
     )
     for epoch in range(1, epochs + 1):
         if epoch in scores:
@@ -53,6 +57,7 @@ def trained(scores, *, save_every=1, patience=0, epochs=18):
             )
         )
         if callback.ends("flow"):
+            callback.restore_best()
             return store, epoch
     return store, epochs
 
@@ -67,7 +72,16 @@ def test_the_best_checkpoint_is_of_an_epoch_that_was_measured(save_every, best):
 
 @pytest.mark.parametrize(("patience", "end"), [(2, 9), (3, 9), (4, 12), (12, 18)])
 def test_epochs_in_which_nothing_is_measured_end_no_stage(patience, end):
-    assert trained(WORSE_FROM_EPOCH_6, patience=patience)[1] == end
+    told = []
+    store, found = trained(WORSE_FROM_EPOCH_6, patience=patience, told=told)
+    assert found == end
+    if end == 18:
+        return
+    assert store.restored == 6
+    assert told == [
+        f"flow has the weights of epoch 6, with test/nll 4; {end - 6} epochs since "
+        "then were no better"
+    ]
 
 
 def test_a_stage_that_does_not_measure_the_scalar_has_its_newest_as_the_best():
