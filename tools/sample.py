@@ -16,7 +16,7 @@ With `--guidance`, a model that was trained without some labels draws images tha
 more typical of them.
 
 `--output` may be a PNG grid, an array (NAME.npy) or a folder of PNG files. Vectors that
-a density draws are an array.
+a density draws are an array or a table (NAME.csv).
 
 An existing file is replaced only with `--overwrite`, a folder only if all of its
 content is from this tool.
@@ -38,7 +38,9 @@ _TEMPERATURE = flags.DEFINE_float(
 _TEMPERATURES = flags.DEFINE_list(
     "temperatures", None, "Several of them, comma-separated: a row of a grid each."
 )
-_OUTPUT = kinds.define_path("output", "samples.png", "NAME.png, NAME.npy or a folder.")
+_OUTPUT = kinds.define_path(
+    "output", "samples.png", "NAME.png, NAME.npy, NAME.csv or a folder."
+)
 _LABELS = flags.DEFINE_list(
     "labels", None, "Labels such as 3,5: equally many images of each, in a row."
 )
@@ -68,13 +70,12 @@ def main() -> None:
 
     from glf_tf.tasks import output, sample
 
-    how = {"columns": columns, "overwrite": _OVERWRITE.value}
+    how = {"columns": columns, "overwrite": _OVERWRITE.value, "is_any": True}
     with output.opened(path, count=count * len(temperatures), **how) as write:
         for temperature in temperatures:
             sample.check(count, temperature=temperature)
         model = loading.load_model()
-        if model.example_kind.noun == "vectors":
-            output.check_vectors(path)
+        output.check_kind(path, noun=model.example_kind.noun)
         how = {"temperatures": temperatures, "labels": labels}
         how["guidance"] = _GUIDANCE.value
         write(sample.strip(model, count, seed=seed, **how))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes images as a PNG grid, an array or a folder of PNG files."""
+"""Writes images as a PNG grid, an array or a folder of PNG files; vectors as tables."""
 
-__all__ = ["check", "check_vectors", "opened"]
+__all__ = ["check", "check_kind", "opened"]
 
 import contextlib
 import functools
@@ -30,19 +30,21 @@ def opened(
     count: int,
     overwrite: bool = False,
     columns: int | None = None,
+    is_any: bool = False,
 ) -> Iterator[Writer]:
-    """Opens the output of images; enter the context before they are drawn.
+    """Opens the output; enter the context before images or vectors are drawn.
 
     An existing output is replaced when the new one is complete.
 
     Args:
         path: `NAME.png` for one grid, `NAME.npy` for a float32 array
             `[n, height, width, channels]` in [0, 1], any other name for a folder of
-            `00000.png`, `00001.png`, ...
+            `00000.png`, `00001.png`, ...; `NAME.csv` for vectors, a row a line.
         count: The number of images.
         overwrite: Whether an existing file may be replaced. Folders may be replaced if
             they are empty or were written by this function.
         columns: Images per row of a grid.
+        is_any: Whether they may be vectors; call `check_kind` when it is known.
 
     Yields:
         write: A function that writes a chunk of images; for arrays and grids an
@@ -53,33 +55,44 @@ def opened(
         Occupied: Something exists that must not be replaced.
         Exhausted: The folder cannot be written to, or the disk is full.
     """
-    check(path, count=count)
+    check(path, count=count, is_any=is_any)
     if path.suffix == "":
         explained = functools.partial(files.explained, path)
         with folders.replacing(path, kind="images", explained=explained) as aside:
             yield functools.partial(_write_folder, aside, explained=explained)
         return
-    write = _write_array if path.suffix == ".npy" else _write_grid
+    write = _WRITERS[path.suffix]
     with files.output(path, overwrite=overwrite) as stream:
         yield functools.partial(write, stream, columns=columns)
 
 
-def check_vectors(path: pathlib.Path) -> None:
-    """Checks a path of vectors before anything is drawn.
+def check_kind(path: pathlib.Path, *, noun: str) -> None:
+    """Checks a path when it is known what is written, before anything is drawn.
+
+    Args:
+        path: The output.
+        noun: "images" or "vectors".
 
     Raises:
-        InvalidValue: It is that of images.
+        InvalidValue: It is that of the other kind.
     """
-    if path.suffix != ".npy":
+    if noun == "vectors" and path.suffix not in (".npy", ".csv"):
         raise errors.InvalidValue(
-            "Vectors are written as NAME.npy",
+            "Vectors are written as NAME.npy or NAME.csv",
             received=f"--output={path}",
-            do="Use for instance --output=samples.npy",
+            do="Use for instance --output=samples.csv",
         )
+    if noun == "images" and path.suffix == ".csv":
+        raise _not_of_images(path)
 
 
-def check(path: pathlib.Path, *, count: int) -> None:
+def check(path: pathlib.Path, *, count: int, is_any: bool = False) -> None:
     """Checks a path before anything is drawn.
+
+    Args:
+        path: The output.
+        count: The number of images.
+        is_any: Whether they may be vectors.
 
     Raises:
         InvalidValue: A grid would be too large, or a folder's name is a file's.
@@ -90,12 +103,8 @@ def check(path: pathlib.Path, *, count: int) -> None:
             received=f"{count:,} for {path}",
             do="Write an array (NAME.npy) or a folder (a name without a suffix)",
         )
-    if path.suffix not in (".png", ".npy", ""):
-        raise errors.InvalidValue(
-            "Images are written as NAME.png, NAME.npy or into a folder",
-            received=f"--output={path}",
-            do="Use one of the three forms",
-        )
+    if path.suffix not in (".png", ".npy", "", *([".csv"] if is_any else [])):
+        raise _not_of_images(path)
     if path.suffix == "" and path.is_file():
         raise errors.InvalidValue(
             "A folder cannot have the name of a file",
@@ -104,11 +113,27 @@ def check(path: pathlib.Path, *, count: int) -> None:
         )
 
 
+def _not_of_images(path: pathlib.Path) -> errors.InvalidValue:
+    return errors.InvalidValue(
+        "Images are written as NAME.png, NAME.npy or into a folder",
+        received=f"--output={path}",
+        do="Use one of the three forms",
+    )
+
+
 def _write_array(
     stream: BinaryIO, chunks: Iterable[np.ndarray], *, columns: int | None
 ) -> None:
     del columns
     np.save(stream, np.concatenate(list(chunks)))
+
+
+def _write_table(
+    stream: BinaryIO, chunks: Iterable[np.ndarray], *, columns: int | None
+) -> None:
+    del columns
+    for chunk in chunks:
+        np.savetxt(stream, chunk, fmt="%.9g", delimiter=",")
 
 
 def _write_grid(
@@ -127,3 +152,6 @@ def _write_folder(
             with explained():
                 pictures.save(folder / f"{index:05d}.png", image)
             index += 1
+
+
+_WRITERS = {".npy": _write_array, ".csv": _write_table, ".png": _write_grid}

@@ -368,7 +368,7 @@ def test_what_compares_images_is_refused():
             "test"
         )
     with pytest.raises(errors.InvalidValue, match="NAME.npy"):
-        output.check_vectors(pathlib.Path("samples.png"))
+        output.check_kind(pathlib.Path("samples.png"), noun="vectors")
     described = {"arguments": {"event_dim": DIM}, "model": "density"}
     with pytest.raises(errors.Unsupported, match="on vectors"):
         restore.image_shape_of(described)

@@ -171,11 +171,25 @@ def test_a_full_disk_leaves_nothing_truncated(tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "count", "word"), [("x.png", 10**6, "at most"), ("x.jpg", 1, "NAME.png")]
+    ("name", "count", "word"),
+    [("x.png", 10**6, "at most"), ("x.jpg", 1, "NAME.png"), ("x.csv", 1, "NAME.png")],
 )
 def test_bad_outputs_are_refused(tmp_path, name, count, word):
     with pytest.raises(errors.InvalidValue, match=word):
         output.check(tmp_path / name, count=count)
+    if name == "x.csv":
+        output.check(tmp_path / name, count=count, is_any=True)
+        output.check_kind(tmp_path / name, noun="vectors")
+        with pytest.raises(errors.InvalidValue, match=word):
+            output.check_kind(tmp_path / name, noun="images")
+
+
+def test_vectors_are_written_as_a_table_of_the_same_numbers(tmp_path):
+    x = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
+    with output.opened(tmp_path / "x.csv", count=5, is_any=True) as write:
+        write(iter([x[:2], x[2:]]))
+    read = np.loadtxt(tmp_path / "x.csv", delimiter=",", dtype="float32")
+    np.testing.assert_array_equal(read, x)
 
 
 def test_samples_of_any_number_and_temperature_share_a_trace():
