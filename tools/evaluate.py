@@ -99,6 +99,12 @@ def main() -> None:
 
     metrics = values.choices("metrics", known=settings_lib.METRICS)
     _refuse_unused(source, metrics)
+    if _PICTURE.value and pathlib.Path(_PICTURE.value).suffix != ".png":
+        raise errors.InvalidValue(
+            "The figure of calibration is a PNG",
+            received=f"--calibration_out={_PICTURE.value}",
+            do="Use for instance --calibration_out=calibration.png",
+        )
     with _opened(_OUT.value) as stream, _opened(_PICTURE.value) as picture:
         found, measuring, step = _measured(source, metrics)
         extractor, ranks = measuring.extractor, measuring.of_models.ranks

@@ -71,7 +71,8 @@ class Progress(callback_lib.AbstractCallback):
         epochs = math.ceil(moment.total_steps / moment.steps_per_epoch)
         self.tell(
             f"{moment.stage} epoch {math.ceil(moment.epoch)}/{epochs}{_listed(means)}"
-            f"{measured}  {seconds:.1f} s  {count / max(seconds, 1e-9):,.0f} {self._noun}/s"
+            f"{measured}  {seconds:.1f} s  "
+            f"{count / max(seconds, 1e-9):,.0f} {self._noun}/s"
         )
 
     def begin_fit(self, stage):

@@ -100,8 +100,8 @@ class Saving(callback_lib.AbstractCallback):
         self._store.restore_best()
         self._tell(
             f"{self._stage} has the weights of epoch {self._best_epoch:g}, with "
-            f"{self._best_by} {self._best:.4g}; {self._waited:g} epochs since then were "
-            "no better"
+            f"{self._best_by} {self._best:.4g}; {self._waited:g} epochs since then "
+            "were no better"
         )
 
     def get_state(self):

@@ -24,10 +24,16 @@ class Ranks:
         regions: Of the regions of highest density.
         coordinates: Of each coordinate: of the noise where the prior is a map of noise,
             whatever the label; otherwise of the latents.
+        draws: Number of draws among which latents are ranked.
     """
 
     regions: calibration.Calibration
     coordinates: tuple[calibration.Calibration, ...]
+    draws: int
+
+    def chance(self, *, curves: int) -> float:
+        """Returns the largest distance of a right density, with probability 95 %."""
+        return calibration.chance(len(self.regions.ranks), self.draws, curves=curves)
 
 
 def ranks(
@@ -78,6 +84,7 @@ def ranks(
         # A region of highest density contains what is more likely than its border.
         regions=calibration.summary(1.0 - rank[:, 0]),
         coordinates=tuple(map(calibration.summary, rank[:, 1:].T)),
+        draws=num_draws,
     )
 
 

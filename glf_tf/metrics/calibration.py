@@ -10,9 +10,10 @@ with Simulation-Based Calibration, 2018, on ranks among draws.
 https://arxiv.org/abs/1804.06788
 """
 
-__all__ = ["Calibration", "ranks", "summary"]
+__all__ = ["Calibration", "chance", "ranks", "summary"]
 
 import dataclasses
+import math
 
 import numpy as np
 
@@ -89,6 +90,23 @@ def summary(rank: np.ndarray) -> Calibration:
         bias=float(off.mean()),
         distance=float(np.maximum(above - rank, rank - below).max()),
     )
+
+
+def chance(size: int, draws: int, *, curves: int = 1, level: float = 0.05) -> float:
+    """Returns the distance that a density which is right exceeds by chance.
+
+        sqrt(-log(level / (2 curves)) / 2 * (1 / size + 1 / draws))
+
+    The asymptotic distance of Kolmogorov and Smirnov for two samples, of Bonferroni's
+    share of the level.
+
+    Args:
+        size: Number of vectors.
+        draws: Number of draws among which they are ranked.
+        curves: Number of distances of which the largest is judged.
+        level: The probability that it is exceeded, at most.
+    """
+    return math.sqrt(-math.log(level / (2 * curves)) / 2 * (1 / size + 1 / draws))
 
 
 _LEVELS = 1000

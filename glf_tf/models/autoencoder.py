@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import errors, parts, seeds, types
+from glf_tf import errors, parts, seeds, tracing, types
 from glf_tf.data import image_set, pipeline
 from glf_tf.layers import adapters
 from glf_tf.models import (
@@ -177,7 +177,7 @@ class AbstractAutoencoder(
         )
 
     # TensorFlow keeps one trace per model, as long as the model exists.
-    @tf.function(autograph=False, reduce_retracing=True)
+    @tracing.method
     def _traced_encode(self, image: tf.Tensor) -> tf.Tensor:
         return self.encode(image)
 

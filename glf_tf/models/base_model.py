@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 import keras
 import tensorflow as tf
 
-from glf_tf import errors, naming, parts, seeds, types
+from glf_tf import errors, naming, parts, seeds, tracing, types
 from glf_tf.data import example_set
 from glf_tf.keras_api import trainable
 from glf_tf.models import label_inputs, numeric_inputs, signatures
@@ -124,8 +124,7 @@ class AbstractModel(trainable.Trainable, parts.Part, keras.Model, abc.ABC):
         `label` and `guidance` are further ones, each only where it is given.
         """
 
-    # TensorFlow keeps one trace per model, as long as the model exists.
-    @tf.function(autograph=False, reduce_retracing=True)
+    @tracing.method
     def traced_sample(
         self,
         n: tf.Tensor,

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import errors, types
+from glf_tf import errors, tracing, types
 from glf_tf.bijectors import standardize as standardize_lib
 from glf_tf.data import vector_columns, vector_set
 from glf_tf.flows import flow as flow_lib
@@ -173,7 +173,7 @@ class Density(base_model.AbstractModel):
         return self.prior.log_prob(z, **given) + log_det
 
     # TensorFlow keeps one trace per model, as long as the model exists.
-    @tf.function(autograph=False, reduce_retracing=True)
+    @tracing.method
     def traced_log_prob(
         self, x: tf.Tensor, *, label: tf.Tensor | None = None
     ) -> tf.Tensor:

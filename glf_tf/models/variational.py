@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import errors, seeds, types
+from glf_tf import errors, seeds, tracing, types
 from glf_tf.data import image_set, pipeline
 from glf_tf.models import autoencoder, coders, inputs
 
@@ -99,7 +99,7 @@ class AbstractVariational(autoencoder.AbstractAutoencoder):
         return {"code": np.concatenate(codes)}
 
     # TensorFlow keeps one trace per model, as long as the model exists.
-    @tf.function(autograph=False, reduce_retracing=True)
+    @tracing.method
     def _traced_code(self, image: tf.Tensor) -> tf.Tensor:
         return self.code(image)
 

@@ -20,7 +20,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import tensor_float, types
+from glf_tf import tensor_float, tracing, types
 from glf_tf.priors import code_sums, k_means
 
 LEAST_VARIANCE = 1e-6
@@ -91,7 +91,7 @@ def fit(
     return Fit(mixture, max_iterations, has_converged=False)
 
 
-@tf.function(autograph=False)
+@tracing.by_size
 def step(
     z: tf.Tensor, mixture: Mixture, *, dtype: tf.DType = tf.float64
 ) -> tuple[Mixture, tf.Tensor]:
@@ -124,7 +124,7 @@ def step(
     return _maximized(statistics, mixture), log_likelihood / z.shape[1]
 
 
-@tf.function(autograph=False)
+@tracing.by_size
 def _start(z: tf.Tensor, centers: tf.Tensor) -> Mixture:
     """Returns the normal densities of clusters.
 
@@ -204,7 +204,7 @@ def _is_smooth(mixture: Mixture) -> bool:
     return bool(_rounding(mixture) <= _ROUNDING)
 
 
-@tf.function(autograph=False)
+@tracing.by_size
 def _rounding(mixture: Mixture) -> tf.Tensor:
     """Returns the error of log-densities in float32, in nats.
 

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from glf_tf import errors, seeds, types
+from glf_tf import errors, seeds, tracing, types
 from glf_tf.flows import flow as flow_lib
 from glf_tf.priors import flow_noise, labelled, prior, standard_normal
 from glf_tf.priors import guidance as guidance_lib
@@ -174,7 +174,7 @@ class FlowPrior(guidance_lib.Guided, labelled.Labelled, prior.AbstractNoisePrior
         noise = [self._traced_inverse(*batch) for batch in batches]
         self.noise.fit(np.concatenate(noise), **self._of_noise(label))
 
-    @tf.function(autograph=False, reduce_retracing=True)
+    @tracing.method
     def _traced_inverse(
         self, z: tf.Tensor, label: tf.Tensor | None = None
     ) -> tf.Tensor:

@@ -12,7 +12,7 @@ import math
 
 import tensorflow as tf
 
-from glf_tf import seeds, types
+from glf_tf import seeds, tracing, types
 from glf_tf.priors import code_sums
 
 _LLOYD_ITERATIONS = 50
@@ -55,7 +55,7 @@ def _spread(z: tf.Tensor, count: int, *, seed: types.Seed) -> tf.Tensor:
     return tf.stack(chosen)
 
 
-@tf.function(autograph=False)
+@tracing.by_size
 def _next(z, nearest, draws, *, seed):
     """Returns the best of some draws by squared distance, and the distances left."""
     ends = tf.cumsum(nearest)
@@ -76,7 +76,7 @@ def _squared_distances(z: tf.Tensor, points: tf.Tensor) -> tf.Tensor:
     return tf.nn.relu(lengths - 2.0 * products + tf.reduce_sum(tf.square(z), axis=0))
 
 
-@tf.function(autograph=False)
+@tracing.by_size
 def _lloyd_iteration(z: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
     """Returns the means of the codes next to each centre."""
     count, dim = found.shape

@@ -271,6 +271,7 @@ OWN = {
 2 inception_graph   @ --inception_graph=text.cfg
 2 bound_samples     @ --bound_samples=3
 2 calibration_out   @ --calibration_out=new.png
+2 new.pdf           @ --metrics=calibration --calibration_out=new.pdf
 2 --temperature     --samples=folder --dataset=digits --temperature=2
 2 --checkpoint      --samples=folder --dataset=digits --checkpoint=best
 2 --strategy        --saved_model=folder --dataset=digits --strategy=mirrored

@@ -11,6 +11,7 @@ from glf_tf import errors, parts
 from glf_tf.data import vector_set
 from glf_tf.evaluation import calibrations, evaluation
 from glf_tf.evaluation import settings as settings_lib
+from glf_tf.metrics import calibration
 from glf_tf.models import density
 from glf_tf.plotting import calibration_figure
 from tests import descriptors
@@ -94,6 +95,11 @@ def test_it_is_measured_and_drawn():
     figure = calibration_figure.draw(found)
     lines = [len(panel.lines) for panel in figure.axes]
     assert lines == [2, 1 + model.latent_dim]  # with a diagonal each
+    for panel, curves in zip(figure.axes, (1, model.latent_dim), strict=True):
+        (band,) = panel.collections
+        height = np.ptp(band.get_paths()[0].vertices[:, 1]) - 1.0
+        assert height == pytest.approx(2.0 * found.chance(curves=curves))
+    assert found.chance(curves=1) == calibration.chance(900, 500)
     figure.savefig(stream := io.BytesIO(), format="png")
     assert stream.getvalue()[:4] == b"\x89PNG"
 

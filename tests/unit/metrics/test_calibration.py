@@ -46,6 +46,21 @@ def test_the_bias_tells_too_narrow_from_too_wide(scale, low, high):
     assert found.error >= abs(found.bias)
 
 
+@pytest.mark.parametrize("curves", [1, 5])
+def test_a_density_that_is_right_is_farther_than_chance_in_a_twentieth(curves):
+    generator = np.random.default_rng(0)
+    size, draws, limit = 300, 200, calibration.chance(300, 200, curves=curves)
+
+    def farthest():
+        rank = calibration.ranks(
+            generator.normal(size=(size, curves)),
+            generator.normal(size=(draws, curves)),
+        )
+        return max(calibration.summary(column).distance for column in rank.T)
+
+    assert 0.02 <= np.mean([farthest() > limit for _ in range(1_000)]) <= 0.07
+
+
 @pytest.mark.parametrize("bad", [np.full((2, 1), np.nan), np.zeros((0, 1))])
 def test_numbers_that_are_not_finite_are_refused(bad):
     with pytest.raises(errors.InvalidValue, match="finite numbers"):

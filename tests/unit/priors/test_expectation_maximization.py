@@ -113,7 +113,7 @@ def test_parts_of_the_codes_give_the_same_sums(monkeypatch):
     z, before = clusters(), fit(clusters(), 8, max_iterations=1).mixture
     whole, _ = step(z, before)
     monkeypatch.setattr(code_sums, "_NUMBERS_AT_ONCE", 1100 * (8 + 15))
-    eager = expectation_maximization.step.python_function
+    eager = expectation_maximization.step.__wrapped__
     parts, _ = eager(tf.constant(z.T), before)
     for left, right in zip(parts, whole, strict=True):
         np.testing.assert_allclose(left, right, rtol=1e-12, atol=1e-12)
