@@ -20,6 +20,8 @@ chains; `--inference` sets their sampler, by default that of training.
 set, which flows often find more likely than those they have learned from.
 `--guidance` draws the samples of a model that was trained without some labels with more
 of what a label changes, as tools/sample.py does.
+`--metrics=modes` counts the classes that samples cover, of Stacked MNIST the 1,000
+combinations of digits; with `floor` also those that real images cover.
 `--metrics=calibration --calibration_out=FILE.png` also draws what share of the test
 images' latents is in each region of the prior.
 
@@ -44,7 +46,7 @@ _METRICS = flags.DEFINE_list(
     ["fd", "kid", "precision_recall", "prd"],
     "fd, fd_infinity, kid, prd, precision_recall, floor, reconstruction_fd, "
     "reconstruction, nll, calibration, bound, bits_per_dim, inverse_error, bayes, "
-    "label_accuracy, copies; or all.",
+    "label_accuracy, modes, copies; or all.",
 )
 _PRESET = flags.DEFINE_enum("preset", None, ["glf_paper", "lfbm"], "A paper's counts.")
 _COUNT = flags.DEFINE_integer("num_samples", None, "Images a trial.", lower_bound=2)
@@ -77,6 +79,9 @@ _DRAWS = flags.DEFINE_integer(
     8,
     "Draws of noise per image, for bits_per_dim.",
     lower_bound=1,
+)
+_MODE_SAMPLES = flags.DEFINE_integer(
+    "mode_samples", 26_000, "Samples, for modes.", lower_bound=1
 )
 _AGAINST = kinds.define_path(
     "against", "", "Other images for bits_per_dim: a data set, NAME.npy or a folder."
@@ -140,6 +145,7 @@ def _refuse_unused(source: str, metrics: list[str]) -> None:
     uses = {
         "--extractor=inception": (["inception_graph"], _EXTRACTOR.value == "inception"),
         "--metrics=bound": (["bound_samples"], "bound" in metrics),
+        "--metrics=modes": (["mode_samples"], "modes" in metrics),
         "--metrics=bits_per_dim": (
             ["dequantization_draws", "against"],
             "bits_per_dim" in metrics,
@@ -194,7 +200,8 @@ def _measured(source: str, metrics: list[str]):
     others = _others() if _AGAINST.value else None
     is_of_vectors = test.noun == "vectors" and not flags.FLAGS["metrics"].present
     if _METRICS.value == ["all"] or is_of_vectors:
-        metrics = settings_lib.supported(model)
+        has_labels = train.labels is not None and test.labels is not None
+        metrics = settings_lib.supported(model, has_labels=has_labels)
     found = measuring.samples(images, metrics=metrics)
     if "floor" in metrics:
         found += measuring.floor(metrics=metrics)
@@ -222,6 +229,7 @@ def _settings():
         "seed": _SEED.value,
         "crop": loading.dataset_options(),
         "bound_samples": _BOUND.value,
+        "mode_samples": _MODE_SAMPLES.value,
         "dequantization_draws": _DRAWS.value,
         "chain": inferring.chain(),
         "start": inferring.start(),

@@ -26,6 +26,9 @@ class ImageSet(example_set.AbstractExampleSet):
         masks: Function from indices int64 `[batch]` to masks float32 `[batch, height,
             width, 1]`, 1 for visible pixels, which runs in the graph; None if all
             pixels are visible. `images` are complete: batches hide the other pixels.
+        channel_set: The grey images that channels are drawn from, where labels are
+            numbers of as many digits as there are channels, which are the channels'
+            own labels; None for all other sets.
     """
 
     noun = "images"
@@ -36,6 +39,7 @@ class ImageSet(example_set.AbstractExampleSet):
     labels: np.ndarray | None = None
     source: str = ""
     masks: Callable | None = None
+    channel_set: "ImageSet | None" = None
 
     def __post_init__(self):
         """Checks shapes and dtypes.

@@ -15,12 +15,12 @@ from glf_tf.data import image_set, pixels
 from glf_tf.evaluation import (
     image_sources,
     label_accuracies,
+    mode_counts,
     model_metrics,
     records,
 )
 from glf_tf.evaluation import settings as settings_lib
 from glf_tf.metrics import memorization, protocol, reference, suite, vectors
-from glf_tf.metrics.extractors import classifier as classifier_lib
 from glf_tf.metrics.extractors import features
 from glf_tf.models import model as model_lib
 
@@ -40,7 +40,7 @@ class Evaluation:
         extractor: Callable[[], features.AbstractExtractor],
         settings: settings_lib.Settings,
         cache_dir=None,
-        classifier: Callable[[], classifier_lib.Classifier] | None = None,
+        classifier: Callable[[], features.AbstractClassifier] | None = None,
     ):
         """Initializes the evaluation.
 
@@ -50,7 +50,7 @@ class Evaluation:
             extractor: Returns the feature extractor; called when a metric needs it.
             settings: The protocol.
             cache_dir: Folder that caches statistics of real images; None for no cache.
-            classifier: Returns a classifier of the training images, for
+            classifier: Returns a classifier of the training images, for "modes" and
                 "label_accuracy".
         """
         self._train, self._test, self._settings = train, test, settings
@@ -83,10 +83,11 @@ class Evaluation:
     def samples(
         self, source: image_sources.AbstractImageSource, *, metrics: Sequence[str]
     ) -> list[protocol.Measurement]:
-        """Measures samples with the given metrics of the suite, and "copies".
+        """Measures samples with the given metrics of the suite, "modes" and "copies".
 
         Raises:
             InvalidValue: Sizes differ from the data's, or there are too few samples.
+            Unsupported: There are no labels, and so no modes.
         """
         if not isinstance(self._test, image_set.ImageSet):
             return _refuse_samples(metrics, noun=self._test.noun)
@@ -94,6 +95,8 @@ class Evaluation:
         found = []
         if in_suite := _in_suite(metrics):
             found += self._measure(source, metrics=in_suite)
+        if "modes" in metrics:
+            found += self._modes(source)
         if "copies" in metrics:
             found += self._copies(source)
         return found
@@ -101,14 +104,18 @@ class Evaluation:
     def floor(self, *, metrics: Sequence[str] = ()) -> list[protocol.Measurement]:
         """Measures real images of the other split: the score of a perfect model.
 
-        Uses the given metrics of the suite, or the Frechet distance if there are none.
+        Uses the given metrics of the suite, or the Frechet distance if there are none;
+        and "modes", if it is given.
         """
         is_test = self._settings.reference_split == "test"
         other = self._train if is_test else self._test
         source = image_sources.GivenImages(
             other.images, name=f"real {other.split} images"
         )
-        return self._measure(source, metrics=_in_suite(metrics) or ["fd"])
+        found = self._modes(source) if "modes" in metrics else []
+        if in_suite := _in_suite(metrics) or ["fd"] * (not found):
+            found += self._measure(source, metrics=in_suite)
+        return found
 
     def model(
         self, model: model_lib.GenerativeModel, *, metrics: Sequence[str]
@@ -180,16 +187,47 @@ class Evaluation:
             rounded=self._settings.rounded,
         )
 
+    def _modes(
+        self, source: image_sources.AbstractImageSource
+    ) -> list[protocol.Measurement]:
+        asked = self._settings
+        mode_counts.check(self._train)  # before a classifier is trained
+        classifier = self._classifier("The modes of samples are")
+        count = min(asked.mode_samples, source.most or asked.mode_samples)
+        found = mode_counts.of_images(
+            self._images(source, count=count, seed=asked.seed),
+            classifier=classifier,
+            train=self._train,
+        )
+        return self._records.plain(
+            {"modes_covered": found.covered, "modes_kl": found.kl},
+            source=source,
+            space=classifier.name,
+            count=count,
+            rounded=asked.rounded,
+            notes=mode_counts.notes(found, classifier=classifier, samples=count),
+        )
+
+    def _classifier(self, what_is: str) -> features.AbstractClassifier:
+        """Returns the classifier.
+
+        Raises:
+            Unsupported: There is none.
+        """
+        if self._make_classifier is None:
+            raise errors.Unsupported(
+                f"{what_is} found by a classifier",
+                received="an Evaluation without one",
+                do="Pass classifier=, or leave modes and label_accuracy out of the "
+                "metrics",
+            )
+        return self._make_classifier()
+
     def _label_accuracy(self, model) -> list[protocol.Measurement]:
         """Measures whether a classifier finds the labels that samples are to have."""
         label_accuracies.check(model, self._train)  # before a classifier is trained
-        if self._make_classifier is None:
-            raise errors.Unsupported(
-                "The labels of samples are found by a classifier",
-                received="an Evaluation without one",
-                do="Pass classifier=, or leave label_accuracy out of the metrics",
-            )
-        classifier, asked = self._make_classifier(), self._settings
+        classifier = self._classifier("The labels of samples are")
+        asked = self._settings
         each = max(1, asked.samples // model.num_classes)
         how = {"temperature": asked.temperature, "guidance": asked.guidance}
         source = image_sources.ModelSamples(model, **how)

@@ -8,7 +8,7 @@ import numpy as np
 from glf_tf import types
 from glf_tf.data import image_set
 from glf_tf.evaluation import image_sources, likelihoods
-from glf_tf.metrics.extractors import classifier as classifier_lib
+from glf_tf.metrics.extractors import features
 from glf_tf.models import label_inputs
 from glf_tf.models import model as model_lib
 
@@ -39,7 +39,7 @@ def of_bayes_rule(
 def of_samples(
     source: image_sources.ModelSamples,
     *,
-    classifier: classifier_lib.Classifier,
+    classifier: features.AbstractClassifier,
     train: image_set.ImageSet,
     samples: int,
     seed: types.Seed,

@@ -6,7 +6,7 @@ __all__ = ["METRICS", "OF_VECTORS", "Settings", "supported"]
 import dataclasses
 
 from glf_tf.inference import sampler
-from glf_tf.metrics import protocol, suite
+from glf_tf.metrics import modes, protocol, suite
 from glf_tf.models import (
     autoencoder,
     base_model,
@@ -28,6 +28,7 @@ METRICS = (
     "inverse_error",
     "bayes",
     "label_accuracy",
+    "modes",
     "copies",
 )
 """What can be asked for: the suite's measures of samples, and
@@ -48,6 +49,8 @@ bayes              of models conditional on labels: the share of test images who
                    is the most likely one under the model, by the rule of Bayes
 label_accuracy     of the same models: the share of samples whose label the data set's
                    classifier finds, as many of each label
+modes              how many classes of the data samples cover, by the same classifier,
+                   and KL(samples' shares of them || the data's), in nats
 copies             how near samples come to training images
 """
 
@@ -70,6 +73,7 @@ class Settings:
         crop: How the real images were cropped and resized, for the record.
         preset: Name of the preset that these are, for the record.
         bound_samples: Samples of the posterior an image, for "bound".
+        mode_samples: Samples, for "modes".
         dequantization_draws: Draws of noise an image, for "bits_per_dim".
         chain: How latents of reconstructions are found; None for the model's own way.
         start: Where such chains start; one of `infer.STARTS`.
@@ -87,6 +91,7 @@ class Settings:
     crop: str = ""
     preset: str = ""
     bound_samples: int = 50
+    mode_samples: int = modes.SAMPLES
     dequantization_draws: int = 8
     chain: sampler.AbstractSampler | None = None
     start: str = "auto"
@@ -104,11 +109,19 @@ class Settings:
         return cls(**chosen, preset=name, **others)
 
 
-def supported(model: base_model.AbstractModel | None) -> tuple[str, ...]:
-    """Returns the metrics that a model has; those of samples alone where it is None."""
+def supported(
+    model: base_model.AbstractModel | None, *, has_labels: bool = True
+) -> tuple[str, ...]:
+    """Returns the metrics that a model has; those of samples alone where it is None.
+
+    Args:
+        model: The model, or None.
+        has_labels: Whether the images have labels.
+    """
     if isinstance(model, density.Density):
         return OF_VECTORS if model.num_classes else OF_VECTORS[:-1]
-    missing, is_flow = set(), isinstance(model, image_flow.ImageFlow)
+    missing = set() if has_labels else {"modes"}
+    is_flow = isinstance(model, image_flow.ImageFlow)
     if not isinstance(model, chains.InfersLatents):
         missing |= {"reconstruction_fd", "reconstruction"}
     if not isinstance(model, autoencoder.AbstractAutoencoder):

@@ -30,6 +30,7 @@ class Case:
         classes: The number of labels, or None.
         has_tfds: Whether TFDS is another source of it.
         title: What it calls itself, if not by its name.
+        options: Its options, if not the defaults.
     """
 
     shape: tuple[int, int, int]
@@ -37,6 +38,7 @@ class Case:
     classes: int | None = 10
     has_tfds: bool = True
     title: str = ""
+    options: dict = dataclasses.field(default_factory=dict)
 
 
 def below(name: str, write: Callable[[pathlib.Path], None]):
@@ -59,6 +61,14 @@ CASES = {
     "subset": Case((8, 8, 1), None, has_tfds=False, title="1000 digits"),
     "occluded": Case((8, 8, 1), None, has_tfds=False, title="occluded digits"),
     "held_out": Case((8, 8, 1), None, has_tfds=False, title="digits"),
+    "stacked_mnist": Case(
+        (28, 28, 3),
+        below("mnist", samples.write_idx),
+        classes=1000,
+        has_tfds=False,
+        title="stacked mnist",
+        options={"count": 300, "test_count": 200},
+    ),
 }
 OFFICIAL = sorted(name for name, case in CASES.items() if case.write)
 TFDS = sorted(name for name, case in CASES.items() if case.has_tfds)
@@ -102,7 +112,8 @@ def _no_other_sources(tmp_path, monkeypatch):
 
 def build(name: str, data_dir: pathlib.Path | None, cache_dir: pathlib.Path):
     paths = paths_lib.DataPaths(data_dir=data_dir, cache_dir=cache_dir)
-    return catalogue.build("dataset", name, paths=paths)
+    spec = {"name": name, **CASES[name].options}
+    return catalogue.build("dataset", spec, paths=paths)
 
 
 def rows(images: np.ndarray) -> list[bytes]:

@@ -29,6 +29,7 @@ SHAPES = {
     "mnist": (28, 28, 1),
     "fashion_mnist": (28, 28, 1),
     "cifar10": (32, 32, 3),
+    "stacked_mnist": (28, 28, 3),
     "svhn_cropped": (32, 32, 3),
     "celeb_a_hq": (256, 256, 3),
 }

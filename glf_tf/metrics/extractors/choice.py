@@ -11,6 +11,7 @@ from glf_tf import errors
 from glf_tf.data import image_set
 from glf_tf.data import paths as paths_lib
 from glf_tf.metrics.extractors import (
+    channel_classifier,
     classifier,
     features,
     inception,
@@ -35,9 +36,9 @@ def make(
     """Returns a feature extractor.
 
     Args:
-        name: "classifier", trained on the set's labels and cached;
-            "random_convolutional", which needs none; "auto" for the classifier if the
-            set has labels, otherwise the latter; or "inception".
+        name: "classifier", trained on the set's labels, or those of the channels that
+            it stacks, and cached; "random_convolutional", which needs none; "auto" for
+            the classifier if the set has labels, otherwise the latter; or "inception".
         train: The training images, with labels for the classifier.
         test: The test images, with labels for the classifier.
         paths: The cache, and whether downloads are allowed.
@@ -55,10 +56,26 @@ def make(
             graph or inception.find_graph(paths.cache_dir, download=paths.download)
         )
     has_labels = train.labels is not None and test.labels is not None
-    is_classified = has_labels and np.isin(test.labels, train.labels).all()
+    is_classified = (
+        has_labels
+        and np.isin(test.labels, train.labels).all()
+        and _missing_stacks(train) == 0
+    )
     if name == "random_convolutional" or (name == "auto" and not is_classified):
         return random_convolutional.RandomConvolutional(train.image_shape[-1])
     _check(name, train=train, has_labels=has_labels)
+    return _classifier(train, test=test, paths=paths)
+
+
+def _classifier(
+    train: image_set.ImageSet, *, test: image_set.ImageSet, paths: paths_lib.DataPaths
+) -> features.AbstractClassifier:
+    if train.channel_set is not None:
+        return channel_classifier.ChannelClassifier(
+            _classifier(train.channel_set, test=test.channel_set, paths=paths),
+            channels=train.image_shape[-1],
+            dataset=train.name,
+        )
     return classifier.load_or_fit(
         paths.cache_dir / "classifiers",
         dataset=train.name,
@@ -80,6 +97,20 @@ def _check(name: str, *, train: image_set.ImageSet, has_labels: bool) -> None:
             received=f"{train.name}, which has none",
             do="Use --extractor=random_convolutional or inception",
         )
+    if missing := _missing_stacks(train):
+        raise errors.Unsupported(
+            "The classifier of channels needs each combination of their labels",
+            received=f"{train.name}, in which {missing:,} are missing",
+            do="Use more training images, or --extractor=random_convolutional",
+        )
+
+
+def _missing_stacks(train: image_set.ImageSet) -> int:
+    """Returns how many combinations of labels no image stacks, if images are stacks."""
+    if train.channel_set is None:
+        return 0
+    classes = len(np.unique(train.channel_set.labels))
+    return classes ** train.image_shape[-1] - len(np.unique(train.labels))
 
 
 def _numbered(labels: np.ndarray, *, of: image_set.ImageSet) -> np.ndarray:
@@ -93,7 +124,7 @@ def _numbered(labels: np.ndarray, *, of: image_set.ImageSet) -> np.ndarray:
 def described(extractor: features.AbstractExtractor) -> str:
     """Returns a line about an extractor, with a classifier's test accuracy."""
     line = f"features of {extractor.name}, {extractor.dim} dimensions"
-    if not isinstance(extractor, classifier.Classifier):
+    if not isinstance(extractor, features.AbstractClassifier):
         return f"{line}, checksum {extractor.checksum}"
     line += f", test accuracy {100 * extractor.accuracy:.2f} %"
     if extractor.accuracy > _LEAST_GAIN / extractor.classes:

@@ -29,13 +29,8 @@ VERSION = 1
 LabelledImages = classifier_training.LabelledImages
 
 
-class Classifier(features.AbstractExtractor):
-    """Features of a trained classifier.
-
-    Attributes:
-        accuracy: Accuracy on the test images, in [0, 1].
-        classes: Number of classes.
-    """
+class Classifier(features.AbstractClassifier):
+    """Features of a trained classifier."""
 
     def __init__(
         self,
@@ -67,11 +62,7 @@ class Classifier(features.AbstractExtractor):
         self._head = network.layers[-1]
 
     def classify(self, images: np.ndarray) -> np.ndarray:
-        """Returns the most likely class of images, `[size]`, numbered from 0.
-
-        Args:
-            images: `[size, height, width, channels]`, uint8 or floats in [0, 1].
-        """
+        """Returns the class with the largest logit; see `AbstractClassifier`."""
         return np.argmax(self._head(self(images)), axis=-1)
 
     def _extract(self, images: np.ndarray) -> types.Tensor:

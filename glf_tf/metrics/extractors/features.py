@@ -5,7 +5,12 @@ A Frechet distance means nothing without its extractor. An extractor therefore c
 name and a checksum, and `glf_tf.metrics.protocol` stores both with every number.
 """
 
-__all__ = ["INCEPTION", "AbstractExtractor", "FunctionExtractor"]
+__all__ = [
+    "INCEPTION",
+    "AbstractClassifier",
+    "AbstractExtractor",
+    "FunctionExtractor",
+]
 
 import abc
 from collections.abc import Callable, Iterable, Iterator
@@ -78,6 +83,26 @@ class AbstractExtractor(abc.ABC):
                 do="Look at its weights and at the range that it expects",
             )
         return features.astype(np.float32, copy=False)
+
+
+class AbstractClassifier(AbstractExtractor):
+    """An extractor that also finds the labels of images.
+
+    Attributes:
+        accuracy: Accuracy on the test images, in [0, 1].
+        classes: Number of classes.
+    """
+
+    accuracy: float
+    classes: int
+
+    @abc.abstractmethod
+    def classify(self, images: types.Tensor) -> np.ndarray:
+        """Returns the most likely class of images, `[size]`, numbered from 0.
+
+        Args:
+            images: `[size, height, width, channels]`, uint8 or floats in [0, 1].
+        """
 
 
 class FunctionExtractor(AbstractExtractor):

@@ -37,13 +37,14 @@ def data():
     return loader.load("train"), loader.load("test")
 
 
-def make(data, **settings):
+def make(data, *, classifier=None, **settings):
     settings = {"samples": 200, "trials": 2, **settings}
     return evaluation.Evaluation(
         train=data[0],
         test=data[1],
         extractor=lambda: PIXELS,
         settings=settings_lib.Settings(**settings),
+        classifier=classifier,
     )
 
 
@@ -58,12 +59,17 @@ def test_real_images_are_nearer_than_samples_of_an_untrained_model(data):
 
 
 def test_every_metric_is_measured_and_survives_json(data):
-    measuring, model = make(data, trials=1), descriptors.model("glf")
-    found = measuring.samples(
-        image_sources.ModelSamples(model), metrics=settings_lib.METRICS
-    ) + measuring.model(model, metrics=settings_lib.supported(model))
+    model = descriptors.model("glf")
+    network = classifier.build((8, 8, 1), classes=10, seed=0)
+    by = classifier.Classifier(network, dataset="untrained", accuracy=0.1)
+    settings = {"trials": 1, "mode_samples": 20}
+    measuring = make(data, classifier=lambda: by, **settings)
+    drawn = image_sources.ModelSamples(model)
+    known = settings_lib.supported(model)
+    found = measuring.samples(drawn, metrics=settings_lib.METRICS)
+    found += measuring.model(model, metrics=known)
     keys = {item.metric for item in found}
-    assert {"fd", "kid", "coverage", "prd_f_8", "nll", "copying"} <= keys
+    assert {"fd", "kid", "coverage", "prd_f_8", "nll", "modes_kl", "copying"} <= keys
     assert protocol.from_json(protocol.to_json(found)) == found
     text = reporting.table(found)
     assert all(item.title in text for item in found)
@@ -135,7 +141,9 @@ def test_a_bound_says_that_the_decoder_was_sharpened(data):
 
 def test_metrics_are_those_that_the_model_has(data):
     assert "bound" in settings_lib.supported(descriptors.model("vae"))
-    assert "bound" not in settings_lib.supported(descriptors.model("glf"))
+    assert "bound" not in settings_lib.supported(
+        descriptors.model("glf"), has_labels=True
+    )
     assert "nll" not in settings_lib.supported(None)
     with pytest.raises(errors.Unsupported, match="variational"):
         make(data).model(descriptors.model("glf"), metrics=["bound"])
