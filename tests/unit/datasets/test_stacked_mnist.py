@@ -67,6 +67,7 @@ def test_order_and_channels_are_random():
     digits = np.stack([labels // 100, labels // 10 % 10, labels % 10, labels])
     assert np.all(np.abs(np.corrcoef(digits[:3]) - np.eye(3)) < 0.1)
     assert abs(np.corrcoef(labels[1:], labels[:-1])[0, 1]) < 0.1
+    assert abs(np.corrcoef(labels[1000:], labels[:-1000])[0, 1]) < 0.1
 
 
 def test_a_seed_is_a_data_set():

@@ -141,9 +141,7 @@ def test_a_bound_says_that_the_decoder_was_sharpened(data):
 
 def test_metrics_are_those_that_the_model_has(data):
     assert "bound" in settings_lib.supported(descriptors.model("vae"))
-    assert "bound" not in settings_lib.supported(
-        descriptors.model("glf"), has_labels=True
-    )
+    assert "bound" not in settings_lib.supported(descriptors.model("glf"))
     assert "nll" not in settings_lib.supported(None)
     with pytest.raises(errors.Unsupported, match="variational"):
         make(data).model(descriptors.model("glf"), metrics=["bound"])

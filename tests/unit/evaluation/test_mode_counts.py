@@ -98,11 +98,15 @@ def test_the_classifier_is_that_of_the_digits(stacked, paths):
 def test_modes_of_other_sets_are_their_classes_in_their_shares(paths):
     data = splits(without.Without(paths, label=4))
     classifier = choice.make("classifier", **data, paths=paths)
+    # Of the digits 5 to 9 a tenth: the modes' shares are no longer equal.
+    for split, part in data.items():
+        keeps = (part.labels < 5) | (np.arange(len(part)) % 10 == 0)
+        data[split] = part.select(keeps)
     measuring = make(data, classifier=classifier, reference_split="train")
     found = measuring.floor(metrics=["modes"])
     values = numbers(found)
     assert values["modes_covered"] == 9
-    assert values["modes_kl"] < 0.02
+    assert values["modes_kl"] < 0.05
     assert "9 classes" in found[0].notes[0]
 
 
@@ -129,6 +133,8 @@ def test_images_with_labels_alone_have_modes():
 
 def test_a_classifier_of_channels_needs_all_modes(paths):
     data = splits(stacked_mnist.StackedMnist(paths, dataset="digits", count=900))
+    is_known = np.isin(data["test"].labels, data["train"].labels)
+    data["test"] = data["test"].select(is_known)
     with pytest.raises(errors.Unsupported, match="100 are missing"):
         choice.make("classifier", **data, paths=paths)
     automatic = choice.make("auto", **data, paths=paths)
