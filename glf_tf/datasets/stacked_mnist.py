@@ -70,7 +70,7 @@ class StackedMnist(wrapped.AbstractWrapped):
         _check(digits)
         number = dataset_lib.ALL_SPLITS.index(split)
         # NumPy guarantees that RandomState's stream never changes.
-        random = np.random.RandomState([self._seed, number])
+        random = np.random.RandomState(np.random.MT19937([self._seed, number]))
         count = self.count if split == "train" else self.test_count
         chosen = _draw(digits.labels, count=count, random=random)
         return image_set.ImageSet(

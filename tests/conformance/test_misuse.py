@@ -120,6 +120,8 @@ OWN = {
 2 "Did you mean --flow.hidden" @ --flow.hiden=3
 2 model             @ -model=
 2 digits            @ --dataset=digit
+2 test_count=0      @ --dataset=stacked_mnist --dataset.test_count=0
+2 --dataset=occluded @ --dataset=stacked_mnist --dataset.dataset=occluded
 2 mlp               @ --network=mlpp
 2 real_nvp          @ --flow=realnvp
 2 --epochs          @ --epochs=
@@ -270,6 +272,8 @@ OWN = {
 2 --out             @ --out=
 2 inception_graph   @ --inception_graph=text.cfg
 2 bound_samples     @ --bound_samples=3
+2 mode_samples      @ --mode_samples=0
+2 mode_samples      @ --mode_samples=3
 2 calibration_out   @ --calibration_out=new.png
 2 new.pdf           @ --metrics=calibration --calibration_out=new.pdf
 2 --temperature     --samples=folder --dataset=digits --temperature=2

@@ -2,7 +2,10 @@
 """Modes that samples cover, of stacked digits and of ordinary labels."""
 
 import dataclasses
+import json
 import math
+import pathlib
+import shutil
 
 import numpy as np
 import pytest
@@ -13,6 +16,9 @@ from glf_tf.datasets import digits, stacked_mnist, without
 from glf_tf.evaluation import evaluation, image_sources
 from glf_tf.evaluation import settings as settings_lib
 from glf_tf.metrics.extractors import channel_classifier, choice, random_convolutional
+from tests import calls
+
+RUN = pathlib.Path(__file__).parents[2] / "data/runs/glf"
 
 
 @pytest.fixture(scope="module")
@@ -139,3 +145,15 @@ def test_a_classifier_of_channels_needs_all_modes(paths):
         choice.make("classifier", **data, paths=paths)
     automatic = choice.make("auto", **data, paths=paths)
     assert isinstance(automatic, random_convolutional.RandomConvolutional)
+
+
+def test_the_tool_counts_as_many_samples_as_it_is_asked_for(paths, tmp_path):
+    run = shutil.copytree(RUN, tmp_path / "run")
+    asked = ("--metrics=modes,floor", "--mode_samples=40", f"--workdir={run}")
+    done = calls.call("evaluate", *asked, f"--cache_dir={paths.cache_dir}")
+    assert done.status == 0, done.stderr
+    rows = json.loads(done.output)
+    assert [row["metric"] for row in rows] == ["modes_covered", "modes_kl"] * 2
+    assert [row["protocol"]["samples"] for row in rows] == [40] * 4
+    drawn, _, real, _ = (row["mean"] for row in rows)
+    assert 1 <= drawn <= real <= 10
