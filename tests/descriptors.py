@@ -222,6 +222,10 @@ NETWORKS = {
         {"name": "ladder", "latent_dims": (3, 2), "filters": 4},
         ((10, 12, 1), (16, 16, 3)),
     ),
+    "r3gan": Network(
+        {"name": "r3gan", "widths": (8, 4), "group_size": 4, "blocks": 2},
+        ((6, 4, 1), (8, 8, 3)),
+    ),
     "top_down": Network(
         {"name": "top_down", "widths": (8, 6)}, ((8, 12, 1), (28, 28, 3))
     ),
@@ -403,6 +407,7 @@ MODELS: dict[str, Mapping] = {
     },
     "gan_relativistic": {
         **_GAN,
+        "network": {"name": "r3gan", "widths": (6, 4), "group_size": 4},
         "loss": "relativistic",
         "penalty": "zero_centred",
         "penalty_weight": 1.0,

@@ -11,6 +11,8 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from glf_tf import errors
+
 _OUTPUT_AXIS = {layers.Dense: 1, layers.Conv2D: 3, layers.Conv2DTranspose: 2}
 """The supported layers, with the axis of outputs of their kernels."""
 
@@ -23,7 +25,11 @@ def normalized(model: keras.Model) -> keras.Model:
 
     Its dense and convolutional layers are wrapped in `SpectralNormalized`, with their
     names.
+
+    Raises:
+        Unsupported: Another layer has matrices, which would keep their norms.
     """
+    _check_known(model)
 
     def clone(layer: layers.Layer) -> layers.Layer:
         copy = type(layer).from_config(layer.get_config())
@@ -32,6 +38,17 @@ def normalized(model: keras.Model) -> keras.Model:
         )
 
     return keras.models.clone_model(model, clone_function=clone)
+
+
+def _check_known(model: keras.Model) -> None:
+    for layer in model.layers:
+        has_matrix = any(len(weight.shape) > 1 for weight in layer.trainable_weights)
+        if has_matrix and not isinstance(layer, tuple(_OUTPUT_AXIS)):
+            raise errors.Unsupported(
+                "Spectral normalisation is of dense layers and convolutions",
+                received=f"the {type(layer).__name__} {layer.name}",
+                do="Use another network, or another normalisation",
+            )
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
+from glf_tf import errors
 from glf_tf.layers import spectral
 from glf_tf.networks import infogan
 
@@ -113,3 +114,12 @@ def test_a_model_is_saved_with_its_iterations(tmp_path):
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(loaded(inputs), model(inputs))
     np.testing.assert_array_equal(loaded.layers[0].u, layer.u)
+
+
+@pytest.mark.parametrize(
+    "layer", [layers.EinsumDense("ab,bc->ac", 4), keras.Sequential([layers.Dense(4)])]
+)
+def test_matrices_that_would_keep_their_norms_are_refused(layer):
+    model = keras.Sequential([keras.Input((5,)), layer, layers.Dense(1)])
+    with pytest.raises(errors.Unsupported, match=type(layer).__name__):
+        spectral.normalized(model)
