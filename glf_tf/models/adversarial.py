@@ -89,7 +89,7 @@ class AbstractAdversarial(model.GenerativeModel):
 
     @property
     @abc.abstractmethod
-    def critic_weights(self) -> Mapping[str, float]:
+    def critic_weights(self) -> Mapping[str, stages_lib.Weight]:
         """The weights of the critic's terms."""
 
     @abc.abstractmethod

@@ -17,6 +17,8 @@ from glf_tf import errors, seeds, types
 from glf_tf.models import adversarial, checks, critics
 from glf_tf.objectives import adversarial as losses
 from glf_tf.objectives import gradient_penalty
+from glf_tf.training import schedule
+from glf_tf.training import stages as stages_lib
 
 _ONE_CENTRED = ("interpolated", "perturbed")
 _LEFT_FREE = "wasserstein"
@@ -51,7 +53,12 @@ class GAN(adversarial.AbstractAdversarial):
         image_shape: (height, width, channels).
         loss: The losses of both players.
         penalty: The penalty on the critic's gradient.
-        penalty_weight: Its weight, lambda or gamma in the papers.
+        penalty_weight: Its weight, lambda or gamma in the papers. Gradients are with
+            respect to pixels in [0, 1]: with pixels in [-1, 1], as in the released code
+            of R3GAN, they are half as large.
+        penalty_end: Its weight after `penalty_steps`.
+        penalty_steps: Steps of training in which the weight moves to `penalty_end`
+            along a cosine; 0 for a constant weight.
         clip: Bound on all weights of the critic, as after each of its updates; 0 for
             none.
         on_probability: Whether least squares and the penalty are of `sigmoid(D)`
@@ -77,6 +84,8 @@ class GAN(adversarial.AbstractAdversarial):
         ] = "non_saturating",
         penalty: Literal["none", "interpolated", "perturbed", "zero_centred"] = "none",
         penalty_weight: float = 10.0,
+        penalty_end: float = 0.0,
+        penalty_steps: int = 0,
         clip: float = 0.0,
         on_probability: bool = False,
         critic: types.Network | None = None,
@@ -87,9 +96,12 @@ class GAN(adversarial.AbstractAdversarial):
     ):
         super().__init__(image_shape, network=network, name=name, **kwargs)
         checks.not_negative("penalty_weight", penalty_weight)
+        checks.not_negative("penalty_end", penalty_end)
+        checks.at_least("penalty_steps", penalty_steps, 0)
         checks.not_negative("clip", clip)
         self.loss_name, self.penalty = loss, penalty
-        self.penalty_weight, self.clip = penalty_weight, clip
+        self.penalty_weight, self.penalty_end = penalty_weight, penalty_end
+        self.penalty_steps, self.clip = penalty_steps, clip
         self._is_on_probability = on_probability
         self.critic = critics.make(
             self,
@@ -122,6 +134,12 @@ class GAN(adversarial.AbstractAdversarial):
                 received=f"loss={self.loss_name} without a penalty",
                 do="Remove it, or use --loss=least_squares",
             )
+        if self.penalty_end and not self.penalty_steps:
+            raise errors.InvalidValue(
+                "`penalty_end` needs the steps in which it is reached",
+                received=f"penalty_end={self.penalty_end} and penalty_steps=0",
+                do="Set --penalty_steps, or leave --penalty_end at 0",
+            )
         if has_penalty:
             critics.check_penalty(self.critic, penalty=self.penalty)
 
@@ -131,12 +149,20 @@ class GAN(adversarial.AbstractAdversarial):
         return (self.critic,)
 
     @property
-    def critic_weights(self) -> Mapping[str, float]:
+    def critic_weights(self) -> Mapping[str, stages_lib.Weight]:
         """The weights of the critic's loss and penalty; others are measured."""
         weights = {"critic": 1.0, "accuracy": 0.0, "distance": 0.0}
         if self.penalty == "none":
             return weights
-        return {**weights, "penalty": self.penalty_weight, "gradient_norm": 0.0}
+        return {**weights, "penalty": self._penalty_weight, "gradient_norm": 0.0}
+
+    @property
+    def _penalty_weight(self) -> stages_lib.Weight:
+        """The penalty's weight, or how it depends on the step."""
+        if not self.penalty_steps:
+            return self.penalty_weight
+        ends = (self.penalty_weight, self.penalty_end)
+        return schedule.Cosine(*ends, self.penalty_steps)
 
     def score(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Returns the critic's scores of images, `[batch]`, large for real ones."""

@@ -34,11 +34,11 @@ class R3GAN(network.AbstractNetwork):
     Weights start from normal distributions that keep the variance; those of blocks are
     smaller the more there are, and their last ones are 0.
 
-    The released sizes, of which the smallest maps are 4x4:
+    The released sizes, with two blocks a stage and smallest maps of 4x4:
 
         CIFAR-10, 32 pixels       768,768,768,768
-        FFHQ and ImageNet, 64     768,768,768,768,384
-        ImageNet, 32              768,768,768,768
+        FFHQ, 64 pixels           768,768,768,768,384
+        ImageNet, 32 pixels       1536,1536,1536,1536    group_size 32
 
     Released networks read and make pixels in [-1, 1], without a bound on the latter.
     The encoder moves pixels there itself, and the pixel logits here are `2 h`.

@@ -6,6 +6,8 @@ __all__ = ["Coupled", "Adamax", "RMSprop", "SGD"]
 import keras
 import tensorflow as tf
 
+from glf_tf.training import schedule
+
 
 class Coupled:
     """Adds coupled L2, a loss factor and averages of variables to a Keras optimiser.
@@ -15,7 +17,9 @@ class Coupled:
 
     `l2` is PyTorch's `weight_decay`; Keras' argument of that name is decoupled.
     Averages start with the variables after the first step. Keras' own averages cannot
-    be assigned in replicas.
+    be assigned in replicas. With `ema_start` their half-life follows a cosine, from
+    that share of its final value: `decay(step) = ema_decay^(1 / share(step))`. At a
+    share of 0 the average is the variable.
 
     With `scales_loss` it also has a loss factor, so that small gradients do not vanish
     in float16: it is halved if a gradient overflows, and doubled after 2,000 steps
@@ -31,6 +35,8 @@ class Coupled:
         l2: float = 0.0,
         scales_loss: bool = False,
         ema_decay: float = 0.0,
+        ema_start: float = 1.0,
+        curve_steps: int = 1,
         **kwargs,
     ):
         """Initializes the optimiser.
@@ -40,11 +46,15 @@ class Coupled:
             l2: Weight of the squared norm, halved, in the loss.
             scales_loss: Whether gradients are those of the loss times `loss_factor`.
             ema_decay: Decay of the averages of the variables; 0 for none.
+            ema_start: Half-life of the averages at the start, relative to that of
+                `ema_decay`; 1 for a constant one.
+            curve_steps: Steps in which it, and other numbers, reach their ends.
             **kwargs: Keyword arguments of the Keras optimiser.
         """
         super().__init__(learning_rate=learning_rate, **kwargs)
         self.l2, self.scales_loss = l2, scales_loss
         self.ema_decay, self.averages = ema_decay, []
+        self.ema_start, self.curve_steps = ema_start, curve_steps
 
     def build(self, variables):
         """Creates all variables."""
@@ -123,10 +133,22 @@ class Coupled:
     def _update_average(self, variable, is_finite):
         average = self.averages[self._get_variable_index(variable)].value
         is_first = tf.equal(tf.convert_to_tensor(self.iterations), 0)
-        share = tf.where(is_first, 1.0, 1.0 - self.ema_decay)
+        share = tf.where(is_first, 1.0, 1.0 - self._ema_decay_now())
         if is_finite is not None:
             share = tf.where(is_finite, share, 0.0)
         average.assign_add(tf.cast(share, average.dtype) * (variable - average))
+
+    def _ema_decay_now(self) -> float | tf.Tensor:
+        """Returns the decay of averages in this step."""
+        if self.ema_start == 1.0:
+            return self.ema_decay
+        half_life = self._moved(self.ema_start, 1.0)
+        return tf.pow(self.ema_decay, 1.0 / tf.maximum(half_life, _SHORTEST))
+
+    def _moved(self, start: float, end: float) -> tf.Tensor:
+        """Returns a number that follows a cosine in `curve_steps`, float32."""
+        steps = max(1, self.curve_steps)
+        return schedule.Cosine(start, end, steps)(tf.convert_to_tensor(self.iterations))
 
     def get_config(self):
         """Returns the constructor's arguments."""
@@ -135,6 +157,8 @@ class Coupled:
             "l2": self.l2,
             "scales_loss": self.scales_loss,
             "ema_decay": self.ema_decay,
+            "ema_start": self.ema_start,
+            "curve_steps": self.curve_steps,
         }
 
 
@@ -155,3 +179,6 @@ class SGD(Coupled, keras.optimizers.SGD):
 
 _FIRST_FACTOR, _LARGEST_FACTOR = 2.0**15, 2.0**24
 _STEPS_TO_DOUBLE = 2000.0
+
+_SHORTEST = 1e-9
+"""The shortest half-life, relative to the final one, of which the decay is 0."""

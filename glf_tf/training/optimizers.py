@@ -192,6 +192,8 @@ def _build(
         l2=options["weight_decay"],
         scales_loss=scales_loss,
         ema_decay=float(options["ema_decay"]),
+        ema_start=float(options["ema_start"]),
+        curve_steps=decay.curve_steps,
         # Keras numbers unnamed optimisers, and checkpoints have the names.
         name=keras_name(name),
     )
@@ -201,7 +203,7 @@ def _build(
 
 
 _RULES = {
-    "adam": (adam.Adam, ("beta_1", "beta_2", "epsilon")),
+    "adam": (adam.Adam, ("beta_1", "beta_2", "beta_2_end", "epsilon")),
     "adamax": (coupled.Adamax, ("beta_1", "beta_2", "epsilon")),
     "rmsprop": (coupled.RMSprop, ("rho", "momentum", "epsilon")),
     "sgd": (coupled.SGD, ("momentum",)),

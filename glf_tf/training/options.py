@@ -32,6 +32,7 @@ class Optimizers:
         learning_rate: The initial learning rate.
         beta_1: Decay of the first moment (adam, adamax).
         beta_2: Decay of the second moment (adam) or of the norm (adamax).
+        beta_2_end: beta_2 at the end of a cosine `schedule` (adam); 0 for no change.
         epsilon: Added to the root of the second moment (adam), to the norm (adamax), or
             below the root (rmsprop).
         momentum: Momentum (rmsprop, sgd).
@@ -47,6 +48,8 @@ class Optimizers:
         schedule_end: Factor on the learning rate at the end of the curve.
         ema_decay: Decay of averages of the weights, which are used for sampling,
             evaluation and export; 0 for none.
+        ema_start: Half-life of the averages at the start of a cosine `schedule`,
+            relative to that of `ema_decay`; 1 for no change.
         decay_at: Epochs at which all learning rates are multiplied by a factor, as
             EPOCH:FACTOR, in addition to `decay_every`.
     """
@@ -57,6 +60,7 @@ class Optimizers:
     learning_rate: PerGroup = dataclasses.field(default_factory=lambda: {"": 1e-3})
     beta_1: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.9})
     beta_2: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.999})
+    beta_2_end: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.0})
     epsilon: PerGroup = dataclasses.field(default_factory=lambda: {"": 1e-8})
     momentum: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.0})
     rho: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.9})
@@ -71,6 +75,7 @@ class Optimizers:
     schedule_epochs: PerGroup = dataclasses.field(default_factory=lambda: {"": 0})
     schedule_end: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.01})
     ema_decay: PerGroup = dataclasses.field(default_factory=lambda: {"": 0.0})
+    ema_start: PerGroup = dataclasses.field(default_factory=lambda: {"": 1.0})
     decay_at: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
@@ -144,6 +149,14 @@ class Optimizers:
                 received=f"schedule={chosen['schedule']} and schedule_epochs=0 for "
                 f"the group {group}",
                 do="Set schedule_epochs, for instance to the stage's epochs",
+            )
+        follows = [name for name, same in _FOLLOWERS.items() if chosen[name] != same]
+        if follows and chosen["schedule"] != "cosine":
+            raise errors.InvalidValue(
+                f"`{follows[0]}` follows a cosine schedule",
+                received=f"{follows[0]}={chosen[follows[0]]} and "
+                f"schedule={chosen['schedule']} for the group {group}",
+                do="Use schedule=cosine; schedule_end=1 keeps the learning rate",
             )
 
     @staticmethod
@@ -238,11 +251,15 @@ _NAMES = {
 _OWNERS = {
     "beta_1": ("adam", "adamax"),
     "beta_2": ("adam", "adamax"),
+    "beta_2_end": ("adam",),
     "epsilon": ("adam", "adamax", "rmsprop"),
     "momentum": ("rmsprop", "sgd"),
     "rho": ("rmsprop",),
 }
 """The optimisers of options that not all have."""
+
+_FOLLOWERS = {"beta_2_end": 0.0, "ema_start": 1.0}
+"""The options that follow the schedule, with their values for no change."""
 
 
 def _leaf(group: str) -> str:
@@ -333,6 +350,7 @@ _RANGES = {
     "learning_rate": (0.0, 10.0),
     "beta_1": (0.0, 0.9999),
     "beta_2": (0.0, 0.999999),
+    "beta_2_end": (0.0, 0.999999),
     "epsilon": (0.0, 1.0),
     "momentum": (0.0, 0.9999),
     "rho": (0.0, 0.999999),
@@ -343,5 +361,6 @@ _RANGES = {
     "warm_up_epochs": (0, 1e6),
     "schedule_epochs": (0, 1e6),
     "schedule_end": (1e-9, 1.0),
-    "ema_decay": (0.0, 0.999999),
+    "ema_decay": (0.0, 0.9999999),
+    "ema_start": (0.0, 1.0),
 }

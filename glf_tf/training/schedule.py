@@ -1,13 +1,51 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Schedules of the learning rate: warm-up, step decay, cosine, exponential."""
+"""Schedules: of the learning rate, and of any other number that follows a cosine."""
 
-__all__ = ["StepDecay"]
+__all__ = ["Cosine", "StepDecay"]
 
+import dataclasses
 import math
 from collections.abc import Mapping
 
 import keras
 import tensorflow as tf
+
+from glf_tf.training import contract
+
+
+@dataclasses.dataclass(frozen=True)
+class Cosine:
+    """A number that moves from one value to another along half a cosine, and stays.
+
+        value(step) = end + (start - end) (1 + cos(pi min(1, step / steps))) / 2
+
+    As a weight of a term, its step is that of the stage.
+
+    Attributes:
+        start: The value at step 0.
+        end: The value from `steps` on.
+        steps: Steps in between.
+    """
+
+    start: float
+    end: float
+    steps: int
+
+    def __post_init__(self):
+        """Checks the values.
+
+        Raises:
+            InvalidType: One is not a number.
+            InvalidValue: There are no steps, or a value is not finite.
+        """
+        contract.number(self.start, of="start")
+        contract.number(self.end, of="end")
+        contract.whole(self.steps, of="steps", least=1)
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        """Returns the value at a step, a float32 scalar."""
+        progress = tf.cast(step, tf.float32) / self.steps
+        return self.end + (self.start - self.end) * _fall(progress)
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")
@@ -64,11 +102,9 @@ class StepDecay(keras.optimizers.schedules.LearningRateSchedule):
         return rate
 
     def _curve(self, progress):
-        progress = tf.minimum(1.0, progress)
         if self.curve == "exponential":
-            return tf.pow(self.end, progress)
-        fall = (1.0 + tf.cos(math.pi * progress)) / 2.0
-        return self.end + (1.0 - self.end) * fall
+            return tf.pow(self.end, tf.minimum(1.0, progress))
+        return self.end + (1.0 - self.end) * _fall(progress)
 
     def get_config(self):
         """Returns the constructor's arguments."""
@@ -82,3 +118,8 @@ class StepDecay(keras.optimizers.schedules.LearningRateSchedule):
             "curve_steps": self.curve_steps,
             "end": self.end,
         }
+
+
+def _fall(progress: tf.Tensor) -> tf.Tensor:
+    """Returns half a cosine from 1 at progress 0 to 0 at 1 and later."""
+    return (1.0 + tf.cos(math.pi * tf.minimum(1.0, progress))) / 2.0

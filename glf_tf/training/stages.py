@@ -34,7 +34,7 @@ from glf_tf.training import stage_checks as checks
 
 Weight = float | Callable[[tf.Tensor], tf.Tensor]
 """The weight of a loss term: a number, or a function of the stage's step, such as
-`Ramp`. A term of weight 0.0 is only measured, not minimised."""
+`Ramp` or `schedule.Cosine`. A term of weight 0.0 is only measured, not minimised."""
 
 
 _MOST_REPEATS = 32

@@ -80,6 +80,16 @@ def test_the_zero_centred_penalty_is_of_real_and_made_images():
     assert descriptors.update(model, "critic").weights["penalty"] == 3.0
 
 
+def test_the_penaltys_weight_follows_a_cosine():
+    given = {"penalty_weight": 3.0, "penalty_end": 1.0, "penalty_steps": 4}
+    weight = descriptors.update(
+        make(penalty="zero_centred", **given), "critic"
+    ).weights["penalty"]
+    found = [float(weight(tf.constant(step))) for step in (0, 1, 2, 4, 9)]
+    expected = [3.0, 2.0 + np.cos(np.pi / 4), 2.0, 1.0, 1.0]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize("penalty", ["interpolated", "perturbed"])
 @pytest.mark.parametrize("on_probability", [False, True])
 def test_one_centred_penalties_are_taken_where_their_papers_say(
@@ -230,6 +240,9 @@ INFOGAN = {"name": "infogan", "filters": 4, "hidden": 8}
         ({"disc_iters": 0}, "disc_iters"),
         ({"disc_iters": 33}, "at most 32"),
         ({"penalty_weight": -1.0}, "penalty_weight"),
+        ({"penalty": "zero_centred", "penalty_end": -1.0}, "penalty_end"),
+        ({"penalty": "zero_centred", "penalty_steps": -1}, "penalty_steps"),
+        ({"penalty": "zero_centred", "penalty_end": 0.1}, "--penalty_steps"),
         ({"clip": -0.01}, "clip"),
         ({"clip": float("nan")}, "clip"),
         ({"loss": "least_square"}, "least_squares"),

@@ -34,6 +34,24 @@ def by_hand(*, rate=0.1, beta_1=0.8, beta_2=0.9, epsilon=1e-6, l2=0.0):
     return np.stack(path)
 
 
+def test_beta_2_follows_a_cosine_to_its_end():
+    made = adam.Adam(
+        0.1, beta_1=0.8, beta_2=0.5, beta_2_end=0.9, epsilon=1e-6, curve_steps=4
+    )
+    variable, m, v, path = np.ones(5), np.zeros(5), np.zeros(5), []
+    for step, gradient in enumerate(GRADIENTS, start=1):
+        progress = min(1.0, (step - 1) / 4)
+        beta_2 = 0.9 - 0.4 * (1 + np.cos(np.pi * progress)) / 2
+        m = 0.8 * m + 0.2 * gradient
+        v = beta_2 * v + (1 - beta_2) * gradient**2
+        alpha = 0.1 * np.sqrt(1 - beta_2**step) / (1 - 0.8**step)
+        variable = variable - alpha * m / (np.sqrt(v) + 1e-6)
+        path.append(variable)
+    np.testing.assert_allclose(follow(made), path, rtol=1e-4)
+    copy = adam.Adam.from_config(made.get_config())
+    np.testing.assert_array_equal(follow(copy)[:1], np.float32(path[:1]))
+
+
 @pytest.mark.parametrize("l2", [0.0, 0.3])
 def test_follows_its_equations(l2):
     made = adam.Adam(0.1, beta_1=0.8, beta_2=0.9, epsilon=1e-6, l2=l2)

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from glf_tf import errors, seeds
-from glf_tf.training import contract, fitting, options, stages
+from glf_tf.training import contract, fitting, options, schedule, stages
 from glf_tf.training import step as step_lib
 from tests import descriptors
 from tests.unit.training import test_step
@@ -119,6 +119,10 @@ REFUSED = {
         r"batch, \*, seed",
     ),
     "a ramp of no steps": (lambda: stages.Ramp(0.0, 0), "`steps` must be at least 1"),
+    "a cosine of no steps": (
+        lambda: schedule.Cosine(0.0, 1.0, 0),
+        "`steps` must be at least 1",
+    ),
     "a ramp from nowhere": (lambda: stages.Ramp(None, 5), "`start` must be a number"),
 }
 """What each makes, and words of the message."""

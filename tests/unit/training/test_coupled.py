@@ -61,6 +61,22 @@ def test_averages_follow_the_recursion(rule):
     np.testing.assert_allclose(np.array(made.averages[0]), average, rtol=1e-5)
 
 
+@pytest.mark.parametrize("rule", CLASSES)
+@pytest.mark.parametrize("start", [0.0, 0.25])
+def test_half_lives_follow_a_cosine(rule, start):
+    made = rule(RATE, ema_decay=0.8, ema_start=start, curve_steps=4)
+    path = test_adam.follow(made)
+    average = path[0]
+    for step, value in enumerate(path):
+        share = 1 + (start - 1) * (1 + np.cos(np.pi * min(1.0, step / 4))) / 2
+        decay = 0.8 ** (1 / share) if share else 0.0
+        average = decay * average + (1 - decay) * value
+    np.testing.assert_allclose(np.array(made.averages[0]), average, rtol=1e-5)
+    copy = type(made).from_config(made.get_config())
+    test_adam.follow(copy)
+    np.testing.assert_array_equal(copy.averages[0], made.averages[0])
+
+
 def _is_in(variable, some):
     return any(variable is item for item in some)
 
@@ -134,11 +150,14 @@ def test_each_group_has_its_optimiser_and_schedule():
         warm_up_epochs={"": 0, "flow": 2},
         schedule={"": "constant", "flow": "cosine"},
         schedule_epochs={"": 0, "flow": 4},
+        ema_decay={"": 0.9},
+        ema_start={"": 1.0, "flow": 0.5},
     )
     flow = made["joint/flow"].keras
     assert isinstance(made["joint/autoencoder"].keras, adam.Adam)
     assert isinstance(flow, coupled.SGD)
     assert flow.momentum == 0.9
+    assert (flow.ema_start, flow.curve_steps) == (0.5, 40)
     rates = [float(flow._learning_rate(step)) for step in (10, 20, 40)]
     curve = [0.01 + 0.99 * (1 + np.cos(np.pi * p)) / 2 for p in (0.25, 0.5, 1.0)]
     np.testing.assert_allclose(rates, [5e-4 * curve[0], 1e-3 * curve[1], 1e-5])
@@ -151,6 +170,10 @@ def test_each_group_has_its_optimiser_and_schedule():
         ({"optimizer": {"": "sgd"}, "beta_1": {"": 0.5}}, "which has sgd"),
         ({"optimizer": {"": "adamx"}}, "Did you mean adamax"),
         ({"schedule": {"": "cosine"}}, "schedule_epochs"),
+        ({"beta_2_end": {"": 0.99}}, "`beta_2_end` follows a cosine"),
+        ({"ema_start": {"": 0.0}}, "`ema_start` follows a cosine"),
+        ({"ema_start": {"": 1.5}}, "between"),
+        ({"optimizer": {"": "sgd"}, "beta_2_end": {"": 0.9}}, "which has sgd"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(settings, word):
