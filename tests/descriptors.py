@@ -404,6 +404,7 @@ MODELS: dict[str, Mapping] = {
         **_GAN,
         "network": {"name": "dcgan", "filters": 4, "max_filters": 8},
         "critic_norm": "spectral",
+        "critic_deviation": True,
     },
     "gan_relativistic": {
         **_GAN,

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from glf_tf import errors, naming, parts, types
-from glf_tf.layers import adapters
+from glf_tf.layers import adapters, minibatch_deviation
 from glf_tf.models import coders
 from glf_tf.networks import network as network_lib
 from glf_tf.networks import normalized
@@ -21,6 +21,7 @@ def make(
     critic: Any,
     norm: normalized.Norm,
     has_last_bias: bool,
+    has_deviation: bool = False,
 ) -> keras.layers.Layer:
     """Returns a critic, `[batch, *image_shape]` to one score, `[batch, 1]`.
 
@@ -32,21 +33,24 @@ def make(
         critic: Another family, or a Keras layer that returns one number; or None.
         norm: The normalisation of a family's layers.
         has_last_bias: Whether the last layer of a family's has a bias.
+        has_deviation: Whether a family's sees how much the images of a batch differ.
 
     Raises:
         InvalidType: One of them is no part.
         InvalidValue: A user's layer returns several numbers.
-        Unsupported: A user's layer shall have another normalisation.
+        Unsupported: A user's layer shall have another normalisation, or a layer that is
+            no sequence the statistic of its batches.
     """
     other = coders.made(critic)
     parts.settle(model, critic=other)
     if other is None or isinstance(other, network_lib.AbstractNetwork):
         family = other or parts.make("network", network)
         layer = family.encoder(model.image_shape, 1, name="critic")
+        layer = _with_deviation(layer) if has_deviation else layer
         how = {"norm": norm, "has_last_bias": has_last_bias}
         layer = normalized.renormalized(layer, **how)
         return naming.made_by(family, layer, role="critic")
-    _check_own(other, norm=norm)
+    _check_own(other, norm=norm, has_deviation=has_deviation)
     own = adapters.Encoder(other, image_shape=model.image_shape, name="critic")
     if own.code_dim != 1:
         raise errors.InvalidValue(
@@ -57,7 +61,40 @@ def make(
     return own
 
 
-def _check_own(layer: keras.layers.Layer, *, norm: normalized.Norm) -> None:
+def _with_deviation(model: keras.Model) -> keras.Model:
+    """Returns a network that also sees the deviation of its features over the batch.
+
+    They are those before the last layer but one, so that what is told of the number is
+    not linear.
+    """
+    if type(model) is not keras.Sequential:
+        raise errors.Unsupported(
+            "`critic_deviation` is of networks that are a sequence of layers",
+            received=f"{type(model).__name__} {model.name}",
+            do="Use another network, or leave critic_deviation",
+        )
+    places = [
+        place
+        for place, layer in enumerate(model.layers)
+        if any(len(weight.shape) > 1 for weight in layer.trainable_weights)
+    ]
+    copies = [type(layer).from_config(layer.get_config()) for layer in model.layers]
+    copies.insert(
+        places[-2:][0], minibatch_deviation.MinibatchDeviation(name="deviation")
+    )
+    image = keras.Input(model.input_shape[1:], name="image")
+    return keras.Sequential([image, *copies], name=model.name)
+
+
+def _check_own(
+    layer: keras.layers.Layer, *, norm: normalized.Norm, has_deviation: bool
+) -> None:
+    if has_deviation:
+        raise errors.Unsupported(
+            "`critic_deviation` is of critics that a network family makes",
+            received=f"critic_deviation for a {type(layer).__name__}",
+            do="Put a layers.minibatch_deviation.MinibatchDeviation into it",
+        )
     if norm != "none":
         raise errors.Unsupported(
             "`critic_norm` is of critics that a network family makes",
@@ -70,12 +107,12 @@ def check_penalty(critic: keras.layers.Layer, *, penalty: str) -> None:
     """Checks that a critic's score of an image depends on no other image.
 
     Raises:
-        Unsupported: It has batch normalisation.
+        Unsupported: It has batch normalisation, or a statistic of its batches.
     """
     if normalized.couples_images(critic):
         raise errors.Unsupported(
             "A penalty on the critic's gradient is one for each image, which batch "
-            "normalisation couples to all others of the batch",
-            received=f"penalty={penalty} and a critic with batch normalisation",
-            do="Use --critic_norm=none or spectral",
+            "normalisation and statistics couple to all others of the batch",
+            received=f"penalty={penalty} and a critic with one of them",
+            do="Use --critic_norm=none or spectral, and --nocritic_deviation",
         )

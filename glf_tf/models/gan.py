@@ -67,6 +67,8 @@ class GAN(adversarial.AbstractAdversarial):
             Keras layer from images to one number.
         critic_norm: Normalisation of a network as critic: "batch", where its family has
             it; "spectral", or "none".
+        critic_deviation: Whether a network as critic also sees how much the images of a
+            batch differ (Karras et al., 2018); not with a penalty.
         **kwargs: As in `AbstractAdversarial`.
     """
 
@@ -90,6 +92,7 @@ class GAN(adversarial.AbstractAdversarial):
         on_probability: bool = False,
         critic: types.Network | None = None,
         critic_norm: Literal["none", "batch", "spectral"] = "none",
+        critic_deviation: bool = False,
         network: types.Network = "infogan",
         name: str | None = "gan",
         **kwargs,
@@ -108,6 +111,7 @@ class GAN(adversarial.AbstractAdversarial):
             network=network,
             critic=critic,
             norm=critic_norm,
+            has_deviation=critic_deviation,
             has_last_bias=on_probability or not self._loss.is_relative,
         )
         self._check(critic_norm=critic_norm)

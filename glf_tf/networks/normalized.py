@@ -12,7 +12,7 @@ from typing import Literal
 import keras
 from keras import layers
 
-from glf_tf.layers import spectral
+from glf_tf.layers import minibatch_deviation, spectral
 
 Norm = Literal["none", "batch", "spectral"]
 """Normalisations of a critic."""
@@ -32,7 +32,7 @@ def renormalized(
         norm: The normalisation.
         has_last_bias: Whether the last layer keeps its bias.
     """
-    keeps_norm = norm == "batch" or not couples_images(model)
+    keeps_norm = norm == "batch" or not _has(model, layers.BatchNormalization)
     last = None if has_last_bias else model.layers[-1]
 
     def clone(layer: layers.Layer) -> layers.Layer:
@@ -51,9 +51,13 @@ def renormalized(
 def couples_images(layer: keras.layers.Layer) -> bool:
     """Returns whether a layer's outputs depend on the other images of a batch.
 
-    That is, whether it has batch normalisation.
+    That is, whether it has batch normalisation, or statistics of minibatches.
     """
-    return any(
-        isinstance(inner, layers.BatchNormalization)
-        for inner in layer._flatten_layers()
-    )
+    return _has(layer, _COUPLING)
+
+
+_COUPLING = (layers.BatchNormalization, minibatch_deviation.MinibatchDeviation)
+
+
+def _has(layer: keras.layers.Layer, kinds: type | tuple[type, ...]) -> bool:
+    return any(isinstance(inner, kinds) for inner in layer._flatten_layers())

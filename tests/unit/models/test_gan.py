@@ -16,7 +16,8 @@ from tests import descriptors
 
 def make(**changes):
     spec = {**descriptors.MODELS["gan"], "loss": "non_saturating", **changes}
-    made = catalogue.build("model", spec, image_shape=descriptors.IMAGE_SHAPE)
+    shape = spec.pop("image_shape", descriptors.IMAGE_SHAPE)
+    made = catalogue.build("model", spec, image_shape=shape)
     descriptors.perturb(made)
     return made
 
@@ -230,6 +231,27 @@ def test_critics_may_be_of_another_family():
     assert not kinds_of(model.decoder) & {"LeakyReLU", "BatchNorm"}
 
 
+@pytest.mark.parametrize("norm", ["none", "batch", "spectral"])
+@pytest.mark.parametrize(
+    ("network", "after"),
+    [
+        ({"name": "infogan", "filters": 4, "hidden": 8}, "dense_2"),
+        ({"name": "mlp", "hidden": (12, 9)}, "dense_1"),
+        ({"name": "dcgan", "filters": 4, "max_filters": 8}, "conv_0"),
+    ],
+)
+def test_critics_see_how_much_the_images_of_a_batch_differ(network, norm, after):
+    model = make(network=network, critic_deviation=True, critic_norm=norm)
+    names = [layer.name for layer in model.critic.layers]
+    assert names[names.index("deviation") + 1] == after
+    image = descriptors.batch()["image"]
+    alone = tf.concat([model.score(one[None]) for one in image], 0)
+    assert np.abs(alone - model.score(image)).max() > 1e-4
+    other = make(network=network, critic_norm=norm)
+    alone = tf.concat([other.score(one[None]) for one in image], 0)
+    np.testing.assert_allclose(alone, other.score(image), atol=1e-5)
+
+
 INFOGAN = {"name": "infogan", "filters": 4, "hidden": 8}
 
 
@@ -253,11 +275,20 @@ INFOGAN = {"name": "infogan", "filters": 4, "hidden": 8}
         ({"network": {**INFOGAN, "slope": -0.2}}, "slope"),
         (
             {"network": INFOGAN, "critic_norm": "batch", "penalty": "interpolated"},
-            "couples",
+            "couple",
         ),
         (
             {"network": INFOGAN, "critic_norm": "batch", "penalty": "perturbed"},
-            "couples",
+            "couple",
+        ),
+        ({"critic_deviation": True, "penalty": "zero_centred"}, "nocritic_deviation"),
+        (
+            {
+                "critic_deviation": True,
+                "critic": {"name": "ladder", "latent_dims": (3, 2), "filters": 4},
+                "image_shape": (10, 12, 1),
+            },
+            "sequence",
         ),
     ],
 )
@@ -278,6 +309,12 @@ def test_users_critics_that_do_not_fit_are_refused(layer, norm, word):
     own = keras.Sequential([keras.layers.Flatten(), layer])
     with pytest.raises(errors.UserError, match=word):
         make(critic=own, critic_norm=norm)
+
+
+def test_users_critics_have_the_statistic_by_themselves():
+    own = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(1)])
+    with pytest.raises(errors.Unsupported, match="MinibatchDeviation"):
+        make(critic=own, critic_deviation=True)
 
 
 # Eight Gaussians in the plane, as images of two pixels.
