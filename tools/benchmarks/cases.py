@@ -44,6 +44,10 @@ _GLOWS = tuple(
         ("normflows, its own Glow", "normflows"),
     )
 )
+_GANS = tuple(
+    Peer(f"PyTorch, {variant.replace('_', ' ')}", "torch_gan_worker.py", (variant,))
+    for variant in ("eager", "channels_last", "compiled")
+)
 _RECOMPUTED = Peer(
     "glf_tf, --flow.recompute", "glf_tf_worker.py", ("--flow.recompute",), is_ours=True
 )
@@ -123,6 +127,11 @@ CASES = {
         "training, GLF of the slides, 28 x 28 x 1, batch 64",
         "images",
         (_EAGER, _COMPILED),
+    ),
+    "train_gan": Case(
+        "training, non-saturating GAN on InfoGAN's networks, 28 x 28 x 1, batch 64",
+        "images",
+        _GANS,
     ),
     "workers_cifar10": Case(
         "training, GLF of the paper, 32 x 32 x 3, batch 256 a worker",

@@ -195,6 +195,7 @@ def main():
                 "glf/cifar10", image_shape=training.CIFAR10
             ),
             "train_slides": lambda: _train("glf/mnist_mlp"),
+            "train_gan": lambda: _train("gan/mnist"),
             "train_glow": lambda: _train("glow/mnist"),
             "recompute_glow": lambda: _train("glow/mnist"),
             "recompute_deep_glow": lambda: _train("glow/mnist", "--flow.blocks=32"),

@@ -9,34 +9,37 @@ import torch
 from torch import nn
 
 
-def infogan(image_shape, latent_dim):
-    """Returns encoder and decoder (to logits) of the paper's table 3."""
+def infogan(image_shape, latent_dim, *, code_dim=None, slope=0.0):
+    """Returns encoder and decoder (to logits) of the paper's table 3.
+
+    With a slope, ReLUs are leaky, as in GANs.
+    """
     height, width, channels = image_shape
     inner = (128, height // 4, width // 4)
     size = math.prod(inner)
     encoder = nn.Sequential(
         nn.Conv2d(channels, 64, 4, stride=2, padding=1),
-        nn.ReLU(),
+        _relu(slope),
         nn.Conv2d(64, 128, 4, stride=2, padding=1, bias=False),
         nn.BatchNorm2d(128),
-        nn.ReLU(),
+        _relu(slope),
         nn.Flatten(),
         nn.Linear(size, 1024, bias=False),
         nn.BatchNorm1d(1024),
-        nn.ReLU(),
-        nn.Linear(1024, latent_dim),
+        _relu(slope),
+        nn.Linear(1024, code_dim or latent_dim),
     )
     decoder = nn.Sequential(
         nn.Linear(latent_dim, 1024, bias=False),
         nn.BatchNorm1d(1024),
-        nn.ReLU(),
+        _relu(slope),
         nn.Linear(1024, size, bias=False),
         nn.BatchNorm1d(size),
-        nn.ReLU(),
+        _relu(slope),
         nn.Unflatten(1, inner),
         nn.ConvTranspose2d(128, 64, 4, stride=2, padding=1, bias=False),
         nn.BatchNorm2d(64),
-        nn.ReLU(),
+        _relu(slope),
         nn.ConvTranspose2d(64, channels, 4, stride=2, padding=1),
     )
     return encoder, decoder
@@ -64,6 +67,10 @@ def top_down(latent_dim):
         nn.ConvTranspose2d(64, 1, 4, stride=2, padding=1),
         nn.Tanh(),
     )
+
+
+def _relu(slope):
+    return nn.LeakyReLU(slope) if slope else nn.ReLU()
 
 
 def _dense(sizes, *, batch_norm=False):

@@ -137,7 +137,21 @@ def _image_flow_flop(model):
     return 2.0 * 3.0 * products
 
 
-_FLOP = {"glf": _glf_flop, "image_flow": _image_flow_flop}
+def _gan_flop(model):
+    """The same of a GAN, whose critic is updated as often as its generator.
+
+    In the critic's turn the generator goes forward, and the critic forward and backward
+    for real and made images; in the generator's, it goes both ways, and back through
+    the critic to the images alone.
+    """
+    critic = [_products(layer) for layer in model.critic.layers]
+    generator = [_products(layer) for layer in model.decoder.layers]
+    firsts = [next(filter(None, found)) for found in (critic, generator)]
+    products = 8.0 * sum(critic) + 4.0 * sum(generator) - 2.0 * firsts[0] - firsts[1]
+    return 2.0 * products
+
+
+_FLOP = {"gan": _gan_flop, "glf": _glf_flop, "image_flow": _image_flow_flop}
 
 
 def _products(layer):

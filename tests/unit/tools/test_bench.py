@@ -129,6 +129,24 @@ def test_flow_matching_has_the_sizes_of_its_recipe():
 
 
 @pytest.mark.slow
+def test_gans_are_measured():
+    worker = rounds.Worker(
+        "ours",
+        python=sys.executable,
+        script="glf_tf_worker.py",
+        arguments=["train_gan"],
+    )
+    worker.measure()
+    assert (worker.unit, worker.about["parameters"]) == (64, "13,192,898")
+    # Dense and convolutional products of both networks, by hand.
+    critic = 14 * 14 * 16 * 64 + 49 * 16 * 64 * 128 + 6272 * 1024 + 1024
+    generator = 64 * 1024 + 1024 * 6272 + 49 * 16 * 128 * 64 + 196 * 16 * 64
+    expected = 8 * critic + 4 * generator - 2 * 14 * 14 * 16 * 64 - 64 * 1024
+    assert worker.flop == 2 * expected
+    worker.close()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["sample", "density"])
 def test_flow_matching_is_measured(task):
     worker = rounds.Worker(
