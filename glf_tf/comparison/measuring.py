@@ -28,6 +28,9 @@ from glf_tf.models import model as model_lib
 from glf_tf.tasks import sample
 
 SAMPLE_METRICS = ("fd", "precision_recall")
+MODE_METRICS = (*SAMPLE_METRICS, "modes")
+"""What is measured if a classifier finds what the channels of images are stacked of."""
+
 OTHER_METRICS = ("fd",)
 """What is measured by further extractors."""
 
@@ -74,17 +77,24 @@ class Measuring:
         self._make = functools.partial(
             evaluation.Evaluation, train=train, settings=settings, cache_dir=cache_dir
         )
+        has_modes = train.channel_set is not None and isinstance(
+            extractor, features.AbstractClassifier
+        )
+        self._metrics = MODE_METRICS if has_modes else SAMPLE_METRICS
         self._evaluation = functools.cache(self._evaluated_by)
 
     def _evaluated_by(
         self, extractor: features.AbstractExtractor
     ) -> evaluation.Evaluation:
-        return self._make(test=self.test, extractor=lambda: extractor)
+        how = {"extractor": lambda: extractor, "classifier": lambda: extractor}
+        return self._make(test=self.test, **how)
 
     @functools.cached_property
     def identity(self) -> dict[str, object]:
         """Everything that determines a measurement but the model, as JSON values."""
-        further = {}
+        further, settings = {}, dataclasses.asdict(self.settings)
+        if "modes" not in self._metrics:
+            del settings["mode_samples"]  # of no effect, and not in older records
         if self.others:
             further["others"] = [[each.name, each.checksum] for each in self.others]
         if self.validation is not None:
@@ -92,7 +102,7 @@ class Measuring:
         return {
             **further,
             "version": protocol.VERSION,
-            **dataclasses.asdict(self.settings),
+            **settings,
             "extractor": self.extractor.name,
             "extractor_checksum": self.extractor.checksum,
             "train": self.train.digest,
@@ -116,7 +126,7 @@ class Measuring:
         kept = folder.read_json(_REAL) or {}
         if kept.get("evaluation") == self.identity:
             return protocol.from_json(kept["measurements"])
-        found = self._evaluation(self.extractor).floor(metrics=SAMPLE_METRICS)
+        found = self._evaluation(self.extractor).floor(metrics=self._metrics)
         for other in self.others:
             found += self._evaluation(other).floor(metrics=OTHER_METRICS)
         kept = {"evaluation": self.identity, "measurements": protocol.to_json(found)}
@@ -132,7 +142,7 @@ class Measuring:
         model = restore.load_model(job.folder.path)
         measuring = self._evaluation(self.extractor)
         drawn = image_sources.ModelSamples(model)
-        found = measuring.samples(drawn, metrics=SAMPLE_METRICS)
+        found = measuring.samples(drawn, metrics=self._metrics)
         for other in self.others:
             found += self._evaluation(other).samples(drawn, metrics=OTHER_METRICS)
         # Models without latents cannot reconstruct.

@@ -216,6 +216,11 @@ class Table:
         ]
 
     def _columns(self) -> list["_Column"]:
+        """Returns the columns: first those of modes, if any were counted."""
+        has_modes = any(each.metric == "modes_covered" for each in self.real)
+        return [*(_mode_columns() if has_modes else []), *self._other_columns()]
+
+    def _other_columns(self) -> list["_Column"]:
         """Returns the columns, those of densities for rows with one encoder."""
         results = [result for row in self.rows for result in row.results]
         if not any(result.of("nll", source="test latents") for result in results):
@@ -242,23 +247,28 @@ class _Column:
     real: str = ""
 
 
+def _measured(title: str, metric: str, source: str = "samples") -> _Column:
+    def value(row):
+        return _number(row.number(metric, source=source))
+
+    return _Column(title, value, real=metric if source == "samples" else "")
+
+
+def _mode_columns() -> list[_Column]:
+    return [_measured("modes", "modes_covered"), _measured("KL of modes", "modes_kl")]
+
+
 def _columns(distance: str) -> list[_Column]:
-    def measured(title, metric, source="samples"):
-        def value(row):
-            return _number(row.number(metric, source=source))
-
-        return _Column(title, value, real=metric if source == "samples" else "")
-
     def cost(title, field):
         return _Column(title, lambda row: _plain(row.cost(field)))
 
     of = "reconstructions"
     return [
-        measured(distance, "fd"),
-        measured("of reconstructions", "fd", of),
-        measured("error an image", "reconstruction_per_image", of),
-        measured("precision", "precision"),
-        measured("recall", "recall"),
+        _measured(distance, "fd"),
+        _measured("of reconstructions", "fd", of),
+        _measured("error an image", "reconstruction_per_image", of),
+        _measured("precision", "precision"),
+        _measured("recall", "recall"),
         cost("parameters", "parameters"),
         _Column("epochs", lambda row: row.epochs or NONE),
         cost("s/epoch", "seconds_per_epoch"),

@@ -112,10 +112,9 @@ class Evaluation:
         source = image_sources.GivenImages(
             other.images, name=f"real {other.split} images"
         )
-        found = self._modes(source) if "modes" in metrics else []
-        if in_suite := _in_suite(metrics) or ["fd"] * (not found):
-            found += self._measure(source, metrics=in_suite)
-        return found
+        modes = self._modes(source) if "modes" in metrics else []
+        in_suite = _in_suite(metrics) or ([] if modes else ["fd"])
+        return (self._measure(source, metrics=in_suite) if in_suite else []) + modes
 
     def model(
         self, model: model_lib.GenerativeModel, *, metrics: Sequence[str]
