@@ -59,7 +59,7 @@ class R3GAN(network.AbstractNetwork):
     def __init__(
         self,
         *,
-        widths: tuple[int, ...] = (64, 64, 64),
+        widths: tuple[int, ...] = (128, 64, 32),
         blocks: int = 1,
         expansion: int = 2,
         group_size: int = 16,
@@ -78,7 +78,7 @@ class R3GAN(network.AbstractNetwork):
                 "must be a width",
                 received=f"widths={self.widths}, blocks={self.blocks}, "
                 f"expansion={self.expansion}, group_size={self.group_size}",
-                do="Use for instance --network.widths=64,64,64",
+                do="Use for instance --network.widths=128,64,32",
             )
         odd = [w for w in self.widths if (self.expansion * w) % self.group_size]
         if odd:
