@@ -318,6 +318,15 @@ MODELS: dict[str, Mapping] = {
         **_GLF,
         "reconstruction": {"name": "perceptual", "weights": "random", "levels": 2},
     },
+    "glf_patch_adversarial": {
+        **_GLF,
+        "beta": 2.0,
+        "reconstruction": {
+            "name": "patch_adversarial",
+            "widths": (3, 4),
+            "spectral": True,
+        },
+    },
     "glf_regularized": {
         **_GLF,
         "stop_gradient": False,
@@ -337,6 +346,15 @@ MODELS: dict[str, Mapping] = {
     "vae_gaussian": {
         **_VAE,
         "reconstruction": {"name": "gaussian", "variance": 0.1, "learned": True},
+    },
+    "vae_critic_features": {
+        **_VAE,
+        "reconstruction": {
+            "name": "critic_features",
+            "widths": (3, 4),
+            "weight": 0.5,
+            "noise": 0.1,
+        },
     },
     "vae_flow_posterior": {**_VAE, "name": "vae_flow_posterior", "flows": 3},
     "vae_flow_posterior_shared": {
@@ -431,6 +449,16 @@ MODELS: dict[str, Mapping] = {
         "regularization": "gradient_penalty",
         "regularization_weight": 1e-2,
     },
+    "rae_patch_adversarial": {
+        **_RAE,
+        "network": {"name": "infogan", "filters": 4, "hidden": 8},
+        "reconstruction": {
+            "name": "patch_adversarial",
+            "error": {"name": "learned_gaussian", "variance": 0.2},
+            "features": 1.0,
+            "widths": (3,),
+        },
+    },
     "rae_spectral": {
         **_RAE,
         "prior": "standard_normal",
@@ -520,6 +548,7 @@ FAMILIES = (
     *("gan_clipped", "gan_convolutional", "gan_interpolated", "gan_relativistic"),
     *("began_convolutional", "gan_spectral"),
     *("abp", "glann", "glf_convolutional", "glf_perceptual", "glf_sharpened"),
+    *("glf_patch_adversarial", "rae_patch_adversarial", "vae_critic_features"),
     *("glf_two_stage", "image_flow_variational", "lebm"),
     *("lfbm_from_prior", "lfbm_vae", "rae", "rae_flow", "rae_spectral", "sri"),
     *("two_stage_vae", "vae_flow_posterior", "vae_flow_prior", "vae_gaussian"),
@@ -653,6 +682,14 @@ RECONSTRUCTIONS: dict[str, Mapping] = {
     "learned_gaussian": {"name": "learned_gaussian", "variance": 0.2},
     "signed_gaussian": {"name": "signed_gaussian", "sigma": 0.4},
     "perceptual": {"name": "perceptual", "weights": "random", "levels": 1},
+    "critic_features": {"name": "critic_features", "widths": (3, 4), "noise": 0.1},
+    "patch_adversarial": {
+        "name": "patch_adversarial",
+        "error": "bernoulli",
+        "features": 2.0,
+        "widths": (3, 4),
+        "start": 5,
+    },
 }
 """Specifications of reconstruction terms."""
 

@@ -16,6 +16,7 @@ from glf_tf.layers import adapters
 from glf_tf.models import (
     coders,
     codes,
+    contested,
     inputs,
     label_inputs,
     latent,
@@ -28,7 +29,10 @@ _AT_ONCE = 500
 
 
 class AbstractAutoencoder(
-    codes.EncodesImages, sharpened.Sharpens, latent.AbstractLatentModel
+    codes.EncodesImages,
+    contested.Contested,
+    sharpened.Sharpens,
+    latent.AbstractLatentModel,
 ):
     """A latent variable model with an encoder.
 
@@ -92,9 +96,7 @@ class AbstractAutoencoder(
         self.decoder = coders.make_decoder(
             decoder or network, output=decoder_output, **shared
         )
-        self.reconstruction = parts.make(
-            "reconstruction", reconstruction, image_shape=self.image_shape
-        )
+        self.reconstruction = contested.made_reconstruction(self, reconstruction)
         if sharpen is not None:
             self.sharpening = parts.make(
                 "sharpening", sharpen, image_shape=self.image_shape
@@ -108,7 +110,7 @@ class AbstractAutoencoder(
     @property
     def autoencoder_group(self) -> stages.Group:
         """The group of all layers that learn by reconstruction."""
-        layers = (self.encoder, self.decoder, self.reconstruction)
+        layers = (self.encoder, self.decoder, *self.reconstruction.learned_layers())
         return stages.Group("autoencoder", layers=layers)
 
     def encode(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
@@ -125,6 +127,13 @@ class AbstractAutoencoder(
     def _encode(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Computes `encode` without checks, also of noisy images."""
         return coders.apply(self.encoder, image, training=training)
+
+    def drawn_latents(
+        self, image: tf.Tensor, *, seed: tf.Tensor, training: bool
+    ) -> tf.Tensor:
+        """Returns the latents of images in a training step, `[batch, latent_dim]`."""
+        del seed  # no randomness
+        return self._encode(image, training=training)
 
     def first_latents(
         self, image: tf.Tensor, mask: tf.Tensor | None = None, *, seed: types.Seed

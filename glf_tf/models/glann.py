@@ -14,10 +14,18 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from glf_tf import errors, parts, seeds, types
+from glf_tf import errors, seeds, types
 from glf_tf.data import image_set
 from glf_tf.metrics import neighbors
-from glf_tf.models import checks, coders, codes, inputs, model, numeric_inputs
+from glf_tf.models import (
+    checks,
+    coders,
+    codes,
+    contested,
+    inputs,
+    model,
+    numeric_inputs,
+)
 from glf_tf.networks import network as network_lib
 from glf_tf.training import stages as stages_lib
 
@@ -90,9 +98,7 @@ class GLANN(model.GenerativeModel):
             decoder=decoder,
             output=decoder_output,
         )
-        self.reconstruction = parts.make(
-            "reconstruction", reconstruction, image_shape=self.image_shape
-        )
+        self.reconstruction = contested.made_reconstruction(self, reconstruction)
         self.table = _Table(num_images, self.latent_dim, trainable=True, name="table")
         self.mapper = _mapper(noise_dim, self.latent_dim, hidden=hidden)
         # A variable, so that a run that is resumed within an epoch has it.

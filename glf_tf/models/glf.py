@@ -64,6 +64,8 @@ class GLF(autoencoder.AbstractAutoencoder):
         **kwargs: As in `AbstractAutoencoder`.
     """
 
+    takes_critic = True
+
     def __init__(
         self,
         image_shape: types.ImageShape,
@@ -122,7 +124,7 @@ class GLF(autoencoder.AbstractAutoencoder):
         """Returns the stages; "joint" has two optimisers, "noise" none."""
         ae = self.autoencoder_group
         flow = stages.Group("flow", layers=(self.prior,))
-        joint = stages.Stage.of(
+        joint = self.reconstructing(
             "joint",
             ae,
             flow,
@@ -134,7 +136,7 @@ class GLF(autoencoder.AbstractAutoencoder):
             return self.sharpened(joint)
         if self.procedure == "closing":
             return self.sharpened(joint, *self.stages_on_codes(flow))
-        first = stages.Stage.of(
+        first = self.reconstructing(
             "autoencoder",
             ae,
             terms=self._autoencoder_terms,
@@ -146,9 +148,8 @@ class GLF(autoencoder.AbstractAutoencoder):
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:
         """Returns "reconstruction" and "nll" (nats) of eq. 2, each `[batch]`."""
-        del seed  # no randomness
         z = self._encode(batch["image"], training=training)
-        terms = self._reconstruction_term(batch, z, training=training)
+        terms = self._reconstruction_terms(batch, z, seed=seed, training=training)
         # Protects the encoder, whose latents the flow would shrink towards zero.
         z = tf.stop_gradient(z) if self.stop_gradient else z
         is_normal = self.prior.fits_noise
@@ -160,15 +161,15 @@ class GLF(autoencoder.AbstractAutoencoder):
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:
         """Returns "reconstruction", `[batch]`."""
-        del seed  # no randomness
         z = self._encode(batch["image"], training=training)
-        return self._reconstruction_term(batch, z, training=training)
+        return self._reconstruction_terms(batch, z, seed=seed, training=training)
 
-    def _reconstruction_term(
-        self, batch: types.Batch, z: tf.Tensor, *, training: bool
+    def _reconstruction_terms(
+        self, batch: types.Batch, z: tf.Tensor, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:
         logits = self.decoder(z, training=training)
-        return {"reconstruction": self.reconstruction(batch["image"], logits)}
+        how = {"seed": seed, "training": training}
+        return dict(self.reconstruction.terms(batch["image"], logits, **how))
 
 
 def _check_all_labels(dropout: float) -> None:

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from glf_tf import parts, seeds, types
 from glf_tf.inference import sampler as sampler_lib
-from glf_tf.models import chains, checks, coders, latent, store
+from glf_tf.models import chains, checks, coders, contested, latent, store
 from glf_tf.objectives import signed_gaussian
 from glf_tf.training import stages
 
@@ -76,9 +76,7 @@ class AbstractInferred(latent.AbstractLatentModel):
             decoder=decoder,
             output=decoder_output,
         )
-        self.reconstruction = parts.make(
-            "reconstruction", reconstruction, image_shape=self.image_shape
-        )
+        self.reconstruction = contested.made_reconstruction(self, reconstruction)
         self._sampler = parts.make("inference", inference)
         self.start, self.store = start, None
         if start == "persistent":

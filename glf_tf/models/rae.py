@@ -59,6 +59,8 @@ class RAE(autoencoder.AbstractAutoencoder):
         **kwargs: As in `AbstractAutoencoder`.
     """
 
+    takes_critic = True
+
     def __init__(
         self,
         image_shape: types.ImageShape,
@@ -100,7 +102,7 @@ class RAE(autoencoder.AbstractAutoencoder):
         A prior without gradients has a stage without updates; see also
         `stages_on_codes`.
         """
-        first = stages_lib.Stage.of(
+        first = self.reconstructing(
             "autoencoder",
             self.autoencoder_group,
             terms=self._autoencoder_terms,
@@ -128,7 +130,6 @@ class RAE(autoencoder.AbstractAutoencoder):
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:
         """Returns the terms of the loss: "l2" is [], the others are `[batch]`."""
-        del seed  # no randomness
         z = self._encode(batch["image"], training=training)
         terms = {"latent": tf.reduce_sum(tf.square(tf.cast(z, tf.float32)), axis=-1)}
         if self.regularization == "gradient_penalty":
@@ -138,8 +139,8 @@ class RAE(autoencoder.AbstractAutoencoder):
             logits = self.decoder(z, training=training)
         if self.regularization == "l2":
             terms["l2"] = self._squared_kernels()
-        terms["reconstruction"] = self.reconstruction(batch["image"], logits)
-        return terms
+        how = {"seed": seed, "training": training}
+        return {**terms, **self.reconstruction.terms(batch["image"], logits, **how)}
 
     def _decoded_with_penalty(
         self, z: tf.Tensor, *, training: bool

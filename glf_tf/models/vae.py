@@ -9,7 +9,7 @@ __all__ = ["VAE"]
 import keras
 import tensorflow as tf
 
-from glf_tf import types
+from glf_tf import seeds, types
 from glf_tf.models import checks, variational
 from glf_tf.priors import standard_normal
 from glf_tf.training import stages
@@ -33,6 +33,8 @@ class VAE(variational.AbstractVariational):
         **kwargs: As in `AbstractAutoencoder`.
     """
 
+    takes_critic = True
+
     def __init__(
         self,
         image_shape: types.ImageShape,
@@ -53,7 +55,7 @@ class VAE(variational.AbstractVariational):
 
     def stages(self) -> tuple[stages.Stage, ...]:
         """Returns a stage, in which the negative ELBO is only measured."""
-        joint = stages.Stage.of(
+        joint = self.reconstructing(
             "joint",
             self.autoencoder_group,
             terms=self._joint_terms,
@@ -72,9 +74,11 @@ class VAE(variational.AbstractVariational):
         posterior = self.base_posterior(batch["image"], training=training)
         z = posterior.sample(self.noise_like(posterior, seed=seed))
         logits = self.decoder(z, training=training)
-        loss = self.reconstruction(batch["image"], logits)
+        how = {"seed": seeds.fold(seed, 1), "training": training}
+        terms = self.reconstruction.terms(batch["image"], logits, **how)
         kl = posterior.kl_to_standard_normal()
-        return {"reconstruction": loss, "kl": kl, "negative_elbo": loss + kl}
+        whole = terms["reconstruction"] + kl
+        return {**terms, "kl": kl, "negative_elbo": whole}
 
     def sample_posterior(
         self, image: tf.Tensor, *, seed: types.Seed

@@ -108,6 +108,13 @@ class AbstractVariational(autoencoder.AbstractAutoencoder):
         posterior = self.normal_of(batch["code"])
         return posterior.sample(self.noise_like(posterior, seed=seed))
 
+    def drawn_latents(
+        self, image: tf.Tensor, *, seed: tf.Tensor, training: bool
+    ) -> tf.Tensor:
+        """Returns draws from the posteriors of images, `[batch, latent_dim]`."""
+        posterior = self.base_posterior(image, training=training)
+        return posterior.sample(self.noise_like(posterior, seed=seed))
+
     @abc.abstractmethod
     def sample_posterior(
         self, image: tf.Tensor, *, seed: types.Seed

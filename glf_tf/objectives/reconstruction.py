@@ -46,6 +46,25 @@ class AbstractReconstruction(parts.Part, keras.layers.Layer, abc.ABC):
                 is the image.
         """
 
+    def learned_layers(self) -> tuple[keras.layers.Layer, ...]:
+        """Returns the layers that learn together with what reconstructs."""
+        # No property: Keras looks for layers to be saved in what properties return.
+        return (self,)
+
+    def terms(
+        self, image: tf.Tensor, logits: tf.Tensor, *, seed: tf.Tensor, training: bool
+    ) -> types.Terms:
+        """Returns "reconstruction", `[batch]`, and what else a term is made of.
+
+        Args:
+            image: `[batch, height, width, channels]` in [0, 1].
+            logits: Pixel logits `[batch, height, width, channels]`.
+            seed: A stateless seed, for terms that draw numbers.
+            training: Whether they draw them.
+        """
+        del seed, training  # no randomness
+        return {"reconstruction": self(image, logits)}
+
     def of_visible(
         self, image: tf.Tensor, logits: tf.Tensor, mask: tf.Tensor | None = None
     ) -> tf.Tensor:

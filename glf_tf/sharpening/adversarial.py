@@ -9,14 +9,13 @@ Esser, Rombach, Ommer: Taming Transformers for High-Resolution Image Synthesis, 
 
 __all__ = ["Adversarial"]
 
-import math
 from collections.abc import Sequence
 
 import tensorflow as tf
 
 from glf_tf import errors, seeds, types
 from glf_tf.networks import patch_critic
-from glf_tf.objectives import hinge
+from glf_tf.objectives import judging
 from glf_tf.sharpening import sharpening
 from glf_tf.training import stages
 
@@ -81,9 +80,8 @@ class Adversarial(sharpening.AbstractSharpening):
 
     def updates(self, decoding):
         """Returns the critic's update, and the decoder's."""
-        players = _Players(
-            decoding, critic=self.critic, noise=self._noise, draws=self.draws
-        )
+        judge = judging.Judge(self.critic, noise=self._noise)
+        players = _Players(decoding, judge=judge, draws=self.draws)
         of_made, judged = {"": 1.0 - self._drawn}, self._weights["weight"]
         if self.draws:
             of_made["_drawn"] = self._drawn
@@ -112,9 +110,9 @@ class Adversarial(sharpening.AbstractSharpening):
 class _Players:
     """The terms of both players."""
 
-    def __init__(self, decoding: sharpening.Decoding, *, critic, noise, draws):
+    def __init__(self, decoding: sharpening.Decoding, *, judge, draws):
         self._decoder, self._latents = decoding.decoder, decoding.latents
-        self._critic, self._noise, self._draws = critic, noise, draws
+        self._judge, self._draws = judge, draws
 
     def critic_terms(
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool
@@ -125,19 +123,8 @@ class _Players:
         """
         of_z, of_noise = seeds.split(seed, 2)
         made = self._made(batch, seed=of_z, training=training)
-        # One pass for all, so that the norms' power iteration takes one step.
-        seen = self._seen(
-            tf.concat([batch["image"], *made.values()], axis=0),
-            seed=of_noise,
-            training=training,
-        )
-        *_, scores = self._critic(seen, training=training)
-        real, *others = tf.split(scores, 1 + len(made))
-        losses = dict(zip(made, map(hinge.of_made, others), strict=True))
-        return {
-            "critic_real": hinge.of_real(real),
-            **{f"critic_made{kind}": loss for kind, loss in losses.items()},
-        }
+        how = {"seed": of_noise, "training": training}
+        return self._judge.critic_terms(batch["image"], made, **how)
 
     def decoder_terms(
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool
@@ -148,18 +135,10 @@ class _Players:
         """
         of_z, of_noise = seeds.split(seed, 2)
         made = self._made(batch, seed=of_z, training=training)
-        # The same noise on an image and on its reconstruction: what differs is theirs.
         how = {"seed": of_noise, "training": training}
-        real, image = batch["image"], made[""]
-        # Not training: the critic's norms are its own update's to follow.
-        *wanted, _ = self._critic(self._seen(real, **how), training=False)
-        terms = {"squared_error": _summed(tf.square(real - image))}
-        for kind, drawn in made.items():
-            *found, scores = self._critic(self._seen(drawn, **how), training=False)
-            terms[f"judged{kind}"] = hinge.to_please(scores)
-            if kind == "":
-                terms["features"] = tf.add_n(list(map(_distance, wanted, found)))
-        return terms
+        terms = self._judge.maker_terms(batch["image"], made, **how)
+        error = judging.squared_error(batch["image"], made[""])
+        return {**terms, "squared_error": error}
 
     def _made(
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool
@@ -173,33 +152,9 @@ class _Players:
             for kind, z in latents.items()
         }
 
-    def _seen(self, image: tf.Tensor, *, seed: tf.Tensor, training: bool) -> tf.Tensor:
-        """Returns images as the critic sees them: in [-1, 1], noisy in training."""
-        image = 2.0 * image - 1.0
-        if not training or self._noise == 0.0:
-            return image
-        noise = tf.random.stateless_normal(tf.shape(image), seed=seed)
-        return image + self._noise * noise
-
-
-def _distance(wanted: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
-    """Returns the mean difference of the features of images, `[batch]`."""
-    difference = tf.abs(tf.cast(wanted - found, tf.float32))
-    return tf.reduce_mean(difference, axis=[1, 2, 3])
-
-
-def _summed(values: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_sum(values, axis=[1, 2, 3])
-
 
 def _not_negative(name: str, value: float) -> float:
-    if not 0.0 <= value < math.inf:
-        raise errors.InvalidValue(
-            f"`{name}` of a sharpening must not be negative",
-            received=f"{name}={value}",
-            do="Use 0 or a positive number",
-        )
-    return value
+    return judging.not_negative(name, value, of="a sharpening")
 
 
 def _share(drawn: float) -> float:

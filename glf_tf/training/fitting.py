@@ -12,8 +12,8 @@ from glf_tf import errors
 from glf_tf.data import image_set, pipeline
 from glf_tf.layers import normalization
 from glf_tf.training import callback as callback_lib
+from glf_tf.training import delayed, loop, measuring
 from glf_tf.training import listeners as listeners_lib
-from glf_tf.training import loop, measuring
 from glf_tf.training import optimizers as optimizers_lib
 from glf_tf.training import options as options_lib
 from glf_tf.training import patience as patience_lib
@@ -109,9 +109,10 @@ def check(
 
     Raises:
         InvalidValue: A batch is larger than the training set or cannot be shared, the
-            data are not fit, or a stage is named that there is not.
+            data are not fit, a stage is named that there is not, or a term begins after
+            the end of its stage.
     """
-    pipeline.steps_per_epoch(len(data), batch_size=options.batch_size)
+    batches = pipeline.steps_per_epoch(len(data), batch_size=options.batch_size)
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     pipeline.share(options.batch_size, replicas=replicas)
     normalization.check_batch_size(model._flatten_layers(), options.batch_size)
@@ -125,6 +126,9 @@ def check(
         )
     options.check(stage.name for stage in stages if stage.updates)
     _check_asked_for(stages, options)
+    for stage in stages:
+        steps = stage.total_steps(batches, epochs=options.epochs_of(stage.name))
+        delayed.check(stage, steps=steps)
 
 
 def _check_asked_for(

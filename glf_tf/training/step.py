@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from glf_tf import errors, seeds, types
 from glf_tf.layers import replicas
+from glf_tf.objectives import contested
 from glf_tf.training import optimizers as optimizers_lib
 from glf_tf.training import stages as stages_lib
 
@@ -221,7 +222,7 @@ def _factor(weight: stages_lib.Weight, *, step: tf.Tensor, term: str):
 def _check_compiled(model: keras.Model, *, strategy: tf.distribute.Strategy) -> None:
     """Checks that XLA compiles no communication of replicas."""
     layers = model._flatten_layers()
-    together = [layer.name for layer in layers if isinstance(layer, replicas.Joined)]
+    together = [layer.name for layer in layers if _is_joined(layer)]
     if together and strategy.num_replicas_in_sync > 1:
         raise errors.Unsupported(
             "XLA cannot compile what several devices compute together, such as batch "
@@ -230,6 +231,13 @@ def _check_compiled(model: keras.Model, *, strategy: tf.distribute.Strategy) -> 
             f"layer {together[0]} of {type(model).__name__}",
             do="Remove --jit_compile, or use --strategy=one_device",
         )
+
+
+def _is_joined(layer: keras.layers.Layer) -> bool:
+    """Returns whether devices compute together what a layer, or its weight, needs."""
+    is_contested = isinstance(layer, contested.AbstractContested)
+    is_judge = is_contested and layer.judgement.is_adaptive
+    return is_judge or isinstance(layer, replicas.Joined)
 
 
 def _check_trainable(stage: stages_lib.Stage) -> None:

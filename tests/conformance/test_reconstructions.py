@@ -105,22 +105,24 @@ def test_gradients_agree_with_finite_differences(name):
     direction = np.random.default_rng(1).normal(size=IMAGE.shape)
     # L1 distances have kinks, and single precision 7 digits.
     step, tolerance = (1e-5, 1e-6) if name in PIXELWISE else (3e-3, 2e-2)
+    # Rounding of a loss of about 50, which the step divides.
+    atol = 0.0 if name in PIXELWISE else 2e-3
     image, logits = tensor(name, IMAGE), tensor(name, LOGITS)
     with tf.GradientTape() as tape:
         tape.watch([image, logits])
         value = term(name)(image, logits)
     slopes = tape.gradient(value, [image, logits])
     moved = [loss(name, logits=LOGITS + by * direction) for by in (step, -step)]
-    check_slope(slopes[1], direction, moved, step=step, tolerance=tolerance)
+    check_slope(slopes[1], direction, moved, step=step, rtol=tolerance, atol=atol)
     if name in PIXELWISE:
         moved = [loss(name, image=IMAGE + by * direction) for by in (step, -step)]
-        check_slope(slopes[0], direction, moved, step=step, tolerance=tolerance)
+        check_slope(slopes[0], direction, moved, step=step, rtol=tolerance)
 
 
-def check_slope(gradient, direction, moved, *, step, tolerance):
+def check_slope(gradient, direction, moved, *, step, rtol, atol=0.0):
     found = np.sum(np.asarray(gradient) * direction, axis=(1, 2, 3))
     expected = np.asarray(moved[0] - moved[1]) / (2.0 * step)
-    np.testing.assert_allclose(found, expected, rtol=tolerance)
+    np.testing.assert_allclose(found, expected, rtol=rtol, atol=atol)
 
 
 @every
