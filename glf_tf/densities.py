@@ -67,6 +67,7 @@ class FlowDensity:
         self._prior = _prior_of(flow)
         self._is_used = False
         self._standardize = standardize
+        self._columns: list[str] | None = None
         self.model: density.Density | None = None
         self.history: dict[str, list[float]] | None = None
 
@@ -86,7 +87,8 @@ class FlowDensity:
         """Learns the density of rows, anew at each call; returns itself.
 
         Args:
-            x: Real numbers `[size, event_dim]`, such as an array of NumPy.
+            x: Real numbers `[size, event_dim]`, such as an array of NumPy. Of a frame
+                of pandas, the columns' names must be the same in later calls.
             y: Labels `[size]`, whole numbers from 0 of which each has rows, that the
                 density depends on; None for a density without labels. They count as
                 equally likely, whatever their shares of the rows.
@@ -112,7 +114,9 @@ class FlowDensity:
         """
         seed = arguments.whole("seed", seed)
         batch_size = arguments.whole("batch_size", batch_size, least=1)
-        data = python_vectors.read(x, y)
+        data, names = python_vectors.read(x, y), python_vectors.column_names(x)
+        other = validation[0] if isinstance(validation, tuple) else validation
+        python_vectors.check_columns(other, names=names)
         train, held_out = _divided(
             data, validation, seed=seed, has_labels=y is not None
         )
@@ -128,6 +132,7 @@ class FlowDensity:
             verbose=verbose,
         )
         self.model, self.history = made, history.history
+        self._columns = names
         return self
 
     def log_prob(self, x: object, *, label: object = None) -> np.ndarray:
@@ -249,6 +254,7 @@ class FlowDensity:
 
     def _rows(self, x: object) -> np.ndarray:
         """Returns rows of numbers, of the model's size and finite."""
+        python_vectors.check_columns(x, names=self._columns)
         model, x = self._fitted(), python_vectors.rows(x)
         inputs.latents(x, dim=model.event_dim, name="Vectors")
         return x

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Converts a user's rows of numbers into vector sets."""
 
-__all__ = ["read", "rows"]
+__all__ = ["check_columns", "column_names", "read", "rows"]
+
+import itertools
 
 import numpy as np
 import tensorflow as tf
@@ -38,6 +40,35 @@ def read(
         labels = python_arrays.whole_labels(y, len(found), of="vectors")
     return vector_set.VectorSet(
         name=name, split=split, vectors=found, labels=labels, source="Python"
+    )
+
+
+def column_names(x: object) -> list[str] | None:
+    """Returns the names of a frame's columns; None for what has no names."""
+    names = getattr(x, "columns", None)
+    return None if names is None else [str(name) for name in names]
+
+
+def check_columns(x: object, *, names: list[str] | None) -> None:
+    """Checks that a frame has the columns of another one, in its order.
+
+    Args:
+        x: Rows, of which only a frame is checked.
+        names: The columns' names; None if they are not known.
+
+    Raises:
+        InvalidValue: It has not.
+    """
+    found = column_names(x)
+    if found is None or names is None or found == names:
+        return
+    pairs = enumerate(itertools.zip_longest(names, found), start=1)
+    place, (was, now) = next(pair for pair in pairs if pair[1][0] != pair[1][1])
+    has_all = set(names) <= set(found)
+    raise errors.InvalidValue(
+        "A frame has the columns of the one that was fitted, in the same order",
+        received=f"{now or 'nothing'} as column {place}, where {was or 'nothing'} was",
+        do="Use frame[fitted.columns]" if has_all else "Fit a frame with these columns",
     )
 
 

@@ -279,3 +279,37 @@ def test_tools_train_measure_and_draw(tmp_path):
     assert '"calibration_error"' in found
     tool("sample", "--num_samples=5", f"--output={tmp_path / 'drawn.npy'}")
     assert np.load(tmp_path / "drawn.npy").shape == (5, 2)
+
+
+class Frame:
+    """What a frame of pandas is here: an array whose columns have names."""
+
+    def __init__(self, x, columns):
+        self.x, self.columns = x, columns
+
+    def __array__(self, dtype=None, copy=None):
+        del copy
+        return np.asarray(self.x, dtype)
+
+
+def test_a_frame_has_the_columns_of_the_one_that_was_fitted():
+    x = np.random.default_rng(0).normal(size=(200, 3))
+    fitted = FlowDensity("normal").fit(Frame(x, ["a", "b", 3]))
+    again = fitted.log_prob(Frame(x, ["a", "b", "3"]))
+    np.testing.assert_array_equal(again, fitted.log_prob(x))
+    for columns, received, do in (
+        (["a", "3", "b"], "3 as column 2, where b was", "frame[fitted.columns]"),
+        (["a", "b"], "nothing as column 3, where 3 was", "Fit a frame"),
+        (["a", "b", "3", "c"], "c as column 4, where nothing was", "fitted.columns"),
+    ):
+        frame = Frame(np.zeros((5, len(columns))), columns)
+        for call in (
+            fitted.log_prob,
+            lambda frame: FlowDensity("normal").fit(
+                Frame(x, ["a", "b", 3]), validation=frame
+            ),
+        ):
+            with pytest.raises(errors.InvalidValue, match="same order") as caught:
+                call(frame)
+            assert received in str(caught.value)
+            assert do in str(caught.value)
