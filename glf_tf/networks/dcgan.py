@@ -14,6 +14,7 @@ import keras
 from keras import layers
 
 from glf_tf import errors, types
+from glf_tf.layers import leaky_relu
 from glf_tf.networks import halving, network
 
 INNER = 4
@@ -53,7 +54,7 @@ class DCGAN(network.AbstractNetwork):
             stack.append(halving.conv(filters, f"conv_{index}", use_bias=not index))
             if index:
                 stack.append(network.batch_norm(f"norm_{index}"))
-            stack.append(layers.LeakyReLU(negative_slope=0.2, name=f"relu_{index}"))
+            stack.append(leaky_relu.LeakyReLU(0.2, name=f"relu_{index}"))
         stack.append(layers.Flatten(name="flatten"))
         stack.append(halving.dense(output_dim, "dense_last", use_bias=True))
         return self._chained(stack, name=name)

@@ -12,6 +12,7 @@ import keras
 from keras import layers
 
 from glf_tf import errors, types
+from glf_tf.layers import leaky_relu
 from glf_tf.networks import halving, network
 
 
@@ -98,7 +99,9 @@ class InfoGAN(network.AbstractNetwork):
         )
 
     def _relu(self, name: str) -> layers.Layer:
-        return layers.ReLU(negative_slope=self.slope, name=name)
+        if self.slope:
+            return leaky_relu.LeakyReLU(self.slope, name=name)
+        return layers.ReLU(name=name)
 
 
 def _check_slope(slope: float):

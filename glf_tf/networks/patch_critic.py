@@ -15,7 +15,7 @@ import keras
 from keras import layers
 
 from glf_tf import errors, types
-from glf_tf.layers import spectral
+from glf_tf.layers import leaky_relu, spectral
 from glf_tf.networks import halving
 
 _SLOPE = 0.2
@@ -57,7 +57,7 @@ def patch_critic(
     x, features = image, []
     for index, width in enumerate(widths):
         conv = halving.conv(width, f"conv_{index}", use_bias=True)
-        x = layers.LeakyReLU(_SLOPE, name=f"relu_{index}")(wrapped(conv)(x))
+        x = leaky_relu.LeakyReLU(_SLOPE, name=f"relu_{index}")(wrapped(conv)(x))
         features.append(x)
     # No bias: a loss that compares the scores of two kinds of image does not see it.
     last = layers.Conv2D(

@@ -15,7 +15,7 @@ import keras
 from keras import layers
 
 from glf_tf import errors, types
-from glf_tf.layers import biased
+from glf_tf.layers import biased, leaky_relu
 from glf_tf.networks import network, transposed
 
 
@@ -162,4 +162,4 @@ def _start(area: int, maps: int) -> keras.initializers.Initializer:
 
 
 def _relu(index: int) -> layers.Layer:
-    return layers.LeakyReLU(negative_slope=0.2, name=f"relu_{index}")
+    return leaky_relu.LeakyReLU(0.2, name=f"relu_{index}")

@@ -15,6 +15,7 @@ from keras import layers
 
 from glf_tf import seeds, types
 from glf_tf.inference import sampler
+from glf_tf.layers import leaky_relu
 from glf_tf.priors import prior
 
 
@@ -106,9 +107,9 @@ def _network(latent_dim: int, *, hidden: int, name: str) -> keras.Model:
         [
             keras.Input((latent_dim,), name="z"),
             dense(hidden, 0),
-            layers.LeakyReLU(negative_slope=0.2, name="relu_0"),
+            leaky_relu.LeakyReLU(0.2, name="relu_0"),
             dense(hidden, 1),
-            layers.LeakyReLU(negative_slope=0.2, name="relu_1"),
+            leaky_relu.LeakyReLU(0.2, name="relu_1"),
             dense(1, 2, use_bias=False),
         ],
         name=name,
