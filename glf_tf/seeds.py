@@ -70,14 +70,14 @@ def check_not_negative(**seeds: int) -> None:
     """Checks seeds of NumPy's generators, by name.
 
     Raises:
-        InvalidValue: One is negative.
+        InvalidValue: One is negative, or does not fit into int32.
     """
     for name, seed in seeds.items():
-        if seed < 0:
+        if not 0 <= seed < 2**31:
             raise errors.InvalidValue(
-                f"`{name}` is a seed of NumPy's, which are not negative",
+                f"`{name}` is a seed of NumPy's, which are not negative, in 32 bits",
                 received=f"{name}={seed}",
-                do="Use 0 or more",
+                do=f"Use a number from 0 to {2**31 - 1:,}",
             )
 
 

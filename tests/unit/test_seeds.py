@@ -58,13 +58,14 @@ def test_what_is_no_whole_number_is_refused(seed):
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: glow.Glow((4, 4, 1), rotation_seed=-1),
-        lambda: glow_vector.GlowVector(4, rotation_seed=-1),
-        lambda: real_nvp.RealNVP(4, permutation_seed=-1),
-        lambda: mixture.MixturePrior(4, seed=-1),
-        lambda: without.Without(paths.DataPaths(), seed=-1),
+        lambda seed: glow.Glow((4, 4, 1), rotation_seed=seed),
+        lambda seed: glow_vector.GlowVector(4, rotation_seed=seed),
+        lambda seed: real_nvp.RealNVP(4, permutation_seed=seed),
+        lambda seed: mixture.MixturePrior(4, seed=seed),
+        lambda seed: without.Without(paths.DataPaths(), seed=seed),
     ],
 )
-def test_seeds_of_numpy_are_not_negative(make):
-    with pytest.raises(errors.InvalidValue, match="seed=-1"):
-        make()
+@pytest.mark.parametrize("seed", [-1, 2**31, 2**32])
+def test_seeds_of_numpy_are_not_negative_and_in_32_bits(make, seed):
+    with pytest.raises(errors.InvalidValue, match=rf"seed={seed}\."):
+        make(seed)
