@@ -445,6 +445,7 @@ MODELS: dict[str, Mapping] = {
     },
     "rae_flow": {
         **_RAE,
+        "network": {"name": "infogan", "filters": 4, "hidden": 8},
         "prior": {"name": "flow", "flow": _GLF["flow"], "components": 2},
         "regularization": "gradient_penalty",
         "regularization_weight": 1e-2,

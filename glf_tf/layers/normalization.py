@@ -7,7 +7,7 @@ Ioffe, Szegedy: Batch Normalization, 2015. https://arxiv.org/abs/1502.03167
 __all__ = ["BatchNorm", "check_batch_size", "over_replicas"]
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import keras
 import tensorflow as tf
@@ -75,9 +75,22 @@ class BatchNorm(replicas.Joined, keras.layers.BatchNormalization):
         average.assign(average * self.momentum + value * (1.0 - self.momentum))
 
     def _moments(self, inputs, mask):
-        if replicas.count() == 1:
+        if mask is not None:
             return super()._moments(inputs, mask)
-        return over_replicas(*tf.nn.moments(inputs, self._reduction_axes))
+        return over_replicas(*_moments(inputs, self._reduction_axes))
+
+
+def _moments(x: tf.Tensor, axes: Sequence[int]) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns mean and variance over some axes.
+
+    `tf.nn.moments` takes the variance's derivative by the mean, which is 0, for a
+    constant, which it is not: second derivatives, as of penalties on gradients, are
+    wrong there. Floats of 16 bits are summed as float32.
+    """
+    wide = tf.cast(x, tf.float32) if x.dtype.size < 4 else x
+    mean = tf.reduce_mean(wide, axes, keepdims=True)
+    variance = tf.reduce_mean(tf.square(wide - mean), axes)
+    return tf.cast(tf.squeeze(mean, axes), x.dtype), tf.cast(variance, x.dtype)
 
 
 def over_replicas(mean: tf.Tensor, variance: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
