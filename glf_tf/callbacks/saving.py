@@ -98,10 +98,10 @@ class Saving(callback_lib.AbstractCallback):
     def restore_best(self):
         """Restores the weights of the best checkpoint, and tells of it."""
         self._store.restore_best()
+        since = f"; {self._waited:g} epochs since then were no better"
         self._tell(
-            f"{self._stage} has the weights of epoch {self._best_epoch:g}, with "
-            f"{self._best_by} {self._best:.4g}; {self._waited:g} epochs since then "
-            "were no better"
+            f"{self._stage} has the weights of epoch {self._best_epoch:g}, the best by "
+            f"{self._best_by}, {self._best:.4g}{since if self._waited else ''}"
         )
 
     def get_state(self):

@@ -27,7 +27,7 @@ def log(
 def table(measurements: Sequence[protocol.Measurement]) -> str:
     """Returns measurements as a text table."""
     rows = [_row(measurement) for measurement in measurements]
-    head = ("measure", "value", "of", "images")
+    head = ("measure", "value", "of", "samples")
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in [head, *rows]]
     notes = sorted({note for measurement in measurements for note in measurement.notes})

@@ -79,8 +79,8 @@ def test_epochs_in_which_nothing_is_measured_end_no_stage(patience, end):
         return
     assert store.restored == 6
     assert told == [
-        f"flow has the weights of epoch 6, with test/nll 4; {end - 6} epochs since "
-        "then were no better"
+        f"flow has the weights of epoch 6, the best by test/nll, 4; {end - 6} epochs "
+        "since then were no better"
     ]
 
 
