@@ -72,7 +72,7 @@ def test_order_and_channels_are_random():
 
 def test_a_seed_is_a_data_set():
     first, again, other = (
-        build(count=50, seed=seed).load("train") for seed in (0, 0, 2**32)
+        build(count=50, seed=seed).load("train") for seed in (0, 0, 2**31 - 1)
     )
     assert first.identity == again.identity
     assert first.digest != other.digest
