@@ -123,12 +123,15 @@ class GAN(adversarial.AbstractAdversarial):
     def _check(self, *, critic_norm: str) -> None:
         """Checks that options go together."""
         has_penalty = self.penalty != "none"
-        is_bound = has_penalty or self.clip or critic_norm == "spectral"
+        last_weight = self.penalty_end if self.penalty_steps else self.penalty_weight
+        stays_bound = has_penalty and last_weight > 0.0
+        is_bound = stays_bound or self.clip or critic_norm == "spectral"
         if self.loss_name == _LEFT_FREE and not is_bound:
             raise errors.InvalidValue(
                 "The critic of a Wasserstein loss must be bound: without, its loss has "
                 "no minimum",
-                received="loss=wasserstein without clip, penalty or spectral norms",
+                received="loss=wasserstein without clip, spectral norms, or a penalty "
+                "whose weight stays above 0",
                 do="Use --clip=0.01, or --penalty=interpolated",
             )
         is_used = has_penalty or self.loss_name == "least_squares"
@@ -143,6 +146,12 @@ class GAN(adversarial.AbstractAdversarial):
                 "`penalty_end` needs the steps in which it is reached",
                 received=f"penalty_end={self.penalty_end} and penalty_steps=0",
                 do="Set --penalty_steps, or leave --penalty_end at 0",
+            )
+        if self.penalty_steps and not has_penalty:
+            raise errors.InvalidValue(
+                "`penalty_steps` are those of a penalty",
+                received=f"penalty_steps={self.penalty_steps} and penalty=none",
+                do="Set --penalty_steps=0, or --penalty",
             )
         if has_penalty:
             critics.check_penalty(self.critic, penalty=self.penalty)

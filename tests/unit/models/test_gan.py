@@ -255,6 +255,9 @@ def test_critics_see_how_much_the_images_of_a_batch_differ(network, norm, after)
 INFOGAN = {"name": "infogan", "filters": 4, "hidden": 8}
 
 
+_FREE = {"loss": "wasserstein", "penalty": "interpolated"}
+
+
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
@@ -269,6 +272,9 @@ INFOGAN = {"name": "infogan", "filters": 4, "hidden": 8}
         ({"clip": float("nan")}, "clip"),
         ({"loss": "least_square"}, "least_squares"),
         ({"loss": "wasserstein"}, "--clip"),
+        ({**_FREE, "penalty_weight": 0.0}, "stays above 0"),
+        ({**_FREE, "penalty_steps": 5}, "stays above 0"),
+        ({"penalty_steps": 5}, "are those of a penalty"),
         ({"on_probability": True}, "on_probability"),
         ({"noise": "gaussian"}, "normal"),
         ({"critic_norm": "layer"}, "critic_norm"),
