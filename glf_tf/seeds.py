@@ -6,7 +6,7 @@ draws takes `seed`, and gives each of its parts a seed of its own with `split` o
 `fold`.
 """
 
-__all__ = ["check_not_negative", "checked", "fold", "make", "split"]
+__all__ = ["check_not_negative", "checked", "fold", "make", "of_keras", "split"]
 
 import numpy as np
 import tensorflow as tf
@@ -92,3 +92,8 @@ def fold(seed: types.Seed, *data: tf.Tensor | int) -> tf.Tensor:
     for item in data:
         seed = tf.random.fold_in(seed, tf.cast(item, tf.int32))
     return seed
+
+
+def of_keras(seed: tf.Tensor) -> int:
+    """Returns a seed of shape [2] in the form that Keras' initializers take."""
+    return int(seed[0]) & 0x7FFFFFFF

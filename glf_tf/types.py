@@ -9,6 +9,7 @@ __all__ = [
     "ImageShape",
     "Path",
     "PathName",
+    "FixedNetwork",
     "PartOf",
     "Model",
     "Dataset",
@@ -48,11 +49,20 @@ ImageShape = tuple[int, int, int]
 
 @dataclasses.dataclass(frozen=True)
 class PathName:
-    """Marks a text that is a path."""
+    """Marks a text that is a path.
+
+    Attributes:
+        or_layer: Whether it may also be a Keras layer, which only Python can give.
+    """
+
+    or_layer: bool = False
 
 
 Path = Annotated[str, PathName()]
 """A path as text; tools take it with `~` for the home folder."""
+
+FixedNetwork = Annotated[Any, PathName(or_layer=True)]
+"""A network that is not trained: a path, a name, or a Keras layer."""
 
 
 @dataclasses.dataclass(frozen=True)

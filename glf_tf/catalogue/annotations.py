@@ -53,7 +53,7 @@ def _read(annotation: Any) -> dict[str, Any]:
         if isinstance(mark, types.PartOf):
             return {"kind": "part", "part": mark.kind}
         if isinstance(mark, types.PathName):
-            return {"kind": "path"}
+            return {"kind": "layer_path" if mark.or_layer else "path"}
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in _UNIONS:
         return _of_union(arguments)

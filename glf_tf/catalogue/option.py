@@ -14,7 +14,8 @@ class Option:
     Attributes:
         name: The keyword.
         kind: The kind of its values: "int", "float", "bool", "str", "path", "choice",
-            "part", or "object" for values that only Python can give.
+            "part", "layer_path" for a path in whose place Python can also give a Keras
+            layer, or "object" for values that only Python can give.
         default: Its default.
         help: Its description in the docstring's `Args`.
         part: The kind of part that it holds, if `kind` is "part".

@@ -47,6 +47,7 @@ _DEFINERS = {
     "bool": flags.DEFINE_bool,
     "str": flags.DEFINE_string,
     "path": kinds.define_path,
+    "layer_path": kinds.define_path,
 }
 
 _ITEMS = {

@@ -167,6 +167,12 @@ def _instance(cls: type) -> Callable:
     return check
 
 
+def _layer_path(option: catalogue.Option, value: object, *, low: int, at: str) -> None:
+    del option, low
+    expect(isinstance(value, (str, dict)), at, "a path or a layer's object", value)
+    _foreign(value, at=at, nesting=0)
+
+
 _CHECKS = {
     "int": _integer,
     "float": _number,
@@ -175,6 +181,7 @@ _CHECKS = {
     "str": _instance(str),
     "path": _instance(str),
     "object": _instance(object),
+    "layer_path": _layer_path,
 }
 
 

@@ -61,7 +61,7 @@ def train(
             identity.check_data(
                 folder,
                 arguments=arguments,
-                data=identity.data_of(*sets),
+                data=identity.data_of(*sets, model=plan.model),
                 accept_new_data=accept_new_data,
             )
         # For the initial weights, the only random numbers that Keras draws.

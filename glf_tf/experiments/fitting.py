@@ -82,7 +82,7 @@ def fit(
         identity.check_data(
             folder,
             arguments=arguments,
-            data=identity.data_of(*sets),
+            data=identity.data_of(*sets, model=plan.model),
             accept_new_data=accept_new_data,
         )
     done = session.carry_out(

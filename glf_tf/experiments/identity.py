@@ -21,9 +21,12 @@ from absl import logging
 
 from glf_tf import catalogue, errors, types
 from glf_tf.data import image_set
-from glf_tf.experiments import description, history
+from glf_tf.experiments import description, history, outside_files
 from glf_tf.experiments import folder as folder_lib
 from glf_tf.experiments import plan as plan_lib
+
+_FILES = "files"
+"""What a run's data have beside splits: files that its model reads."""
 
 
 def check(folder: folder_lib.Folder, plan: plan_lib.Plan, *, resume: bool) -> None:
@@ -134,9 +137,19 @@ def compare_data(
     )
 
 
-def data_of(*sets: image_set.ImageSet) -> dict[str, dict]:
-    """Returns the identity of image sets, by split."""
-    return {images.split: images.identity for images in sets}
+def data_of(
+    *sets: image_set.ImageSet, model: types.Model | None = None
+) -> dict[str, dict]:
+    """Returns the identity of image sets, by split, and of what else a model reads.
+
+    Args:
+        *sets: The image sets.
+        model: The specification of a model, whose files are under "files" if there are
+            any.
+    """
+    found = {images.split: images.identity for images in sets}
+    read = {} if model is None else outside_files.digests(model)
+    return {**found, _FILES: read} if read else found
 
 
 def describe(
@@ -161,7 +174,7 @@ def describe(
         step=step,
         changed={},
         recipe=plan.recipe,
-        data=data_of(*sets),
+        data=data_of(*sets, model=plan.model),
         replicas=tf.distribute.get_strategy().num_replicas_in_sync,
     )
     entries = history.extended(history_of(folder), now)
@@ -202,12 +215,15 @@ def history_of(folder: folder_lib.Folder) -> list[history.Entry]:
 
 
 def _summary(data: Mapping[str, Mapping]) -> str:
-    """Returns image sets as text, such as "train: 1437 images (5f1e..)"."""
-    return ", ".join(
-        f"{split}: {_counted(facts)} "
-        f"({' '.join(v for v in facts.values() if isinstance(v, str))})"
-        for split, facts in data.items()
-    )
+    """Returns image sets and files as text, such as "train: 1437 images (5f1e..)"."""
+    return ", ".join(_summary_of(split, facts) for split, facts in data.items())
+
+
+def _summary_of(split: str, facts: Mapping) -> str:
+    if split == _FILES:
+        return ", ".join(f"{option} ({digest})" for option, digest in facts.items())
+    digests = " ".join(value for value in facts.values() if isinstance(value, str))
+    return f"{split}: {_counted(facts)} ({digests})"
 
 
 def _counted(facts: Mapping) -> str:

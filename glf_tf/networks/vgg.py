@@ -11,7 +11,7 @@ import dataclasses
 
 import tensorflow as tf
 
-from glf_tf.networks import vgg_weights
+from glf_tf.networks import feature_networks, vgg_weights
 
 ACTIVATIONS = ("in_place", "before", "after")
 """Whether features of convolutions are taken before or after ReLU; see `Network`."""
@@ -68,7 +68,7 @@ VGG16 = Architecture(
 """VGG16 and the layers that NAM compares: numbers 2, 7, 12, 21, 30 of torchvision's."""
 
 
-class Network:
+class Network(feature_networks.AbstractFeatureNetwork):
     """Features of pixels, with weights that are read when they are first needed.
 
     It is intentionally not a Keras layer, as its weights would be in every checkpoint,
@@ -91,6 +91,7 @@ class Network:
         self._weights, self._tensors = weights, None
         self._architecture, self._levels = architecture, levels
         self._activation = activation
+        self.names = architecture.compared[:levels]
 
     def load(self) -> None:
         """Reads the weights once.

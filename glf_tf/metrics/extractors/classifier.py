@@ -73,7 +73,7 @@ def build(
     image_shape: types.ImageShape, *, classes: int, seed: types.Seed
 ) -> keras.Sequential:
     """Returns the untrained network, from images in [0, 1] to logits `[n, classes]`."""
-    *kernels, dropout = [_generator_seed(part) for part in seeds.split(seed, num=5)]
+    *kernels, dropout = [seeds.of_keras(part) for part in seeds.split(seed, num=5)]
     layers = keras.layers
     return keras.Sequential(
         [
@@ -141,11 +141,6 @@ def _convolution(filters: int, *, seed: int) -> list[keras.layers.Layer]:
 
 def _initializer(seed: int) -> keras.Initializer:
     return keras.initializers.GlorotUniform(seed=seed)
-
-
-def _generator_seed(seed: tf.Tensor) -> int:
-    """Returns the seed in the form that Keras takes."""
-    return int(seed[0]) & 0x7FFFFFFF
 
 
 def _path(
