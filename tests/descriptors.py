@@ -7,6 +7,7 @@ To put a new flow step, flow, network or model under test, add a line here.
 
 import dataclasses
 import functools
+import pathlib
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -289,6 +290,30 @@ _GLOW_PRIOR = {
 
 _GLOW = {"name": "glow", "hidden": 4, "blocks": 1}
 
+FEATURES = pathlib.Path(__file__).parent / "data" / "features.keras"
+"""A network with levels of 8x8 and 4x4, with normalisation by moving averages."""
+
+
+def _layer(kind: str, *, module: str = "keras.layers", **config) -> dict:
+    return {"module": module, "class_name": kind, "config": config}
+
+
+_FEATURE_LAYERS = {
+    "name": "keras",
+    "config": _layer(
+        "Sequential",
+        module="keras",
+        name="seen",
+        layers=[
+            _layer("InputLayer", batch_shape=(None, 8, 8, 1), name="image"),
+            _layer("Conv2D", filters=3, kernel_size=3, padding="same", name="first"),
+            _layer("BatchNormalization", name="norm"),
+            _layer("Conv2D", filters=4, kernel_size=2, strides=2, name="second"),
+        ],
+    ),
+}
+"""A user's Keras model, as `foreign.specification` describes it."""
+
 MODELS: dict[str, Mapping] = {
     "glf": _GLF,
     "glf_convolutional": {
@@ -317,6 +342,16 @@ MODELS: dict[str, Mapping] = {
     "glf_perceptual": {
         **_GLF,
         "reconstruction": {"name": "perceptual", "weights": "random", "levels": 2},
+    },
+    "glf_network_perceptual": {
+        **_GLF,
+        "reconstruction": {
+            "name": "perceptual",
+            "network": str(FEATURES),
+            "inputs": "unit",
+            "normalize": "levels",
+            "reduction": "mean",
+        },
     },
     "glf_patch_adversarial": {
         **_GLF,
@@ -450,6 +485,17 @@ MODELS: dict[str, Mapping] = {
         "regularization": "gradient_penalty",
         "regularization_weight": 1e-2,
     },
+    "rae_layer_perceptual": {
+        **_RAE,
+        "prior": "standard_normal",
+        "reconstruction": {
+            "name": "perceptual",
+            "network": _FEATURE_LAYERS,
+            "inputs": "symmetric",
+            "normalize": "channels",
+            "reduction": "mean",
+        },
+    },
     "rae_patch_adversarial": {
         **_RAE,
         "network": {"name": "infogan", "filters": 4, "hidden": 8},
@@ -549,6 +595,7 @@ FAMILIES = (
     *("gan_clipped", "gan_convolutional", "gan_interpolated", "gan_relativistic"),
     *("began_convolutional", "gan_spectral"),
     *("abp", "glann", "glf_convolutional", "glf_perceptual", "glf_sharpened"),
+    *("glf_network_perceptual", "rae_layer_perceptual"),
     *("glf_patch_adversarial", "rae_patch_adversarial", "vae_critic_features"),
     *("glf_two_stage", "image_flow_variational", "lebm"),
     *("lfbm_from_prior", "lfbm_vae", "rae", "rae_flow", "rae_spectral", "sri"),
@@ -683,6 +730,8 @@ RECONSTRUCTIONS: dict[str, Mapping] = {
     "learned_gaussian": {"name": "learned_gaussian", "variance": 0.2},
     "signed_gaussian": {"name": "signed_gaussian", "sigma": 0.4},
     "perceptual": {"name": "perceptual", "weights": "random", "levels": 1},
+    "network_perceptual": MODELS["glf_network_perceptual"]["reconstruction"],
+    "layer_perceptual": MODELS["rae_layer_perceptual"]["reconstruction"],
     "critic_features": {"name": "critic_features", "widths": (3, 4), "noise": 0.1},
     "patch_adversarial": {
         "name": "patch_adversarial",

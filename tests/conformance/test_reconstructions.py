@@ -104,9 +104,9 @@ def test_gradients_agree_with_finite_differences(name):
     """Those of logits, and of images where no network sees them, along a direction."""
     direction = np.random.default_rng(1).normal(size=IMAGE.shape)
     # L1 distances have kinks, and single precision 7 digits.
-    step, tolerance = (1e-5, 1e-6) if name in PIXELWISE else (3e-3, 2e-2)
+    step, tolerance = (1e-5, 1e-6) if name in PIXELWISE else (1e-3, 2e-2)
     # Rounding of a loss of about 50, which the step divides.
-    atol = 0.0 if name in PIXELWISE else 2e-3
+    atol = 0.0 if name in PIXELWISE else 4e-3
     image, logits = tensor(name, IMAGE), tensor(name, LOGITS)
     with tf.GradientTape() as tape:
         tape.watch([image, logits])
