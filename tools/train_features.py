@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 r"""Trains a network for the perceptual loss on the training images of a data set.
 
-    python tools/train_features.py --dataset=fashion_mnist --output=features.keras
+    python tools/train_features.py --dataset=fashion_mnist --out=features.keras
     python tools/train.py --flagfile=flags/glf/fashion_mnist.cfg --workdir=runs/sharp \
         --reconstruction=perceptual --reconstruction.network=features.keras \
         --reconstruction.inputs=unit
@@ -35,7 +35,7 @@ _WIDTHS = kinds.define_sequence(
     "the image.",
     kind=int,
 )
-_OUTPUT = kinds.define_path("output", "features.keras", "NAME.keras.")
+_OUT = kinds.define_path("out", "features.keras", "NAME.keras.")
 _OVERWRITE = kinds.define_overwrite()
 
 
@@ -45,12 +45,12 @@ def main() -> None:
     values.refuse_unused(
         ["steps", "widths"], needs="--by=rotations", is_given=_BY.value == "rotations"
     )
-    path = pathlib.Path(_OUTPUT.value)
+    path = pathlib.Path(_OUT.value)
     if path.suffix != ".keras":
         raise errors.InvalidValue(
             "A network is written as a .keras file",
-            received=f"--output={path}",
-            do="Use for instance --output=features.keras",
+            received=f"--out={path}",
+            do="Use for instance --out=features.keras",
         )
 
     from glf_tf.metrics.extractors import feature_training

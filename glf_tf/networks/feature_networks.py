@@ -238,14 +238,17 @@ def _checked_channels(
     shown: str,
 ) -> int:
     """Returns the number of channels that a network is given of images."""
-    own, channels = source.channels, image_shape[-1]
-    if own in (None, channels):
+    *own, channels = source.image_shape
+    sides = zip(own, image_shape[:2], strict=True)
+    if any(side not in (None, found) for side, found in sides):
+        raise _refused(image_shape, received=f"{shown} for {own[0]} x {own[1]} pixels")
+    if channels in (None, image_shape[-1]):
+        return image_shape[-1]
+    if image_shape[-1] == 1:
         return channels
-    if channels == 1:
-        return own
     raise errors.InvalidValue(
-        f"The network must take images of {channels} channels",
-        received=f"{shown} of {own} channels",
+        f"The network must take images of {image_shape[-1]} channels",
+        received=f"{shown} of {channels} channels",
         do="Pass another network or `inputs`; only grey images get more channels",
     )
 
@@ -300,9 +303,14 @@ def _refusing(shown: str, *, image_shape: types.ImageShape) -> Iterator[None]:
     except errors.UserError:
         raise
     except Exception as error:  # of the user's layers
-        shape = ", ".join(map(str, image_shape))
-        raise errors.InvalidValue(
-            f"The network must accept images [batch, {shape}]; nothing is resized",
-            received=f"{shown}: {foreign.reason(error)[:200]}",
-            do="Pass a network for such images, or a --reconstruction.pad",
-        ) from error
+        received = f"{shown}: {foreign.reason(error)[:200]}"
+        raise _refused(image_shape, received=received) from error
+
+
+def _refused(image_shape: types.ImageShape, *, received: str) -> errors.InvalidValue:
+    shape = ", ".join(map(str, image_shape))
+    return errors.InvalidValue(
+        f"The network must accept images [batch, {shape}]; nothing is resized",
+        received=received,
+        do="Pass a network for such images, or a --reconstruction.pad",
+    )

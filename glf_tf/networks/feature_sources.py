@@ -15,17 +15,18 @@ Function = Callable[[tf.Tensor], Mapping[str, tf.Tensor]]
 """From pixels `[batch, height, width, channels]` to tensors by name."""
 
 _SERVED = "serving_default"
+_ANY = (None, None, None, None)
 
 
 class AbstractSource(abc.ABC):
     """A network as tensors with names, of which some are features.
 
     Attributes:
-        channels: Number of channels that it takes; None for any.
+        image_shape: (height, width, channels) that it takes, each None for any.
         names: The tensors that may be features, from the first to the last.
     """
 
-    channels: int | None
+    image_shape: tuple[int | None, int | None, int | None]
     names: tuple[str, ...]
 
     @abc.abstractmethod
@@ -62,8 +63,7 @@ class KerasSource(AbstractSource):
         """
         self._network = network
         self._outputs = _outputs_of_layers(network)
-        shape = _input_shape(network)
-        self.channels = shape[-1] if shape else None
+        self.image_shape = (_input_shape(network) or _ANY)[1:]
         self.names = tuple(self._outputs) or ("output",)
         self._values: list[tuple[keras.Variable, tf.Tensor]] = []
         if is_constant:
@@ -124,8 +124,8 @@ class SavedModelSource(AbstractSource):
         rank = spec.shape.rank
         if spec.dtype != tf.float32 or rank not in (4, None):
             raise _no_images(f"{at} of inputs {spec.dtype.name} {spec.shape}")
-        self.channels = spec.shape[-1] if rank else None
-        self.names = tuple(self._signature.structured_outputs)
+        self.image_shape = tuple(spec.shape)[1:] if rank else _ANY[1:]
+        self.names = tuple(sorted(self._signature.structured_outputs, key=_counted))
 
     def function(self, names):
         """Returns a function that computes some outputs."""
@@ -172,6 +172,12 @@ def _input_shape(network: keras.layers.Layer) -> tuple[int | None, ...] | None:
         shapes = " and ".join(str(tuple(tensor.shape)) for tensor in inputs)
         raise _no_images(f"{network.name} of inputs {shapes}")
     return tuple(inputs[0].shape)
+
+
+def _counted(name: str) -> tuple[str, int]:
+    """Returns a key by which "output_10" comes after "output_9"."""
+    stem = name.rstrip("0123456789")
+    return stem, int(name[len(stem) :] or 0)
 
 
 def _no_images(received: str) -> errors.InvalidValue:
