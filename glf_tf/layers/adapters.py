@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Adapters that make users' encoders and decoders fit this library's models."""
+"""Adapters that make users' encoders, decoders and critics fit our models."""
 
-__all__ = ["Encoder", "Decoder"]
+__all__ = ["Critic", "Decoder", "Encoder"]
 
 from typing import Literal
 
@@ -71,6 +71,45 @@ class Encoder(layers.Layer):
             return tf.cast(found, self.compute_dtype)
         mean, log_variance = (tf.cast(output, self.compute_dtype) for output in found)
         return tf.concat([mean, 0.5 * log_variance], axis=-1)
+
+
+class Critic(layers.Layer):
+    """A user's critic, `[batch, *image_shape]` to scores `[batch, 1]`."""
+
+    def __init__(
+        self,
+        layer: keras.layers.Layer,
+        *,
+        image_shape: types.ImageShape,
+        name: str = "critic",
+    ):
+        """Initializes the critic, and the layer's variables if it has none yet.
+
+        Args:
+            layer: A Keras layer or model.
+            image_shape: (height, width, channels).
+            name: Its role, under which the layer's variables are saved.
+
+        Raises:
+            InvalidValue: It does not accept such images, or has another output.
+        """
+        super().__init__(name=name, dtype=keras.config.floatx())
+        self.layer = layer
+        found = _outputs(layer, image_shape, role=name, takes="images")
+        shapes = _shapes(found)
+        if shapes != [(None, 1)]:
+            raise errors.InvalidValue(
+                "A critic returns one score for an image, [batch, 1]",
+                received=f"{type(layer).__name__} that returns "
+                f"{_shown(shapes) or type(found).__name__}",
+                do="End it with Flatten and Dense(1), or with GlobalAveragePooling2D",
+            )
+        naming.adopt(layer, role=name)
+        self.built = True
+
+    def call(self, image, training=False):
+        """Returns the scores of images, `[batch, 1]`."""
+        return tf.cast(self.layer(image, training=training), self.compute_dtype)
 
 
 class Decoder(layers.Layer):

@@ -5,7 +5,7 @@ It is proved from the layers at its end, or it is refused: a sigmoid that is mis
 would be applied twice, and nothing in the training would show it.
 """
 
-__all__ = ["gives_images", "settled"]
+__all__ = ["gives_images", "last_activation", "settled"]
 
 import keras
 import numpy as np
@@ -75,7 +75,7 @@ def gives_images(layer: keras.layers.Layer) -> bool:
     Raises:
         InvalidValue: Its end is another one.
     """
-    found = _activation(layer)
+    found = last_activation(layer)
     if found in (*_IMAGES, _LOGITS):
         return found in _IMAGES
     raise errors.InvalidValue(
@@ -109,10 +109,13 @@ def _check_images(layer: keras.layers.Layer, *, latent_dim: int) -> None:
         )
 
 
-def _activation(layer: object) -> str | None:
+def last_activation(layer: object) -> str | None:
     """Returns the name of the last activation, or of the layer that is not known.
 
     None if all layers keep the values they are given.
+
+    Args:
+        layer: A Keras layer that is built.
     """
     if type(layer) in _PASSES or type(layer) is layers.InputLayer:
         return None
@@ -121,7 +124,7 @@ def _activation(layer: object) -> str | None:
         is_nothing = type(layer) is layers.Activation and name == _LOGITS
         return None if is_nothing else name
     if type(layer) is keras.Sequential:
-        found = (_activation(inner) for inner in reversed(layer.layers))
+        found = (last_activation(inner) for inner in reversed(layer.layers))
         return next((name for name in found if name is not None), None)
     if _is_of_keras(layer, "Functional"):
         return _activation_before(layer.outputs[0])
@@ -129,9 +132,9 @@ def _activation(layer: object) -> str | None:
 
 
 def _activation_before(tensor: keras.KerasTensor) -> str | None:
-    """Returns `_activation` of the layers that led to a functional model's tensor."""
+    """Returns `last_activation` of the layers before a functional model's tensor."""
     operation, index, _ = tensor._keras_history
-    found = _activation(operation)
+    found = last_activation(operation)
     given = operation._inbound_nodes[index].input_tensors
     if found is not None or not given:
         return found

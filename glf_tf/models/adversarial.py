@@ -16,8 +16,8 @@ from typing import Literal
 import keras
 import tensorflow as tf
 
-from glf_tf import errors, seeds, types
-from glf_tf.models import checks, coders, codes, inputs, model, numeric_inputs
+from glf_tf import checks, errors, seeds, types
+from glf_tf.models import coders, codes, inputs, model, numeric_inputs
 from glf_tf.training import stages as stages_lib
 
 _MOST_ITERATIONS = 32
@@ -32,11 +32,16 @@ class AbstractAdversarial(model.GenerativeModel):
 
     A concrete class sets what `critic_layers` returns, and gives terms of both players.
 
+    Attributes:
+        critic_bound: Bound on all weights of the critic; 0 for none.
+
     Deviation: compare_gan updates the generator first at step 0, and then after every
         `disc_iters` steps; here the critic always comes first. Generators are
         normalised over the batch in the critic's turns too, so that their moving
         averages advance in all turns.
     """
+
+    critic_bound = 0.0
 
     def __init__(
         self,
@@ -108,7 +113,11 @@ class AbstractAdversarial(model.GenerativeModel):
         """Returns a stage with two updates, the critic's and the generator's."""
         critic = stages_lib.Update(
             "critic",
-            (stages_lib.Group("critic", layers=self.critic_layers),),
+            (
+                stages_lib.Group(
+                    "critic", layers=self.critic_layers, bound=self.critic_bound
+                ),
+            ),
             terms=self.critic_terms,
             weights=self.critic_weights,
             repeats=self.disc_iters,

@@ -14,9 +14,10 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from glf_tf import errors, naming, parts, seeds, types
+from glf_tf import checks, errors, naming, parts, seeds, types
 from glf_tf.layers import replicas
-from glf_tf.models import adversarial, checks
+from glf_tf.models import adversarial
+from glf_tf.networks import network as network_lib
 from glf_tf.networks import normalized
 
 
@@ -67,7 +68,7 @@ class BEGAN(adversarial.AbstractAdversarial):
         checks.at_least("critic_dim", critic_dim, 1)
         self.diversity = _checked_share(diversity)
         self.critic_encoder, self.critic_decoder = _autoencoder(
-            parts.make("network", network if critic is None else critic),
+            _family(network if critic is None else critic),
             critic_dim,
             image_shape=self.image_shape,
             norm=critic_norm,
@@ -123,6 +124,18 @@ class BEGAN(adversarial.AbstractAdversarial):
         noise_seed, _ = seeds.split(seed, 2)
         made = self.made(batch, seed=noise_seed, training=training)
         return {"generator": self.error(made, training=training)}
+
+
+def _family(critic: types.Network) -> network_lib.AbstractNetwork:
+    """Returns the family that makes both halves of the critic."""
+    if isinstance(critic, keras.layers.Layer) and not isinstance(critic, parts.Part):
+        raise errors.InvalidType(
+            "BEGAN's critic is an autoencoder, whose halves a family of networks makes",
+            received=f"critic: a {type(critic).__name__}",
+            do="Pass a family, such as critic='dcgan', or one of your own, an "
+            "AbstractNetwork",
+        )
+    return parts.make("network", critic)
 
 
 def _autoencoder(

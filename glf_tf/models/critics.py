@@ -8,10 +8,12 @@ from typing import Any
 import keras
 
 from glf_tf import errors, naming, parts, types
-from glf_tf.layers import adapters, minibatch_deviation
+from glf_tf.layers import adapters, endings, minibatch_deviation
 from glf_tf.models import coders
 from glf_tf.networks import network as network_lib
 from glf_tf.networks import normalized
+
+_PROBABILITIES = ("sigmoid", "hard_sigmoid", "log_sigmoid", "softmax")
 
 
 def make(
@@ -37,7 +39,7 @@ def make(
 
     Raises:
         InvalidType: One of them is no part.
-        InvalidValue: A user's layer returns several numbers.
+        InvalidValue: A user's layer returns something else, or a probability.
         Unsupported: A user's layer shall have another normalisation, or a layer that is
             no sequence the statistic of its batches.
     """
@@ -51,13 +53,8 @@ def make(
         layer = normalized.renormalized(layer, **how)
         return naming.made_by(family, layer, role="critic")
     _check_own(other, norm=norm, has_deviation=has_deviation)
-    own = adapters.Encoder(other, image_shape=model.image_shape, name="critic")
-    if own.code_dim != 1:
-        raise errors.InvalidValue(
-            "A critic returns one score for an image, [batch, 1]",
-            received=f"{own.code_dim} numbers",
-            do="End it with Dense(1)",
-        )
+    own = adapters.Critic(other, image_shape=model.image_shape)
+    _check_end(other)
     return own
 
 
@@ -100,6 +97,19 @@ def _check_own(
             "`critic_norm` is of critics that a network family makes",
             received=f"critic_norm={norm} for a {type(layer).__name__}",
             do="Normalise its own layers, and leave critic_norm at none",
+        )
+
+
+def _check_end(layer: keras.layers.Layer) -> None:
+    """Checks that a critic's end shows no probability, of which losses make nothing."""
+    end = endings.last_activation(layer)
+    if end in _PROBABILITIES:
+        raise errors.InvalidValue(
+            "A critic returns a score, any number: the losses that need a probability "
+            "take its sigmoid themselves",
+            received=f"{type(layer).__name__} that ends in {end}",
+            do="End it without activation; on_probability=True makes least squares and "
+            "penalties those of the sigmoid",
         )
 
 

@@ -9,11 +9,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import errors, tracing, types
+from glf_tf import checks, errors, tracing, types
 from glf_tf.bijectors import standardize as standardize_lib
 from glf_tf.data import vector_columns, vector_set
 from glf_tf.flows import flow as flow_lib
-from glf_tf.models import base_model, checks, inputs, label_inputs, vector_signatures
+from glf_tf.models import base_model, inputs, label_inputs, vector_signatures
 from glf_tf.priors import labelled
 from glf_tf.priors import prior as prior_lib
 from glf_tf.training import stages as stages_lib

@@ -13,8 +13,9 @@ from typing import Literal
 import keras
 import tensorflow as tf
 
-from glf_tf import errors, seeds, types
-from glf_tf.models import adversarial, checks, critics
+from glf_tf import checks, errors, seeds, types
+from glf_tf.models import adversarial, critics
+from glf_tf.networks import normalized
 from glf_tf.objectives import adversarial as losses
 from glf_tf.objectives import gradient_penalty
 from glf_tf.training import schedule
@@ -22,6 +23,8 @@ from glf_tf.training import stages as stages_lib
 
 _ONE_CENTRED = ("interpolated", "perturbed")
 _LEFT_FREE = "wasserstein"
+
+_PENALTY_WEIGHT = 10.0
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")
@@ -47,7 +50,8 @@ class GAN(adversarial.AbstractAdversarial):
     "non_saturating" with "perturbed", SNGAN "hinge" with `critic_norm` "spectral", and
     R3GAN "relativistic" with "zero_centred". Terms of weight 0 tell how training goes:
     `accuracy`, how often a real image's score is above a made one's; `distance`, `D(x)
-    - D(G)`; and with a penalty `gradient_norm` where it is taken.
+    - D(G)`; and with a penalty `gradient_norm`, at the images where it is taken, of
+    "zero_centred" the real ones.
 
     Args:
         image_shape: (height, width, channels).
@@ -56,15 +60,15 @@ class GAN(adversarial.AbstractAdversarial):
         penalty_weight: Its weight, lambda or gamma in the papers. Gradients are with
             respect to pixels in [0, 1]: with pixels in [-1, 1], as in the released code
             of R3GAN, they are half as large.
-        penalty_end: Its weight after `penalty_steps`.
+        penalty_end: Its weight after `penalty_steps`, with which it must be given.
         penalty_steps: Steps of training in which the weight moves to `penalty_end`
             along a cosine; 0 for a constant weight.
-        clip: Bound on all weights of the critic, as after each of its updates; 0 for
-            none.
+        clip: Bound on all weights of the critic, which are clipped to it after each of
+            its updates; 0 for none.
         on_probability: Whether least squares and the penalty are of `sigmoid(D)`
             instead of the score, as in compare_gan.
         critic: Another critic than the encoder of `network`: another network, or a
-            Keras layer from images to one number.
+            Keras layer from images to one score, without a sigmoid.
         critic_norm: Normalisation of a network as critic: "batch", where its family has
             it; "spectral", or "none".
         critic_deviation: Whether a network as critic also sees how much the images of a
@@ -85,8 +89,8 @@ class GAN(adversarial.AbstractAdversarial):
             "relativistic",
         ] = "non_saturating",
         penalty: Literal["none", "interpolated", "perturbed", "zero_centred"] = "none",
-        penalty_weight: float = 10.0,
-        penalty_end: float = 0.0,
+        penalty_weight: float = _PENALTY_WEIGHT,
+        penalty_end: float | None = None,
         penalty_steps: int = 0,
         clip: float = 0.0,
         on_probability: bool = False,
@@ -99,12 +103,12 @@ class GAN(adversarial.AbstractAdversarial):
     ):
         super().__init__(image_shape, network=network, name=name, **kwargs)
         checks.not_negative("penalty_weight", penalty_weight)
-        checks.not_negative("penalty_end", penalty_end)
+        checks.not_negative("penalty_end", penalty_end or 0.0)
         checks.at_least("penalty_steps", penalty_steps, 0)
-        checks.not_negative("clip", clip)
+        self.critic_bound = checks.not_negative("clip", clip)
         self.loss_name, self.penalty = loss, penalty
         self.penalty_weight, self.penalty_end = penalty_weight, penalty_end
-        self.penalty_steps, self.clip = penalty_steps, clip
+        self.penalty_steps = penalty_steps
         self._is_on_probability = on_probability
         self.critic = critics.make(
             self,
@@ -114,18 +118,18 @@ class GAN(adversarial.AbstractAdversarial):
             has_deviation=critic_deviation,
             has_last_bias=on_probability or not self._loss.is_relative,
         )
-        self._check(critic_norm=critic_norm)
-        for variable in self.critic.trainable_variables if clip else ():
-            # Keras' optimisers apply it after each of their steps.
-            variable.constraint = _Clip(clip)
+        self._check()
         self.built = True
 
-    def _check(self, *, critic_norm: str) -> None:
+    def _check(self) -> None:
         """Checks that options go together."""
         has_penalty = self.penalty != "none"
+        self._check_penalty_options()
         last_weight = self.penalty_end if self.penalty_steps else self.penalty_weight
         stays_bound = has_penalty and last_weight > 0.0
-        is_bound = stays_bound or self.clip or critic_norm == "spectral"
+        is_bound = (
+            stays_bound or self.critic_bound or normalized.is_spectral(self.critic)
+        )
         if self.loss_name == _LEFT_FREE and not is_bound:
             raise errors.InvalidValue(
                 "The critic of a Wasserstein loss must be bound: without, its loss has "
@@ -141,20 +145,36 @@ class GAN(adversarial.AbstractAdversarial):
                 received=f"loss={self.loss_name} without a penalty",
                 do="Remove it, or use --loss=least_squares",
             )
+        if has_penalty:
+            critics.check_penalty(self.critic, penalty=self.penalty)
+
+    def _check_penalty_options(self) -> None:
+        """Checks that what is said of a penalty is said of one."""
         if self.penalty_end and not self.penalty_steps:
             raise errors.InvalidValue(
                 "`penalty_end` needs the steps in which it is reached",
                 received=f"penalty_end={self.penalty_end} and penalty_steps=0",
-                do="Set --penalty_steps, or leave --penalty_end at 0",
+                do="Set --penalty_steps, or leave out --penalty_end",
             )
-        if self.penalty_steps and not has_penalty:
+        if self.penalty_steps and self.penalty_end is None:
             raise errors.InvalidValue(
-                "`penalty_steps` are those of a penalty",
-                received=f"penalty_steps={self.penalty_steps} and penalty=none",
-                do="Set --penalty_steps=0, or --penalty",
+                "`penalty_steps` need the weight that is reached in them",
+                received=f"penalty_steps={self.penalty_steps} without penalty_end",
+                do="Set --penalty_end, which is 0 for a penalty that fades away",
             )
-        if has_penalty:
-            critics.check_penalty(self.critic, penalty=self.penalty)
+        if self.penalty != "none":
+            return
+        for name, value, unused in (
+            ("penalty_steps", self.penalty_steps, 0),
+            ("penalty_weight", self.penalty_weight, _PENALTY_WEIGHT),
+        ):
+            if value != unused:
+                raise errors.InvalidValue(
+                    f"`{name}` is that of a penalty",
+                    received=f"{name}={value} and penalty=none",
+                    do=f"Set for instance --penalty=zero_centred, or --{name}={unused} "
+                    "for none",
+                )
 
     @property
     def critic_layers(self) -> tuple[keras.layers.Layer, ...]:
@@ -245,14 +265,3 @@ class GAN(adversarial.AbstractAdversarial):
         if self.penalty == "interpolated":
             return gradient_penalty.between(image, made, seed=seed)
         return gradient_penalty.around(image, seed=seed)
-
-
-class _Clip:
-    """A constraint of Keras' that clips a variable to [-bound, bound]."""
-
-    def __init__(self, bound: float):
-        self.bound = bound
-
-    def __call__(self, variable):
-        """Returns the clipped values."""
-        return tf.clip_by_value(tf.convert_to_tensor(variable), -self.bound, self.bound)

@@ -14,11 +14,10 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from glf_tf import errors, seeds, types
+from glf_tf import checks, errors, seeds, types
 from glf_tf.data import image_set
 from glf_tf.metrics import neighbors
 from glf_tf.models import (
-    checks,
     coders,
     codes,
     contested,

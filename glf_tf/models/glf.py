@@ -11,9 +11,9 @@ from typing import Literal
 import keras
 import tensorflow as tf
 
-from glf_tf import errors, signatures, types
+from glf_tf import checks, errors, signatures, types
 from glf_tf.flows import flow as flow_lib
-from glf_tf.models import autoencoder, checks, latent
+from glf_tf.models import autoencoder, latent
 from glf_tf.priors import flow as flow_prior
 from glf_tf.training import stages
 

@@ -16,13 +16,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import seeds, types
+from glf_tf import checks, seeds, types
 from glf_tf.data import image_set
 from glf_tf.flows import flow as flow_lib
 from glf_tf.layers import never_empty
 from glf_tf.models import (
     chains,
-    checks,
     codes,
     image_labels,
     image_levels,

@@ -8,8 +8,8 @@ import math
 import keras
 import tensorflow as tf
 
-from glf_tf import errors, seeds, types
-from glf_tf.models import checks, inputs, label_inputs, numeric_inputs
+from glf_tf import checks, errors, seeds, types
+from glf_tf.models import inputs, label_inputs, numeric_inputs
 from glf_tf.priors import labelled_normal, standard_normal
 from glf_tf.priors import prior as prior_lib
 

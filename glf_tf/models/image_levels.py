@@ -7,11 +7,10 @@ from typing import Literal
 
 import tensorflow as tf
 
-from glf_tf import errors
+from glf_tf import checks, errors
 from glf_tf.bijectors import dequantization as dequantization_lib
 from glf_tf.bijectors import preprocessing as preprocessing_lib
 from glf_tf.layers import never_empty
-from glf_tf.models import checks
 
 Preprocessing = Literal["logit", "centre"]
 """Logits, as RealNVP has them, or the numbers less 1/2, as Glow has them."""

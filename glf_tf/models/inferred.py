@@ -12,9 +12,9 @@ from typing import Literal
 
 import tensorflow as tf
 
-from glf_tf import parts, seeds, types
+from glf_tf import checks, parts, seeds, types
 from glf_tf.inference import sampler as sampler_lib
-from glf_tf.models import chains, checks, coders, contested, latent, store
+from glf_tf.models import chains, coders, contested, latent, store
 from glf_tf.objectives import signed_gaussian
 from glf_tf.training import stages
 

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
-from glf_tf import seeds, types
+from glf_tf import checks, seeds, types
 from glf_tf.inference import langevin, sampler
-from glf_tf.models import checks, inferred
+from glf_tf.models import inferred
 from glf_tf.priors import energy
 from glf_tf.training import stages as stages_lib
 

@@ -14,9 +14,8 @@ from typing import Literal
 import keras
 import tensorflow as tf
 
-from glf_tf import seeds, types
+from glf_tf import checks, seeds, types
 from glf_tf.models import (
-    checks,
     inferred,
     label_inputs,
     latent,

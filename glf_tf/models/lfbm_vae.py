@@ -11,8 +11,8 @@ __all__ = ["LFBMVAE"]
 import keras
 import tensorflow as tf
 
-from glf_tf import types
-from glf_tf.models import checks, latent, variational
+from glf_tf import checks, types
+from glf_tf.models import latent, variational
 from glf_tf.priors import prior as prior_lib
 from glf_tf.training import stages
 

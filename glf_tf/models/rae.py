@@ -13,10 +13,10 @@ from typing import Literal
 import keras
 import tensorflow as tf
 
-from glf_tf import errors, types
+from glf_tf import checks, errors, types
 from glf_tf.data import image_set
 from glf_tf.layers import adapters, spectral
-from glf_tf.models import autoencoder, checks
+from glf_tf.models import autoencoder
 from glf_tf.priors import labelled
 from glf_tf.priors import prior as prior_lib
 from glf_tf.training import stages as stages_lib

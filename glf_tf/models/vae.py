@@ -9,8 +9,8 @@ __all__ = ["VAE"]
 import keras
 import tensorflow as tf
 
-from glf_tf import seeds, types
-from glf_tf.models import checks, variational
+from glf_tf import checks, seeds, types
+from glf_tf.models import variational
 from glf_tf.priors import standard_normal
 from glf_tf.training import stages
 

@@ -13,9 +13,9 @@ from typing import Literal
 import keras
 import tensorflow as tf
 
-from glf_tf import parts, types
+from glf_tf import checks, parts, types
 from glf_tf.bijectors import planar
-from glf_tf.models import checks, coders, variational
+from glf_tf.models import coders, variational
 from glf_tf.priors import standard_normal
 from glf_tf.training import stages as stages_lib
 

@@ -10,8 +10,8 @@ __all__ = ["VAEFlowPrior"]
 import keras
 import tensorflow as tf
 
-from glf_tf import types
-from glf_tf.models import checks, latent, variational
+from glf_tf import checks, types
+from glf_tf.models import latent, variational
 from glf_tf.priors import flow as flow_prior
 from glf_tf.training import stages
 

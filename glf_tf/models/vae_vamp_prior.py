@@ -9,9 +9,9 @@ __all__ = ["VAEVampPrior"]
 import keras
 import tensorflow as tf
 
-from glf_tf import types
+from glf_tf import checks, types
 from glf_tf.data import image_set
-from glf_tf.models import checks, variational
+from glf_tf.models import variational
 from glf_tf.priors import vamp
 from glf_tf.training import stages
 

@@ -10,8 +10,8 @@ __all__ = ["AbstractWAE"]
 
 import tensorflow as tf
 
-from glf_tf import seeds, types
-from glf_tf.models import autoencoder, checks
+from glf_tf import checks, seeds, types
+from glf_tf.models import autoencoder
 from glf_tf.objectives import divergences
 from glf_tf.priors import scaled_normal
 from glf_tf.training import stages

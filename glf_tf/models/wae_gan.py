@@ -12,8 +12,8 @@ __all__ = ["WAEGAN"]
 import keras
 import tensorflow as tf
 
-from glf_tf import errors, seeds, types
-from glf_tf.models import checks, wae
+from glf_tf import checks, errors, seeds, types
+from glf_tf.models import wae
 from glf_tf.networks import critic
 from glf_tf.training import stages
 

@@ -5,7 +5,7 @@ Miyato, Kataoka, Koyama, Yoshida: Spectral Normalization for Generative Adversar
 Networks, 2018. https://arxiv.org/abs/1802.05957
 """
 
-__all__ = ["Norm", "couples_images", "renormalized"]
+__all__ = ["Norm", "couples_images", "is_spectral", "renormalized"]
 
 from typing import Literal
 
@@ -55,6 +55,24 @@ def couples_images(layer: keras.layers.Layer) -> bool:
     """
     return _has(layer, _COUPLING)
 
+
+def is_spectral(layer: keras.layers.Layer) -> bool:
+    """Returns whether all matrices of a layer are divided by their spectral norms.
+
+    By ours or by Keras' own wrapper.
+    """
+    inner = list(layer._flatten_layers())
+    wrappers = [found for found in inner if isinstance(found, _SPECTRAL)]
+    # Keras' wrapper has the kernel as its own variable, too.
+    normal = {id(found) for found in (*wrappers, *(outer.layer for outer in wrappers))}
+    return all(
+        id(found) in normal
+        for found in inner
+        if any(len(variable.shape) > 1 for variable in found._trainable_variables)
+    )
+
+
+_SPECTRAL = (spectral.SpectralNormalized, layers.SpectralNormalization)
 
 _COUPLING = (layers.BatchNormalization, minibatch_deviation.MinibatchDeviation)
 

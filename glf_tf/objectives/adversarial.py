@@ -42,7 +42,7 @@ class Loss(NamedTuple):
 
 
 def accuracy(real: tf.Tensor, made: tf.Tensor) -> tf.Tensor:
-    """Returns 1 where a real image has a larger score than a made one, else 0.
+    """Returns 1 where a real image has a larger score than a made one, 0.5 if equal.
 
     It has the same meaning for all losses: 0.5 on average if the critic cannot tell.
 
@@ -50,7 +50,7 @@ def accuracy(real: tf.Tensor, made: tf.Tensor) -> tf.Tensor:
         real: Scores of real images, `[batch]`.
         made: Scores of made images, `[batch]`.
     """
-    return tf.cast(real > made, tf.float32)
+    return 0.5 + 0.5 * tf.cast(tf.sign(real - made), tf.float32)
 
 
 def _cross_entropy(real: tf.Tensor, made: tf.Tensor) -> tf.Tensor:

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 import keras
 import tensorflow as tf
 
-from glf_tf import errors, parts, seeds, types
+from glf_tf import checks, errors, parts, seeds, types
 from glf_tf.networks import patch_critic
 from glf_tf.objectives import judging, reconstruction
 
@@ -150,7 +150,7 @@ def check(*, of_error: Mapping[str, float], others: Mapping[str, float]) -> None
         InvalidValue: A number is negative, or all weights of the error are 0.
     """
     for name, value in {**of_error, **others}.items():
-        judging.not_negative(name, value, of="a reconstruction term")
+        checks.not_negative(name, value)
     if not any(of_error.values()):
         raise errors.InvalidValue(
             "Reconstructions have an error, of a weight above 0",

@@ -6,15 +6,14 @@ similarity metric, 2016 (the critic's features). https://arxiv.org/abs/1512.0930
 Lim, Ye: Geometric GAN, 2017 (the hinge). https://arxiv.org/abs/1705.02894
 """
 
-__all__ = ["Judge", "not_negative", "squared_error"]
+__all__ = ["Judge", "squared_error"]
 
-import math
 from collections.abc import Mapping
 
 import keras
 import tensorflow as tf
 
-from glf_tf import errors, types
+from glf_tf import types
 from glf_tf.objectives import hinge
 
 
@@ -108,18 +107,3 @@ def _distance(wanted: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
     """Returns the mean difference of the features of images, `[batch]`."""
     difference = tf.abs(tf.cast(wanted - found, tf.float32))
     return tf.reduce_mean(difference, axis=[1, 2, 3])
-
-
-def not_negative(name: str, value: float, *, of: str) -> float:
-    """Returns a weight.
-
-    Raises:
-        InvalidValue: It is negative, or not finite.
-    """
-    if not 0.0 <= value < math.inf:
-        raise errors.InvalidValue(
-            f"`{name}` of {of} must not be negative",
-            received=f"{name}={value}",
-            do="Use 0 or a positive number",
-        )
-    return value

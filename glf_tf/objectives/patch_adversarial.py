@@ -11,7 +11,7 @@ __all__ = ["PatchAdversarial"]
 
 from collections.abc import Sequence
 
-from glf_tf import errors, types
+from glf_tf import checks, types
 from glf_tf.objectives import contested
 
 
@@ -81,20 +81,10 @@ class PatchAdversarial(contested.AbstractContested):
             **kwargs,
         )
         self._judgement = contested.Judgement(
-            weight, is_adaptive=adaptive, start=_checked_start(start)
+            weight, is_adaptive=adaptive, start=checks.at_least("start", start, 0)
         )
 
     @property
     def judgement(self) -> contested.Judgement:
         """The judgement, by default of an adaptive weight."""
         return self._judgement
-
-
-def _checked_start(start: int) -> int:
-    if start < 0:
-        raise errors.InvalidValue(
-            "`start` is a step of training and must not be negative",
-            received=f"start={start}",
-            do="Use 0, or for instance --reconstruction.start=1000",
-        )
-    return start

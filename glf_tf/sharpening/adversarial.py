@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from glf_tf import errors, seeds, types
+from glf_tf import checks, errors, seeds, types
 from glf_tf.networks import patch_critic
 from glf_tf.objectives import judging
 from glf_tf.sharpening import sharpening
@@ -65,7 +65,7 @@ class Adversarial(sharpening.AbstractSharpening):
     ):
         super().__init__(image_shape, **kwargs)
         self._weights = {
-            name: _not_negative(name, value)
+            name: checks.not_negative(name, value)
             for name, value in (
                 ("weight", weight),
                 ("features", features),
@@ -74,7 +74,7 @@ class Adversarial(sharpening.AbstractSharpening):
         }
         _check_any(self._weights)
         self._drawn, self.draws = _share(drawn), drawn > 0.0
-        self._noise = _not_negative("noise", noise)
+        self._noise = checks.not_negative("noise", noise)
         self.critic = patch_critic.patch_critic(self.image_shape, widths=tuple(widths))
         self.built = True
 
@@ -151,10 +151,6 @@ class _Players:
             kind: tf.sigmoid(tf.cast(self._decoder(z, training=training), tf.float32))
             for kind, z in latents.items()
         }
-
-
-def _not_negative(name: str, value: float) -> float:
-    return judging.not_negative(name, value, of="a sharpening")
 
 
 def _share(drawn: float) -> float:

@@ -30,11 +30,13 @@ class Optimizer:
         keras: The Keras optimiser, built for the group's variables.
         variables: The group's variables.
         clip_norm: Bound on the norm of the gradient over all replicas; 0 for none.
+        bound: Bound on each number of the variables; 0 for none.
     """
 
     keras: coupled.Coupled
     variables: list
     clip_norm: float
+    bound: float = 0.0
 
     def apply(
         self, gradients: list[tf.Tensor], *, loss_factor: tf.Tensor | None = None
@@ -59,6 +61,9 @@ class Optimizer:
         if self.clip_norm:
             gradients = _clipped(gradients, clip_norm=self.clip_norm)
         self.keras.apply(gradients, self.variables)
+        for variable in self.variables if self.bound else ():
+            value = tf.convert_to_tensor(variable)
+            variable.assign(tf.clip_by_value(value, -self.bound, self.bound))
 
     @property
     def learning_rate(self) -> float:
@@ -138,7 +143,7 @@ def make(
     return {
         f"{stage.name}/{group.name}": _build(
             f"{stage.name}/{group.name}",
-            group.variables,
+            group,
             options=options.of(group.name, stage=stage.name),
             decay_at=options.decay_at,
             # Each repetition of an update is an iteration.
@@ -168,7 +173,7 @@ def _groups_of(
 
 def _build(
     name: str,
-    variables: list,
+    group: stages_lib.Group,
     *,
     options: dict[str, float | str],
     decay_at: Mapping[str, float],
@@ -198,8 +203,10 @@ def _build(
         name=keras_name(name),
     )
     # Required by tf.distribute, and for restoring checkpoints.
-    keras_optimizer.build(variables)
-    return Optimizer(keras_optimizer, variables, options["clip_norm"])
+    keras_optimizer.build(group.variables)
+    return Optimizer(
+        keras_optimizer, group.variables, options["clip_norm"], bound=group.bound
+    )
 
 
 _RULES = {

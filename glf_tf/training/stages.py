@@ -27,6 +27,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from glf_tf import checks as checks_lib
 from glf_tf import errors, seeds, types
 from glf_tf.data import image_set, pipeline
 from glf_tf.training import contract
@@ -79,19 +80,23 @@ class Group:
     Attributes:
         name: Its name in flags, such as "flow" in `--learning_rate=flow:1e-4`.
         layers: The layers.
+        bound: What each number of the variables is clipped to after each step, [-bound,
+            bound]; 0 for none.
     """
 
     name: str
     layers: tuple[keras.layers.Layer, ...]
+    bound: float = 0.0
 
     def __post_init__(self):
         """Checks the values.
 
         Raises:
             InvalidType: The layers are not a tuple of layers.
-            InvalidValue: The name is invalid.
+            InvalidValue: The name is invalid, or the bound negative.
         """
         contract.name(self.name, of="a group")
+        checks_lib.not_negative("bound", self.bound)
         layers = contract.items(
             self.layers,
             of=f"layers of the group {self.name}",

@@ -14,7 +14,7 @@ ROWS = (
     {"files", "resources"},
     {"folders"},
     {"catalogue", "export", "naming", "recipe", "seeds"},
-    {"arguments", "foreign", "freezing", "values"},
+    {"arguments", "checks", "foreign", "freezing", "values"},
     {"parts"},
     {"data", "devices"},
     {"datasets", "layers", "masks"},

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What makes BEGAN what it is: errors as scores, and the balance k."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -96,3 +97,9 @@ def test_bad_options_are_refused(changes, word):
     with pytest.raises(errors.UserError, match=word) as caught:
         make(**changes)
     assert "\n" not in str(caught.value)
+
+
+def test_a_critic_that_is_no_autoencoder_is_refused():
+    layer = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(1)])
+    with pytest.raises(errors.InvalidType, match="an autoencoder.*critic: a Sequent"):
+        make(critic=layer)

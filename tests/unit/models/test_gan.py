@@ -10,7 +10,7 @@ from glf_tf import catalogue, errors, seeds
 from glf_tf.data import image_set
 from glf_tf.models import gan
 from glf_tf.objectives import adversarial, gradient_penalty
-from glf_tf.training import loop, optimizers, options
+from glf_tf.training import loop, optimizers, options, step
 from tests import descriptors
 
 
@@ -273,8 +273,10 @@ _FREE = {"loss": "wasserstein", "penalty": "interpolated"}
         ({"loss": "least_square"}, "least_squares"),
         ({"loss": "wasserstein"}, "--clip"),
         ({**_FREE, "penalty_weight": 0.0}, "stays above 0"),
-        ({**_FREE, "penalty_steps": 5}, "stays above 0"),
-        ({"penalty_steps": 5}, "are those of a penalty"),
+        ({**_FREE, "penalty_steps": 5, "penalty_end": 0.0}, "stays above 0"),
+        ({**_FREE, "penalty_steps": 5}, "Set --penalty_end"),
+        ({"penalty_steps": 5, "penalty_end": 0.1}, "that of a penalty"),
+        ({"penalty_weight": 5.0}, "that of a penalty.*--penalty_weight=10.0 for none"),
         ({"on_probability": True}, "on_probability"),
         ({"noise": "gaussian"}, "normal"),
         ({"critic_norm": "layer"}, "critic_norm"),
@@ -307,14 +309,58 @@ def test_bad_options_are_refused(changes, word):
 @pytest.mark.parametrize(
     ("layer", "norm", "word"),
     [
-        (keras.layers.Dense(2), "none", "one score"),
+        (keras.layers.Dense(2), "none", r"one score.*returns \[batch, 2\]"),
+        (keras.layers.Lambda(lambda x: x[:, 0]), "none", r"one score.*\[batch\]"),
+        (keras.layers.Reshape((8, 8, 1)), "none", r"one score.*\[batch, 8, 8, 1\]"),
         (keras.layers.Dense(1), "spectral", "critic_norm"),
+        (keras.layers.Dense(1, "sigmoid"), "none", "score, any number.*in sigmoid"),
     ],
 )
 def test_users_critics_that_do_not_fit_are_refused(layer, norm, word):
     own = keras.Sequential([keras.layers.Flatten(), layer])
-    with pytest.raises(errors.UserError, match=word):
+    with pytest.raises(errors.UserError, match=word) as caught:
         make(critic=own, critic_norm=norm)
+    assert "\n" not in str(caught.value)
+
+
+def own_critic(wrap=lambda layer: layer, **kwargs):
+    return keras.Sequential(
+        [keras.layers.Flatten(), wrap(keras.layers.Dense(1, **kwargs))]
+    )
+
+
+def test_clipping_leaves_a_users_constraints_as_they_are():
+    own = own_critic(kernel_constraint="non_neg")
+    model = make(loss="wasserstein", clip=0.02, critic=own)
+    fitted(model)
+    kernel, bias = own.trainable_variables
+    assert isinstance(kernel.constraint, keras.constraints.NonNeg)
+    assert bias.constraint is None
+    assert 0.0 <= np.min(kernel) < np.max(kernel) <= np.float32(0.02)
+
+
+def test_a_users_critic_of_spectral_norm_bounds_a_wasserstein_loss():
+    spectral = keras.layers.SpectralNormalization
+    make(loss="wasserstein", critic=own_critic(spectral))
+    mixed = keras.Sequential([spectral(keras.layers.Conv2D(2, 3)), own_critic()])
+    with pytest.raises(errors.InvalidValue, match="must be bound"):
+        make(loss="wasserstein", critic=mixed)
+
+
+@pytest.mark.parametrize("penalty", ["interpolated", "perturbed", "zero_centred"])
+def test_a_critic_without_a_slope_makes_no_nan(penalty):
+    model = make(penalty=penalty, critic=own_critic(kernel_initializer="zeros"))
+    model.critic.layer.trainable_variables[0].assign(tf.zeros([64, 1]))
+    assert all(np.isfinite(g).all() for g in critic_slopes(model))
+
+
+def critic_slopes(model):
+    update = descriptors.update(model, "critic")
+    with tf.GradientTape() as tape:
+        found = update.terms(descriptors.batch(), seed=seeds.make(0), training=True)
+        means = {name: tf.reduce_mean(value) for name, value in found.items()}
+        loss = step.weighted_sum(means, weights=update.weights, step=tf.constant(0))
+    return tape.gradient(loss, [v.value for v in model.critic.trainable_variables])
 
 
 def test_users_critics_have_the_statistic_by_themselves():

@@ -96,6 +96,8 @@ def test_only_the_minimax_generator_gives_up_where_the_critic_is_sure():
 def test_accuracy_counts_pairs():
     found = adversarial.accuracy(tf.constant(REAL), tf.constant(MADE))
     np.testing.assert_array_equal(found, [0, 1, 0, 1, 1])
+    equal = adversarial.accuracy(tf.constant([2.0]), tf.constant([2.0]))
+    np.testing.assert_array_equal(equal, [0.5])
 
 
 @every

@@ -72,15 +72,15 @@ def test_specifications_describe_the_error_too():
 @pytest.mark.parametrize(
     ("make", "given", "word"),
     [
-        (features, {"features": -1.0}, "`features` of a reconstruction term must not"),
-        (features, {"squared_error": -0.1}, "`squared_error` of a reconstruction"),
-        (features, {"weight": float("nan")}, "`weight` of a reconstruction term"),
-        (features, {"noise": -1.0}, "`noise` of a reconstruction term"),
+        (features, {"features": -1.0}, "`features` must not"),
+        (features, {"squared_error": -0.1}, "`squared_error` must not"),
+        (features, {"weight": float("nan")}, "`weight` must not"),
+        (features, {"noise": -1.0}, "`noise` must not"),
         (features, {"features": 0.0, "squared_error": 0.0}, "weight above 0.*error=0"),
-        (patches, {"weight": -0.5}, "`weight` of a reconstruction term"),
-        (patches, {"features": -0.5}, "`features` of a reconstruction term"),
-        (patches, {"noise": -0.5}, "`noise` of a reconstruction term"),
-        (patches, {"start": -1}, "`start` is a step.*start=-1"),
+        (patches, {"weight": -0.5}, "`weight` must not"),
+        (patches, {"features": -0.5}, "`features` must not"),
+        (patches, {"noise": -0.5}, "`noise` must not"),
+        (patches, {"start": -1}, "`start` must be at least 0.*start=-1"),
     ],
 )
 def test_what_is_out_of_range_is_refused(make, given, word):

@@ -171,10 +171,10 @@ def test_noise_is_seen_in_training_alone():
 @pytest.mark.parametrize(
     ("given", "word"),
     [
-        ({"weight": -1.0}, "`weight` of a sharpening must not be negative"),
-        ({"features": -0.1}, "`features` of a sharpening"),
-        ({"squared_error": float("nan")}, "`squared_error` of a sharpening"),
-        ({"noise": -1.0}, "`noise` of a sharpening"),
+        ({"weight": -1.0}, "`weight` must not be negative"),
+        ({"features": -0.1}, "`features` must"),
+        ({"squared_error": float("nan")}, "`squared_error` must not"),
+        ({"noise": -1.0}, "`noise` must not"),
         ({"drawn": 1.5}, "between 0 and 1.*drawn=1.5"),
         ({"drawn": -0.5}, "between 0 and 1.*drawn=-0.5"),
         (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks of common options of models."""
+"""Checks of numbers that are options of parts."""
 
 __all__ = ["not_negative", "positive", "at_least"]
 
@@ -9,14 +9,14 @@ from glf_tf import errors
 
 
 def not_negative(name: str, value: float) -> float:
-    """Returns a valid weight.
+    """Returns a number of at least 0, such as a weight.
 
     Raises:
         InvalidValue: It is negative or not finite.
     """
     if not 0.0 <= value < math.inf:
         raise errors.InvalidValue(
-            f"`{name}` is a weight and must not be negative",
+            f"`{name}` must not be negative",
             received=f"{name}={value}",
             do="Use 0 or a positive number",
         )
