@@ -27,6 +27,7 @@ class Contested(abc.ABC):
     takes_critic = False
     reconstruction: reconstruction.AbstractReconstruction
     decoder: keras.layers.Layer
+    latent_dim: int
 
     @abc.abstractmethod
     def drawn_latents(
@@ -90,7 +91,7 @@ class Contested(abc.ABC):
 
         With "adaptive_weight", `[]`.
         """
-        kernel = last_kernel(self.decoder).value
+        kernel = last_kernel(self.decoder, latent_dim=self.latent_dim).value
 
         def adapted(batch, *, seed, training):
             with tf.GradientTape(True, watch_accessed_variables=False) as tape:
@@ -108,13 +109,22 @@ class Contested(abc.ABC):
         return adapted
 
 
-def last_kernel(decoder: keras.layers.Layer) -> keras.Variable:
-    """Returns the kernel of a decoder's last layer that has one.
+def last_kernel(decoder: keras.layers.Layer, *, latent_dim: int) -> keras.Variable:
+    """Returns the last kernel that a decoder uses.
+
+    A user's decoder may have made its layers in another order than it calls them in.
+
+    Args:
+        decoder: The decoder.
+        latent_dim: Size of its latents.
 
     Raises:
-        Unsupported: No layer has one.
+        Unsupported: It has no kernel that is trained.
     """
-    kernels = [v for v in decoder.trainable_variables if len(v.shape) > 1]
+    trained = {id(v) for v in decoder.trainable_variables if len(v.shape) > 1}
+    with _Reads() as scope:
+        decoder(tf.zeros([1, latent_dim]), training=False)
+    kernels = [variable for variable in scope.read if id(variable) in trained]
     if not kernels:
         raise errors.Unsupported(
             "The weight of a judgement follows the gradients at the decoder's last "
@@ -123,6 +133,19 @@ def last_kernel(decoder: keras.layers.Layer) -> keras.Variable:
             do="Use --noreconstruction.adaptive",
         )
     return kernels[-1]
+
+
+class _Reads(keras.StatelessScope):
+    """A scope that notes the variables that are read in it, in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.read: list[keras.Variable] = []
+
+    def get_current_value(self, variable):
+        """Returns the value that a variable has in this scope, None for its own."""
+        self.read.append(variable)
+        return super().get_current_value(variable)
 
 
 def made_reconstruction(

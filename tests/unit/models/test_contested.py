@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from glf_tf import catalogue, errors, seeds
 from glf_tf.devices import strategies
-from glf_tf.models import rae
+from glf_tf.models import contested, rae
 from glf_tf.training import optimizers, options, step
 from tests import descriptors
 
@@ -193,6 +193,33 @@ def test_the_adaptive_weight_is_no_part_of_the_gradient():
         plain = judged / tf.stop_gradient(found["adaptive_weight"])
     weighted, own = tape.gradient(judged, kernel), tape.gradient(plain, kernel)
     np.testing.assert_allclose(weighted, found["adaptive_weight"] * own, rtol=1e-4)
+
+
+class Backwards(keras.layers.Layer):
+    """A decoder that made its last layer first."""
+
+    def __init__(self):
+        super().__init__()
+        self.last, self.first = keras.layers.Dense(4), keras.layers.Dense(3)
+        self.last.build((None, 3)), self.first.build((None, 2))
+
+    def call(self, z):
+        return tf.reshape(self.last(self.first(z)), [-1, 2, 2, 1])
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], 2, 2, 1)
+
+
+@pytest.mark.parametrize("strategy", ["one_device", "mirrored"])
+def test_the_last_kernel_is_the_one_that_is_used_last(strategy):
+    with strategies.strategy(strategy).scope():
+        layer = Backwards()
+        assert len(layer.trainable_variables) == 4
+        found = contested.last_kernel(layer, latent_dim=2)
+    assert found is layer.last.kernel
+    family = descriptors.model("glf_patch_adversarial").decoder
+    kernels = [v for v in family.trainable_variables if len(v.shape) > 1]
+    assert contested.last_kernel(family, latent_dim=4) is kernels[-1]
 
 
 def test_a_decoder_without_a_kernel_has_no_adaptive_weight():
