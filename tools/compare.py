@@ -59,6 +59,13 @@ _EXTRACTOR = flags.DEFINE_list(
     f"What makes features: {', '.join(extractors.EXTRACTORS)}; of several, "
     "comma-separated, all but the first measure distances alone.",
 )
+_SPLIT = flags.DEFINE_enum(
+    "reference_split",
+    "test",
+    ["train", "test", "validation"],
+    "Real images; validation: everything is measured on images that the data set holds "
+    "out, and the test images are not read.",
+)
 _GRAPH = kinds.define_path("inception_graph", "", "File of the 2015 Inception graph.")
 
 _TRAIN = pathlib.Path(__file__).with_name("train.py")
@@ -123,7 +130,8 @@ def _compare(jobs, *, folder, shared, children):
     comparison.leave_memory()
     spec, where = jobs[0].plan["dataset"], paths.chosen()
     dataset = catalogue.build("dataset", spec, paths=where)
-    data = {"train": dataset.load("train"), "test": dataset.load("test")}
+    held_out = "validation" if _SPLIT.value == "validation" else "test"
+    data = {"train": dataset.load("train"), "test": dataset.load(held_out)}
     extractor, *others = (
         extractor_lib.make(name, **data, paths=where, inception_graph=_GRAPH.value)
         for name in _EXTRACTOR.value
@@ -135,7 +143,10 @@ def _compare(jobs, *, folder, shared, children):
         others=others,
         validation=dataset.load_for_training()[1] if shared else None,
         settings=settings_lib.Settings(
-            samples=_COUNT.value, trials=_TRIALS.value, crop=options
+            samples=_COUNT.value,
+            reference_split=_SPLIT.value,
+            trials=_TRIALS.value,
+            crop=options,
         ),
         cache_dir=where.cache_dir / "statistics",
     )

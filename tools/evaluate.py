@@ -51,7 +51,13 @@ _METRICS = flags.DEFINE_list(
 _PRESET = flags.DEFINE_enum("preset", None, ["glf_paper", "lfbm"], "A paper's counts.")
 _COUNT = flags.DEFINE_integer("num_samples", None, "Images a trial.", lower_bound=2)
 _TRIALS = flags.DEFINE_integer("trials", None, "Independent draws.", lower_bound=1)
-_SPLIT = flags.DEFINE_enum("reference_split", None, ["train", "test"], "Real images.")
+_SPLIT = flags.DEFINE_enum(
+    "reference_split",
+    None,
+    ["train", "test", "validation"],
+    "Real images; validation: everything is measured on images that the data set holds "
+    "out, and the test images are not read.",
+)
 _ROUNDED = flags.DEFINE_bool("rounded", None, "Round samples to uint8.")
 _SAMPLING = flags.DEFINE_enum(
     "sampling", "plain", ["plain", "authors"], "plain, or as the GLF authors' script."
@@ -180,7 +186,8 @@ def _measured(source: str, metrics: list[str]):
     from glf_tf.evaluation import settings as settings_lib
     from glf_tf.metrics.extractors import choice as extractor_lib
 
-    train, test, where = loading.load_dataset()
+    held_out = "validation" if _SPLIT.value == "validation" else "test"
+    train, test, where = loading.load_dataset(held_out)
     make = functools.partial(
         extractor_lib.make,
         train=train,

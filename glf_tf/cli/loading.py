@@ -158,8 +158,12 @@ def load_split(split):
     )
 
 
-def load_dataset():
+def load_dataset(held_out="test"):
     """Returns training set, test set and paths, of the run or of `--dataset`.
+
+    Args:
+        held_out: "validation" for images that were held out in the place of the test
+            images, which are not read then.
 
     Raises:
         InvalidValue: Neither or both are given.
@@ -171,11 +175,11 @@ def load_dataset():
             do="Leave --dataset out",
         )
     if FLAGS.workdir:
-        return load_split("train"), load_split("test"), paths.chosen()
+        return load_split("train"), load_split(held_out), paths.chosen()
     values.needed("dataset")
     spec = part_flags.spec_of("dataset", FLAGS.dataset, prefix="dataset.")
     found = catalogue.build("dataset", spec, paths=paths.chosen())
-    return found.load("train"), found.load("test"), paths.chosen()
+    return found.load("train"), found.load(held_out), paths.chosen()
 
 
 def dataset_options() -> str:

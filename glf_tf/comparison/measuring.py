@@ -36,6 +36,9 @@ OTHER_METRICS = ("fd",)
 
 MODEL_METRICS = ("reconstruction_fd", "reconstruction")
 
+OTHER_MODEL_METRICS = ("reconstruction_fd",)
+"""What is measured by further extractors, where encoders differ."""
+
 SAMPLES = "comparison_samples.npy"
 """The file of a few samples in a run's folder, uint8 `[PICTURED, h, w, channels]`."""
 
@@ -63,12 +66,12 @@ class Measuring:
 
         Args:
             train: The training images.
-            test: The test images.
+            test: The test images, or images that were held out, in their place.
             extractor: The feature extractor.
             settings: Counts and trials.
             others: Further extractors, by which distances alone are measured.
             validation: Images that were held out, for models that share an encoder:
-                then the likelihoods of their codes, and of the test images', compare.
+                then the likelihoods of their codes, and of those of `test`, compare.
             cache_dir: Folder that caches statistics of real images; None for no cache.
         """
         self.train, self.test = train, test
@@ -97,6 +100,8 @@ class Measuring:
             del settings["mode_samples"]  # of no effect, and not in older records
         if self.others:
             further["others"] = [[each.name, each.checksum] for each in self.others]
+            if self.validation is None:
+                further["other_metrics"] = [*OTHER_METRICS, *OTHER_MODEL_METRICS]
         if self.validation is not None:
             further["validation"] = self.validation.digest
         return {
@@ -113,7 +118,7 @@ class Measuring:
     def text(self) -> str:
         """A description of the protocol in one line."""
         asked = self.settings
-        split = self.test if asked.reference_split == "test" else self.train
+        split = self.train if asked.reference_split == "train" else self.test
         by = map(extractor_lib.described, (self.extractor, *self.others))
         return (
             f"{' and '.join(by)}; {asked.samples:,} samples "
@@ -148,6 +153,7 @@ class Measuring:
         # Models without latents cannot reconstruct.
         with contextlib.suppress(errors.Unsupported):
             found += measuring.model(model, metrics=MODEL_METRICS)
+            found += self._reconstructions_by_others(model)
         if self.validation is not None:
             found += self._likelihoods(model)
         drawn = next(sample.sample(model, PICTURED, seed=self.settings.seed))
@@ -161,12 +167,27 @@ class Measuring:
             date=datetime.date.today().isoformat(),
         )
 
+    def _reconstructions_by_others(
+        self, model: model_lib.GenerativeModel
+    ) -> list[protocol.Measurement]:
+        """Measures reconstructions by further extractors, unless all are the same."""
+        if self.validation is not None:
+            return []
+        return [
+            measurement
+            for other in self.others
+            for measurement in self._evaluation(other).model(
+                model, metrics=OTHER_MODEL_METRICS
+            )
+        ]
+
     def _likelihoods(
         self, model: model_lib.GenerativeModel
     ) -> list[protocol.Measurement]:
         """Measures the density of codes of held-out images, and of test images."""
         found = []
-        for images in (self.validation, self.test):
+        by_split = {images.split: images for images in (self.validation, self.test)}
+        for images in by_split.values():
             by = self._make(test=images, extractor=lambda: self.extractor)
             (nll,) = by.model(model, metrics=("nll",))
             source = f"{images.split} latents"

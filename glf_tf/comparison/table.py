@@ -223,14 +223,15 @@ class Table:
     def _other_columns(self) -> list["_Column"]:
         """Returns the columns, those of densities for rows with one encoder."""
         results = [result for row in self.rows for result in row.results]
-        if not any(result.of("nll", source="test latents") for result in results):
-            return _columns(self._distance)
         others = {
             each.title: each.protocol.extractor
             for each in self.real
             if each.metric == "fd" and each.title != self._distance
         }
-        return _density_columns(self._distance, others=others)
+        source = "validation latents"
+        is_shared = any(result.of("nll", source=source) for result in results)
+        columns = _density_columns if is_shared else _columns
+        return columns(self._distance, others=others)
 
     def _values(self, row: Row, columns: Sequence["_Column"]) -> list[str]:
         if not row.results:
@@ -247,33 +248,67 @@ class _Column:
     real: str = ""
 
 
-def _measured(title: str, metric: str, source: str = "samples") -> _Column:
-    def value(row):
-        return _number(row.number(metric, source=source))
+def _measured(
+    title: str,
+    metric: str,
+    source: str = "samples",
+    *,
+    extractor: str = "",
+    real: str = "",
+) -> _Column:
+    """Returns the column of a measure, by default the main extractor's.
 
-    return _Column(title, value, real=metric if source == "samples" else "")
+    Args:
+        title: The title.
+        metric: The measure.
+        source: What is measured.
+        extractor: The name of a further extractor.
+        real: Name of that of real images; by default the metric, of samples alone.
+    """
+    how = {"source": source, "extractor": extractor}
+    of_real = real or (metric if source == "samples" else "")
+    return _Column(title, lambda row: _number(row.number(metric, **how)), real=of_real)
+
+
+def _cost(title: str, field: str) -> _Column:
+    return _Column(title, lambda row: _plain(row.cost(field)))
+
+
+def _epochs() -> _Column:
+    return _Column("epochs", lambda row: row.epochs or NONE)
+
+
+def _distances(distance: str, *, others: Mapping[str, str]) -> list[_Column]:
+    """Returns the columns of distances of samples, the main one first."""
+    further = (
+        _measured(title, "fd", extractor=by, real=title) for title, by in others.items()
+    )
+    return [_measured(distance, "fd"), *further]
 
 
 def _mode_columns() -> list[_Column]:
     return [_measured("modes", "modes_covered"), _measured("KL of modes", "modes_kl")]
 
 
-def _columns(distance: str) -> list[_Column]:
-    def cost(title, field):
-        return _Column(title, lambda row: _plain(row.cost(field)))
-
+def _columns(distance: str, *, others: Mapping[str, str]) -> list[_Column]:
+    """Returns the columns of whole models; see `_density_columns`."""
     of = "reconstructions"
     return [
-        _measured(distance, "fd"),
-        _measured("of reconstructions", "fd", of),
+        *_distances(distance, others=others),
+        _measured(f"of {of}", "fd", of),
+        *(
+            _measured(f"of {of}, {title}", "fd", of, extractor=by)
+            for title, by in others.items()
+        ),
         _measured("error an image", "reconstruction_per_image", of),
         _measured("precision", "precision"),
         _measured("recall", "recall"),
-        cost("parameters", "parameters"),
-        _Column("epochs", lambda row: row.epochs or NONE),
-        cost("s/epoch", "seconds_per_epoch"),
-        cost("training s", "training_seconds"),
-        cost("samples/s", "samples_per_second"),
+        _measured("coverage", "coverage"),
+        _cost("parameters", "parameters"),
+        _epochs(),
+        _cost("s/epoch", "seconds_per_epoch"),
+        _cost("training s", "training_seconds"),
+        _cost("samples/s", "samples_per_second"),
     ]
 
 
@@ -284,32 +319,17 @@ def _density_columns(distance: str, *, others: Mapping[str, str]) -> list[_Colum
         distance: The name of the main distance.
         others: The extractors of further distances, by the distance's name.
     """
-
-    def nll(split):
-        source = f"{split} latents"
-        return _Column(
-            f"NLL, {split}", lambda row: _number(row.number("nll", source=source))
-        )
-
-    def measured(title, metric, real, extractor=""):
-        how = {"source": "samples", "extractor": extractor}
-        return _Column(title, lambda row: _number(row.number(metric, **how)), real=real)
-
-    def cost(title, field):
-        return _Column(title, lambda row: _plain(row.cost(field)))
-
     return [
-        nll("validation"),
-        nll("test"),
-        measured(distance, "fd", "fd"),
-        *(measured(title, "fd", title, by) for title, by in others.items()),
-        measured("recall", "recall", "recall"),
-        measured("coverage", "coverage", "coverage"),
-        cost("parameters", "prior_parameters"),
-        _Column("epochs", lambda row: row.epochs or NONE),
-        cost("training s", "training_seconds"),
-        cost("fit s", "fit_seconds"),
-        cost("latents/s", "latents_per_second"),
+        _measured("NLL, validation", "nll", "validation latents"),
+        _measured("NLL, test", "nll", "test latents"),
+        *_distances(distance, others=others),
+        _measured("recall", "recall"),
+        _measured("coverage", "coverage"),
+        _cost("parameters", "prior_parameters"),
+        _epochs(),
+        _cost("training s", "training_seconds"),
+        _cost("fit s", "fit_seconds"),
+        _cost("latents/s", "latents_per_second"),
     ]
 
 

@@ -71,6 +71,12 @@ def check_split(split: str, *, known: Sequence[Split] = _USUAL) -> None:
     Raises:
         InvalidValue: `split` is none of `known`.
     """
+    if split == "validation" and split not in known:
+        raise errors.InvalidValue(
+            "Only some data sets hold images out for validation",
+            received=f"split={split!r} of one that does not",
+            do="Use --dataset=held_out, which holds images of another set out",
+        )
     if split not in known:
         raise errors.InvalidValue(
             f"`split` must be {', '.join(known[:-1])} or {known[-1]}",

@@ -46,7 +46,7 @@ class Evaluation:
 
         Args:
             train: The training images.
-            test: The test images.
+            test: The test images, or images that were held out, in their place.
             extractor: Returns the feature extractor; called when a metric needs it.
             settings: The protocol.
             cache_dir: Folder that caches statistics of real images; None for no cache.
@@ -107,8 +107,8 @@ class Evaluation:
         Uses the given metrics of the suite, or the Frechet distance if there are none;
         and "modes", if it is given.
         """
-        is_test = self._settings.reference_split == "test"
-        other = self._train if is_test else self._test
+        is_train = self._settings.reference_split == "train"
+        other = self._test if is_train else self._train
         source = image_sources.GivenImages(
             other.images, name=f"real {other.split} images"
         )
@@ -245,7 +245,7 @@ class Evaluation:
             count=each * len(shares),
             notes=(
                 f"label accuracy is of {each} samples of each label; the classifier "
-                f"finds {100 * accuracy:.2f} % of the test images' labels",
+                f"finds {100 * accuracy:.2f} % of those of {self._test.split} images",
             ),
         )
 

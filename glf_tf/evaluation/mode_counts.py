@@ -38,7 +38,7 @@ def notes(
     """Returns what must be known beside the numbers."""
     return (
         f"modes are {found.total:,} classes; the classifier finds "
-        f"{100 * classifier.accuracy:.2f} % of the test images' labels, and "
+        f"{100 * classifier.accuracy:.2f} % of labels of images it did not learn, and "
         f"{samples:,} samples of the data itself have a KL of about "
         f"{found.kl_by_chance:.2g} nats by chance",
     )

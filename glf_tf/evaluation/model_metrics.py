@@ -97,7 +97,7 @@ class ModelMetrics:
                 f"nll is that of a solver: twice its steps change it by {error:.2g}",
             )
         source = self._source(model)
-        how = {"of": _scored(model), "notes": notes}
+        how = {"of": self._scored(model), "notes": notes}
         return self._records.plain(
             {"nll": found.nats}, source=source, space="latents", **how
         )
@@ -125,7 +125,7 @@ class ModelMetrics:
             f"to {by_chance:.3f} is chance in 19 of 20 cases; a bias below 0 is that "
             "of too narrow a density",
         )
-        how = {"of": _scored(model), "notes": notes}
+        how = {"of": self._scored(model), "notes": notes}
         source = self._source(model)
         return self._records.plain(numbers, source=source, space="latents", **how)
 
@@ -138,12 +138,12 @@ class ModelMetrics:
             notes = (
                 "bound is that of a sharpened decoder, which is no mean of images",
             )
-        how = {"of": "test images", "notes": notes}
+        how = {"of": self._test_images, "notes": notes}
         return self._records.plain(numbers, source=source, space="pixels", **how)
 
     def _bits_per_dim(self, model) -> list[protocol.Measurement]:
         """Measures a flow on images, and what counting alone reaches."""
-        found = self.bits_per_dim(model, self._test, of="test images")
+        found = self.bits_per_dim(model, self._test, of=self._test_images)
         step = 2 ** (8 - model.bits)
         images = [data.images // step * step for data in (self._train, self._test)]
         numbers = {
@@ -151,7 +151,7 @@ class ModelMetrics:
             "bits_per_dim_of_neighbours": histograms.given_neighbours(*images),
         }
         source = self.reconstructions(model)
-        how = {"of": "test images", "notes": found[0].notes}
+        how = {"of": self._test_images, "notes": found[0].notes}
         return found + self._records.plain(
             numbers, source=source, space="pixels", **how
         )
@@ -217,10 +217,14 @@ class ModelMetrics:
         numbers = {"bayes_accuracy": np.mean(is_right)}
         source = image_sources.ModelSamples(model)
         return self._records.plain(
-            numbers, source=source, space="pixels", of="test images"
+            numbers, source=source, space="pixels", of=self._test_images
         )
 
+    @property
+    def _test_images(self) -> str:
+        return f"{self._test.split} images"
 
-def _scored(model) -> str:
-    """Returns what the likelihood is of."""
-    return "test vectors" if isinstance(model, density.Density) else "test latents"
+    def _scored(self, model) -> str:
+        """Returns what the likelihood is of."""
+        is_density = isinstance(model, density.Density)
+        return f"{self._test.split} {'vectors' if is_density else 'latents'}"

@@ -65,7 +65,8 @@ class Settings:
 
     Attributes:
         samples: Images a trial.
-        reference_split: "train" or "test".
+        reference_split: "train", "test", or "validation" if an evaluation has held-out
+            images in the place of the test images.
         references: How many real images; None for all.
         trials: Independent draws.
         rounded: Whether samples are rounded to uint8.

@@ -206,6 +206,18 @@ def test_unknown_split_is_refused(name, data_dirs, cache_dir):
 
 
 @every
+def test_validation_is_held_out_or_a_set_that_does_so_is_named(
+    name, data_dirs, cache_dir
+):
+    found = build(name, data_dirs[name], cache_dir)
+    if "validation" in found.splits:
+        assert found.load("validation").split == "validation"
+    else:
+        with pytest.raises(errors.InvalidValue, match="--dataset=held_out"):
+            found.load("validation")
+
+
+@every
 def test_options_are_literals_with_help(name):
     for option in catalogue.options("dataset", name).values():
         assert ast.literal_eval(repr(option.default)) == option.default

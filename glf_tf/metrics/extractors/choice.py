@@ -122,11 +122,11 @@ def _numbered(labels: np.ndarray, *, of: image_set.ImageSet) -> np.ndarray:
 
 
 def described(extractor: features.AbstractExtractor) -> str:
-    """Returns a line about an extractor, with a classifier's test accuracy."""
+    """Returns a line about an extractor, with a classifier's accuracy."""
     line = f"features of {extractor.name}, {extractor.dim} dimensions"
     if not isinstance(extractor, features.AbstractClassifier):
         return f"{line}, checksum {extractor.checksum}"
-    line += f", test accuracy {100 * extractor.accuracy:.2f} %"
+    line += f", accuracy {100 * extractor.accuracy:.2f} %"
     if extractor.accuracy > _LEAST_GAIN / extractor.classes:
         return line
     chance = f"chance is {100 / extractor.classes:.2f} %"

@@ -38,6 +38,16 @@ PIXELS = features.FunctionExtractor(
 )
 EPOCHS, BATCH_SIZE = 2, 200
 FAILING = "import sys; sys.exit('error: Every loss term must stay finite.')"
+MORE = {
+    "others": [
+        features.FunctionExtractor(
+            lambda images: np.reshape(images, [len(images), 8, 8]).mean(axis=2),
+            name="brightness",
+            dim=8,
+            checksum="1",
+        )
+    ]
+}
 
 
 class Uniform(model_lib.GenerativeModel):
@@ -301,13 +311,7 @@ def test_densities_on_shared_codes_have_likelihoods_and_costs_of_their_own(
     trained, data, children
 ):
     held_out = dataclasses.replace(data["train"].take(90), split="validation")
-    brightness = features.FunctionExtractor(
-        lambda images: np.reshape(images, [len(images), 8, 8]).mean(axis=2),
-        name="brightness",
-        dim=8,
-        checksum="1",
-    )
-    more = {"validation": held_out, "others": [brightness]}
+    more = {"validation": held_out, **MORE}
     table = compare(trained, [make_job(trained)], data, children, of_densities=more)
     (row,) = table.rows
     model = restore.load_model(trained.run("vae_digits").path)
@@ -336,6 +340,29 @@ def test_densities_on_shared_codes_have_likelihoods_and_costs_of_their_own(
     for title in ("FD-projection", "FD-brightness", "recall", "coverage"):
         assert "-" not in by_title[title]
     assert by_title["FD-projection"] != by_title["FD-brightness"]
+
+
+def test_whole_models_are_measured_by_all_extractors(trained, data, children):
+    alone, both = (make_measuring(data, of_densities=how) for how in ({}, MORE))
+    assert alone.identity != both.identity
+    table = compare(trained, [make_job(trained)], data, children, of_densities=MORE)
+    head, _, _, line = table.to_markdown().splitlines()[2:6]
+    cells = dict(zip(head.split(" | "), line.split(" | "), strict=True))
+    for title in ("FD-brightness", "of reconstructions, FD-brightness", "coverage"):
+        assert float(cells[title].split()[0]) > 0
+    assert cells["of reconstructions"] != cells["of reconstructions, FD-brightness"]
+
+
+def test_what_is_held_out_takes_the_place_of_the_test_images(trained, data, children):
+    held_out = dataclasses.replace(data["train"].take(90), split="validation")
+    instead = {"train": data["train"], "test": held_out}
+    how = {"reference_split": "validation", "of_densities": {"validation": held_out}}
+    table = compare(trained, [make_job(trained)], instead, children, **how)
+    (row,) = table.rows
+    assert row.number("nll", source="validation latents") is not None
+    assert row.number("nll", source="test latents") is None
+    assert "against 90 validation images" in table.protocol[0]
+    assert "NLL, validation" in table.to_markdown()
 
 
 def test_fits_without_gradients_are_counted_and_timed(data):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Evaluation: every image source under one protocol, which is recorded."""
 
+import dataclasses
 import json
 import pathlib
 
@@ -73,6 +74,24 @@ def test_every_metric_is_measured_and_survives_json(data):
     assert protocol.from_json(protocol.to_json(found)) == found
     text = reporting.table(found)
     assert all(item.title in text for item in found)
+
+
+def test_what_is_held_out_takes_the_place_of_the_test_images(data):
+    model = descriptors.model("vae")
+    held_out = dataclasses.replace(data[0].take(90), split="validation")
+    how = {"reference_split": "validation", "bound_samples": 2}
+    measuring = make((data[0], held_out), **how)
+    found = measuring.model(model, metrics=("reconstruction", "nll", "bound"))
+    found += measuring.floor()
+    used = [item.protocol for item in found]
+    assert {how.reference_split for how in used} == {"validation"}
+    assert {how.references for how in used} == {90}
+    assert {how.source for how in used} == {
+        "reconstructions",
+        "validation latents",
+        "validation images",
+        "real train images",
+    }
 
 
 def test_numbers_of_a_model_agree_with_its_own(data):
@@ -295,7 +314,7 @@ def test_a_classifier_at_chance_is_reported(accuracy, tells):
     network = classifier.build((8, 8, 1), classes=3, seed=0)
     made = classifier.Classifier(network, dataset="toys", accuracy=accuracy)
     message = choice.described(made)
-    assert f"test accuracy {100 * accuracy:.2f} %" in message
+    assert f"accuracy {100 * accuracy:.2f} %" in message
     assert ("chance is 33.33 %" in message) != tells
 
 

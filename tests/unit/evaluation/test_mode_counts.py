@@ -98,7 +98,7 @@ def test_the_classifier_is_that_of_the_digits(stacked, paths):
     test = data["test"]
     right = np.mean(classifier.classify(test.images[:4000]) == test.labels[:4000])
     assert right == pytest.approx(classifier.accuracy, abs=0.03)
-    assert "test accuracy" in choice.described(classifier)
+    assert "accuracy" in choice.described(classifier)
 
 
 def test_modes_of_other_sets_are_their_classes_in_their_shares(paths):
