@@ -19,6 +19,7 @@ from glf_tf.comparison import job as job_lib
 from glf_tf.comparison import measuring
 from glf_tf.comparison import pictures as pictures_lib
 from glf_tf.comparison import record as record_lib
+from glf_tf.comparison import row as row_lib
 from glf_tf.comparison import table as table_lib
 from glf_tf.comparison import training as training_lib
 from glf_tf.training import summaries
@@ -63,11 +64,11 @@ def compare(
         for number, job in enumerate(jobs, start=1)
     ]
     real = measuring.real_images(folder)
-    rows: dict[job_lib.Recipe, list[table_lib.Training]] = {}
+    rows: dict[job_lib.Recipe, list[row_lib.Training]] = {}
     for job, failure in zip(jobs, failures, strict=True):
         rows.setdefault(job.recipe, []).append(_measure(job, measuring, failure, start))
     return table_lib.Table(
-        rows=tuple(table_lib.Row(recipe, tuple(done)) for recipe, done in rows.items()),
+        rows=tuple(row_lib.Row(recipe, tuple(done)) for recipe, done in rows.items()),
         real=tuple(real),
         protocol=(measuring.text, *about),
     )
@@ -137,22 +138,22 @@ def _train(job: job_lib.Job, *, children: training_lib.Children, place: str) -> 
 
 def _measure(
     job: job_lib.Job, measuring: measuring.Measuring, failure: str, start: str
-) -> table_lib.Training:
+) -> row_lib.Training:
     """Measures a job unless it is done."""
     if failure:
-        return table_lib.Training(job, None, failure)
+        return row_lib.Training(job, None, failure)
     kept = record_lib.read(job.folder)
     if (
         kept is not None
         and kept.is_trained_by(job)
         and kept.evaluation == measuring.identity
     ):
-        return table_lib.Training(job, kept.result)
+        return row_lib.Training(job, kept.result)
     _print(f"measuring {job.name}")
     try:
         result = measuring.measure(job)
     except errors.UserError as error:
-        return table_lib.Training(job, None, str(error))
+        return row_lib.Training(job, None, str(error))
     finally:
         gc.collect()  # the model, whose graphs hold it in cycles
     record = record_lib.Record(
@@ -163,7 +164,7 @@ def _measure(
         start=start,
     )
     record_lib.write(job.folder, record)
-    return table_lib.Training(job, result)
+    return row_lib.Training(job, result)
 
 
 def _samples(table: table_lib.Table) -> dict[str, np.ndarray]:
@@ -177,7 +178,7 @@ def _samples(table: table_lib.Table) -> dict[str, np.ndarray]:
     return found
 
 
-def _write_hparams(row: table_lib.Row, *, folder: folder_lib.Folder) -> None:
+def _write_hparams(row: row_lib.Row, *, folder: folder_lib.Folder) -> None:
     """Writes a recipe's settings and numbers for TensorBoard's HParams page."""
     files.check_no_link(folder.hparams)
     where = folder.hparams / row.recipe.name
@@ -186,7 +187,7 @@ def _write_hparams(row: table_lib.Row, *, folder: folder_lib.Folder) -> None:
             _write_row(row, folder=aside)
 
 
-def _write_row(row: table_lib.Row, *, folder: pathlib.Path) -> None:
+def _write_row(row: row_lib.Row, *, folder: pathlib.Path) -> None:
     settings = dict(row.trainings[0].job.training)
     settings.pop("seed")
     writer = summaries.Summaries(folder)

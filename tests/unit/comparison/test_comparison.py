@@ -17,7 +17,7 @@ from glf_tf.comparison import cost as cost_lib
 from glf_tf.comparison import folder as folder_lib
 from glf_tf.comparison import job as job_lib
 from glf_tf.comparison import record as record_lib
-from glf_tf.comparison import table as table_lib
+from glf_tf.comparison import row as row_lib
 from glf_tf.comparison import training as training_lib
 from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import digits
@@ -299,7 +299,7 @@ def test_several_seeds_have_a_mean_and_a_deviation(trained, data, children):
         )
         result = dataclasses.replace(done.result, measurements=scaled)
         trainings.append(dataclasses.replace(done, result=result))
-    row = table_lib.Row(done.job.recipe, tuple(trainings))
+    row = row_lib.Row(done.job.recipe, tuple(trainings))
     one = done.result.of("fd", source="samples").mean
     np.testing.assert_allclose(
         row.number("fd", source="samples"), [2 * one, 2 * one / np.sqrt(2)]

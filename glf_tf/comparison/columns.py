@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The columns of a comparison's table: what is said of a row, and how."""
+
+__all__ = ["NONE", "Column", "cell", "of_densities", "of_models", "of_modes"]
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+from glf_tf.comparison import row as row_lib
+
+NONE = "-"
+"""The cell of what was not measured."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A column: its title, a row's cell, and which metric of real images it shows."""
+
+    title: str
+    value: Callable[[row_lib.Row], str]
+    real: str = ""
+
+
+def _measured(
+    title: str,
+    metric: str,
+    source: str = "samples",
+    *,
+    extractor: str = "",
+    real: str = "",
+) -> Column:
+    """Returns the column of a measure, by default the main extractor's.
+
+    Args:
+        title: The title.
+        metric: The measure.
+        source: What is measured.
+        extractor: The name of a further extractor.
+        real: Name of that of real images; by default the metric, of samples alone.
+    """
+    how = {"source": source, "extractor": extractor}
+    of_real = real or (metric if source == "samples" else "")
+    return Column(title, lambda row: cell(row.number(metric, **how)), real=of_real)
+
+
+def _cost(title: str, field: str) -> Column:
+    return Column(title, lambda row: _plain(row.cost(field)))
+
+
+def _epochs() -> Column:
+    return Column("epochs", lambda row: row.epochs or NONE)
+
+
+def _distances(distance: str, *, others: Mapping[str, str]) -> list[Column]:
+    """Returns the columns of distances of samples, the main one first."""
+    further = (
+        _measured(title, "fd", extractor=by, real=title) for title, by in others.items()
+    )
+    return [_measured(distance, "fd"), *further]
+
+
+def of_modes() -> list[Column]:
+    """Returns the columns of modes that samples cover."""
+    return [_measured("modes", "modes_covered"), _measured("KL of modes", "modes_kl")]
+
+
+def of_models(distance: str, *, others: Mapping[str, str]) -> list[Column]:
+    """Returns the columns of whole models; see `of_densities`."""
+    of = "reconstructions"
+    return [
+        *_distances(distance, others=others),
+        _measured(f"of {of}", "fd", of),
+        *(
+            _measured(f"of {of}, {title}", "fd", of, extractor=by)
+            for title, by in others.items()
+        ),
+        _measured("error an image", "reconstruction_per_image", of),
+        _measured("precision", "precision"),
+        _measured("recall", "recall"),
+        _measured("coverage", "coverage"),
+        _cost("parameters", "parameters"),
+        _epochs(),
+        _cost("s/epoch", "seconds_per_epoch"),
+        _cost("training s", "training_seconds"),
+        _cost("samples/s", "samples_per_second"),
+    ]
+
+
+def of_densities(distance: str, *, others: Mapping[str, str]) -> list[Column]:
+    """Returns the columns of densities on the codes of one encoder.
+
+    Args:
+        distance: The name of the main distance.
+        others: The extractors of further distances, by the distance's name.
+    """
+    return [
+        _measured("NLL, validation", "nll", "validation latents"),
+        _measured("NLL, test", "nll", "test latents"),
+        *_distances(distance, others=others),
+        _measured("recall", "recall"),
+        _measured("coverage", "coverage"),
+        _cost("parameters", "prior_parameters"),
+        _epochs(),
+        _cost("training s", "training_seconds"),
+        _cost("fit s", "fit_seconds"),
+        _cost("latents/s", "latents_per_second"),
+    ]
+
+
+def cell(number: tuple[float, float | None] | None) -> str:
+    """Returns the cell of a mean and its deviation, either of which may be None."""
+    if number is None:
+        return NONE
+    mean, deviation = number
+    return f"{mean:.4g}" + ("" if deviation is None else f" ± {deviation:.2g}")
+
+
+def _plain(value: float | None) -> str:
+    if value is None:
+        return NONE
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
