@@ -219,6 +219,9 @@ NETWORKS = {
     "dcgan": Network(
         {"name": "dcgan", "filters": 4, "max_filters": 8}, ((8, 8, 1), (32, 32, 3))
     ),
+    "egbad": Network(
+        {"name": "egbad", "filters": 2, "hidden": 8}, ((8, 12, 1), (16, 16, 3))
+    ),
     "ladder": Network(
         {"name": "ladder", "latent_dims": (3, 2), "filters": 4},
         ((10, 12, 1), (16, 16, 3)),
@@ -466,6 +469,14 @@ MODELS: dict[str, Mapping] = {
         "penalty": "zero_centred",
         "penalty_weight": 1.0,
     },
+    "bigan": {
+        "name": "bigan",
+        "latent_dim": 4,
+        "network": {"name": "mlp", "hidden": (6,)},
+        "critic": {"name": "mlp", "hidden": (3,)},
+        "critic_code_width": 5,
+        "critic_width": 6,
+    },
     "glann": _GLANN,
     "glann_convolutional": {
         **_GLANN,
@@ -584,16 +595,16 @@ MODELS: dict[str, Mapping] = {
 }
 """Specifications of models."""
 
+_NOISY = ("began", "bigan", "gan", "image_flow", "vae", "wae", "two_stage")
+
 WITH_NOISE = {"lebm", "lfbm", "lfbm_from_prior", "lfbm_labels", "lfbm_vae", "sri"} | {
-    name
-    for name in MODELS
-    if name.startswith(("began", "gan", "image_flow", "vae", "wae", "two_stage"))
+    name for name in MODELS if name.startswith(_NOISY)
 }
 """Models whose terms draw numbers, of which each replica has its own."""
 
 FAMILIES = (
     *("gan_clipped", "gan_convolutional", "gan_interpolated", "gan_relativistic"),
-    *("began_convolutional", "gan_spectral"),
+    *("began_convolutional", "bigan", "gan_spectral"),
     *("abp", "glann", "glf_convolutional", "glf_perceptual", "glf_sharpened"),
     *("glf_network_perceptual", "rae_layer_perceptual"),
     *("glf_patch_adversarial", "rae_patch_adversarial", "vae_critic_features"),

@@ -10,7 +10,9 @@ r"""Scores images as anomalies by a model's densities, and evaluates the scores.
 A run is the `--workdir` of tools/train.py. The score is -(weight * log p(x | z) + log
 p(z)) at the latent z inferred by an encoder or a chain; `--inference` sets the sampler
 of chains, by default that of training. With a Gaussian decoder, the weight 2 sigma^2
-gives the plain squared error. A flow on images scores by -log p(x) itself.
+gives the plain squared error. A flow on images scores by -log p(x) itself. A model with
+scores of its own, such as bigan, is scored by the one of its options, or by `--score`;
+the weight is that of the score's first term, for bigan the error of reconstructions.
 
 Anomalies are the images of the class that was left out of training, in the test images
 of the run's split; or with `--against` those of another data set, an array NAME.npy or
@@ -37,7 +39,15 @@ _AGAINST = kinds.define_path(
     "against", "", "The anomalies: a data set's name, NAME.npy or a folder."
 )
 _WEIGHTS = flags.DEFINE_list(
-    "weights", ["1"], "Weights of the likelihood in the score, comma-separated."
+    "weights",
+    ["1"],
+    "Weights of the likelihood in the score, or of the first term of a model's own, "
+    "comma-separated.",
+)
+_SCORE = flags.DEFINE_string(
+    "score",
+    None,
+    "The score of a model that has its own; by default as in its options.",
 )
 _CHECKPOINT = flags.DEFINE_enum(
     "checkpoint", "latest", ["latest", "best"], "The checkpoint of the runs."
@@ -87,6 +97,7 @@ def _scored(runs: list[pathlib.Path], *, weights: list[float], seed):
                 which=_CHECKPOINT.value,
                 chain=chain,
                 start=start,
+                score=_SCORE.value,
                 seed=seed,
             )
         )

@@ -11,12 +11,16 @@ import pathlib
 import statistics
 from collections.abc import Mapping, Sequence
 
-from glf_tf import catalogue, types
+import numpy as np
+
+from glf_tf import catalogue, errors, types
 from glf_tf.evaluation import anomaly_sets
 from glf_tf.experiments import folder as folder_lib
 from glf_tf.experiments import restore
 from glf_tf.inference import sampler
 from glf_tf.metrics import auprc
+from glf_tf.models import model as base_model
+from glf_tf.models import scoring
 from glf_tf.tasks import anomaly, infer
 
 NUMBERS = ("average_precision", "trapezoid", "auroc", "chance", "floor")
@@ -32,10 +36,10 @@ class Detection:
         title: The model and the images.
         identity: Equal for runs that differ in their seeds alone.
         seed: The run's seed.
-        inferred_by: How latents were inferred.
+        inferred_by: How latents were inferred, or which score of its own a model has.
         anomaly_set: The images.
-        densities: Their log-densities.
-        weights: Weights of the likelihood in the scores.
+        densities: Their log-densities, or the terms of the model's own score.
+        weights: Weights in the scores, of the likelihood or of the first term.
     """
 
     run: pathlib.Path
@@ -44,7 +48,7 @@ class Detection:
     seed: int
     inferred_by: str
     anomaly_set: anomaly_sets.AnomalySet
-    densities: anomaly.LogDensities
+    densities: anomaly.LogDensities | anomaly.OwnScores
     weights: Sequence[float]
 
     def scores(self, weight: float) -> auprc.DetectionScores:
@@ -55,14 +59,14 @@ class Detection:
     def to_csv(self) -> str:
         """Returns the scores as CSV, a line per image.
 
-        The columns are image, is_anomaly, log_likelihood, log_prior, and for each
-        weight the score and its rank: the share of normal images that score lower.
+        The columns are image, is_anomaly, the parts of the score, such as
+        log_likelihood and log_prior, and for each weight the score and its rank: the
+        share of normal images that score lower.
         """
         columns = {
             "image": self.anomaly_set.names,
             "is_anomaly": self.anomaly_set.is_anomaly.astype(int),
-            "log_likelihood": self.densities.log_likelihood,
-            "log_prior": self.densities.log_prior,
+            **self.densities.columns,
         }
         for weight in self.weights:
             score = self.densities.score(weight=weight)
@@ -110,6 +114,7 @@ def detect(
     which: str = "latest",
     chain: sampler.AbstractSampler | None = None,
     start: str = "auto",
+    score: str | None = None,
     seed: types.Seed = 0,
 ) -> Detection:
     """Scores images with a run's model.
@@ -121,29 +126,63 @@ def detect(
         which: The checkpoint, "latest" or "best".
         chain: Sampler of the latents; None for the model's default.
         start: Where its chains start; one of `infer.STARTS`.
+        score: One of the scores of a model that has its own; None for its default.
         seed: A stateless seed of the chains.
 
     Raises:
-        InvalidValue: A weight is negative, or the images have another shape than the
-            model's.
-        Unsupported: The model has no density of images and latents.
+        InvalidValue: A weight is negative, the images have another shape than the
+            model's, or there is no such score.
+        Unsupported: The model has no density of images and latents, nor a score of its
+            own; or what is asked for is of the other kind.
         Diverged: A chain diverged.
     """
     for weight in weights:
         anomaly.check_weight(weight)
     described = folder_lib.Folder(workdir).read()
     model = restore.load_model(workdir, which=which)
-    inference = infer.Inference(model, chain=chain, start=start)
+    inferred_by, densities = _scored(
+        model, images.images, chain=chain, start=start, score=score, seed=seed
+    )
     return Detection(
         run=workdir,
         title=f"{catalogue.name_of(described['model'])}: {images.title}",
         identity=_identity(described, title=images.title),
         seed=described["seed"],
-        inferred_by=inference.description,
+        inferred_by=inferred_by,
         anomaly_set=images,
-        densities=anomaly.log_densities(inference, images.images, seed=seed),
+        densities=densities,
         weights=tuple(weights),
     )
+
+
+def _scored(
+    model: base_model.GenerativeModel,
+    images: np.ndarray,
+    *,
+    chain: sampler.AbstractSampler | None,
+    start: str,
+    score: str | None,
+    seed: types.Seed,
+) -> tuple[str, anomaly.LogDensities | anomaly.OwnScores]:
+    """Returns how images were scored, and what their scores are made of."""
+    if not isinstance(model, scoring.ScoresAnomalies):
+        if score is not None:
+            raise errors.Unsupported(
+                "A model without a score of its own is scored by its densities",
+                received=f"score={score} for {type(model).__name__}",
+                do="Leave --score out, or use --model=bigan",
+            )
+        inference = infer.Inference(model, chain=chain, start=start)
+        found = anomaly.log_densities(inference, images, seed=seed)
+        return inference.description, found
+    if chain is not None or start != "auto":
+        raise errors.Unsupported(
+            "A model with a score of its own infers no latents by chains for it",
+            received=f"{type(model).__name__} with a chain, or its start",
+            do="Leave --inference and --start out",
+        )
+    name = model.checked_score(score)
+    return f"score={name}", anomaly.own_scores(model, images, score=name)
 
 
 def groups(detections: Sequence[Detection]) -> list[Group]:

@@ -3,6 +3,7 @@
 
 __all__ = [
     "fit_labels",
+    "of_anomalies",
     "of_codes",
     "of_inferred_labels",
     "of_labels",
@@ -210,6 +211,17 @@ def _score(model: keras.Model, inferred: Callable) -> Callable:
         return or_nan(scores, is_fit)
 
     return score
+
+
+def of_anomalies(model: keras.Model) -> dict[str, Callable]:
+    """Returns the signature of a model with scores of anomalies of its own."""
+
+    def score(image):
+        (image,), is_fit = _fit_images(image)
+        terms = model.anomaly_terms(image)
+        return or_nan({"score": tf.add_n(list(terms.values())), **terms}, is_fit)
+
+    return {"score": traced(score, image=_image(model))}
 
 
 def _with_masks(model: keras.Model, inferred: Callable) -> dict[str, Callable]:

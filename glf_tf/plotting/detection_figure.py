@@ -21,7 +21,7 @@ def draw(
 
     Args:
         detections: The runs.
-        weight: Weight of the likelihood in the scores.
+        weight: Weight in the scores, of the likelihood or of the first term.
     """
     groups = [group for group in detection.groups(detections) if group.weight == weight]
     # The legend has a line per group below the axes, so the figure grows with it.
@@ -40,7 +40,8 @@ def draw(
         _draw_run(roc, precision, run, weight=weight, index=index, label=label)
     handles, labels = precision.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", frameon=False)
-    figure.suptitle(f"score: -({weight:g} log p(x | z) + log p(z))", fontsize=11)
+    formulas = dict.fromkeys(run.densities.formula(weight) for run in detections)
+    figure.suptitle(f"score: {', '.join(formulas)}", fontsize=11)
     return figure
 
 

@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Anomaly scores of images, from a model's densities.
+"""Anomaly scores of images, from a model's densities, or of the model's own.
 
 Xie, Zhu, Xu, Li, Li: A Tale of Two Latent Flows: Learning Latent Space Normalizing Flow
 with Short-run Langevin Flow for Approximate Inference, 2023, section 4.3.
 https://arxiv.org/abs/2301.09300
 """
 
-__all__ = ["LogDensities", "log_densities", "ranks"]
+__all__ = ["LogDensities", "OwnScores", "log_densities", "own_scores", "ranks"]
 
 import dataclasses
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors, seeds, types
-from glf_tf.models import image_flow
+from glf_tf.models import image_flow, scoring
 from glf_tf.tasks import infer
 
 
@@ -46,6 +47,72 @@ class LogDensities:
         """
         check_weight(weight)
         return -(weight * self.log_likelihood + self.log_prior)
+
+    @property
+    def columns(self) -> Mapping[str, np.ndarray]:
+        """Both parts by name, `[size]`."""
+        return {"log_likelihood": self.log_likelihood, "log_prior": self.log_prior}
+
+    def formula(self, weight: float) -> str:
+        """Returns how a score is computed, for readers."""
+        return f"-({weight:g} log p(x | z) + log p(z))"
+
+
+@dataclasses.dataclass(frozen=True)
+class OwnScores:
+    """The terms of a model's own score, larger for anomalies.
+
+    Attributes:
+        columns: The terms by name, float64 `[size]`.
+    """
+
+    columns: Mapping[str, np.ndarray]
+
+    def score(self, *, weight: float = 1.0) -> np.ndarray:
+        """Returns the sum of the terms with a weight of the first one, `[size]`.
+
+        Raises:
+            InvalidValue: The weight is negative or not finite.
+        """
+        check_weight(weight)
+        first, *others = self.columns.values()
+        return weight * first + sum(others)
+
+    def formula(self, weight: float) -> str:
+        """Returns how a score is computed, for readers."""
+        first, *others = self.columns
+        return " + ".join([f"{weight:g} {first}", *others])
+
+
+def own_scores(
+    model: scoring.ScoresAnomalies, images: np.ndarray, *, score: str | None = None
+) -> OwnScores:
+    """Returns the terms of a model's own score of images.
+
+    Args:
+        model: The model.
+        images: `[size, height, width, channels]`, uint8 or floats in [0, 1].
+        score: The name of one of its scores; None for the one that it has chosen.
+
+    Raises:
+        InvalidValue: The images have another shape than the model's, or there is no
+            such score.
+    """
+    score, found = model.checked_score(score), []
+    # AutoGraph would hide errors that tell the user what to do.
+    terms_of = tf.function(
+        lambda image: model.anomaly_terms(image, score=score),
+        input_signature=[tf.TensorSpec([None, *images.shape[1:]], tf.float32)],
+        autograph=False,
+    )
+    for start in range(0, len(images), infer.CHUNK):
+        found.append(terms_of(infer.to_unit(images[start : start + infer.CHUNK])))
+    return OwnScores(
+        {
+            name: np.concatenate([part[name] for part in found]).astype(np.float64)
+            for name in found[0]
+        }
+    )
 
 
 def log_densities(

@@ -17,7 +17,7 @@ from glf_tf import errors, export, parts, seeds
 from glf_tf.data import pipeline
 from glf_tf.devices import strategies
 from glf_tf.layers import normalization
-from glf_tf.models import autoencoder, latent
+from glf_tf.models import autoencoder, latent, scoring
 from glf_tf.objectives import reconstruction as objectives
 from glf_tf.priors import flow, learned_mixture
 from glf_tf.training import (
@@ -463,12 +463,14 @@ def check_inference(model, call):
     parts = {
         name: np.asarray(item) for name, item in call["score"](image=image).items()
     }
-    np.testing.assert_allclose(
-        parts["score"], -(parts["log_likelihood"] + parts["log_prior"]), rtol=1e-4
-    )
-    if has_encoder:
-        expected = -model.log_joint(image, model.encode(image))
-        np.testing.assert_allclose(parts["score"], expected, rtol=1e-4)
+    if isinstance(model, scoring.ScoresAnomalies):
+        terms = model.anomaly_terms(image)
+        whole = {"score": np.sum(list(terms.values()), axis=0), **terms}
+        assert set(parts) == set(whole)
+        for name, expected in whole.items():
+            np.testing.assert_allclose(parts[name], expected, rtol=1e-4)
+    else:
+        check_densities(model, image, parts=parts)
     takes_masks = isinstance(model.reconstruction, objectives.AbstractPixelwise)
     assert ("infer" in call) == ("inpaint" in call) == takes_masks
     if not takes_masks:
@@ -482,6 +484,16 @@ def check_inference(model, call):
     np.testing.assert_allclose(z, chains.z, atol=1e-3, rtol=1e-3)
     made = call["inpaint"](**{**asked, "image": mask * image})["image"]
     np.testing.assert_allclose(made, model.decode(z), atol=1e-3)
+
+
+def check_densities(model, image, *, parts):
+    """Checks a score that is -log p(x, z)."""
+    np.testing.assert_allclose(
+        parts["score"], -(parts["log_likelihood"] + parts["log_prior"]), rtol=1e-4
+    )
+    if isinstance(model, autoencoder.AbstractAutoencoder):
+        expected = -model.log_joint(image, model.encode(image))
+        np.testing.assert_allclose(parts["score"], expected, rtol=1e-4)
 
 
 @pytest.mark.slow

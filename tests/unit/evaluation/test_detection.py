@@ -20,17 +20,17 @@ from glf_tf.experiments import experiment, folder, plan, restore
 from glf_tf.plotting import detection_figure
 from glf_tf.tasks import anomaly
 from glf_tf.training import options
-from tests import descriptors
+from tests import calls, descriptors
 
 PATHS = paths_lib.DataPaths()
 
 
-def train(path, *, seed=0, data="without", **options_of_data):
+def train(path, *, seed=0, data="without", model="vae", **options_of_data):
     spec = {"name": data, **options_of_data}
     experiment.train(
         plan.Plan(
             dataset=spec,
-            model=descriptors.MODELS["vae"],
+            model=descriptors.MODELS[model],
             training=options.Training(epochs={"": 1}, batch_size=200, seed=seed),
             reports=plan.Reports(draw_every=0, validate_every=0, export=False),
         ),
@@ -75,6 +75,37 @@ def test_scores_are_those_of_the_runs_model(run, tmp_path):
     assert sum(int(row["is_anomaly"]) for row in rows) == asked.is_anomaly.sum()
     normal = np.array([float(r["rank_1"]) for r in rows if r["is_anomaly"] == "0"])
     np.testing.assert_allclose(normal.mean(), 0.5, atol=0.01)
+
+
+def test_a_model_with_a_score_of_its_own_is_scored_by_it(run, tmp_path):
+    own = train(tmp_path / "own", model="bigan", label=4, split="pooled")
+    asked = anomaly_sets.of_run(own, paths=PATHS)
+    model, unit = restore.load_model(own), np.float32(asked.images) / 255.0
+    for name in (None, "feature_matching"):
+        found = detection.detect(own, asked, weights=(1.0, 0.5), score=name)
+        terms = model.anomaly_terms(unit, score=name)
+        expected = 0.5 * terms["error"] + terms["critic"]
+        np.testing.assert_allclose(found.densities.score(weight=0.5), expected, 1e-3)
+        assert found.inferred_by == f"score={name or 'cross_entropy'}"
+    row = next(csv.DictReader(found.to_csv().splitlines()))
+    assert {"error", "critic", "score_1", "rank_0.5"} <= set(row)
+    figure = detection_figure.draw([found], weight=0.5)
+    assert figure.get_suptitle() == "score: 0.5 error + critic"
+    wider = dataclasses.replace(asked, images=np.zeros((2, 8, 9, 1), np.uint8))
+    for bad, word, images in (
+        ({"score": "mine"}, "feature_matching", asked),
+        ({"start": "prior"}, "chain", asked),
+        ({}, "shape", wider),
+    ):
+        with pytest.raises(errors.UserError, match=word):
+            detection.detect(own, images, **bad)
+    with pytest.raises(errors.Unsupported, match="score of its own"):
+        detection.detect(run, asked, score="cross_entropy")
+    out = tmp_path / "out"
+    done = calls.call("anomaly", f"--runs={own}", f"--out={out}", f"--score={name}")
+    assert done.status == 0, done.stderr
+    (described,) = json.loads((out / "detection.json").read_text())["runs"]
+    assert described["latents"] == "score=feature_matching"
 
 
 def test_numbers_are_averaged_over_seeds_alone():

@@ -32,6 +32,24 @@ def test_chunks_are_put_together(monkeypatch):
     np.testing.assert_allclose(chunked, whole, rtol=1e-5)
 
 
+def test_a_models_own_score_is_the_sum_of_its_terms(monkeypatch):
+    model = descriptors.model("bigan")
+    expected = model.anomaly_terms(UNIT, score="feature_matching")
+    monkeypatch.setattr(infer, "CHUNK", 4)
+    found = anomaly.own_scores(model, IMAGES, score="feature_matching")
+    assert list(found.columns) == list(expected) == ["error", "critic"]
+    for weight in (1.0, 0.0, 2.5):
+        whole = weight * expected["error"] + expected["critic"]
+        np.testing.assert_allclose(found.score(weight=weight), whole, rtol=1e-4)
+    assert found.formula(2.5) == "2.5 error + critic"
+    default = anomaly.own_scores(model, IMAGES)
+    np.testing.assert_allclose(
+        default.columns["critic"], model.anomaly_terms(UNIT)["critic"], rtol=1e-4
+    )
+    with pytest.raises(errors.InvalidValue, match="weight=-1"):
+        found.score(weight=-1.0)
+
+
 def test_what_a_model_draws_is_expected_more_than_noise():
     model = descriptors.model("lfbm")
     chain = langevin.Langevin(steps=60, step_size=0.05, noise=False)

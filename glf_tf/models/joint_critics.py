@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Joint critics: their branch of images is our own, a family's, or a user's layer."""
+
+__all__ = ["check_penalty", "make"]
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from glf_tf import errors, naming, parts
+from glf_tf.layers import adapters
+from glf_tf.models import coders
+from glf_tf.networks import joint_critic, normalized
+from glf_tf.networks import network as network_lib
+
+
+def make(
+    model: parts.Part,
+    *,
+    critic: Any,
+    norm: normalized.Norm,
+    filters: Sequence[int],
+    code_width: int,
+    width: int,
+    dropout: float,
+) -> joint_critic.JointCritic:
+    """Returns a critic of pairs of an image and a latent.
+
+    Args:
+        model: The model, with its `image_shape` and `latent_dim`.
+        critic: A family of networks, or a Keras layer, as branch of images; None for
+            `joint_critic.image_branch`.
+        norm: The normalisation of all branches: "batch" leaves them as they are.
+        filters: Filters of the branch of images.
+        code_width: Units of the branch of latents.
+        width: Features of both.
+        dropout: Share of units that are set to zero in training.
+
+    Raises:
+        InvalidType: The branch of images is no part.
+        InvalidValue: The share is no such number.
+        Unsupported: A user's layer shall have another normalisation.
+    """
+    branch, is_own = _image_branch(model, critic, norm=norm, width=width)
+    if branch is None:
+        made = joint_critic.image_branch(
+            model.image_shape, filters=filters, dropout=dropout
+        )
+        branch = normalized.renormalized(made, norm=norm)
+    size = _size(branch) + code_width
+    others = (
+        joint_critic.code_branch(model.latent_dim, width=code_width, dropout=dropout),
+        joint_critic.feature_branch(size, width=width, dropout=dropout),
+        joint_critic.score_branch(width),
+    )
+    others = [normalized.renormalized(made, norm=norm) for made in others]
+    return joint_critic.JointCritic(branch, *others, activates=is_own)
+
+
+def _image_branch(
+    model: parts.Part, critic: Any, *, norm: normalized.Norm, width: int
+) -> tuple[keras.layers.Layer | None, bool]:
+    """Returns the branch of images that is asked for, if any, and whether one is."""
+    other = coders.made(critic)
+    parts.settle(model, critic=other)
+    if other is None:
+        return None, False
+    if isinstance(other, network_lib.AbstractNetwork):
+        made = other.encoder(model.image_shape, width, name="critic_image")
+        layer = normalized.renormalized(made, norm=norm)
+        return naming.made_by(other, layer, role="critic_image"), True
+    if norm == "spectral":
+        raise errors.Unsupported(
+            "`critic_norm` is of critics that a network family makes",
+            received=f"critic_norm={norm} for a {type(other).__name__}",
+            do="Normalise its own layers, and leave critic_norm out",
+        )
+    return (
+        adapters.Encoder(other, image_shape=model.image_shape, name="critic_image"),
+        True,
+    )
+
+
+def _size(branch: keras.layers.Layer) -> int:
+    """Returns how many numbers a branch makes of an image."""
+    if isinstance(branch, adapters.Encoder):
+        return branch.code_dim
+    return branch.output_shape[-1]
+
+
+def check_penalty(
+    critic: keras.layers.Layer, *, penalty: str, weight: float, default: float
+) -> None:
+    """Checks that a penalty and its weight can be had.
+
+    Args:
+        critic: The critic.
+        penalty: The penalty, or "none".
+        weight: Its weight.
+        default: The weight that tells nothing.
+
+    Raises:
+        InvalidValue: There is a weight without a penalty.
+        Unsupported: There is a penalty, and the critic's score of a pair depends on
+            others of a batch.
+    """
+    if penalty == "none" and weight != default:
+        raise errors.InvalidValue(
+            "`penalty_weight` is that of a penalty",
+            received=f"penalty_weight={weight} and penalty=none",
+            do="Set for instance --penalty=zero_centred, or leave the weight out",
+        )
+    if penalty != "none" and normalized.couples_images(critic):
+        raise errors.Unsupported(
+            "A penalty on the critic's gradient is one for each image, which batch "
+            "normalisation and statistics couple to all others of the batch",
+            received=f"penalty={penalty} and a critic with one of them",
+            do="Use --critic_norm=none or spectral",
+        )
