@@ -13,7 +13,7 @@ from typing import Any
 
 from absl import flags
 
-from glf_tf import errors, recipe
+from glf_tf import catalogue, errors, recipe
 
 FLAGS = flags.FLAGS
 
@@ -51,6 +51,14 @@ def assign(
 
 def _near(name: str, known: Iterable[str]) -> str:
     """Returns advice for an unknown flag."""
+    part = name.partition(".")[0]
+    owners = [
+        model
+        for model in catalogue.names("model")
+        if part in catalogue.options("model", model)
+    ]
+    if owners and part not in known:
+        return f"--{part} is an option of other models: {', '.join(owners)}"
     near = [f"--{found}" for found in errors.near(name, [*known, *_ALWAYS])]
     return (f"Did you mean {' or '.join(near)}? " if near else "") + (
         "--help lists the flags"

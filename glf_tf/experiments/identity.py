@@ -51,13 +51,37 @@ def check(folder: folder_lib.Folder, plan: plan_lib.Plan, *, resume: bool) -> No
     # Runs from before an option was added have its default.
     for kind in ("dataset", "model"):
         before[kind] = _plain(catalogue.completed(kind, before[kind]))
-    for key, value in _identity(plan).items():
-        if before[key] != value:
-            raise errors.InvalidValue(
-                "A run must keep its model, data, batch size and seed",
-                received=f"{key}={value} after {before[key]}",
-                do=f"Use the flags in {folder.flags}, or another --workdir",
-            )
+    changed = [
+        change
+        for key, value in _identity(plan).items()
+        for change in _changes(before[key], value, of=key)
+    ]
+    if changed:
+        raise errors.InvalidValue(
+            "A run must keep its model, data, batch size and seed",
+            received=", ".join(changed),
+            do=f"Use the flags in {folder.flags}, or another --workdir",
+        )
+
+
+def _changes(before: object, after: object, *, of: str) -> list[str]:
+    """Returns what differs between two plain values, each as text."""
+    if before == after:
+        return []
+    are_both = isinstance(before, Mapping) and isinstance(after, Mapping)
+    # Of another part, all options are other ones.
+    if not are_both or before.get("name") != after.get("name"):
+        return [f"{of}={_named(after)} after {_named(before)}"]
+    return [
+        change
+        for key in {**before, **after}
+        for change in _changes(before.get(key), after.get(key), of=f"{of}.{key}")
+    ]
+
+
+def _named(value: object) -> object:
+    """Returns a value, or the name of the part that it describes."""
+    return value.get("name", value) if isinstance(value, Mapping) else value
 
 
 def check_description(plan: plan_lib.Plan, *, arguments: Mapping) -> None:

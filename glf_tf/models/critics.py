@@ -21,8 +21,8 @@ def make(
     *,
     network: types.Network,
     critic: Any,
-    norm: normalized.Norm,
-    has_last_bias: bool,
+    norm: normalized.Norm = "none",
+    has_last_bias: bool = True,
     has_deviation: bool = False,
 ) -> keras.layers.Layer:
     """Returns a critic, `[batch, *image_shape]` to one score, `[batch, 1]`.

@@ -242,12 +242,18 @@ def _is_joined(layer: keras.layers.Layer) -> bool:
 
 def _check_trainable(stage: stages_lib.Stage) -> None:
     for update in stage.updates:
-        if not any(group.variables for group in update.groups):
-            raise errors.InvalidValue(
-                "An update must have variables that it trains",
-                received=f"none in the update {update.name} of the stage {stage.name}",
-                do=f"Set `trainable` of its layers, or epochs={{{stage.name!r}: 0}}",
-            )
+        if any(group.variables for group in update.groups):
+            continue
+        layers = [layer for group in update.groups for layer in group.layers]
+        unbuilt = next((layer.name for layer in layers if not layer.built), None)
+        raise errors.InvalidValue(
+            "An update must have variables that it trains",
+            received=f"none in the update {update.name} of the stage {stage.name}",
+            do=f"Build its layer {unbuilt} in the model's constructor, such as by "
+            "layer.build((None, *image_shape))"
+            if unbuilt
+            else f"Set `trainable` of its layers, or epochs={{{stage.name!r}: 0}}",
+        )
 
 
 def _check_gradients(

@@ -255,9 +255,15 @@ def test_a_folder_with_a_run_is_not_trained_over(tmp_path):
 
 def test_another_model_does_not_go_on_with_a_run(tmp_path):
     experiment.train(make_plan(epochs={"": 0}), folder.Folder(tmp_path))
-    for other in (make_plan("glf_bernoulli"), make_plan(batch_size=100)):
-        with pytest.raises(errors.InvalidValue, match="must keep its model"):
+    for other, word in (
+        (make_plan("glf_bernoulli"), "model.reconstruction=bernoulli after squared_er"),
+        (make_plan(batch_size=100), "Received: batch_size=100 after 200"),
+    ):
+        with pytest.raises(
+            errors.InvalidValue, match=f"must keep its model.*{word}"
+        ) as caught:
             experiment.train(other, folder.Folder(tmp_path), resume=True)
+        assert len(str(caught.value)) < 300 + len(str(tmp_path))
 
 
 def test_a_run_goes_on_though_its_model_has_got_an_option_since(tmp_path):

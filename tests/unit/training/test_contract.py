@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a model's stages must declare, and what their functions must return."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -194,6 +195,13 @@ def test_a_stage_that_trains_no_variable_is_refused():
     toy = test_step.one_update(test_step.squared)
     toy.left.trainable = False
     with pytest.raises(errors.InvalidValue, match="must have variables"):
+        test_step.run(toy)
+
+
+def test_a_layer_that_is_not_built_yet_is_named():
+    toy = test_step.one_update(test_step.squared)
+    toy.left = keras.layers.Dense(1, name="late")
+    with pytest.raises(errors.InvalidValue, match="Build its layer late"):
         test_step.run(toy)
 
 
