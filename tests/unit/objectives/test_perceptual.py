@@ -439,3 +439,185 @@ def test_bad_options_are_refused(options, word):
 def test_other_than_one_or_three_channels_are_refused():
     with pytest.raises(errors.InvalidValue, match="channels"):
         make((8, 8, 2))
+
+
+# Another network than VGG16, against NumPy.
+
+
+def other(**options):
+    """The perceptual loss in `descriptors.FEATURES`, of grey images of 8x8."""
+    network = {
+        "network": str(descriptors.FEATURES),
+        "inputs": "unit",
+        "weights": "imagenet",
+    }
+    return make((8, 8, 1), **{**network, **options})
+
+
+GREY = GENERATOR.random((3, 8, 8, 1)).astype(np.float32)
+GREY_LOGITS = GENERATOR.normal(size=(3, 8, 8, 1)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def features():
+    """Both levels of the network in NumPy, in float64."""
+    network = keras.saving.load_model(descriptors.FEATURES)
+    arrays = {layer.name: layer.get_weights() for layer in network.layers}
+    gamma, beta, mean, variance = arrays["norm"]
+    scale = gamma / np.sqrt(variance + network.get_layer("norm").epsilon)
+
+    def of(x):
+        x = np.tanh((convolve(x, *arrays["first"]) - mean) * scale + beta)
+        half = x.reshape(4, 2, 4, 2, -1).mean(axis=(1, 3))
+        return [x, np.tanh(convolve(half, *arrays["second"]))]
+
+    return of
+
+
+def over_norm(features):
+    return features / np.sqrt(np.sum(features**2, axis=-1, keepdims=True) + 1e-8)
+
+
+DISTANCES = {
+    "none": lambda u, v, reduce: reduce(np.abs(u - v)),
+    "channels": lambda u, v, reduce: reduce(np.abs(over_norm(u) - over_norm(v))),
+    "levels": lambda u, v, reduce: reduce(np.abs(u - v)) / (np.mean(np.abs(u)) + 1e-8),
+}
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+@pytest.mark.parametrize("normalize", DISTANCES)
+def test_loss_of_another_network_agrees_with_numpy(features, normalize, reduction):
+    reduce, distance = getattr(np, reduction), DISTANCES[normalize]
+    expected = []
+    for image, logits in zip(GREY, GREY_LOGITS, strict=True):
+        u, v = image.astype(np.float64), sigmoid(logits)
+        pairs = zip(features(u), features(v), strict=True)
+        first, second = [distance(*pair, reduce) for pair in pairs]
+        expected.append(0.5 * reduce(np.abs(u - v)) + 2.0 * first + 3.0 * second)
+    options = {"normalize": normalize, "reduction": reduction}
+    term = other(pixel_weight=0.5, level_weights="2,3", **options)
+    np.testing.assert_allclose(term(GREY, GREY_LOGITS), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "scale"),
+    [
+        ("unit", lambda x: x),
+        ("symmetric", lambda x: 2.0 * x - 1.0),
+        ("bytes", lambda x: 255.0 * x),
+    ],
+)
+def test_pixels_of_another_network_are_scaled_as_stated(inputs, scale):
+    np.testing.assert_allclose(other(inputs=inputs)._scaled(GREY), scale(GREY))
+
+
+def test_pixels_of_another_network_have_a_stated_range():
+    with pytest.raises(errors.InvalidValue, match="inputs=unit"):
+        other(inputs="auto")
+
+
+def test_levels_of_another_network_are_chosen():
+    whole = {"pixel_weight": 0.0, "reduction": "mean"}
+    both, first = other(**whole), other(levels=1, **whole)
+    second = other(layers=("second",), **whole)
+    summed = first(GREY, GREY_LOGITS) + second(GREY, GREY_LOGITS)
+    np.testing.assert_allclose(both(GREY, GREY_LOGITS), summed, rtol=1e-5)
+
+
+def test_level_weights_of_another_network_are_as_many_as_its_levels():
+    with pytest.raises(errors.InvalidValue, match="must be 2 comma-separated"):
+        other(level_weights="1,2,3")(GREY, GREY_LOGITS)
+    with pytest.raises(errors.InvalidValue, match="must be 1 comma-separated"):
+        other(level_weights="1,2", layers=("second",))
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"activation": "after"}, "activation.*vgg16"),
+        ({"weights": "random"}, "weights.*vgg16"),
+        ({"normalize": "pixels"}, "normalize"),
+    ],
+)
+def test_bad_options_of_another_network_are_refused(options, word):
+    with pytest.raises(errors.InvalidValue, match=word):
+        other(**options)
+
+
+def test_layers_of_vgg16_are_refused():
+    with pytest.raises(errors.InvalidValue, match="another network than vgg16"):
+        make((16, 16, 1), layers=("block1_conv1",))
+
+
+def test_a_network_is_a_path_or_a_layer():
+    with pytest.raises(errors.InvalidType, match="Keras layer"):
+        other(network=3)
+
+
+def test_a_file_is_in_no_checkpoint_and_a_layer_is():
+    assert not other().variables
+    layer = keras.saving.load_model(descriptors.FEATURES)
+    term = other(network=layer)
+    assert len(term.variables) == len(layer.variables)
+    np.testing.assert_allclose(
+        term(GREY, GREY_LOGITS), other()(GREY, GREY_LOGITS), rtol=1e-5
+    )
+
+
+def test_a_layer_is_frozen_and_saved_with_the_model(tmp_path):
+    layer = keras.saving.load_model(descriptors.FEATURES)
+    spec = {"name": "perceptual", "network": layer, "inputs": "unit"}
+    model = catalogue.build(
+        "model",
+        {**descriptors.MODELS["glf"], "reconstruction": spec},
+        image_shape=descriptors.IMAGE_SHAPE,
+    )
+    before = [np.array(v) for v in layer.variables]
+    model.fit(descriptors.images(), epochs=1, batch_size=12, verbose=0)
+    for old, variable in zip(before, layer.variables, strict=True):
+        np.testing.assert_array_equal(old, variable)
+    model.save(tmp_path / "model.keras")
+    copy = keras.saving.load_model(tmp_path / "model.keras").reconstruction
+    assert not copy.trainable_variables
+    np.testing.assert_allclose(
+        copy(GREY, GREY_LOGITS), model.reconstruction(GREY, GREY_LOGITS), rtol=1e-6
+    )
+
+
+def test_gradients_reach_the_decoder_and_no_weights_of_the_network():
+    """Of a file there are none to reach; a layer's are in no group that is trained."""
+    for name in ("glf_network_perceptual", "rae_layer_perceptual"):
+        model = descriptors.model(name)
+        (stage, *_) = model.stages()
+        (group, *_) = stage.updates[0].groups
+        paths = {variable.path for variable in group.variables}
+        assert not any("feature_network" in path for path in paths)
+        with tf.GradientTape() as tape:
+            terms = stage.updates[0].terms(
+                descriptors.batch(), seed=tf.constant([0, 0]), training=True
+            )
+            loss = tf.reduce_mean(terms["reconstruction"])
+        slopes = tape.gradient(
+            loss, [v.value for v in model.decoder.trainable_variables]
+        )
+        assert all(np.abs(slope).max() > 0.0 for slope in slopes)
+
+
+def test_a_model_that_draws_needs_no_network(tmp_path):
+    spec = {"name": "perceptual", "network": str(tmp_path / "none.keras")}
+    spec = {**descriptors.MODELS["glf"], "reconstruction": {**spec, "inputs": "unit"}}
+    model = catalogue.build("model", spec, image_shape=descriptors.IMAGE_SHAPE)
+    assert model.sample(2, seed=0).shape == (2, 8, 8, 1)
+    terms = tf.function(descriptors.update(model, "joint").terms, autograph=False)
+    with pytest.raises(errors.NotFound, match=r"none\.keras.*train_features"):
+        terms(descriptors.batch(), seed=tf.constant([0, 0]), training=True)
+
+
+def test_another_network_is_the_error_beside_a_critic():
+    error = {"name": "perceptual", "network": str(descriptors.FEATURES)}
+    spec = {"name": "patch_adversarial", "error": {**error, "inputs": "unit"}}
+    judged = catalogue.build("reconstruction", spec, image_shape=(8, 8, 1))
+    np.testing.assert_allclose(
+        judged(GREY, GREY_LOGITS), other()(GREY, GREY_LOGITS), rtol=1e-6
+    )
