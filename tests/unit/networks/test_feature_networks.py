@@ -155,6 +155,12 @@ def test_grey_images_get_the_channels_of_the_network():
     np.testing.assert_array_equal(found, expected)
 
 
+def test_what_has_no_weights_before_it_is_no_level():
+    stack = [layers.Rescaling(2.0, -1.0), layers.Conv2D(2, 3, strides=2, name="conv")]
+    found = made(keras.Sequential([keras.Input(SHAPE), *stack]))
+    assert found.names == ("conv",)
+
+
 def test_images_of_other_channels_are_refused(given):
     refused(given[0], "3 channels.*1 channels", shape=(8, 8, 3))
 
