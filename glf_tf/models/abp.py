@@ -56,4 +56,4 @@ class ABP(inferred.AbstractInferred):
 
     def stages(self) -> tuple[stages.Stage, ...]:
         """Returns a stage with one optimiser."""
-        return (self.posterior_stage(),)
+        return self.sharpened(self.posterior_stage())

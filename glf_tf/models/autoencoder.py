@@ -97,10 +97,7 @@ class AbstractAutoencoder(
             decoder or network, output=decoder_output, **shared
         )
         self.reconstruction = contested.made_reconstruction(self, reconstruction)
-        if sharpen is not None:
-            self.sharpening = parts.make(
-                "sharpening", sharpen, image_shape=self.image_shape
-            )
+        self.set_sharpening(sharpen)
 
     @property
     def code_sizes(self) -> coders.Sizes:
@@ -172,11 +169,6 @@ class AbstractAutoencoder(
     def codes_of(self, data: image_set.ImageSet) -> Mapping[str, np.ndarray]:
         """Returns "z", the latents of all images, for the sharpening."""
         return {"z": self.encode_all(data)}
-
-    def latents_of(self, batch: types.Batch, *, seed: tf.Tensor) -> tf.Tensor:
-        """Returns the latents of a batch with its "z", `[batch, latent_dim]`."""
-        del seed  # no randomness
-        return batch["z"]
 
     def encode_all(self, data: image_set.ImageSet) -> np.ndarray:
         """Returns the latents of an image set, `[size, latent_dim]`."""

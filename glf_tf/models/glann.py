@@ -7,6 +7,7 @@ Neighbors, 2019. https://arxiv.org/abs/1812.08985
 
 __all__ = ["GLANN"]
 
+from collections.abc import Mapping
 from typing import Literal
 
 import keras
@@ -24,6 +25,7 @@ from glf_tf.models import (
     inputs,
     model,
     numeric_inputs,
+    sharpened,
 )
 from glf_tf.networks import network as network_lib
 from glf_tf.training import stages as stages_lib
@@ -36,7 +38,7 @@ _LEAST_NORM = 1e-12
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")
-class GLANN(model.GenerativeModel):
+class GLANN(sharpened.Sharpens, model.GenerativeModel):
     """A generator of learned codes, and a mapper that samples codes.
 
     Stage "glo" learns a code for each training image together with the generator:
@@ -69,7 +71,11 @@ class GLANN(model.GenerativeModel):
         decoder_output: Output of a Keras layer as decoder: "images", "logits", or
             "auto" where its last layer shows it; see `layers.endings`.
         reconstruction: The reconstruction term; the paper's is perceptual.
+        sharpen: How the generator alone is trained on in a last stage, "sharpen", on
+            the codes as they are; None for no such stage.
     """
+
+    has_codes_of_new_images = False
 
     def __init__(
         self,
@@ -83,6 +89,7 @@ class GLANN(model.GenerativeModel):
         decoder: types.Network | None = None,
         decoder_output: Literal["auto", "logits", "images"] = "auto",
         reconstruction: types.Reconstruction = "squared_error",
+        sharpen: types.Sharpening | None = None,
         name: str | None = "glann",
     ):
         super().__init__(image_shape, name=name)
@@ -98,6 +105,7 @@ class GLANN(model.GenerativeModel):
             output=decoder_output,
         )
         self.reconstruction = contested.made_reconstruction(self, reconstruction)
+        self.set_sharpening(sharpen)
         self.table = _Table(num_images, self.latent_dim, trainable=True, name="table")
         self.mapper = _mapper(noise_dim, self.latent_dim, hidden=hidden)
         # A variable, so that a run that is resumed within an epoch has it.
@@ -105,11 +113,14 @@ class GLANN(model.GenerativeModel):
         self.built = True
 
     def check_data(self, data: image_set.ImageSet) -> None:
-        """Checks that the numbers of images and codes agree.
+        """Checks that the numbers of images and codes agree, and its sharpening.
 
         Raises:
             InvalidValue: They differ.
+            Unsupported: There is a sharpening, and pixels are hidden, or `stages` of
+                the model leaves it out.
         """
+        self.check_sharpening(data)
         if len(data) != self.num_images:
             raise errors.InvalidValue(
                 "GLANN must have one code per training image",
@@ -118,7 +129,7 @@ class GLANN(model.GenerativeModel):
             )
 
     def stages(self) -> tuple[stages_lib.Stage, ...]:
-        """Returns the two stages, whose terms are only defined on training images."""
+        """Returns the stages, whose terms are only defined on training images."""
         generator = stages_lib.Group("generator", (self.decoder, self.reconstruction))
         codes = stages_lib.Group("codes", (self.table,))
         glo = stages_lib.Stage.of(
@@ -139,7 +150,16 @@ class GLANN(model.GenerativeModel):
             begin_epoch=self._match_noise,
             is_validated=False,
         )
-        return glo, imle
+        return self.sharpened(glo, imle)
+
+    def codes_of(self, data: image_set.ImageSet) -> Mapping[str, np.ndarray]:
+        """Returns "z", the codes of all training images, for the sharpening."""
+        return self._cached_codes(data)
+
+    def _draw_latents(self, count: tf.Tensor, *, seed: tf.Tensor) -> tf.Tensor:
+        """Returns latents of mapped noise on the sphere, `[count, latent_dim]`."""
+        noise = tf.random.stateless_normal([count, self.noise_dim], seed)
+        return _on_sphere(self.map_noise(noise))
 
     def _normalize_codes(self, data: image_set.ImageSet, *, seed: types.Seed) -> None:
         """Projects the codes to the sphere."""

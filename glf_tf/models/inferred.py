@@ -10,16 +10,21 @@ __all__ = ["AbstractInferred", "signed_mse"]
 from collections.abc import Mapping
 from typing import Literal
 
+import numpy as np
 import tensorflow as tf
 
-from glf_tf import checks, parts, seeds, types
+from glf_tf import checks, parts, seeds, tracing, types
+from glf_tf.data import image_set, pipeline
 from glf_tf.inference import sampler as sampler_lib
-from glf_tf.models import chains, coders, contested, latent, store
+from glf_tf.models import chains, coders, contested, latent, sharpened, store
 from glf_tf.objectives import signed_gaussian
 from glf_tf.training import stages
 
+_AT_ONCE = 500
+_SEED = 19
 
-class AbstractInferred(latent.AbstractLatentModel):
+
+class AbstractInferred(sharpened.Sharpens, latent.AbstractLatentModel):
     """A generator and a prior, trained on latents inferred by chains.
 
     Each training step runs a chain from `start` towards p(z | x), outside every tape,
@@ -28,7 +33,7 @@ class AbstractInferred(latent.AbstractLatentModel):
 
     It has a `decoder`, a `reconstruction` term and a `sampler` from the options
     `latent_dim`, `network`, `reconstruction` and `inference`; a concrete class gives
-    `prior`.
+    `prior`, and returns its stages through `sharpened`.
     """
 
     uses_masks = True
@@ -43,6 +48,7 @@ class AbstractInferred(latent.AbstractLatentModel):
         decoder_output: Literal["auto", "logits", "images"] = "auto",
         reconstruction: types.Reconstruction = "signed_gaussian",
         inference: types.Sampler = "langevin",
+        sharpen: types.Sharpening | None = None,
         start: str,
         num_images: int | None,
         name: str | None = None,
@@ -59,6 +65,8 @@ class AbstractInferred(latent.AbstractLatentModel):
                 "auto" where its last layer shows it; see `layers.endings`.
             reconstruction: The reconstruction term; its sigma is for pixels in [-1, 1].
             inference: The sampler of chains.
+            sharpen: How the decoder alone is trained on in a last stage, "sharpen", on
+                latents that are inferred once; None for no such stage.
             start: Where chains start in training: "normal", "prior", or "persistent",
                 at the end of the image's last chain.
             num_images: Size of the training set, for persistent chains.
@@ -78,6 +86,7 @@ class AbstractInferred(latent.AbstractLatentModel):
         )
         self.reconstruction = contested.made_reconstruction(self, reconstruction)
         self._sampler = parts.make("inference", inference)
+        self.set_sharpening(sharpen)
         self.start, self.store = start, None
         if start == "persistent":
             checks.at_least("num_images", num_images, 1)
@@ -102,6 +111,45 @@ class AbstractInferred(latent.AbstractLatentModel):
     def is_validated(self) -> bool:
         """Whether terms can be measured on new images, which have no chains."""
         return self.store is None
+
+    @property
+    def has_codes_of_new_images(self) -> bool:
+        """Whether chains have no start of their own for each training image."""
+        return self.store is None
+
+    def check_data(self, data: image_set.ImageSet) -> None:
+        """Checks a training set as the base class, and that a sharpening can have it.
+
+        Raises:
+            InvalidValue: There are too few images for the fit of the prior.
+            Unsupported: There is a sharpening, and pixels are hidden, or `stages` of
+                the model leaves it out.
+        """
+        super().check_data(data)
+        self.check_sharpening(data)
+
+    def codes_of(self, data: image_set.ImageSet) -> Mapping[str, np.ndarray]:
+        """Returns "z", latents of all images, for the sharpening.
+
+        They are where chains persist, or else the ends of chains as in training.
+        """
+        if self.store is not None:
+            return {"z": self.store.read(tf.range(len(data))).numpy()}
+        batches = pipeline.evaluation_batches(data, batch_size=_AT_ONCE)
+        found = [
+            self._traced_infer(
+                batch["image"], seeds.make((_SEED, number)), **self._label_of(batch)
+            )
+            for number, batch in enumerate(batches)
+        ]
+        return {"z": np.concatenate(found)}
+
+    @tracing.method
+    def _traced_infer(
+        self, image: tf.Tensor, seed: tf.Tensor, label: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        given = {} if label is None else {"label": label}
+        return self.infer_latents(image, seed=seed, **given).z
 
     @property
     def posterior_weights(self) -> Mapping[str, float]:

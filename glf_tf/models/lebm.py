@@ -84,7 +84,7 @@ class LEBM(inferred.AbstractInferred):
             weights={"contrast": 1.0, **dict.fromkeys(measured, 0.0)},
         )
         joint = stages_lib.Stage("joint", (generator, prior), infer=self.infer_batch)
-        return (joint,)
+        return self.sharpened(joint)
 
     def infer_batch(self, batch: types.Batch, *, seed: tf.Tensor) -> types.Batch:
         """Returns the batch with latents of the posterior, "z", and prior, "z_prior".

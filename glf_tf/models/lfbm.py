@@ -87,7 +87,7 @@ class LFBM(inferred.AbstractInferred):
             infer=self.infer_batch,
             is_validated=self.is_validated,
         )
-        return (joint,)
+        return self.sharpened(joint)
 
     def _joint_terms(
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool

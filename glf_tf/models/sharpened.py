@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import errors, seeds, types
+from glf_tf import errors, parts, seeds, types
 from glf_tf.data import image_set
 from glf_tf.sharpening import sharpening as sharpening_lib
 from glf_tf.training import stages
@@ -25,10 +25,20 @@ class Sharpens(abc.ABC):
 
     Attributes:
         sharpening: How it is sharpened; None if it is not.
+        has_codes_of_new_images: Whether `codes_of` knows of images that were not
+            trained on.
     """
 
     sharpening: sharpening_lib.AbstractSharpening | None = None
+    has_codes_of_new_images = True
     decoder: keras.layers.Layer
+
+    def set_sharpening(self, sharpen: types.Sharpening | None) -> None:
+        """Makes the sharpening; None for none."""
+        if sharpen is not None:
+            self.sharpening = parts.make(
+                "sharpening", sharpen, image_shape=self.image_shape
+            )
 
     def sharpened(self, *trained: stages.Stage) -> tuple[stages.Stage, ...]:
         """Returns a model's stages, and then that of its sharpening, if there is one.
@@ -44,6 +54,7 @@ class Sharpens(abc.ABC):
             cache=self._cached,
             keeps_images=True,
             is_asked_for=True,
+            is_validated=self.has_codes_of_new_images,
         )
         return (last,) if self.is_only_sharpened else (*trained, last)
 
@@ -56,12 +67,13 @@ class Sharpens(abc.ABC):
     def codes_of(self, data: image_set.ImageSet) -> Mapping[str, np.ndarray]:
         """Returns what `latents_of` needs of all images, by name, `[size, ...]`."""
 
-    @abc.abstractmethod
     def latents_of(self, batch: types.Batch, *, seed: tf.Tensor) -> tf.Tensor:
-        """Returns the latents of a batch that has its rows of `codes_of`.
+        """Returns the latents of a batch that has its rows of `codes_of`: its "z".
 
         They are such as the decoder has learned: draws, if the posterior is no point.
         """
+        del seed  # no randomness
+        return batch["z"]
 
     def _cached(self, data: image_set.ImageSet) -> dict[str, np.ndarray]:
         """Returns the codes of all images, and "drawn" if the sharpening wants it."""
@@ -74,7 +86,7 @@ class Sharpens(abc.ABC):
 
     def _draws(self, count: int) -> np.ndarray:
         """Returns latents drawn from the prior, the same ones at each call."""
-        draw = tf.function(self.prior.sample, autograph=False)
+        draw = tf.function(self._draw_latents, autograph=False)
         parts = [
             draw(
                 tf.constant(min(_AT_ONCE, count - start)),
@@ -83,6 +95,10 @@ class Sharpens(abc.ABC):
             for start in range(0, count, _AT_ONCE)
         ]
         return np.concatenate([np.asarray(part, np.float32) for part in parts])
+
+    def _draw_latents(self, count: tf.Tensor, *, seed: tf.Tensor) -> tf.Tensor:
+        """Returns latents as samples are decoded from, `[count, latent_dim]`."""
+        return self.prior.sample(count, seed=seed)
 
     def check_sharpening(self, data: image_set.ImageSet) -> None:
         """Checks that a sharpening, if there is one, can be had.

@@ -55,4 +55,4 @@ class SRI(inferred.AbstractInferred):
 
     def stages(self) -> tuple[stages.Stage, ...]:
         """Returns a stage with one optimiser."""
-        return (self.posterior_stage(),)
+        return self.sharpened(self.posterior_stage())

@@ -105,7 +105,9 @@ def test_a_prior_is_trained_alone_on_the_codes_of_an_autoencoder(path):
     assert not terms or plan["reports"]["patience"]
 
 
-@pytest.mark.parametrize("recipe", ["glf/mnist", "rae/digits", "wae_gan/mnist"])
+@pytest.mark.parametrize(
+    "recipe", ["glf/mnist", "lfbm/mnist", "rae/digits", "wae_gan/mnist"]
+)
 @pytest.mark.parametrize("path", SHARPENINGS, ids=lambda path: path.stem)
 def test_a_decoder_is_sharpened_alone_whatever_its_recipe_was(path, recipe):
     plan = read(ROOT / "flags" / f"{recipe}.cfg", path)

@@ -205,7 +205,7 @@ OWN = {
 2 "have epochs"     @ --sharpen=adversarial --epochs=1,sharpen:0
 2 --start_from=RUN  @ --sharpen=adversarial --sharpen.alone
 2 "halves images"   @ --sharpen=adversarial --sharpen.widths=4,4,4,4
-2 --sharpen         --dataset=digits --workdir=new --model=glann --sharpen=adversarial
+2 --sharpen         --dataset=digits --workdir=new --model=gan --sharpen=adversarial
 2 sharpen           @ --sharpen=softly
 2 weight=-1         @ --sharpen=adversarial --sharpen.weight=-1
 2 "--resume"        @ --workdir=run

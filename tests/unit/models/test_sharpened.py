@@ -18,6 +18,7 @@ FAMILIES = (
     *("glf_labels", "lfbm_vae", "rae", "two_stage_vae", "vae", "vae_flow_posterior"),
     *("vae_flow_prior", "vae_vamp_prior", "wae_gan", "wae_mmd"),
 )
+WITHOUT_ENCODER = ("abp", "glann", "lebm", "lfbm", "sri")
 
 
 def made(name, **given):
@@ -66,6 +67,55 @@ def test_it_comes_last_or_alone(name):
     before = [stage.name for stage in descriptors.model(name).stages()]
     assert [stage.name for stage in made(name).stages()] == [*before, "sharpen"]
     assert [stage.name for stage in made(name, alone=True).stages()] == ["sharpen"]
+
+
+@pytest.mark.parametrize("name", WITHOUT_ENCODER)
+def test_without_an_encoder_all_but_the_decoder_stays_bit_for_bit(name, eagerly):
+    model = made(name, alone=True, drawn=0.5)
+    moving = {id(v) for v in (*model.decoder.variables, *model.sharpening.variables)}
+    kept = [variable for variable in model.variables if id(variable) not in moving]
+    before, decoder = [np.array(v) for v in kept], values(model.decoder)
+    codes = model.codes_of(descriptors.images())["z"]
+    history = model.fit(descriptors.images(), epochs=1, batch_size=24, verbose=0)
+    assert set(history.stages) == {"sharpen"}
+    assert_equal(before, [np.array(v) for v in kept])
+    moved = [
+        np.abs(a - b).max() for a, b in zip(values(model.decoder), decoder, strict=True)
+    ]
+    assert max(moved) > 1e-5
+    if name in ("abp", "glann"):
+        np.testing.assert_array_equal(model.codes_of(descriptors.images())["z"], codes)
+
+
+@pytest.mark.parametrize("name", WITHOUT_ENCODER)
+def test_without_an_encoder_it_comes_last_and_is_validated_if_codes_are_known(name):
+    before = [stage.name for stage in descriptors.model(name).stages()]
+    stages = made(name).stages()
+    assert [stage.name for stage in stages] == [*before, "sharpen"]
+    assert stages[-1].is_validated == (name not in ("abp", "glann"))
+
+
+def test_codes_without_an_encoder_are_those_of_training():
+    data = descriptors.images()
+    persistent, glann = made("abp"), made("glann")
+    rows = np.random.default_rng(0).normal(size=(48, 4)).astype(np.float32)
+    persistent.store.rows.assign(rows)
+    np.testing.assert_array_equal(persistent.codes_of(data)["z"], rows)
+    np.testing.assert_array_equal(glann.codes_of(data)["z"], glann.codes())
+    for name in ("lebm", "lfbm", "lfbm_labels", "sri"):
+        model, image = made(name), np.float32(data.images) / 255.0
+        first, again = (model.codes_of(data)["z"] for _ in range(2))
+        np.testing.assert_array_equal(first, again)
+        given = {"label": data.labels} if name == "lfbm_labels" else {}
+        chains = model.infer_latents(image, seed=(19, 0), **given)
+        np.testing.assert_allclose(first, chains.z, atol=1e-4)
+
+
+def test_draws_of_a_mapper_lie_where_codes_do():
+    model = made("glann", drawn=0.5)
+    drawn = model.stages()[-1].cache(descriptors.images())["drawn"]
+    np.testing.assert_allclose(np.linalg.norm(drawn, axis=1), 1.0, rtol=1e-5)
+    assert np.std(drawn, axis=0).min() > 1e-3
 
 
 def batch_of(model, *, size=6):
@@ -156,8 +206,8 @@ def test_a_model_that_leaves_it_out_is_refused():
         model.check_data(descriptors.images())
 
 
-@pytest.mark.parametrize("name", ["glann", "lfbm", "image_flow"])
-def test_models_without_an_encoder_have_no_such_option(name):
+@pytest.mark.parametrize("name", ["gan", "image_flow"])
+def test_models_without_a_decoder_have_no_such_option(name):
     with pytest.raises(errors.InvalidValue, match="sharpen"):
         made(name)
 
