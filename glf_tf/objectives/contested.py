@@ -59,9 +59,9 @@ class AbstractContested(reconstruction.AbstractReconstruction):
         error: types.Reconstruction,
         error_weight: float,
         features: float,
-        widths: Sequence[int],
         spectral: bool,
-        noise: float,
+        widths: Sequence[int] = (32, 64, 128),
+        noise: float = 0.0,
         **kwargs,
     ):
         """Initializes the term.
@@ -71,12 +71,15 @@ class AbstractContested(reconstruction.AbstractReconstruction):
             error: The error beside that of the critic's features.
             error_weight: Its weight.
             features: Weight of the distance of the critic's features.
-            widths: Channels of the critic's convolutions.
             spectral: Whether the critic's kernels are divided by their spectral norms.
-            noise: Noise on all images that the critic sees in training.
+            widths: Channels of the critic's convolutions, of which each halves the
+                image.
+            noise: Standard deviation of normal noise on all images that the critic sees
+                in training, which are in [-1, 1].
             **kwargs: Keyword arguments of `keras.layers.Layer`.
 
         Raises:
+            InvalidValue: The noise is negative.
             Unsupported: The error has a critic itself.
         """
         super().__init__(image_shape, **kwargs)
@@ -88,6 +91,7 @@ class AbstractContested(reconstruction.AbstractReconstruction):
         self.critic = patch_critic.patch_critic(
             self.image_shape, widths=tuple(widths), is_spectral=spectral
         )
+        checks.not_negative("noise", noise)
         self._judge = judging.Judge(self.critic, noise=noise)
 
     @property

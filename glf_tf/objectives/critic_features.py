@@ -7,8 +7,6 @@ similarity metric, 2016. https://arxiv.org/abs/1512.09300
 
 __all__ = ["CriticFeatures"]
 
-from collections.abc import Sequence
-
 from glf_tf import types
 from glf_tf.objectives import contested
 
@@ -36,10 +34,8 @@ class CriticFeatures(contested.AbstractContested):
         squared_error: Weight of the squared error of pixels in [0, 1], summed over an
             image.
         weight: Weight of the critic's judgement; 0 for features alone.
-        widths: Channels of the critic's convolutions, of which each halves the image.
         spectral: Whether the critic's kernels are divided by their spectral norms.
-        noise: Standard deviation of normal noise on all images that the critic sees
-            in training, which are in [-1, 1].
+        **kwargs: As in `AbstractContested`.
     """
 
     def __init__(
@@ -49,23 +45,19 @@ class CriticFeatures(contested.AbstractContested):
         features: float = 10.0,
         squared_error: float = 0.3,
         weight: float = 0.0,
-        widths: Sequence[int] = (32, 64, 128),
         spectral: bool = True,
-        noise: float = 0.0,
         **kwargs,
     ):
         contested.check(
             of_error={"features": features, "squared_error": squared_error},
-            others={"weight": weight, "noise": noise},
+            others={"weight": weight},
         )
         super().__init__(
             image_shape,
             error="squared_error",
             error_weight=squared_error,
             features=features,
-            widths=widths,
             spectral=spectral,
-            noise=noise,
             **kwargs,
         )
         self._judgement = contested.Judgement(weight)

@@ -9,8 +9,6 @@ Diffusion Models, 2022, appendix G (its first stages). https://arxiv.org/abs/211
 
 __all__ = ["PatchAdversarial"]
 
-from collections.abc import Sequence
-
 from glf_tf import checks, types
 from glf_tf.objectives import contested
 
@@ -46,10 +44,8 @@ class PatchAdversarial(contested.AbstractContested):
         weight: Weight of the critic's judgement, beside that of its gradient.
         adaptive: Whether the judgement is weighted by the ratio of the gradients.
         start: The step of the stage with which the critic begins.
-        widths: Channels of the critic's convolutions, of which each halves the image.
         spectral: Whether the critic's kernels are divided by their spectral norms.
-        noise: Standard deviation of normal noise on all images that the critic sees
-            in training, which are in [-1, 1].
+        **kwargs: As in `AbstractContested`.
     """
 
     def __init__(
@@ -61,23 +57,19 @@ class PatchAdversarial(contested.AbstractContested):
         weight: float = 0.5,
         adaptive: bool = True,
         start: int = 0,
-        widths: Sequence[int] = (32, 64, 128),
         spectral: bool = False,
-        noise: float = 0.0,
         **kwargs,
     ):
         contested.check(
             of_error={"error": 1.0},
-            others={"features": features, "weight": weight, "noise": noise},
+            others={"features": features, "weight": weight},
         )
         super().__init__(
             image_shape,
             error=error,
             error_weight=1.0,
             features=features,
-            widths=widths,
             spectral=spectral,
-            noise=noise,
             **kwargs,
         )
         self._judgement = contested.Judgement(
