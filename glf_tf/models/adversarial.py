@@ -135,7 +135,7 @@ class AbstractAdversarial(model.GenerativeModel):
         if not self._shares_noise:
             return batch
         count = tf.shape(batch["image"])[0]
-        return {**batch, "z": self._draws(count, seed=seed)}
+        return {**batch, "z": self.draws(count, seed=seed)}
 
     def made(
         self, batch: types.Batch, *, seed: types.Seed, training: bool
@@ -148,11 +148,16 @@ class AbstractAdversarial(model.GenerativeModel):
             training: Whether batches are normalised by their own statistics.
         """
         count = tf.shape(batch["image"])[0]
-        z = batch["z"] if "z" in batch else self._draws(count, seed=seed)
+        z = batch["z"] if "z" in batch else self.draws(count, seed=seed)
         return self._decode(z, training=training)
 
-    def _draws(self, n: int | tf.Tensor, *, seed: types.Seed) -> tf.Tensor:
-        """Returns noise, `[n, latent_dim]`."""
+    def draws(self, n: int | tf.Tensor, *, seed: types.Seed) -> tf.Tensor:
+        """Returns noise, `[n, latent_dim]`.
+
+        Args:
+            n: How many.
+            seed: A stateless seed.
+        """
         shape, seed = [n, self.latent_dim], seeds.make(seed)
         if self._noise_name == "uniform":
             return tf.random.stateless_uniform(shape, seed, minval=-1.0, maxval=1.0)
@@ -172,7 +177,7 @@ class AbstractAdversarial(model.GenerativeModel):
 
     def _sample(self, n, *, seed, temperature):
         """Returns images of noise times the temperature."""
-        z = tf.cast(temperature, tf.float32) * self._draws(n, seed=seed)
+        z = tf.cast(temperature, tf.float32) * self.draws(n, seed=seed)
         return self._decode(z, training=False)
 
     def interpolate(

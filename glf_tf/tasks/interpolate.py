@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from glf_tf import errors, seeds, types
+from glf_tf.models import adversarial
 from glf_tf.models import model as model_lib
 from glf_tf.tasks import reconstruct
 
@@ -54,12 +55,17 @@ def between_samples(
 ) -> np.ndarray:
     """Returns the decoded points between `n` pairs of samples from the prior.
 
-    Arguments, result and errors are those of `between_images`.
+    Of a GAN, they are between draws of its noise. Arguments, result and errors are
+    those of `between_images`.
     """
     check(num_steps)
+    both, how = seeds.split(seed, 2), {"num_steps": num_steps, "space": space}
+    if isinstance(model, adversarial.AbstractAdversarial):
+        ends = [model.draws(n, seed=one) for one in both]
+        return model.interpolate(*ends, **how).numpy()
     encoder = reconstruct.as_autoencoder(model)
-    ends = [encoder.prior.sample(n, seed=part) for part in seeds.split(seed, 2)]
-    return encoder.interpolate(*ends, num_steps=num_steps, space=space).numpy()
+    ends = [encoder.prior.sample(n, seed=one) for one in both]
+    return encoder.interpolate(*ends, **how).numpy()
 
 
 def check(num_steps: int) -> None:

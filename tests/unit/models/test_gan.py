@@ -186,7 +186,7 @@ def test_noise_is_shared_where_it_is_said():
     ("noise", "deviation"), [("normal", 1.0), ("uniform", 3**-0.5)]
 )
 def test_noise_has_the_distribution_that_is_asked_for(noise, deviation):
-    drawn = make(noise=noise)._draws(4000, seed=0).numpy()
+    drawn = make(noise=noise).draws(4000, seed=0).numpy()
     assert np.std(drawn) == pytest.approx(deviation, rel=0.03)
     assert np.mean(drawn) == pytest.approx(0.0, abs=0.05)
     assert (np.abs(drawn).max() <= 1.0) == (noise == "uniform")

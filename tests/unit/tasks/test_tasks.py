@@ -110,6 +110,18 @@ def test_interpolation_between_images_ends_at_their_reconstructions():
     np.testing.assert_allclose(lines[:, -1], model.reconstruct(image[2:]), atol=1e-3)
 
 
+@pytest.mark.parametrize("name", ["gan", "began"])
+def test_interpolation_of_a_gan_is_between_draws_of_its_noise(name):
+    model = descriptors.model(name)
+    lines = interpolate.between_samples(model, 2, seed=1, num_steps=5)
+    ends = [model.decode(model.draws(2, seed=one)) for one in seeds.split(1, 2)]
+    np.testing.assert_allclose(lines[:, 0], ends[0], atol=1e-5)
+    np.testing.assert_allclose(lines[:, -1], ends[1], atol=1e-5)
+    image = descriptors.batch(2)["image"].numpy()
+    with pytest.raises(errors.Unsupported, match="encodes"):
+        interpolate.between_images(model, image[:1], image[1:])
+
+
 def test_one_step_is_no_line():
     with pytest.raises(errors.InvalidValue, match="two ends"):
         interpolate.between_samples(descriptors.model("glf"), 1, num_steps=1)
