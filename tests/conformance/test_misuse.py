@@ -38,6 +38,7 @@ RIGHT = {
     "plot": ("--runs=run", "--out=new.png"),
     "compare": ("--recipes=small.cfg", "--out=new"),
     "bench": ("--out=new", "--cases=nothing"),
+    "train_features": ("--dataset=digits", "--steps=1", "--out=new.keras"),
 }
 
 EVERYWHERE = r"""
@@ -395,6 +396,20 @@ OWN = {
 1 nowhere.cfg       @ --shared=nowhere.cfg
 2 start_from        @ --shared=small.cfg --train_flags=--start_from=x
 2 inception         @ --inception_graph=text.cfg
+1 data_dir          @ --data_dir=nowhere
+""",
+    "train_features": """
+2 --dataset         --out=new.keras
+2 "Did you mean mnist" --dataset=mnst
+2 .keras            @ --out=new.h5
+2 rotations         @ --by=rotation
+2 --by=rotations    @ --by=labels --steps=10
+2 --by=rotations    @ --by=labels --widths=3,4
+2 steps             @ --steps=0
+2 widths            @ --widths=
+2 widths            @ --widths=3,0
+2 halv              @ --widths=3,3,3,3,3,3,3
+2 seed              @ --seed=-1
 1 data_dir          @ --data_dir=nowhere
 """,
     "bench": """
