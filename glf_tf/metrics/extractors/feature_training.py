@@ -73,7 +73,8 @@ def content(network: keras.Model, *, beside: pathlib.Path) -> bytes:
     """
     aside = files.aside_of(beside)
     aside = aside.with_name(f"{aside.name}.keras")
-    plain = keras.models.clone_model(network)  # without its optimizer
+    # Without its optimizer, which `clone_model` would copy.
+    plain = type(network).from_config(network.get_config())
     plain.set_weights(network.get_weights())
     try:
         plain.save(aside)

@@ -48,6 +48,24 @@ def test_what_plugins_are_given_is_bounded(tmp_path, flow, words):
         read(tmp_path, model={"name": "glf", "flow": flow})
 
 
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        (3, "network must be a path or a layer's object"),
+        ({"name": "keras", "config": {"units": 2**70}}, "units must be a whole number"),
+    ],
+)
+def test_a_fixed_network_is_a_path_or_a_layer_within_bounds(tmp_path, network, words):
+    spec = {"name": "perceptual", "network": network}
+    with pytest.raises(errors.Damaged, match=words):
+        read(tmp_path, model={"name": "glf", "reconstruction": spec})
+    known = {"name": "keras", "config": {"units": 3}}
+    for fit in ("features.keras", known):
+        spec = {"name": "perceptual", "network": fit}
+        found = read(tmp_path, model={"name": "glf", "reconstruction": spec})
+        assert found["model"]["reconstruction"]["network"] == fit
+
+
 @pytest.mark.parametrize("plugins", ["x", [3], [{"kind": "flow"}]])
 def test_origins_of_plugins_are_texts(tmp_path, plugins):
     with pytest.raises(errors.Damaged, match="plugins"):

@@ -4,10 +4,11 @@
 import dataclasses
 import shutil
 
+import numpy as np
 import pytest
 
 from glf_tf import errors
-from glf_tf.experiments import experiment, folder, outside_files
+from glf_tf.experiments import experiment, folder, outside_files, restore
 from glf_tf.training import loop
 from tests import descriptors
 from tests.unit.experiments import test_history
@@ -39,6 +40,13 @@ def test_files_are_found_in_parts_of_parts(network, tmp_path):
 )
 def test_names_and_layers_are_no_files(reconstruction):
     assert outside_files.digests(glf(reconstruction)) == {}
+
+
+def test_a_default_is_a_name_whatever_the_current_folder_has(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("vgg16", "imagenet"):
+        (tmp_path / name).mkdir()
+    assert outside_files.digests(glf("perceptual")) == {}
 
 
 def test_missing_files_are_left_out(tmp_path):
@@ -75,3 +83,15 @@ def test_a_run_goes_on_with_its_network_alone(network, tmp_path):
         experiment.train(made, run, resume=True)
     experiment.train(made, run, resume=True, accept_new_data=True)
     assert run.read()["data"]["files"] != noted
+
+
+def test_a_layer_comes_back_with_the_run(tmp_path):
+    """Its weights are in the checkpoints, as no file has them."""
+    spec = {**descriptors.MODELS["rae_layer_perceptual"]}
+    made = dataclasses.replace(test_history.make_plan(epochs=1), model=spec)
+    trained = experiment.train(made, folder.Folder(tmp_path))
+    loaded = restore.load_model(tmp_path)
+    batch = descriptors.batch()["image"]
+    np.testing.assert_allclose(
+        loaded.reconstruction(batch, -batch), trained.reconstruction(batch, -batch)
+    )
