@@ -471,6 +471,14 @@ MODELS: dict[str, Mapping] = {
         "critic_code_width": 5,
         "critic_width": 6,
     },
+    "meg": {
+        **_GAN,
+        "name": "meg",
+        "estimator_filters": (2,),
+        "estimator_width": 5,
+        "penalty_weight": 1.0,
+        "disc_iters": 2,
+    },
     "glann": _GLANN,
     "glann_convolutional": {
         **_GLANN,
@@ -589,7 +597,7 @@ MODELS: dict[str, Mapping] = {
 }
 """Specifications of models."""
 
-_NOISY = ("began", "bigan", "gan", "image_flow", "vae", "wae", "two_stage")
+_NOISY = ("began", "bigan", "gan", "image_flow", "meg", "vae", "wae", "two_stage")
 
 WITH_NOISE = {"lebm", "lfbm", "lfbm_from_prior", "lfbm_labels", "lfbm_vae", "sri"} | {
     name for name in MODELS if name.startswith(_NOISY)
@@ -598,7 +606,7 @@ WITH_NOISE = {"lebm", "lfbm", "lfbm_from_prior", "lfbm_labels", "lfbm_vae", "sri
 
 FAMILIES = (
     *("gan_clipped", "gan_convolutional", "gan_interpolated", "gan_relativistic"),
-    *("began_convolutional", "bigan", "gan_spectral"),
+    *("began_convolutional", "bigan", "gan_spectral", "meg"),
     *("abp", "glann", "glf_convolutional", "glf_perceptual", "glf_sharpened"),
     *("glf_network_perceptual", "rae_layer_perceptual"),
     *("glf_patch_adversarial", "rae_patch_adversarial", "vae_critic_features"),

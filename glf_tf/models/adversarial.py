@@ -107,7 +107,17 @@ class AbstractAdversarial(model.GenerativeModel):
     def generator_terms(
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:
-        """Returns "generator", `[batch]`."""
+        """Returns the generator's terms, by the names of `generator_weights`."""
+
+    @property
+    def generator_layers(self) -> tuple[keras.layers.Layer, ...]:
+        """The generator, and what learns with it."""
+        return (self.decoder,)
+
+    @property
+    def generator_weights(self) -> Mapping[str, stages_lib.Weight]:
+        """The weights of the generator's terms."""
+        return {"generator": 1.0}
 
     def stages(self) -> tuple[stages_lib.Stage, ...]:
         """Returns a stage with two updates, the critic's and the generator's."""
@@ -124,9 +134,9 @@ class AbstractAdversarial(model.GenerativeModel):
         )
         generator = stages_lib.Update(
             "generator",
-            (stages_lib.Group("generator", layers=(self.decoder,)),),
+            (stages_lib.Group("generator", layers=self.generator_layers),),
             terms=self.generator_terms,
-            weights={"generator": 1.0},
+            weights=self.generator_weights,
         )
         return (stages_lib.Stage("joint", (critic, generator), infer=self._with_noise),)
 
@@ -147,9 +157,13 @@ class AbstractAdversarial(model.GenerativeModel):
             seed: Of the noise otherwise.
             training: Whether batches are normalised by their own statistics.
         """
-        count = tf.shape(batch["image"])[0]
-        z = batch["z"] if "z" in batch else self.draws(count, seed=seed)
-        return self._decode(z, training=training)
+        return self._decode(self.noise(batch, seed=seed), training=training)
+
+    def noise(self, batch: types.Batch, *, seed: types.Seed) -> tf.Tensor:
+        """Returns the noise of those images, `[batch, latent_dim]`."""
+        if "z" in batch:
+            return batch["z"]
+        return self.draws(tf.shape(batch["image"])[0], seed=seed)
 
     def draws(self, n: int | tf.Tensor, *, seed: types.Seed) -> tf.Tensor:
         """Returns noise, `[n, latent_dim]`.

@@ -131,7 +131,7 @@ class BiGAN(scoring.ScoresAnomalies, autoencoder.AbstractAutoencoder):
             self,
             critic=critic,
             norm=critic_norm,
-            filters=_checked_filters(critic_filters),
+            filters=joint_critics.checked_filters("critic_filters", critic_filters),
             code_width=checks.at_least("critic_code_width", critic_code_width, 1),
             width=checks.at_least("critic_width", critic_width, 1),
             dropout=critic_dropout,
@@ -279,14 +279,3 @@ def _checked_share(share: float) -> float:
             do="Use for instance --anomaly_weight=0.1",
         )
     return share
-
-
-def _checked_filters(filters: tuple[int, ...]) -> tuple[int, ...]:
-    filters = tuple(map(int, filters))
-    if not filters or min(filters) < 1:
-        raise errors.InvalidValue(
-            "`critic_filters` must be positive, and at least one",
-            received=f"critic_filters={filters}",
-            do="Use for instance --critic_filters=64,64",
-        )
-    return filters

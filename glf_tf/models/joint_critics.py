@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Joint critics: their branch of images is our own, a family's, or a user's layer."""
 
-__all__ = ["check_penalty", "make"]
+__all__ = ["check_penalty", "checked_filters", "make"]
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,6 +24,7 @@ def make(
     code_width: int,
     width: int,
     dropout: float,
+    role: str = "critic",
 ) -> joint_critic.JointCritic:
     """Returns a critic of pairs of an image and a latent.
 
@@ -36,6 +37,7 @@ def make(
         code_width: Units of the branch of latents.
         width: Features of both.
         dropout: Share of units that are set to zero in training.
+        role: How the names of its branches begin, if the one of images is our own.
 
     Raises:
         InvalidType: The branch of images is no part.
@@ -45,27 +47,27 @@ def make(
     branch, is_own = _image_branch(model, critic, norm=norm, width=width)
     if branch is None:
         made = joint_critic.image_branch(
-            model.image_shape, filters=filters, dropout=dropout
+            model.image_shape, filters=filters, dropout=dropout, role=role
         )
         branch = normalized.renormalized(made, norm=norm)
-    size = _size(branch) + code_width
+    size, how = _size(branch) + code_width, {"dropout": dropout, "role": role}
     others = (
-        joint_critic.code_branch(model.latent_dim, width=code_width, dropout=dropout),
-        joint_critic.feature_branch(size, width=width, dropout=dropout),
-        joint_critic.score_branch(width),
+        joint_critic.code_branch(model.latent_dim, width=code_width, **how),
+        joint_critic.feature_branch(size, width=width, **how),
+        joint_critic.score_branch(width, role=role),
     )
     others = [normalized.renormalized(made, norm=norm) for made in others]
-    return joint_critic.JointCritic(branch, *others, activates=is_own)
+    return joint_critic.JointCritic(branch, *others, activates=is_own, name=role)
 
 
 def _image_branch(
     model: parts.Part, critic: Any, *, norm: normalized.Norm, width: int
 ) -> tuple[keras.layers.Layer | None, bool]:
     """Returns the branch of images that is asked for, if any, and whether one is."""
+    if critic is None:
+        return None, False
     other = coders.made(critic)
     parts.settle(model, critic=other)
-    if other is None:
-        return None, False
     if isinstance(other, network_lib.AbstractNetwork):
         made = other.encoder(model.image_shape, width, name="critic_image")
         layer = normalized.renormalized(made, norm=norm)
@@ -118,3 +120,19 @@ def check_penalty(
             received=f"penalty={penalty} and a critic with one of them",
             do="Use --critic_norm=none or spectral",
         )
+
+
+def checked_filters(name: str, filters: Sequence[int]) -> tuple[int, ...]:
+    """Returns valid filters of a branch of images.
+
+    Raises:
+        InvalidValue: There are none, or one is not positive.
+    """
+    filters = tuple(map(int, filters))
+    if not filters or min(filters) < 1:
+        raise errors.InvalidValue(
+            f"`{name}` must be positive, and at least one",
+            received=f"{name}={filters}",
+            do=f"Use for instance --{name}=64,64",
+        )
+    return filters

@@ -91,7 +91,11 @@ class JointCritic(layers.Layer):
 
 
 def image_branch(
-    image_shape: types.ImageShape, *, filters: Sequence[int], dropout: float
+    image_shape: types.ImageShape,
+    *,
+    filters: Sequence[int],
+    dropout: float,
+    role: str = "critic",
 ) -> keras.Model:
     """Returns a branch of images: 4x4 convolutions that halve them.
 
@@ -102,8 +106,9 @@ def image_branch(
         image_shape: (height, width, channels).
         filters: Filters of each convolution.
         dropout: Share of units that are set to zero in training.
+        role: How the names of all branches begin.
     """
-    stack, name = [keras.Input(image_shape, name="image")], "critic_image"
+    stack, name = [keras.Input(image_shape, name="image")], f"{role}_image"
     for index, width in enumerate(filters):
         stack.append(halving.conv(width, f"conv_{index}", use_bias=not index))
         stack += [network.batch_norm(f"norm_{index}")] if index else []
@@ -112,23 +117,27 @@ def image_branch(
     return keras.Sequential(stack, name=name)
 
 
-def code_branch(latent_dim: int, *, width: int, dropout: float) -> keras.Model:
+def code_branch(
+    latent_dim: int, *, width: int, dropout: float, role: str = "critic"
+) -> keras.Model:
     """Returns a branch of latents: a dense layer, leaky ReLU and dropout."""
     how = {"width": width, "dropout": dropout, "seed": _SEED_OF_CODES}
-    return _dense(latent_dim, name="critic_code", **how)
+    return _dense(latent_dim, name=f"{role}_code", **how)
 
 
-def feature_branch(size: int, *, width: int, dropout: float) -> keras.Model:
+def feature_branch(
+    size: int, *, width: int, dropout: float, role: str = "critic"
+) -> keras.Model:
     """Returns what makes features of `size` numbers of both other branches, as well."""
     how = {"width": width, "dropout": dropout, "seed": _SEED_OF_BOTH}
-    return _dense(size, name="critic_joint", **how)
+    return _dense(size, name=f"{role}_joint", **how)
 
 
-def score_branch(width: int) -> keras.Model:
+def score_branch(width: int, *, role: str = "critic") -> keras.Model:
     """Returns a linear layer from features to a score."""
     last = halving.dense(1, "dense_last", use_bias=True)
     return keras.Sequential(
-        [keras.Input((width,), name="features"), last], name="critic_score"
+        [keras.Input((width,), name="features"), last], name=f"{role}_score"
     )
 
 
