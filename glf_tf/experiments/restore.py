@@ -3,6 +3,7 @@
 
 __all__ = [
     "Loaded",
+    "built",
     "newest",
     "load",
     "load_model",
@@ -94,8 +95,7 @@ def load(
     """
     folder = folder_lib.Folder(pathlib.Path(workdir))
     described = folder.read()
-    _check_plugins(described)
-    model = parts.make("model", described["model"], **described["arguments"])
+    model = built(described)
     store = checkpoints.Checkpoints(
         folder.checkpoints, saved_variables.variables_of(model), partly=True
     )
@@ -109,6 +109,16 @@ def load(
     if state["stage"] < len(stages):
         averages.take_over(stages[state["stage"]], folder=store.restored)
     return Loaded(model, state["global_step"])
+
+
+def built(described: Mapping) -> base_model.AbstractModel:
+    """Returns a run's model with new weights.
+
+    Args:
+        described: The run's description.
+    """
+    _check_plugins(described)
+    return parts.make("model", described["model"], **described["arguments"])
 
 
 def load_model(

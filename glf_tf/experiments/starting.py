@@ -14,7 +14,7 @@ from glf_tf.experiments import folder as folder_lib
 from glf_tf.experiments import plan as plan_lib
 from glf_tf.experiments import restore
 from glf_tf.models import base_model, sharpened
-from glf_tf.training import checkpoints, saved_variables
+from glf_tf.training import averages, checkpoints, saved_variables
 
 
 def check_finished(start: plan_lib.Start, model: base_model.AbstractModel) -> None:
@@ -66,6 +66,8 @@ def check_start(
 def take_over(start: plan_lib.Start, model: base_model.AbstractModel) -> None:
     """Loads the weights of another run into a model, where names and shapes agree.
 
+    Where that run has averages of them, it loads these.
+
     Raises:
         NotFound: There is no run or no checkpoint.
         InvalidValue: There is no layer of that name, or nothing agrees.
@@ -79,6 +81,22 @@ def take_over(start: plan_lib.Start, model: base_model.AbstractModel) -> None:
             received=f"start_from={start.start_from}, none of {len(variables)}",
             do="Use a run with the same parts and sizes",
         )
+    if saved_variables.has(checkpoint, suffix="_average"):
+        _take_over_averages(checkpoint, variables)
+
+
+def _take_over_averages(
+    checkpoint: pathlib.Path, variables: Mapping[str, tf.Variable]
+) -> None:
+    """Loads the averages of the stage in which a checkpoint was written."""
+    folder = folder_lib.Folder(checkpoint.parent.parent)
+    stages = restore.built(folder.read()).stages()
+    state = checkpoints.Checkpoints(checkpoint.parent, {}, partly=True).restore(
+        checkpoint
+    )
+    if state["stage"] < len(stages):
+        stage = stages[state["stage"]]
+        averages.take_over(stage, folder=checkpoint, variables=variables)
 
 
 def _check_whole(

@@ -3,9 +3,9 @@
 
 With `--ema_decay`, the groups of a stage have averages: callbacks that validate,
 evaluate and draw use them instead of the weights, training continues with the weights,
-and a checkpoint has both. At the end of a stage the averages become the weights, for
-the next stage, exports and files. Moving statistics of batch normalisation are not
-averaged again.
+and a checkpoint has both, also at a stage's end, so that more epochs go on as if it had
+not ended. When a stage is left the averages become the weights, for the next stage,
+exports and files. Moving statistics of batch normalisation are not averaged again.
 """
 
 __all__ = ["Pairs", "pairs", "shown", "settle", "follow", "take_over"]
@@ -85,12 +85,19 @@ def follow(found: Pairs) -> None:
         average.assign(tf.convert_to_tensor(variable))
 
 
-def take_over(stage: stages_lib.Stage, *, folder: pathlib.Path) -> tuple[str, ...]:
+def take_over(
+    stage: stages_lib.Stage,
+    *,
+    folder: pathlib.Path,
+    variables: Mapping[str, tf.Variable] | None = None,
+) -> tuple[str, ...]:
     """Assigns variables the averages in a checkpoint, if there are any.
 
     Args:
         stage: The stage of a model in which the checkpoint was written.
         folder: The checkpoint.
+        variables: Those of another model, as from `saved_variables.variables_of`, which
+            are assigned where they have the same names; by default the stage's own.
 
     Returns:
         names: The names of the averages used.
@@ -101,8 +108,9 @@ def take_over(stage: stages_lib.Stage, *, folder: pathlib.Path) -> tuple[str, ..
             name = optimizers_lib.keras_name(f"{stage.name}/{group.name}")
             scope = f"optimizer/{name}/{name}"
             if saved_variables.number(folder, f"{scope}/iteration"):
-                wanted |= {
-                    f"{scope}/{variable.path.replace('/', '_')}_average": variable.value
-                    for variable in group.variables
-                }
+                for variable in group.variables:
+                    own = f"{scope}/{variable.path.replace('/', '_')}_average"
+                    of_other = (variables or {}).get(f"model/{variable.path}")
+                    wanted[own] = variable.value if variables is None else of_other
+    wanted = {name: value for name, value in wanted.items() if value is not None}
     return saved_variables.take_over(folder, wanted) if wanted else ()

@@ -181,6 +181,7 @@ class Loop:
             if self._step < self._total(stage):
                 self._run_stage(stage)
             self._end_stage(stage)
+            averages.settle(averages.pairs(stage, self._optimizers))
             self._stage_index, self._step = self._stage_index + 1, 0
 
     def _run_stage(self, stage: stages_lib.Stage) -> None:
@@ -254,8 +255,6 @@ class Loop:
             raise self._nonfinite(stage, result)
         moment = self._moment(stage)
         pairs = averages.pairs(stage, self._optimizers)
-        if moment.is_stage_end:
-            averages.settle(pairs)
         for callback in self._callbacks:
             callback.observe(result, moment)
         self._run_callbacks(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The variables of a checkpoint, by the names under which they are saved."""
 
-__all__ = ["PREFIX", "agreeing", "number", "take_over", "variables_of"]
+__all__ = ["PREFIX", "agreeing", "has", "number", "take_over", "variables_of"]
 
 import pathlib
 from collections.abc import Iterable, Mapping
@@ -14,6 +14,8 @@ from glf_tf.training import manifest
 
 PREFIX = "variables"
 """How the names of TensorFlow's files begin in the folder of a checkpoint."""
+
+_VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 def variables_of(
@@ -96,6 +98,13 @@ def agreeing(
     )
 
 
+def has(folder: pathlib.Path, *, suffix: str) -> bool:
+    """Returns whether a checkpoint has a variable whose name ends so."""
+    reader = tf.train.load_checkpoint(str(folder / PREFIX))
+    ending = f"{suffix}{_VALUE}"
+    return any(name.endswith(ending) for name in reader.get_variable_to_shape_map())
+
+
 def number(folder: pathlib.Path, name: str) -> float:
     """Returns the value of a scalar in a checkpoint, or 0."""
     reader = tf.train.load_checkpoint(str(folder / PREFIX))
@@ -110,7 +119,7 @@ def _layers(name: str) -> list[str]:
 
 
 def _key(name: str) -> str:
-    return f"variables/{_escaped(name)}/.ATTRIBUTES/VARIABLE_VALUE"
+    return f"variables/{_escaped(name)}{_VALUE}"
 
 
 def _escaped(name: str) -> str:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Averages of weights: who sees them, that training does not, and what is kept."""
 
+import contextlib
 import dataclasses
 
 import keras
@@ -11,7 +12,7 @@ import tensorflow as tf
 from glf_tf import errors
 from glf_tf.callbacks import drawing, reports, saving
 from glf_tf.devices import strategies
-from glf_tf.experiments import experiment, folder, restore
+from glf_tf.experiments import experiment, folder, plan, restore
 from glf_tf.training import averages, callback, fitting, loop, optimizers, options
 from tests import descriptors
 from tests.conformance import test_models
@@ -85,7 +86,8 @@ def test_callbacks_see_numpys_recursion_and_training_the_weights(recorded):
 def test_averages_become_the_weights_when_a_stage_ends(recorded):
     raw, averaged = recorded[0.9]
     end = of_stage(averaged, "autoencoder")[-1]
-    np.testing.assert_array_equal(of_stage(raw, "autoencoder")[-1], end)
+    plain = of_stage(recorded[0.0][0], "autoencoder")
+    np.testing.assert_array_equal(of_stage(raw, "autoencoder")[-1], plain[-1])
     assert np.abs(end - of_stage(recorded[0.0][0], "autoencoder")[-1]).max() > 1e-5
     for value in of_stage(raw, "flow"):
         np.testing.assert_array_equal(value, end)
@@ -227,6 +229,44 @@ def test_a_run_keeps_resumes_loads_and_exports_averages(tmp_path):
     np.testing.assert_allclose(
         served["image"], model.sample(3, seed=1), rtol=1e-5, atol=1e-6
     )
+
+
+def test_more_epochs_go_on_as_if_the_run_had_not_ended(tmp_path):
+    whole, parts = (folder.Folder(tmp_path / name) for name in ("whole", "parts"))
+    longer = {"training": options.Training(epochs={"": 2}, batch_size=200)}
+    model = experiment.train(dataclasses.replace(make_plan(), **longer), whole)
+    experiment.train(make_plan(), parts)
+    more = dataclasses.replace(make_plan(), **longer)
+    again = experiment.train(more, parts, resume=True)
+    ends = [test_experiment.variables(item.path) for item in (whole, parts)]
+    for name, value in ends[0].items():
+        np.testing.assert_array_equal(value, ends[1][name], err_msg=name)
+    for path, value in arrays_of(model).items():
+        np.testing.assert_array_equal(value, arrays_of(again)[path])
+
+
+@pytest.mark.parametrize("stop_at", [0, 5])
+@pytest.mark.parametrize("layers", ["", "encoder"])
+def test_another_run_starts_from_averages(stop_at, layers, tmp_path):
+    first, second = (folder.Folder(tmp_path / name) for name in ("first", "second"))
+    with pytest.raises(loop.Stopped) if stop_at else contextlib.nullcontext():
+        experiment.train(make_plan(), first, stop_at=stop_at)
+    plain = test_experiment.make_plan(epochs={"": 1})
+    start = plan.Start(str(first.path), layers)
+    taken = {}
+
+    class Noted(loop.Loop):
+        def run(self):
+            taken.update(arrays_of(self._model))
+            raise loop.Stopped("before the first step")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "Loop", Noted)
+        with pytest.raises(loop.Stopped):
+            experiment.train(dataclasses.replace(plain, start=start), second)
+    for path, value in arrays_of(restore.load_model(first.path)).items():
+        if path.startswith(layers):
+            np.testing.assert_array_equal(value, taken[path], err_msg=path)
 
 
 @pytest.mark.parametrize(
