@@ -102,7 +102,7 @@ def test_none_takes_an_optional_part_away(tmp_path):
         (["--flow=my_flow", "--flow.extr=1"], "Did you mean --flow.extra"),
         (["--flow=none"], "flow='none'"),
         (["--balance_rate=1"], "--balance_rate is an option of other models: began"),
-        (["--sharpen=adversarial", "--model=gan"], "of other models: glf, lfbm_vae, "),
+        (["--sharpen=adversarial", "--model=gan"], "of other models: abp, bigan, "),
     ],
 )
 def test_what_cannot_be_used_is_refused_in_one_line(words, told):
