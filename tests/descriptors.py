@@ -10,11 +10,10 @@ import functools
 import pathlib
 from collections.abc import Callable, Mapping
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import catalogue, foreign
+from glf_tf import catalogue
 from glf_tf.bijectors import (
     actnorm,
     batch_norm,
@@ -298,17 +297,31 @@ FEATURES = pathlib.Path(__file__).parent / "data" / "features.keras"
 """A network with levels of 8x8 and 4x4, with normalisation by moving averages."""
 
 
-_SEEN = keras.Sequential(
-    [
-        keras.Input((8, 8, 1), name="image"),
-        keras.layers.Conv2D(3, 3, padding="same", name="first"),
-        keras.layers.BatchNormalization(name="norm"),
-        keras.layers.Conv2D(4, 2, strides=2, name="second"),
-    ],
-    name="seen",
+def _layer(kind: str, *, module: str = "keras.layers", **config) -> dict:
+    return {"module": module, "class_name": kind, "config": config}
+
+
+_FROZEN = {"trainable": False}
+_SAME, _HALVING = (
+    {"kernel_size": 3, "padding": "same"},
+    {"kernel_size": 2, "strides": 2},
 )
-_SEEN.trainable = False  # and its layers
-_FEATURE_LAYERS = foreign.specification(_SEEN)
+# Not made by Keras: no device may be touched before a worker knows the others.
+_FEATURE_LAYERS = {
+    "name": "keras",
+    "config": _layer(
+        "Sequential",
+        module="keras",
+        name="seen",
+        layers=[
+            _layer("InputLayer", batch_shape=(None, 8, 8, 1), name="image"),
+            _layer("Conv2D", name="first", filters=3, **_SAME, **_FROZEN),
+            _layer("BatchNormalization", name="norm", **_FROZEN),
+            _layer("Conv2D", name="second", filters=4, **_HALVING, **_FROZEN),
+        ],
+        **_FROZEN,
+    ),
+}
 """A user's Keras model, as `foreign.specification` describes it."""
 
 MODELS: dict[str, Mapping] = {

@@ -4,12 +4,13 @@
 import copy
 import json
 import pickle
+from collections.abc import Mapping
 
 import keras
 import numpy as np
 import pytest
 
-from glf_tf import catalogue, errors, parts
+from glf_tf import catalogue, errors, foreign, parts
 from glf_tf.flows import real_nvp
 from glf_tf.inference import langevin
 from glf_tf.masks import square
@@ -179,10 +180,21 @@ def as_objects(name):
     return catalogue.load("model", kind)(**arguments, **described)
 
 
+def _complete(config):
+    """A configuration in which all of a user's layers have all their arguments."""
+    if not isinstance(config, Mapping):
+        return config
+    if config.get("name") == "keras" and "config" in config:
+        layer = foreign.make(config)
+        layer.trainable = config["config"]["config"].get("trainable", True)
+        return foreign.specification(layer)
+    return {key: _complete(value) for key, value in config.items()}
+
+
 @pytest.mark.parametrize("name", descriptors.MODELS)
 def test_every_model_is_one_of_objects_and_of_specifications(name):
     given, described = as_objects(name), descriptors.model(name)
-    assert given.get_config() == described.get_config()
+    assert given.get_config() == _complete(described.get_config())
     variables = [saved_variables.variables_of(item) for item in (given, described)]
     assert list(variables[0]) == list(variables[1])
     for variable, value in zip(*(item.values() for item in variables), strict=True):

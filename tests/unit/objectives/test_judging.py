@@ -3,10 +3,9 @@
 
 import keras
 import numpy as np
-import pytest
 import tensorflow as tf
 
-from glf_tf import errors, seeds
+from glf_tf import seeds
 from glf_tf.networks import patch_critic
 from glf_tf.objectives import judging
 
@@ -74,10 +73,3 @@ def test_an_image_and_its_reconstruction_have_equal_noise():
     np.testing.assert_array_equal(terms["features"], np.zeros(5))
     calm = judge().maker_terms(tf.constant(IMAGE), same, **how)
     assert np.abs(calm["judged"] - terms["judged"]).max() > 1e-3
-
-
-@pytest.mark.parametrize("value", [-1e-9, float("inf"), float("nan")])
-def test_what_is_no_weight_is_refused(value):
-    assert judging.not_negative("share", 0.0, of="a test") == 0.0
-    with pytest.raises(errors.InvalidValue, match="`share` of a test .*negative"):
-        judging.not_negative("share", value, of="a test")

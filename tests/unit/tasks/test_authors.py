@@ -15,7 +15,7 @@ from tests import descriptors
 PLAIN = [
     name
     for name in sorted(descriptors.MODELS)
-    if not name.startswith(("began", "gan", "glann", "image_flow"))
+    if not name.startswith(("began", "gan", "glann", "image_flow", "meg"))
 ]
 """Models that decode draws of a prior."""
 
