@@ -11,6 +11,7 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import ctypes
 import gc
+import pathlib
 import random
 import sys
 
@@ -34,7 +35,7 @@ tf.config.set_logical_device_configuration(
 gc.collect()
 gc.freeze()
 _GROWTH = 200_000  # blocks of memory, that of two thousand operations of graphs
-_after_collection = sys.getallocatedblocks()
+_PAGES = 50_000  # of 4 KB: models of large images are few blocks
 
 
 @pytest.fixture(autouse=True)
@@ -77,10 +78,23 @@ def free_graphs():
             found.__dict__["_cache"].clear()
     for name in [n for n in _GRADIENTS if n.startswith(("Custom", "InternalGrad"))]:
         del _GRADIENTS[name]
-    if sys.getallocatedblocks() > _after_collection + _GROWTH:
+    blocks, pages = (
+        now - then for now, then in zip(_used(), _after_collection, strict=True)
+    )
+    if blocks > _GROWTH or pages > _PAGES:
         gc.collect()
         _give_memory_back(0)
-        _after_collection = sys.getallocatedblocks()
+        _after_collection = _used()
+
+
+def _used() -> tuple[int, int]:
+    """Returns Python's blocks of memory, and the process' pages where they are told."""
+    statistics = pathlib.Path("/proc/self/statm")
+    pages = statistics.read_text().split()[1] if statistics.exists() else 0
+    return sys.getallocatedblocks(), int(pages)
+
+
+_after_collection = _used()
 
 
 # What graphs and XLA freed in small pieces stays with the process otherwise.

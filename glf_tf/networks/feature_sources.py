@@ -115,7 +115,7 @@ class SavedModelSource(AbstractSource):
             raise errors.InvalidValue(
                 f"A SavedModel has features by one signature, or {_SERVED}, of images",
                 received=f"{at} with {', '.join(signatures) or 'no signature'}"
-                + (f" of {', '.join(inputs)}" if inputs else ""),
+                + (f" of {', '.join(sorted(inputs))}" if inputs else ""),
                 do="Export a model of one input, by keras.Model.export",
             )
         # The root owns the variables.
