@@ -121,14 +121,32 @@ def main() -> None:
 
 
 def _compare(jobs, *, folder, shared, children):
-    """Creates the protocol, and compares under it."""
+    """Compares under one protocol, and saves the table."""
+    from glf_tf.comparison import comparison
+
+    comparison.leave_memory()
+    measuring = _measuring(jobs[0].plan["dataset"], is_shared=shared is not None)
+    over = "seeds" if len(_SEEDS.value) > 1 else "trials"
+    about = (
+        f"seeds: {', '.join(_SEEDS.value)}; epochs: "
+        f"{_EPOCHS.value or 'as each recipe says'}; ± deviation over {over}",
+    )
+    how = {"folder": folder, "measuring": measuring}
+    table = comparison.compare(
+        jobs, children=children, shared=shared, about=about, **how
+    )
+    comparison.save(table, **how)
+    return table
+
+
+def _measuring(spec, *, is_shared):
+    """Returns the protocol of a comparison on a data set."""
     from glf_tf import catalogue
-    from glf_tf.comparison import comparison, measuring
+    from glf_tf.comparison import measuring
     from glf_tf.evaluation import settings as settings_lib
     from glf_tf.metrics.extractors import choice as extractor_lib
 
-    comparison.leave_memory()
-    spec, where = jobs[0].plan["dataset"], paths.chosen()
+    where = paths.chosen()
     dataset = catalogue.build("dataset", spec, paths=where)
     held_out = "validation" if _SPLIT.value == "validation" else "test"
     data = {"train": dataset.load("train"), "test": dataset.load(held_out)}
@@ -137,11 +155,11 @@ def _compare(jobs, *, folder, shared, children):
         for name in _EXTRACTOR.value
     )
     options = ", ".join(f"{key}={spec[key]}" for key in spec if key != "name")
-    measuring = measuring.Measuring(
+    return measuring.Measuring(
         **data,
         extractor=extractor,
         others=others,
-        validation=dataset.load_for_training()[1] if shared else None,
+        validation=dataset.load_for_training()[1] if is_shared else None,
         settings=settings_lib.Settings(
             samples=_COUNT.value,
             reference_split=_SPLIT.value,
@@ -150,21 +168,6 @@ def _compare(jobs, *, folder, shared, children):
         ),
         cache_dir=where.cache_dir / "statistics",
     )
-    over = "seeds" if len(_SEEDS.value) > 1 else "trials"
-    about = (
-        f"seeds: {', '.join(_SEEDS.value)}; epochs: "
-        f"{_EPOCHS.value or 'as each recipe says'}; ± deviation over {over}",
-    )
-    table = comparison.compare(
-        jobs,
-        folder=folder,
-        measuring=measuring,
-        children=children,
-        shared=shared,
-        about=about,
-    )
-    comparison.save(table, folder=folder, measuring=measuring)
-    return table
 
 
 def _shared(folder):

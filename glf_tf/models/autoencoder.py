@@ -155,17 +155,6 @@ class AbstractAutoencoder(
         is_whole = tf.reduce_all(mask > 0, axis=[1, 2, 3])
         return tf.where(is_whole[:, None], encoded, tf.cast(drawn, encoded.dtype))
 
-    def check_data(self, data: image_set.ImageSet) -> None:
-        """Checks a training set as the base class, and that a sharpening can have it.
-
-        Raises:
-            InvalidValue: There are too few images for the fit of the prior.
-            Unsupported: There is a sharpening, and pixels are hidden, or `stages` of
-                the model leaves it out.
-        """
-        super().check_data(data)
-        self.check_sharpening(data)
-
     def codes_of(self, data: image_set.ImageSet) -> Mapping[str, np.ndarray]:
         """Returns "z", the latents of all images, for the sharpening."""
         return {"z": self.encode_all(data)}

@@ -113,14 +113,14 @@ class GLANN(sharpened.Sharpens, model.GenerativeModel):
         self.built = True
 
     def check_data(self, data: image_set.ImageSet) -> None:
-        """Checks that the numbers of images and codes agree, and its sharpening.
+        """Checks that the numbers of images and codes agree, and as `Sharpens`.
 
         Raises:
             InvalidValue: They differ.
             Unsupported: There is a sharpening, and pixels are hidden, or `stages` of
                 the model leaves it out.
         """
-        self.check_sharpening(data)
+        super().check_data(data)
         if len(data) != self.num_images:
             raise errors.InvalidValue(
                 "GLANN must have one code per training image",

@@ -117,17 +117,6 @@ class AbstractInferred(sharpened.Sharpens, latent.AbstractLatentModel):
         """Whether chains have no start of their own for each training image."""
         return self.store is None
 
-    def check_data(self, data: image_set.ImageSet) -> None:
-        """Checks a training set as the base class, and that a sharpening can have it.
-
-        Raises:
-            InvalidValue: There are too few images for the fit of the prior.
-            Unsupported: There is a sharpening, and pixels are hidden, or `stages` of
-                the model leaves it out.
-        """
-        super().check_data(data)
-        self.check_sharpening(data)
-
     def codes_of(self, data: image_set.ImageSet) -> Mapping[str, np.ndarray]:
         """Returns "z", latents of all images, for the sharpening.
 

@@ -100,12 +100,15 @@ class Sharpens(abc.ABC):
         """Returns latents as samples are decoded from, `[count, latent_dim]`."""
         return self.prior.sample(count, seed=seed)
 
-    def check_sharpening(self, data: image_set.ImageSet) -> None:
-        """Checks that a sharpening, if there is one, can be had.
+    def check_data(self, data: image_set.ImageSet) -> None:
+        """Checks a training set as the next class, and that a sharpening can have it.
 
         Raises:
-            Unsupported: Pixels are hidden, or the model's `stages` leaves it out.
+            InvalidValue: The next class does not take it.
+            Unsupported: There is a sharpening, and pixels are hidden, or the model's
+                `stages` leaves it out.
         """
+        super().check_data(data)
         if self.sharpening is None:
             return
         if all(stage.name != _STAGE for stage in self.stages()):

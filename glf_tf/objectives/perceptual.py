@@ -18,7 +18,7 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
-from glf_tf import errors, foreign, naming, parts, types
+from glf_tf import checks, errors, foreign, naming, parts, types
 from glf_tf.networks import feature_networks, pixel_scales
 from glf_tf.objectives import perceptual_options as options
 from glf_tf.objectives import reconstruction
@@ -122,7 +122,7 @@ class Perceptual(reconstruction.AbstractReconstruction):
         options.check(reduction=reduction, normalize=normalize, inputs=inputs)
         self._pad, self._normalize = pad, normalize
         self._reduce = tf.reduce_sum if reduction == "sum" else tf.reduce_mean
-        self._pixel_weight = options.weight("pixel_weight", pixel_weight)
+        self._pixel_weight = checks.not_negative("pixel_weight", pixel_weight)
         self._level_weights, how = level_weights, {"levels": levels, "pad": pad}
         if isinstance(network, str) and network == options.VGG16:
             self._inputs, self._is_rgb = "caffe" if inputs == "auto" else inputs, True

@@ -10,13 +10,12 @@ __all__ = [
     "padded",
     "stated",
     "vgg_network",
-    "weight",
 ]
 
 import math
 from collections.abc import Sequence
 
-from glf_tf import errors, types
+from glf_tf import checks, errors, types
 from glf_tf.networks import pixel_scales, vgg, vgg_weights
 
 VGG16 = "vgg16"
@@ -101,12 +100,7 @@ def padded(image_shape: types.ImageShape, *, pad: int) -> types.ImageShape:
     Raises:
         InvalidValue: The border is negative.
     """
-    if pad < 0:
-        raise errors.InvalidValue(
-            "`pad` is a number of pixels and must not be negative",
-            received=f"pad={pad}",
-            do="Use 0, or for instance --reconstruction.pad=2",
-        )
+    pad = checks.at_least("pad", pad, 0)
     height, width, channels = image_shape
     return height + 2 * pad, width + 2 * pad, channels
 
@@ -189,20 +183,7 @@ def factors(text: str, *, pixels: float, levels: int) -> tuple[float, ...]:
             received=f"level_weights={text!r}",
             do=f"Use for instance level_weights={','.join('1' * levels)}",
         )
-    of_levels = [weight("level_weights", value) for value in weights] or [1.0] * levels
-    return (weight("pixel_weight", pixels), *of_levels)
-
-
-def weight(name: str, value: float) -> float:
-    """Returns a weight.
-
-    Raises:
-        InvalidValue: It is negative, or not finite.
-    """
-    if not 0.0 <= value < math.inf:
-        raise errors.InvalidValue(
-            f"`{name}` weighs a distance and must not be negative",
-            received=f"{name}={value}",
-            do="Use 0 or a positive number",
-        )
-    return value
+    of_levels = [checks.not_negative("level_weights", value) for value in weights] or [
+        1.0
+    ] * levels
+    return (checks.not_negative("pixel_weight", pixels), *of_levels)
