@@ -25,14 +25,13 @@ distances compare recipes with each other, not with published figures.
 
 import os
 import pathlib
-import re
 import shlex
 import sys
 
 from absl import flags
 
-from glf_tf import errors, resources
-from glf_tf.cli import kinds, paths, planned, program, values
+from glf_tf import errors
+from glf_tf.cli import kinds, paths, program, values
 from glf_tf.metrics.extractors import names as extractors
 
 _RECIPES = kinds.define_paths(
@@ -68,11 +67,7 @@ _SPLIT = flags.DEFINE_enum(
 )
 _GRAPH = kinds.define_path("inception_graph", "", "File of the 2015 Inception graph.")
 
-_TRAIN = pathlib.Path(__file__).with_name("train.py")
-_DECIDED = ("workdir", "resume", "seed", "epochs", "flagfile", "recipe")
-_STARTS = ("start_from", "start_layers")
 _LAYERS = "encoder,decoder"
-_FIT_SEED = "prior.seed"  # of a fit to codes, which no seed of training reaches
 
 
 def main() -> None:
@@ -94,12 +89,14 @@ def main() -> None:
     folder.check_own()
     shared = _shared(folder)
     jobs = _jobs(folder, shared=shared)
+    is_shared = shared is not None
     try:
         with (
             folder.lock() as descriptor,
             training_lib.Children(inherit=[descriptor]) as children,
         ):
-            table = _compare(jobs, folder=folder, shared=shared, children=children)
+            how = {"folder": folder, "children": children}
+            table = _compare(jobs, is_shared=is_shared, **how)
     except loop.Stopped as stopped:
         print(f"{stopped}; the same command continues", file=sys.stderr)
         sys.exit(os.EX_TEMPFAIL)
@@ -120,99 +117,75 @@ def main() -> None:
         sys.exit(1)
 
 
-def _compare(jobs, *, folder, shared, children):
+def _compare(jobs, *, folder, is_shared, children):
     """Compares under one protocol, and saves the table."""
     from glf_tf.comparison import comparison
 
     comparison.leave_memory()
-    measuring = _measuring(jobs[0].plan["dataset"], is_shared=shared is not None)
+    measuring = _measuring(jobs[0].plan["dataset"], is_shared=is_shared)
     over = "seeds" if len(_SEEDS.value) > 1 else "trials"
     about = (
         f"seeds: {', '.join(_SEEDS.value)}; epochs: "
         f"{_EPOCHS.value or 'as each recipe says'}; ± deviation over {over}",
     )
     how = {"folder": folder, "measuring": measuring}
-    table = comparison.compare(
-        jobs, children=children, shared=shared, about=about, **how
-    )
+    table = comparison.compare(jobs, children=children, about=about, **how)
     comparison.save(table, **how)
     return table
 
 
 def _measuring(spec, *, is_shared):
     """Returns the protocol of a comparison on a data set."""
-    from glf_tf import catalogue
     from glf_tf.comparison import measuring
     from glf_tf.evaluation import settings as settings_lib
-    from glf_tf.metrics.extractors import choice as extractor_lib
 
-    where = paths.chosen()
-    dataset = catalogue.build("dataset", spec, paths=where)
-    held_out = "validation" if _SPLIT.value == "validation" else "test"
-    data = {"train": dataset.load("train"), "test": dataset.load(held_out)}
-    extractor, *others = (
-        extractor_lib.make(name, **data, paths=where, inception_graph=_GRAPH.value)
-        for name in _EXTRACTOR.value
-    )
     options = ", ".join(f"{key}={spec[key]}" for key in spec if key != "name")
-    return measuring.Measuring(
-        **data,
-        extractor=extractor,
-        others=others,
-        validation=dataset.load_for_training()[1] if is_shared else None,
+    return measuring.of_dataset(
+        spec,
+        paths=paths.chosen(),
+        extractors=_EXTRACTOR.value,
+        inception_graph=_GRAPH.value,
+        has_likelihoods=is_shared,
         settings=settings_lib.Settings(
             samples=_COUNT.value,
             reference_split=_SPLIT.value,
             trials=_TRIALS.value,
             crop=options,
         ),
-        cache_dir=where.cache_dir / "statistics",
     )
 
 
 def _shared(folder):
     """Returns the training from which all recipes start, if there is one."""
+    from glf_tf.cli import trainings
     from glf_tf.comparison import job as job_lib
 
     if not _SHARED.value:
         return None
-    (recipe,) = job_lib.recipes([_file_of(_SHARED.value)])
-    (job,) = _trainings(recipe, [0], folder=folder, flags_of_all=_common_flags())
+    (recipe,) = job_lib.recipes([trainings.file_of(_SHARED.value)])
+    arguments = [f"--flagfile={recipe.path}", *_common_flags()]
+    (job,) = trainings.make(recipe, [0], folder=folder, arguments=arguments)
     return job
 
 
 def _jobs(folder, *, shared) -> list:
     """Returns one training for each recipe and seed."""
+    from glf_tf.cli import trainings
     from glf_tf.comparison import job as job_lib
 
-    common, first = _common_flags(), ()
+    seeds, common, first, how = _seeds(), _common_flags(), [], {}
     if shared is not None:
-        first = (f"--flagfile={shared.recipe.path}",)
-        common += [f"--start_from={shared.folder.path}", f"--start_layers={_LAYERS}"]
+        first = [f"--flagfile={shared.recipe.path}"]
+        common.append(f"--start_layers={_LAYERS}")
+        how = {"starts": [shared] * len(seeds), "fits_by_seed": True}
     if _EPOCHS.value:
         common.append(f"--epochs={_EPOCHS.value}")
     jobs = []
-    for recipe in job_lib.recipes([_file_of(recipe) for recipe in _RECIPES.value]):
-        how = {"folder": folder, "first": first, "flags_of_all": common}
-        jobs += _trainings(recipe, _seeds(), **how)
+    files = [trainings.file_of(recipe) for recipe in _RECIPES.value]
+    for recipe in job_lib.recipes(files):
+        arguments = [*first, f"--flagfile={recipe.path}", *common]
+        jobs += trainings.make(recipe, seeds, folder=folder, arguments=arguments, **how)
     job_lib.check(jobs)
-    return jobs
-
-
-def _trainings(recipe, seeds, *, folder, flags_of_all, first=()) -> list:
-    """Returns the trainings of a recipe, one for each seed."""
-    from glf_tf.comparison import job as job_lib
-
-    arguments = [*first, f"--flagfile={recipe.path}", *flags_of_all]
-    plan = planned.read(arguments)
-    jobs = []
-    for seed in seeds:
-        run = folder.run(job_lib.folder_name(recipe, seed=seed))
-        own = [f"--seed={seed}", f"--workdir={run.path}", "--resume"]
-        if first and _FIT_SEED in plan["flags"]:
-            own.append(f"--{_FIT_SEED}={seed}")
-        command = (sys.executable, str(_TRAIN), *arguments, *own)
-        jobs.append(job_lib.Job(recipe, seed, run, command, plan))
     return jobs
 
 
@@ -228,30 +201,17 @@ def _check_extractors() -> None:
             )
 
 
-def _file_of(recipe: str) -> str:
-    """Returns the file of a recipe, given by its path or name."""
-    known = {} if recipe.endswith(".cfg") else resources.recipes()
-    return str(known.get(recipe, recipe))
-
-
 def _common_flags() -> list[str]:
     """Returns the flags that all trainings share."""
-    where = paths.chosen()
-    found = [f"--cache_dir={where.cache_dir}", *_train_flags()]
-    for flag in found:
-        name = re.sub(r"^--?(no)?", "", flag).partition("=")[0]
-        if name in (*_DECIDED, *(_STARTS if _SHARED.value else ())):
-            raise errors.InvalidValue(
-                "--train_flags must not be flags that a comparison sets",
-                received=flag,
-                do=f"Remove it: {', '.join(_DECIDED)}, and by --shared "
-                f"{' and '.join(_STARTS)}, are set otherwise",
-            )
-    if where.data_dir is not None:
-        found.append(f"--data_dir={where.data_dir}")
-    if where.download:
-        found.append("--download")
-    return found
+    from glf_tf.cli import trainings
+
+    given = _train_flags()
+    trainings.check_flags(
+        given,
+        decided=(*trainings.DECIDED, *(trainings.STARTS if _SHARED.value else ())),
+        rule="--train_flags must not be flags that a comparison sets",
+    )
+    return [*given, *trainings.paths_as_flags(paths.chosen())]
 
 
 def _train_flags() -> list[str]:

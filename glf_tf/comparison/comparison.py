@@ -34,7 +34,6 @@ def compare(
     folder: folder_lib.Folder,
     measuring: measuring.Measuring,
     children: training_lib.Children,
-    shared: job_lib.Job | None = None,
     about: Sequence[str] = (),
 ) -> table_lib.Table:
     """Trains and measures all jobs that are not yet done, and returns the table.
@@ -43,30 +42,29 @@ def compare(
     before the first is measured, so that one process at a time uses a device.
 
     Args:
-        jobs: The trainings; those of one recipe are consecutive.
+        jobs: The trainings; those of one recipe are consecutive. A training from which
+            others start comes before them, or is none of these: then it has no row.
         folder: The folder of the comparison.
         measuring: The protocol.
         children: Runs the trainings.
-        shared: The training from which all jobs start, which has no row.
         about: Additional lines on the protocol.
 
     Raises:
         InvalidValue: The jobs have different data sets.
-        Damaged: The training from which all jobs start failed.
-        Occupied: Some jobs are trained, but from another one.
+        Damaged: A training without a row, from which others start, failed.
+        Occupied: Some jobs are trained, but from another start.
         KeyboardInterrupt: A signal arrived; `children` turns it into `loop.Stopped`.
     """
     job_lib.check(jobs)
-    start = "" if shared is None else _train_shared(shared, children=children)
-    _check_starts(jobs, start=start)
-    failures = [
-        _train(job, children=children, place=f"[{number}/{len(jobs)}]")
-        for number, job in enumerate(jobs, start=1)
-    ]
+    for start in _starts_without_a_row(jobs):
+        _train_start(start, children=children)
+    _check_starts(jobs)
+    failures = _train_all(jobs, children=children)
     real = measuring.real_images(folder)
     rows: dict[job_lib.Recipe, list[row_lib.Training]] = {}
-    for job, failure in zip(jobs, failures, strict=True):
-        rows.setdefault(job.recipe, []).append(_measure(job, measuring, failure, start))
+    for job in jobs:
+        failure = failures[job.folder.path]
+        rows.setdefault(job.recipe, []).append(_measure(job, measuring, failure))
     return table_lib.Table(
         rows=tuple(row_lib.Row(recipe, tuple(done)) for recipe, done in rows.items()),
         real=tuple(real),
@@ -99,31 +97,54 @@ def leave_memory() -> None:
         tf.config.experimental.set_memory_growth(gpu, True)
 
 
-def _train_shared(job: job_lib.Job, *, children: training_lib.Children) -> str:
-    """Trains what all jobs start from; returns the digest of its checkpoint."""
+def _starts_without_a_row(jobs: Sequence[job_lib.Job]) -> list[job_lib.Job]:
+    """Returns the trainings from which jobs start and that are none of them."""
+    known = {job.folder.path for job in jobs}
+    starts = [job.start for job in jobs if job.start is not None]
+    found = {start.folder.path: start for start in starts}
+    return [start for path, start in found.items() if path not in known]
+
+
+def _train_start(job: job_lib.Job, *, children: training_lib.Children) -> None:
+    """Trains what others start from."""
     if failure := _train(job, children=children, place="[shared]"):
         raise errors.Damaged(
             "The training from which all recipes start must not fail",
             received=f"{job.name}: {failure}",
             do=f"See {job.folder.path / 'training.log'}",
         )
-    return record_lib.checkpoint_digest(job.folder)
 
 
-def _check_starts(jobs: Sequence[job_lib.Job], *, start: str) -> None:
-    """Checks that finished jobs started from the checkpoint that others start from."""
+def _check_starts(jobs: Sequence[job_lib.Job]) -> None:
+    """Checks that finished jobs started from the checkpoints that are there now."""
     kept = [record_lib.read(job.folder) for job in jobs]
     others = [
         job.folder.path.name
         for job, record in zip(jobs, kept, strict=True)
-        if record is not None and record.start not in ("", start)
+        if record is not None and record.start not in ("", record_lib.start_of(job))
     ]
     if others:
         raise errors.Occupied(
-            "All recipes must start from the same encoder and decoder",
+            "A training must start from the weights that the others start from",
             received=f"{', '.join(others)}, trained from others than are there now",
             do="Use another --out, or remove these folders to train them again",
         )
+
+
+def _train_all(
+    jobs: Sequence[job_lib.Job], *, children: training_lib.Children
+) -> dict[pathlib.Path, str]:
+    """Trains the jobs that are not done; returns the error, or "", by folder."""
+    found = {}
+    for number, job in enumerate(jobs, start=1):
+        start = job.start
+        if start is not None and found.get(start.folder.path):
+            failure = f"It starts from {start.name}, whose training failed"
+        else:
+            place = f"[{number}/{len(jobs)}]"
+            failure = _train(job, children=children, place=place)
+        found[job.folder.path] = failure
+    return found
 
 
 def _train(job: job_lib.Job, *, children: training_lib.Children, place: str) -> str:
@@ -137,7 +158,7 @@ def _train(job: job_lib.Job, *, children: training_lib.Children, place: str) -> 
 
 
 def _measure(
-    job: job_lib.Job, measuring: measuring.Measuring, failure: str, start: str
+    job: job_lib.Job, measuring: measuring.Measuring, failure: str
 ) -> row_lib.Training:
     """Measures a job unless it is done."""
     if failure:
@@ -161,7 +182,7 @@ def _measure(
         checkpoint=record_lib.checkpoint_digest(job.folder),
         evaluation=measuring.identity,
         result=result,
-        start=start,
+        start=record_lib.start_of(job),
     )
     record_lib.write(job.folder, record)
     return row_lib.Training(job, result)

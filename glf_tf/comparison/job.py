@@ -47,6 +47,7 @@ class Job:
         command: The command that trains or resumes it.
         plan: The plan of the command: the specification `dataset`, `epochs` by stage,
             `batch_size` and all `flags`, as `cli.planned` reads them.
+        start: The training from whose weights it starts; None for none.
     """
 
     recipe: Recipe
@@ -54,6 +55,7 @@ class Job:
     folder: folder_lib.Folder
     command: tuple[str, ...]
     plan: Mapping
+    start: "Job | None" = None
 
     @property
     def name(self) -> str:

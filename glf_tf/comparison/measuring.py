@@ -1,23 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures the trained models of a comparison under one protocol."""
 
-__all__ = ["Measuring", "SAMPLES"]
+__all__ = ["Measuring", "SAMPLES", "of_dataset"]
 
 import contextlib
 import dataclasses
 import datetime
 import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from glf_tf import errors, files
+from glf_tf import catalogue, errors, files
 from glf_tf.comparison import cost as cost_lib
 from glf_tf.comparison import folder as folder_lib
 from glf_tf.comparison import job as job_lib
 from glf_tf.comparison import record as record_lib
 from glf_tf.data import image_set, pixels
+from glf_tf.data import paths as paths_lib
 from glf_tf.evaluation import evaluation, image_sources
 from glf_tf.evaluation import settings as settings_lib
 from glf_tf.experiments import restore
@@ -194,3 +195,41 @@ class Measuring:
             how = dataclasses.replace(nll.protocol, source=source)
             found.append(dataclasses.replace(nll, protocol=how))
         return found
+
+
+def of_dataset(
+    spec: Mapping,
+    *,
+    paths: paths_lib.DataPaths,
+    extractors: Sequence[str],
+    settings: settings_lib.Settings,
+    inception_graph: str = "",
+    has_likelihoods: bool = False,
+) -> Measuring:
+    """Returns the protocol of a comparison on a data set.
+
+    Args:
+        spec: The specification of the data set.
+        paths: Where data and caches are.
+        extractors: Names of the extractors, the main one first.
+        settings: Counts and trials; by its `reference_split` what is held out takes
+            the place of the test images.
+        inception_graph: File of the 2015 graph.
+        has_likelihoods: Whether models share an encoder, so that the likelihoods of
+            codes compare.
+    """
+    dataset = catalogue.build("dataset", spec, paths=paths)
+    held_out = "validation" if settings.reference_split == "validation" else "test"
+    data = {"train": dataset.load("train"), "test": dataset.load(held_out)}
+    extractor, *others = (
+        extractor_lib.make(name, **data, paths=paths, inception_graph=inception_graph)
+        for name in extractors
+    )
+    return Measuring(
+        **data,
+        extractor=extractor,
+        others=others,
+        validation=dataset.load_for_training()[1] if has_likelihoods else None,
+        settings=settings,
+        cache_dir=paths.cache_dir / "statistics",
+    )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Records of finished jobs, so that nothing is done twice."""
 
-__all__ = ["Result", "Record", "read", "write", "checkpoint_digest"]
+__all__ = ["Result", "Record", "read", "write", "checkpoint_digest", "start_of"]
 
 import dataclasses
 import hashlib
@@ -83,7 +83,7 @@ class Record:
         checkpoint: Digest of the resulting checkpoint.
         evaluation: Everything that determines a measurement except for the model.
         result: The results.
-        start: Digest of the checkpoint that all jobs start from; "" for none, or in
+        start: Digest of the checkpoint that it started from; "" for none, or in
             records from before it was kept.
     """
 
@@ -124,3 +124,8 @@ def checkpoint_digest(folder: folder_lib.Folder) -> str:
             text = (checkpoint / manifest.NAME).read_bytes()
             return hashlib.sha256(text).hexdigest()[:16]
     return ""
+
+
+def start_of(job: job_lib.Job) -> str:
+    """Returns a digest of the checkpoint that a job starts from, or ""."""
+    return "" if job.start is None else checkpoint_digest(job.start.folder)

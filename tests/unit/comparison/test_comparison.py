@@ -378,15 +378,20 @@ def test_fits_without_gradients_are_counted_and_timed(data):
 
 def test_all_start_from_what_is_trained_first(trained, data, children):
     first = make_job(trained, "first_digits", program="open('x')")
+    job = dataclasses.replace(make_job(trained), start=first)
     with pytest.raises(errors.Damaged, match="first_digits: .*No such file"):
-        comparison.compare(
-            [make_job(trained)],
-            folder=trained,
-            measuring=make_measuring(data),
-            children=children,
-            shared=first,
-        )
+        compare(trained, [job], data, children)
     assert count_calls(trained) == 1  # and nothing after it
+
+
+def test_what_starts_from_a_failed_row_fails_and_says_so(trained, data, children):
+    first = make_job(trained, "first_digits", program="open('x')")
+    second = dataclasses.replace(make_job(trained, "second_digits"), start=first)
+    table = compare(trained, [first, second], data, children)
+    assert count_calls(trained) == 1
+    errors_of = [row.trainings[0].error for row in table.rows]
+    assert "No such file" in errors_of[0]
+    assert errors_of[1] == "It starts from first_digits, whose training failed"
 
 
 def test_rows_from_another_start_are_refused(trained, data, children):
@@ -395,13 +400,8 @@ def test_rows_from_another_start_are_refused(trained, data, children):
     before = record_lib.read(folder)
     assert before.start == ""
     (folder.path / record_lib.NAME).unlink()
-    comparison.compare(
-        [make_job(trained)],
-        folder=trained,
-        measuring=make_measuring(data),
-        children=children,
-        shared=make_job(trained),
-    )
+    start = make_job(trained)
+    compare(trained, [dataclasses.replace(start, start=start)], data, children)
     kept = record_lib.read(folder)
     assert kept.start == record_lib.checkpoint_digest(folder)
     record_lib.write(folder, dataclasses.replace(kept, start="another"))

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes the trainings of tools that train recipes, each by a process of its own."""
+
+__all__ = ["DECIDED", "STARTS", "check_flags", "file_of", "make", "paths_as_flags"]
+
+import re
+import sys
+from collections.abc import Sequence
+
+from glf_tf import errors, resources
+from glf_tf.cli import planned
+from glf_tf.comparison import folder as folder_lib
+from glf_tf.comparison import job as job_lib
+from glf_tf.data import paths as paths_lib
+
+DECIDED = ("workdir", "resume", "seed", "epochs", "flagfile", "recipe")
+"""Flags of tools/train.py that a tool which trains recipes sets itself."""
+
+STARTS = ("start_from", "start_layers")
+"""Further ones where recipes start from another training."""
+
+_FIT_SEED = "prior.seed"
+"""Of a fit to codes, which no seed of training reaches."""
+
+
+def make(
+    recipe: job_lib.Recipe,
+    seeds: Sequence[int],
+    *,
+    folder: folder_lib.Folder,
+    arguments: Sequence[str],
+    starts: Sequence[job_lib.Job] = (),
+    fits_by_seed: bool = False,
+) -> list[job_lib.Job]:
+    """Returns the trainings of a recipe, one for each seed.
+
+    If the arguments are wrong, the tool exits with the error of tools/train.py.
+
+    Args:
+        recipe: The recipe.
+        seeds: The seeds.
+        folder: The folder of the comparison.
+        arguments: Of tools/train.py, such as `["--flagfile=flags/glf/digits.cfg"]`.
+        starts: The training that each of these starts from; empty for none.
+        fits_by_seed: Whether what is fitted to codes has the seed too: where one
+            encoder is shared, nothing else differs.
+    """
+    plans, jobs = {}, []
+    for seed, start in zip(seeds, starts or [None] * len(seeds), strict=True):
+        of_start = () if start is None else (f"--start_from={start.folder.path}",)
+        given = (*arguments, *of_start)
+        if given not in plans:
+            plans[given] = planned.read(given)
+        plan = plans[given]
+        run = folder.run(job_lib.folder_name(recipe, seed=seed))
+        own = [f"--seed={seed}", f"--workdir={run.path}", "--resume"]
+        if fits_by_seed and _FIT_SEED in plan["flags"]:
+            own.append(f"--{_FIT_SEED}={seed}")
+        command = (sys.executable, str(resources.TOOLS / "train.py"), *given, *own)
+        jobs.append(job_lib.Job(recipe, seed, run, command, plan, start))
+    return jobs
+
+
+def file_of(recipe: str) -> str:
+    """Returns the file of a recipe, given by its path or name."""
+    known = {} if recipe.endswith(".cfg") else resources.recipes()
+    return str(known.get(recipe, recipe))
+
+
+def paths_as_flags(where: paths_lib.DataPaths) -> list[str]:
+    """Returns the flags of tools/train.py that give it the same folders."""
+    found = [f"--cache_dir={where.cache_dir}"]
+    if where.data_dir is not None:
+        found.append(f"--data_dir={where.data_dir}")
+    if where.download:
+        found.append("--download")
+    return found
+
+
+def check_flags(given: Sequence[str], *, decided: Sequence[str], rule: str) -> None:
+    """Refuses flags of tools/train.py that the tool sets.
+
+    Raises:
+        InvalidValue: One of them is among the flags given.
+    """
+    for flag in given:
+        name = re.sub(r"^--?(no)?", "", flag).partition("=")[0]
+        if name in decided:
+            raise errors.InvalidValue(
+                rule,
+                received=flag,
+                do=f"Remove it: {', '.join(decided)} are set otherwise",
+            )
