@@ -18,6 +18,12 @@ Anomalies are the images of the class that was left out of training, in the test
 of the run's split; or with `--against` those of another data set, an array NAME.npy or
 a folder, in addition to the run's test images.
 
+With `--checkpoint=all`, every checkpoint is scored that the runs kept
+(`--keep_checkpoints=100` in training). The table has the first, the last, the best by
+the run's `--best_by`, and the one of the largest average precision on the test images,
+which papers print and which is chosen on the test images, anomalies included. All of
+them are in detection.json; scores_RUN.csv is of the last.
+
 The folder `--out` gets scores_RUN.csv with each image's score and its rank, the
 fraction of normal images that score lower; curves_WEIGHT.png with ROC and
 precision-recall curves; and detection.json with average precision, the trapezoid's
@@ -50,7 +56,11 @@ _SCORE = flags.DEFINE_string(
     "The score of a model that has its own; by default as in its options.",
 )
 _CHECKPOINT = flags.DEFINE_enum(
-    "checkpoint", "latest", ["latest", "best"], "The checkpoint of the runs."
+    "checkpoint",
+    "latest",
+    ["latest", "best", "all"],
+    "The checkpoint of the runs; all: the first, the last, the best, and the one that "
+    "is best on the test images, side by side.",
 )
 _SEED = flags.DEFINE_string("seed", "0", "Seed of chains: a whole number, or two.")
 _OUT = kinds.define_path("out", "anomalies", "The folder for all results.")
@@ -64,56 +74,61 @@ def main() -> None:
     out = pathlib.Path(_OUT.value)
     explained = functools.partial(files.explained, out)
 
+    from glf_tf.evaluation import detection
     from glf_tf.plotting import detection_figure
 
     # Opened before anything is scored.
     with folders.replacing(out, kind="anomalies", explained=explained) as aside:
-        found, groups = _scored(runs, weights=weights, seed=seed)
+        found, shown = _scored(runs, weights=weights, seed=seed)
+        groups = detection.groups(shown)
         with explained():
-            _write(aside, found, groups, names=_names(runs), weights=weights)
+            text = detection_figure.to_json(found, groups)
+            files.write(aside / "detection.json", text + "\n")
+            _write(aside, shown, names=_names(runs), weights=weights)
 
     print(f"{out / 'detection.json'}\n{detection_figure.table(groups)}")
 
 
 def _scored(runs: list[pathlib.Path], *, weights: list[float], seed):
-    """Returns the detections of all runs, and the groups of runs."""
-    from glf_tf.evaluation import anomaly_sets, detection
+    """Returns the detections of all checkpoints, and those that are shown."""
+    from glf_tf.evaluation import anomaly_sets, detection, selection
 
-    where, found = paths.chosen(), []
-    chain, start = inferring.chain(), inferring.start()
+    how = {
+        "weights": weights,
+        "chain": inferring.chain(),
+        "start": inferring.start(),
+        "score": _SCORE.value,
+        "seed": seed,
+    }
+    found, shown = [], []
     for run in runs:
         asked = anomaly_sets.of_run(
             run,
-            paths=where,
+            paths=paths.chosen(),
             against=_AGAINST.value,
             on_broken=flags.FLAGS.on_broken,
             accept_new_data=flags.FLAGS.accept_new_data,
         )
-        found.append(
-            detection.detect(
-                run,
-                asked,
-                weights=weights,
-                which=_CHECKPOINT.value,
-                chain=chain,
-                start=start,
-                score=_SCORE.value,
-                seed=seed,
-            )
-        )
-    return found, detection.groups(found)
+        if _CHECKPOINT.value == "all":
+            of_run = selection.by_checkpoint(run, asked, **how)
+            found += of_run
+            shown += selection.choices(of_run)
+        else:
+            found.append(detection.detect(run, asked, which=_CHECKPOINT.value, **how))
+            shown.append(found[-1])
+    return found, shown
 
 
-def _write(folder: pathlib.Path, found, groups, *, names, weights) -> None:
-    """Writes results, scores and curves."""
+def _write(folder: pathlib.Path, shown, *, names, weights) -> None:
+    """Writes scores and curves."""
     from glf_tf.plotting import detection_figure
 
-    text = detection_figure.to_json(found, groups)
-    files.write(folder / "detection.json", text + "\n")
-    for name, detected in zip(names, found, strict=True):
+    wanted = "last" if _CHECKPOINT.value == "all" else _CHECKPOINT.value
+    plain = [detected for detected in shown if detected.checkpoint == wanted]
+    for name, detected in zip(names, plain, strict=True):
         files.write(folder / f"scores_{name}.csv", detected.to_csv())
     for weight in weights:
-        figure = detection_figure.draw(found, weight=weight)
+        figure = detection_figure.draw(shown, weight=weight)
         with files.replacing(folder / f"curves_{weight:g}.png") as stream:
             figure.savefig(stream, format="png")
 

@@ -13,7 +13,7 @@ from glf_tf import catalogue, errors, types
 from glf_tf.data import decoding, image_set, pixels
 from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import dataset as dataset_lib
-from glf_tf.datasets import without
+from glf_tf.datasets import held_out, without
 from glf_tf.evaluation import user_images
 from glf_tf.experiments import folder as folder_lib
 from glf_tf.experiments import restore
@@ -70,17 +70,18 @@ def of_run(
     own = catalogue.build("dataset", described["dataset"], paths=paths)
     if against:
         return _against(normal, against, own=own, on_broken=on_broken)
-    if not isinstance(own, without.Without):
+    whole = own.whole if isinstance(own, held_out.HeldOut) else own
+    if not isinstance(whole, without.Without):
         raise errors.InvalidValue(
             "Anomalies are a class that training left out, or are given by --against",
             received=f"{workdir}, a run of {catalogue.name_of(described['dataset'])}",
             do="Train with --dataset=without --dataset.label=..., or pass --against",
         )
-    mixed = own.load_mixed()
+    mixed = whole.load_mixed()
     return AnomalySet(
-        title=f"{mixed.name}, {own.split} split",
+        title=f"{mixed.name}, {whole.split} split",
         images=mixed.images,
-        is_anomaly=mixed.labels == own.label,
+        is_anomaly=mixed.labels == whole.label,
         names=[f"{i} (label {label})" for i, label in enumerate(mixed.labels)],
     )
 

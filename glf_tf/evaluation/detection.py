@@ -40,6 +40,9 @@ class Detection:
         anomaly_set: The images.
         densities: Their log-densities, or the terms of the model's own score.
         weights: Weights in the scores, of the likelihood or of the first term.
+        checkpoint: Which of the run's checkpoints it is: "latest", "best", "step 400",
+            or a name of `selection.CHOICES`.
+        step: The global step of the checkpoint.
     """
 
     run: pathlib.Path
@@ -50,6 +53,8 @@ class Detection:
     anomaly_set: anomaly_sets.AnomalySet
     densities: anomaly.LogDensities | anomaly.OwnScores
     weights: Sequence[float]
+    checkpoint: str = "latest"
+    step: int = 0
 
     def scores(self, weight: float) -> auprc.DetectionScores:
         """Returns how well the scores with a weight separate anomalies."""
@@ -86,14 +91,20 @@ class Group:
 
     Attributes:
         title: A description of the runs.
+        identity: Their common identity; see `Detection`.
         weight: Weight of the likelihood.
+        checkpoint: Which of their checkpoints.
         seeds: The seeds of the runs.
+        steps: The global steps of the checkpoints.
         values: By name of `NUMBERS`, one value per run.
     """
 
     title: str
+    identity: str
     weight: float
+    checkpoint: str
     seeds: Sequence[int]
+    steps: Sequence[int]
     values: Mapping[str, Sequence[float]]
 
     def mean(self, name: str) -> float:
@@ -111,7 +122,7 @@ def detect(
     images: anomaly_sets.AnomalySet,
     *,
     weights: Sequence[float] = (1.0,),
-    which: str = "latest",
+    which: restore.Which = "latest",
     chain: sampler.AbstractSampler | None = None,
     start: str = "auto",
     score: str | None = None,
@@ -123,7 +134,7 @@ def detect(
         workdir: The run's folder.
         images: The images, and which of them are anomalies.
         weights: Weights of the likelihood in the scores.
-        which: The checkpoint, "latest" or "best".
+        which: The checkpoint: "latest", "best", or the step of one that was kept.
         chain: Sampler of the latents; None for the model's default.
         start: Where its chains start; one of `infer.STARTS`.
         score: One of the scores of a model that has its own; None for its default.
@@ -139,7 +150,7 @@ def detect(
     for weight in weights:
         anomaly.check_weight(weight)
     described = folder_lib.Folder(workdir).read()
-    model = restore.load_model(workdir, which=which)
+    model, step = restore.load(workdir, which=which)
     inferred_by, densities = _scored(
         model, images.images, chain=chain, start=start, score=score, seed=seed
     )
@@ -152,6 +163,8 @@ def detect(
         anomaly_set=images,
         densities=densities,
         weights=tuple(weights),
+        checkpoint=which if isinstance(which, str) else f"step {which}",
+        step=step,
     )
 
 
@@ -186,25 +199,42 @@ def _scored(
 
 
 def groups(detections: Sequence[Detection]) -> list[Group]:
-    """Groups runs that differ in their seeds alone, for each weight."""
-    by_identity: dict[str, list[Detection]] = {}
+    """Groups runs that differ in their seeds alone, for each weight and checkpoint."""
+    keyed: dict[str, dict[tuple[float, str], list[Detection]]] = {}
     for detection in detections:
-        by_identity.setdefault(detection.identity, []).append(detection)
-    titles = [runs[0].title for runs in by_identity.values()]
+        for weight in detection.weights:
+            key = (weight, detection.checkpoint)
+            of_kind = keyed.setdefault(detection.identity, {})
+            of_kind.setdefault(key, []).append(detection)
+    titles = [_any_of(of_kind).title for of_kind in keyed.values()]
     found = []
-    for runs, title in zip(by_identity.values(), titles, strict=True):
+    for of_kind, title in zip(keyed.values(), titles, strict=True):
         is_unique = titles.count(title) == 1
-        name = title if is_unique else f"{title} ({runs[0].run.name})"
-        found += [_group(runs, title=name, weight=weight) for weight in runs[0].weights]
+        name = title if is_unique else f"{title} ({_any_of(of_kind).run.name})"
+        # By weight; the checkpoints of one weight stay side by side.
+        for key in sorted(of_kind, key=lambda key: _place(of_kind, key[0])):
+            found.append(_group(of_kind[key], title=name, weight=key[0]))
     return found
+
+
+def _any_of(of_kind: Mapping[tuple[float, str], Sequence[Detection]]) -> Detection:
+    return next(iter(of_kind.values()))[0]
+
+
+def _place(of_kind: Mapping[tuple[float, str], object], weight: float) -> int:
+    """Returns where a weight was first asked for."""
+    return [known for known, _ in of_kind].index(weight)
 
 
 def _group(runs: Sequence[Detection], *, title: str, weight: float) -> Group:
     scores = [run.scores(weight) for run in runs]
     return Group(
         title=title,
+        identity=runs[0].identity,
         weight=weight,
+        checkpoint=runs[0].checkpoint,
         seeds=[run.seed for run in runs],
+        steps=[run.step for run in runs],
         values={name: [getattr(result, name) for result in scores] for name in NUMBERS},
     )
 

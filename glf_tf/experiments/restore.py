@@ -7,6 +7,7 @@ __all__ = [
     "newest",
     "load",
     "load_model",
+    "kept_steps",
     "no_checkpoint",
     "image_shape_of",
     "load_data",
@@ -30,6 +31,9 @@ from glf_tf.experiments import folder as folder_lib
 from glf_tf.experiments import identity
 from glf_tf.models import base_model
 from glf_tf.training import averages, checkpoints, saved_variables
+
+Which = Literal["latest", "best"] | int
+"""A checkpoint: the newest, the best by the run's `best_by`, or that of a step."""
 
 
 class Loaded(NamedTuple):
@@ -75,9 +79,7 @@ def newest(store: checkpoints.Checkpoints, folder: folder_lib.Folder) -> dict | 
     return state
 
 
-def load(
-    workdir: str | pathlib.Path, *, which: Literal["latest", "best"] = "latest"
-) -> Loaded:
+def load(workdir: str | pathlib.Path, *, which: Which = "latest") -> Loaded:
     """Returns the trained model of a run, and its global step.
 
     It has the averages of weights if the checkpoint has any; see
@@ -85,12 +87,12 @@ def load(
 
     Args:
         workdir: The run's folder.
-        which: The newest checkpoint, or the best. If the newest is damaged, the one
-            before is loaded, with a warning.
+        which: The newest checkpoint, the best, or the step of one that was kept. If the
+            newest is damaged, the one before is loaded, with a warning.
 
     Raises:
         NotFound: There is no run, or no checkpoint.
-        Damaged: No checkpoint, or not the best one, is intact.
+        Damaged: No checkpoint, or not the one asked for, is intact.
         InvalidValue: They have another model's variables.
     """
     folder = folder_lib.Folder(pathlib.Path(workdir))
@@ -99,16 +101,40 @@ def load(
     store = checkpoints.Checkpoints(
         folder.checkpoints, saved_variables.variables_of(model), partly=True
     )
-    if which == "best":
-        state = store.restore(folder.checkpoints / "best")
-    else:
+    if which == "latest":
         state = newest(store, folder)
+    else:
+        state = store.restore(_checkpoint_of(folder, which))
     if state is None:
         raise no_checkpoint(folder)
     stages = model.stages()
     if state["stage"] < len(stages):
         averages.take_over(stages[state["stage"]], folder=store.restored)
     return Loaded(model, state["global_step"])
+
+
+def _checkpoint_of(folder: folder_lib.Folder, which: Which) -> pathlib.Path:
+    """Returns the folder of the best checkpoint, or of that of a step."""
+    if which == "best":
+        return folder.checkpoints / "best"
+    return folder.checkpoints / checkpoints.name_of(which)
+
+
+def kept_steps(workdir: str | pathlib.Path) -> list[int]:
+    """Returns the steps of a run's checkpoints, oldest first, without the best one.
+
+    Args:
+        workdir: The run's folder.
+
+    Raises:
+        NotFound: There is no run, or no checkpoint.
+    """
+    folder = folder_lib.Folder(pathlib.Path(workdir))
+    folder.read()
+    found = checkpoints.found(folder.checkpoints)
+    if not found:
+        raise no_checkpoint(folder)
+    return [checkpoints.step_of(path) for path in found[::-1]]
 
 
 def built(described: Mapping) -> base_model.AbstractModel:
@@ -124,14 +150,14 @@ def built(described: Mapping) -> base_model.AbstractModel:
 def load_model(
     workdir: str | pathlib.Path,
     *,
-    which: Literal["latest", "best"] = "latest",
+    which: Which = "latest",
     custom_objects: Mapping[str, type] | None = None,
 ) -> base_model.AbstractModel:
     """Returns the trained model of a run; see `load`.
 
     Args:
         workdir: The run's folder.
-        which: The newest checkpoint, or the best.
+        which: The newest checkpoint, the best, or the step of one that was kept.
         custom_objects: Classes by name that no module has, such as those of a notebook.
     """
     with keras.saving.custom_object_scope(dict(custom_objects or {})):

@@ -10,8 +10,13 @@ import sklearn.metrics
 from matplotlib import axes as axes_lib
 from matplotlib import figure as figure_lib
 
-from glf_tf.evaluation import detection
+from glf_tf.evaluation import detection, selection
 from glf_tf.plotting import curves_figure
+
+_ON_TEST = (
+    f"{selection.ON_TEST}: chosen on the test images, anomalies included; not what a "
+    "detector chosen without them finds"
+)
 
 
 def draw(
@@ -23,7 +28,8 @@ def draw(
         detections: The runs.
         weight: Weight in the scores, of the likelihood or of the first term.
     """
-    groups = [group for group in detection.groups(detections) if group.weight == weight]
+    shown = [run for run in detections if weight in run.weights]
+    groups = [group for group in detection.groups(shown) if group.weight == weight]
     # The legend has a line per group below the axes, so the figure grows with it.
     size = (9.6, 4.6 + 0.21 * len(groups))
     figure = figure_lib.Figure(figsize=size, dpi=150, layout="constrained")
@@ -31,27 +37,31 @@ def draw(
     _name_axes(roc, "ROC", "false positive rate", "true positive rate")
     _name_axes(precision, "precision and recall", "recall", "precision")
     roc.plot([0, 1], [0, 1], color="#888888", linestyle="dotted")
-    identities = list(dict.fromkeys(detected.identity for detected in detections))
+    places = [(group.identity, group.checkpoint) for group in groups]
     drawn = set()
-    for run in detections:
-        index = identities.index(run.identity)
+    for run in shown:
+        index = places.index((run.identity, run.checkpoint))
         label = None if index in drawn else _label(groups[index])
         drawn.add(index)
         _draw_run(roc, precision, run, weight=weight, index=index, label=label)
     handles, labels = precision.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", frameon=False)
-    formulas = dict.fromkeys(run.densities.formula(weight) for run in detections)
+    formulas = dict.fromkeys(run.densities.formula(weight) for run in shown)
     figure.suptitle(f"score: {', '.join(formulas)}", fontsize=11)
     return figure
 
 
 def table(groups: Sequence[detection.Group]) -> str:
-    """Returns the groups' measures as a text table, one group per line."""
-    head = ("anomalies", "weight", "runs", *detection.NUMBERS)
+    """Returns the groups' measures as a text table, one group per line.
+
+    A last line says which checkpoints were chosen on the test images, if any were.
+    """
+    head = ("anomalies", "weight", "checkpoint", "runs", *detection.NUMBERS)
     rows = [
         (
             group.title,
             f"{group.weight:g}",
+            group.checkpoint,
             str(len(group.seeds)),
             *(_number(group, name) for name in detection.NUMBERS),
         )
@@ -62,6 +72,8 @@ def table(groups: Sequence[detection.Group]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         for row in [head, *rows]
     ]
+    if any(group.checkpoint == selection.ON_TEST for group in groups):
+        lines.append(_ON_TEST)
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -85,7 +97,14 @@ def _group_of(group: detection.Group) -> dict:
         }
         for name in detection.NUMBERS
     }
-    head = {"title": group.title, "weight": group.weight, "seeds": list(group.seeds)}
+    head = {
+        "title": group.title,
+        "weight": group.weight,
+        "checkpoint": group.checkpoint,
+        "is_chosen_on_test": group.checkpoint == selection.ON_TEST,
+        "seeds": list(group.seeds),
+        "steps": list(group.steps),
+    }
     return {**head, **numbers}
 
 
@@ -94,9 +113,18 @@ def _run_of(found: detection.Detection) -> dict:
         "run": str(found.run),
         "title": found.title,
         "seed": found.seed,
+        "checkpoint": found.checkpoint,
+        "step": found.step,
         "latents": found.inferred_by,
         "images": len(found.anomaly_set.names),
+        "scores": [_scores_of(found, weight) for weight in found.weights],
     }
+
+
+def _scores_of(found: detection.Detection, weight: float) -> dict:
+    scores = found.scores(weight)
+    numbers = {name: getattr(scores, name) for name in detection.NUMBERS}
+    return {"weight": weight, **numbers}
 
 
 def _draw_run(
@@ -137,7 +165,8 @@ def _name_axes(panel: axes_lib.Axes, title: str, x: str, y: str) -> None:
 
 
 def _label(group: detection.Group) -> str:
-    return f"{group.title}: average precision {_number(group, 'average_precision')}"
+    found = f"average precision {_number(group, 'average_precision')}"
+    return f"{group.title}, {group.checkpoint}: {found}"
 
 
 def _number(group: detection.Group, name: str) -> str:

@@ -12,7 +12,7 @@ Variables are stored under their own paths, such as `encoder/conv_0/kernel`, as
 `tf.train.Checkpoint` silently omits layers in Keras lists.
 """
 
-__all__ = ["Checkpoints", "found"]
+__all__ = ["Checkpoints", "found", "name_of", "step_of", "step_of_best"]
 
 import json
 import pathlib
@@ -38,10 +38,30 @@ def found(folder: pathlib.Path) -> list[pathlib.Path]:
     for path in folder.glob("step_*"):
         match = _NAME.fullmatch(path.name)
         step = int(match[1]) if match else -1
-        is_ours = path.name == f"step_{step:08d}"
+        is_ours = path.name == name_of(step)
         if is_ours and path.is_dir() and not path.is_symlink():
             steps[step] = path
     return [steps[step] for step in sorted(steps, reverse=True)]
+
+
+def name_of(step: int) -> str:
+    """Returns the name of a checkpoint's folder."""
+    return f"step_{step:08d}"
+
+
+def step_of(folder: pathlib.Path) -> int:
+    """Returns the step of a checkpoint that `found` returned."""
+    return int(_NAME.fullmatch(folder.name)[1])
+
+
+def step_of_best(folder: pathlib.Path) -> int | None:
+    """Returns the global step of `best/` in a folder of checkpoints; None without it.
+
+    Raises:
+        Damaged: It has no valid state.
+    """
+    best = folder / "best"
+    return _read_state(best / _STATE)["global_step"] if best.exists() else None
 
 
 class Checkpoints:
@@ -99,7 +119,7 @@ class Checkpoints:
             Occupied: A link or a foreign folder has the checkpoint's name.
         """
         self._check_finite()
-        target = self._folder / f"step_{step:08d}"
+        target = self._folder / name_of(step)
         self._write(target, state)
         self._remove_old()
         return target

@@ -142,6 +142,7 @@ def test_numbers_are_averaged_over_seeds_alone():
     assert groups[0].title == "vae: digits (x_0)"  # as "y" has the same title
     text = detection_figure.table(groups)
     assert "0.875 ± 0.177" in text
+    assert "chosen on the test images" not in text
     found = json.loads(detection_figure.to_json(runs, groups))
     assert found["groups"][0]["auroc"]["values"] == [0.75, 1.0]
     figure = detection_figure.draw(runs, weight=1.0)
