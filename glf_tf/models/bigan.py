@@ -19,7 +19,6 @@ import keras
 import tensorflow as tf
 
 from glf_tf import checks, errors, seeds, types
-from glf_tf.layers import never_empty
 from glf_tf.models import (
     autoencoder,
     coders,
@@ -192,13 +191,7 @@ class BiGAN(scoring.ScoresAnomalies, autoencoder.AbstractAutoencoder):
         self, image: tf.Tensor, z: tf.Tensor, *, training: bool = False
     ) -> joint_critic.Judgement:
         """Returns the critic's scores and features of images with latents."""
-        if training:
-            return self.critic(image, z, training=True)
-        shape = self.image_shape
-        return never_empty.apply(
-            lambda rows: self.critic(*pairs.apart(rows, image_shape=shape)),
-            pairs.side_by_side(image, z),
-        )
+        return joint_critics.judge(self.critic, image, z, training=training)
 
     def _pairs(
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Joint critics: their branch of images is our own, a family's, or a user's layer."""
 
-__all__ = ["check_penalty", "checked_filters", "make"]
+__all__ = ["check_penalty", "checked_filters", "judge", "make"]
 
 from collections.abc import Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from glf_tf import errors, naming, parts
-from glf_tf.layers import adapters
-from glf_tf.models import coders
+from glf_tf.layers import adapters, never_empty
+from glf_tf.models import coders, pairs
 from glf_tf.networks import joint_critic, normalized
 from glf_tf.networks import network as network_lib
 
@@ -76,7 +77,7 @@ def _image_branch(
         raise errors.Unsupported(
             "`critic_norm` is of critics that a network family makes",
             received=f"critic_norm={norm} for a {type(other).__name__}",
-            do="Normalise its own layers, and leave critic_norm out",
+            do="Normalise its own layers, and use critic_norm=none",
         )
     return (
         adapters.Encoder(other, image_shape=model.image_shape, name="critic_image"),
@@ -89,6 +90,32 @@ def _size(branch: keras.layers.Layer) -> int:
     if isinstance(branch, adapters.Encoder):
         return branch.code_dim
     return branch.output_shape[-1]
+
+
+def judge(
+    critic: joint_critic.JointCritic,
+    image: tf.Tensor,
+    z: tf.Tensor,
+    *,
+    training: bool,
+) -> joint_critic.Judgement:
+    """Returns the scores and features of images with latents, also of none.
+
+    Training, which always has some, calls the critic as it is.
+
+    Args:
+        critic: The critic.
+        image: `[batch, height, width, channels]`.
+        z: `[batch, latent_dim]`.
+        training: Whether it is trained, or what it judges.
+    """
+    if training:
+        return critic(image, z, training=True)
+    shape = tuple(image.shape[1:])
+    return never_empty.apply(
+        lambda rows: critic(*pairs.apart(rows, image_shape=shape)),
+        pairs.side_by_side(image, z),
+    )
 
 
 def check_penalty(
