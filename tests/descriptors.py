@@ -492,6 +492,14 @@ MODELS: dict[str, Mapping] = {
         "penalty_weight": 1.0,
         "disc_iters": 2,
     },
+    "ebm_vae": {
+        "name": "ebm_vae",
+        "latent_dim": 4,
+        "network": {"name": "mlp", "hidden": (6,)},
+        "critic_filters": (2, 3),
+        "critic_code_width": 5,
+        "critic_width": 6,
+    },
     "glann": _GLANN,
     "glann_convolutional": {
         **_GLANN,
@@ -610,7 +618,10 @@ MODELS: dict[str, Mapping] = {
 }
 """Specifications of models."""
 
-_NOISY = ("began", "bigan", "gan", "image_flow", "meg", "vae", "wae", "two_stage")
+_NOISY = (
+    *("began", "bigan", "ebm_vae", "gan", "image_flow", "meg", "vae", "wae"),
+    "two_stage",
+)
 
 WITH_NOISE = {"lebm", "lfbm", "lfbm_from_prior", "lfbm_labels", "lfbm_vae", "sri"} | {
     name for name in MODELS if name.startswith(_NOISY)
@@ -619,7 +630,7 @@ WITH_NOISE = {"lebm", "lfbm", "lfbm_from_prior", "lfbm_labels", "lfbm_vae", "sri
 
 FAMILIES = (
     *("gan_clipped", "gan_convolutional", "gan_interpolated", "gan_relativistic"),
-    *("began_convolutional", "bigan", "gan_spectral", "meg"),
+    *("began_convolutional", "bigan", "ebm_vae", "gan_spectral", "meg"),
     *("abp", "glann", "glf_convolutional", "glf_perceptual", "glf_sharpened"),
     *("glf_network_perceptual", "rae_layer_perceptual"),
     *("glf_patch_adversarial", "rae_patch_adversarial", "vae_critic_features"),
