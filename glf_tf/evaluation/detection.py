@@ -11,17 +11,13 @@ import pathlib
 import statistics
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
-from glf_tf import catalogue, errors, types
+from glf_tf import catalogue, types
 from glf_tf.evaluation import anomaly_sets
 from glf_tf.experiments import folder as folder_lib
 from glf_tf.experiments import restore
 from glf_tf.inference import sampler
 from glf_tf.metrics import auprc
-from glf_tf.models import model as base_model
-from glf_tf.models import scoring
-from glf_tf.tasks import anomaly, infer
+from glf_tf.tasks import anomaly
 
 NUMBERS = ("average_precision", "trapezoid", "auroc", "chance", "floor")
 """The measures that are averaged over the runs of a group."""
@@ -151,51 +147,19 @@ def detect(
         anomaly.check_weight(weight)
     described = folder_lib.Folder(workdir).read()
     model, step = restore.load(workdir, which=which)
-    inferred_by, densities = _scored(
-        model, images.images, chain=chain, start=start, score=score, seed=seed
-    )
+    scorer = anomaly.Scorer(model, chain=chain, start=start, score=score)
     return Detection(
         run=workdir,
         title=f"{catalogue.name_of(described['model'])}: {images.title}",
         identity=_identity(described, title=images.title),
         seed=described["seed"],
-        inferred_by=inferred_by,
+        inferred_by=scorer.description,
         anomaly_set=images,
-        densities=densities,
+        densities=scorer(images.images, seed=seed),
         weights=tuple(weights),
         checkpoint=which if isinstance(which, str) else f"step {which}",
         step=step,
     )
-
-
-def _scored(
-    model: base_model.GenerativeModel,
-    images: np.ndarray,
-    *,
-    chain: sampler.AbstractSampler | None,
-    start: str,
-    score: str | None,
-    seed: types.Seed,
-) -> tuple[str, anomaly.LogDensities | anomaly.OwnScores]:
-    """Returns how images were scored, and what their scores are made of."""
-    if not isinstance(model, scoring.ScoresAnomalies):
-        if score is not None:
-            raise errors.Unsupported(
-                "A model without a score of its own is scored by its densities",
-                received=f"score={score} for {type(model).__name__}",
-                do="Leave --score out, or use --model=bigan",
-            )
-        inference = infer.Inference(model, chain=chain, start=start)
-        found = anomaly.log_densities(inference, images, seed=seed)
-        return inference.description, found
-    if chain is not None or start != "auto":
-        raise errors.Unsupported(
-            "A model with a score of its own infers no latents by chains for it",
-            received=f"{type(model).__name__} with a chain, or its start",
-            do="Leave --inference and --start out",
-        )
-    name = model.checked_score(score)
-    return f"score={name}", anomaly.own_scores(model, images, score=name)
 
 
 def groups(detections: Sequence[Detection]) -> list[Group]:

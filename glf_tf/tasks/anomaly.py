@@ -6,7 +6,15 @@ with Short-run Langevin Flow for Approximate Inference, 2023, section 4.3.
 https://arxiv.org/abs/2301.09300
 """
 
-__all__ = ["LogDensities", "OwnScores", "log_densities", "own_scores", "ranks"]
+__all__ = [
+    "LogDensities",
+    "OwnScores",
+    "Scorer",
+    "check_weight",
+    "log_densities",
+    "own_scores",
+    "ranks",
+]
 
 import dataclasses
 import math
@@ -16,7 +24,9 @@ import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors, seeds, types
+from glf_tf.inference import sampler
 from glf_tf.models import image_flow, scoring
+from glf_tf.models import model as model_lib
 from glf_tf.tasks import infer
 
 
@@ -82,6 +92,91 @@ class OwnScores:
         """Returns how a score is computed, for readers."""
         first, *others = self.columns
         return " + ".join([f"{weight:g} {first}", *others])
+
+
+class Scorer:
+    """What a model's scores of images are made of: densities, or terms of its own.
+
+    Attributes:
+        model: The model.
+        description: How latents are inferred, or which score of its own a model has.
+    """
+
+    def __init__(
+        self,
+        model: model_lib.GenerativeModel,
+        *,
+        chain: sampler.AbstractSampler | None = None,
+        start: str = "auto",
+        score: str | None = None,
+    ):
+        """Initializes the scorer.
+
+        Args:
+            model: The model.
+            chain: Sampler of the latents; None for the model's default.
+            start: Where its chains start; one of `infer.STARTS`.
+            score: One of the scores of a model that has its own; None for its default.
+
+        Raises:
+            InvalidValue: There is no such score.
+            Unsupported: The model has no density of images and latents, nor a score of
+                its own; or what is asked for is of the other kind.
+        """
+        self.model, self._score = model, score
+        if isinstance(model, scoring.ScoresAnomalies):
+            _refuse_chains(model, chain=chain, start=start)
+            self._score, self._inference = model.checked_score(score), None
+            self.description = f"score={self._score}"
+            return
+        if score is not None:
+            raise errors.Unsupported(
+                "A model without a score of its own is scored by its densities",
+                received=f"score={score} for {type(model).__name__}",
+                do="Leave --score out, or use --model=bigan",
+            )
+        self._inference = infer.Inference(model, chain=chain, start=start)
+        if not isinstance(model, image_flow.ImageFlow):
+            infer.as_latent_model(model)
+        self.description = self._inference.description
+
+    def __call__(
+        self, images: np.ndarray, *, seed: types.Seed = 0
+    ) -> LogDensities | OwnScores:
+        """Returns the parts of the scores of images.
+
+        Args:
+            images: `[size, height, width, channels]`, uint8 or floats in [0, 1].
+            seed: A stateless seed of the chains.
+
+        Raises:
+            InvalidValue: The images have another shape than the model's, or there are
+                none.
+            Diverged: A chain diverged.
+        """
+        if len(images) == 0:
+            raise errors.InvalidValue(
+                "Scoring needs images",
+                received=f"{images.shape}, which has none",
+                do="Pass at least one",
+            )
+        if self._inference is None:
+            return own_scores(self.model, images, score=self._score)
+        return log_densities(self._inference, images, seed=seed)
+
+
+def _refuse_chains(
+    model: scoring.ScoresAnomalies,
+    *,
+    chain: sampler.AbstractSampler | None,
+    start: str,
+) -> None:
+    if chain is not None or start != "auto":
+        raise errors.Unsupported(
+            "A model with a score of its own infers no latents by chains for it",
+            received=f"{type(model).__name__} with a chain, or its start",
+            do="Leave --inference and --start out",
+        )
 
 
 def own_scores(
