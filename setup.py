@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What pyproject.toml cannot say: `flags/` and `tools/` go into the package's wheel.
+"""What pyproject.toml cannot say: `flags/`, `reproduce/` and `tools/` in the wheel.
 
 In a clone they lie at the top, where people look for them; installed, they are
-`glf_tf/flags/` and `glf_tf/tools/`, and `glf_tf/resources.py` finds them in both.
+`glf_tf/flags/` and so on, and `glf_tf/resources.py` finds them in both.
 """
 
 import setuptools
 from setuptools.command import build_py
 
-_ONLY_IN_A_CLONE = {("glf_tf.tools", "bench")}
-"""Tools that need what a wheel leaves out, such as tools/benchmarks."""
+_ONLY_IN_A_CLONE = {("glf_tf.tools", "bench"), ("glf_tf.tools", "tabulate")}
+"""Tools that need what a wheel leaves out: tools/benchmarks, and documents."""
 
 
 class BuildPackage(build_py.build_py):
@@ -26,12 +26,18 @@ setuptools.setup(
     packages=[
         *setuptools.find_packages(include=["glf_tf*"]),
         "glf_tf.flags",
+        "glf_tf.reproduce",
         "glf_tf.tools",
     ],
-    package_dir={"glf_tf.flags": "flags", "glf_tf.tools": "tools"},
+    package_dir={
+        "glf_tf.flags": "flags",
+        "glf_tf.reproduce": "reproduce",
+        "glf_tf.tools": "tools",
+    },
     package_data={
         "glf_tf": ["py.typed"],
         "glf_tf.flags": ["*/*.cfg"],
+        "glf_tf.reproduce": ["*.toml"],
         "": ["*.json"],
     },
 )

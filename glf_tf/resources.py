@@ -1,11 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What comes with the library beside its modules: recipes and tools.
+"""What comes with the library beside its modules: recipes, tables and tools.
 
-In a clone they are the top-level folders `flags/` and `tools/`; a wheel carries them
-inside the package, as `glf_tf/flags/` and `glf_tf/tools/`.
+In a clone they are the top-level folders `flags/`, `reproduce/` and `tools/`; a wheel
+carries them inside the package, as `glf_tf/flags/` and so on.
 """
 
-__all__ = ["IS_INSTALLED", "RECIPES", "TOOLS", "recipe", "recipes", "tools"]
+__all__ = [
+    "IS_INSTALLED",
+    "RECIPES",
+    "TABLES",
+    "TOOLS",
+    "recipe",
+    "recipes",
+    "tables",
+    "tools",
+]
 
 import pathlib
 
@@ -20,6 +29,9 @@ _PARENT = _PACKAGE if IS_INSTALLED else _PACKAGE.parent
 
 RECIPES = _PARENT / "flags"
 """The folder of the recipes."""
+
+TABLES = _PARENT / "reproduce"
+"""The folder of the tables of measurements."""
 
 TOOLS = _PARENT / "tools"
 """The folder of the tools."""
@@ -55,3 +67,8 @@ def recipe(name: str) -> pathlib.Path:
 def tools() -> dict[str, pathlib.Path]:
     """Returns the files of the tools by their names, such as "train"."""
     return {file.stem: file for file in sorted(TOOLS.glob("*.py"))}
+
+
+def tables() -> dict[str, pathlib.Path]:
+    """Returns the files of the tables by their names, such as "sharpening_digits"."""
+    return {file.stem: file for file in sorted(TABLES.glob("*.toml"))}

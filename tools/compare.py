@@ -139,7 +139,6 @@ def _measuring(spec, *, is_shared):
     from glf_tf.comparison import measuring
     from glf_tf.evaluation import settings as settings_lib
 
-    options = ", ".join(f"{key}={spec[key]}" for key in spec if key != "name")
     return measuring.of_dataset(
         spec,
         paths=paths.chosen(),
@@ -150,7 +149,6 @@ def _measuring(spec, *, is_shared):
             samples=_COUNT.value,
             reference_split=_SPLIT.value,
             trials=_TRIALS.value,
-            crop=options,
         ),
     )
 

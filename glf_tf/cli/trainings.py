@@ -1,8 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the trainings of tools that train recipes, each by a process of its own."""
 
-__all__ = ["DECIDED", "STARTS", "check_flags", "file_of", "make", "paths_as_flags"]
+__all__ = [
+    "DECIDED",
+    "STARTS",
+    "check_flags",
+    "file_of",
+    "make",
+    "of_table",
+    "paths_as_flags",
+]
 
+import pathlib
 import re
 import sys
 from collections.abc import Sequence
@@ -12,9 +21,12 @@ from glf_tf.cli import planned
 from glf_tf.comparison import folder as folder_lib
 from glf_tf.comparison import job as job_lib
 from glf_tf.data import paths as paths_lib
+from glf_tf.evidence import table_file
 
 DECIDED = ("workdir", "resume", "seed", "epochs", "flagfile", "recipe")
 """Flags of tools/train.py that a tool which trains recipes sets itself."""
+
+_DECIDED_BY_TABLES = ("workdir", "resume", "seed", "recipe", "start_from")
 
 STARTS = ("start_from", "start_layers")
 """Further ones where recipes start from another training."""
@@ -59,6 +71,72 @@ def make(
         command = (sys.executable, str(resources.TOOLS / "train.py"), *given, *own)
         jobs.append(job_lib.Job(recipe, seed, run, command, plan, start))
     return jobs
+
+
+def of_table(
+    table: table_file.TableFile,
+    *,
+    rows: Sequence[table_file.Row],
+    seeds: Sequence[int],
+    folder: folder_lib.Folder,
+    flags: Sequence[str] = (),
+) -> list[tuple[job_lib.Job, table_file.Row]]:
+    """Returns trainings of a table, each with its row.
+
+    Args:
+        table: The table.
+        rows: The rows to train.
+        seeds: The seeds to train of them; empty for all.
+        folder: The folder of all trainings.
+        flags: Flags that depend on the machine, such as the folder of the data.
+
+    Raises:
+        InvalidValue: The table's flags have one that its other keys set.
+    """
+    for row in table.rows:
+        check_flags(
+            table.arguments(row),
+            decided=_DECIDED_BY_TABLES,
+            rule="The flags of a table must not be flags that it sets by other keys",
+        )
+    made: dict[str, list[job_lib.Job]] = {}
+    found = []
+    for row in table.rows:  # whatever others start from comes before them
+        starts = made.get(row.start, [])
+        how = {"folder": folder, "fits_by_seed": len(starts) == 1 < len(row.seeds)}
+        made[row.name] = make(
+            _recipe(row),
+            row.seeds,
+            arguments=[*_arguments(table, row), *flags],
+            starts=_by_seed(starts, seeds=row.seeds),
+            **how,
+        )
+        if row in rows:
+            found += [(job, row) for job in made[row.name]]
+    return [(job, row) for job, row in found if not seeds or job.seed in seeds]
+
+
+def _recipe(row: table_file.Row) -> job_lib.Recipe:
+    return job_lib.Recipe(
+        name=row.name,
+        path=pathlib.Path(file_of(row.recipes[0])),
+        published=row.published,
+        title=row.title,
+        why=row.why,
+    )
+
+
+def _arguments(table: table_file.TableFile, row: table_file.Row) -> list[str]:
+    files = [f"--flagfile={file_of(recipe)}" for recipe in row.recipes]
+    return [*files, *row.flags, *table.flags]
+
+
+def _by_seed(
+    starts: Sequence[job_lib.Job], *, seeds: Sequence[int]
+) -> list[job_lib.Job]:
+    """Returns what each seed starts from: that of its own, or the only one."""
+    by_seed = {start.seed: start for start in starts}
+    return [by_seed.get(seed, starts[0]) for seed in seeds] if starts else []
 
 
 def file_of(recipe: str) -> str:

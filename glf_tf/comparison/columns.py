@@ -1,7 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The columns of a comparison's table: what is said of a row, and how."""
 
-__all__ = ["NONE", "Column", "cell", "of_densities", "of_models", "of_modes"]
+__all__ = [
+    "NONE",
+    "Column",
+    "cell",
+    "of_densities",
+    "of_models",
+    "of_modes",
+    "seeds",
+]
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -14,8 +22,16 @@ NONE = "-"
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """A column: its title, a row's cell, and which metric of real images it shows."""
+    """A column.
 
+    Attributes:
+        key: By what a choice of columns names it, such as "fd/reconstructions".
+        title: Its title.
+        value: Returns the cell of a row.
+        real: The metric of real images that it shows; "" for none.
+    """
+
+    key: str
     title: str
     value: Callable[[row_lib.Row], str]
     real: str = ""
@@ -40,15 +56,22 @@ def _measured(
     """
     how = {"source": source, "extractor": extractor}
     of_real = real or (metric if source == "samples" else "")
-    return Column(title, lambda row: cell(row.number(metric, **how)), real=of_real)
+    named = [metric, *([] if source == "samples" else [source]), extractor]
+    key = "/".join(filter(None, named))
+    return Column(key, title, lambda row: cell(row.number(metric, **how)), real=of_real)
 
 
 def _cost(title: str, field: str) -> Column:
-    return Column(title, lambda row: _plain(row.cost(field)))
+    return Column(field, title, lambda row: _plain(row.cost(field)))
 
 
 def _epochs() -> Column:
-    return Column("epochs", lambda row: row.epochs or NONE)
+    return Column("epochs", "epochs", lambda row: row.epochs or NONE)
+
+
+def seeds() -> Column:
+    """Returns the column of the number of trainings."""
+    return Column("seeds", "seeds", lambda row: str(len(row.results)))
 
 
 def _distances(distance: str, *, others: Mapping[str, str]) -> list[Column]:

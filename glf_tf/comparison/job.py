@@ -29,11 +29,15 @@ class Recipe:
         name: Its name in tables and folders, such as "vae_digits".
         path: The file.
         published: The published figure in its header, or "".
+        title: What tables call it; "" for its name.
+        why: Why the measured figure differs from the published one, or "".
     """
 
     name: str
     path: pathlib.Path
     published: str
+    title: str = ""
+    why: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

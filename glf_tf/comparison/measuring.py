@@ -219,6 +219,7 @@ def of_dataset(
             codes compare.
     """
     dataset = catalogue.build("dataset", spec, paths=paths)
+    options = ", ".join(f"{key}={spec[key]}" for key in spec if key != "name")
     held_out = "validation" if settings.reference_split == "validation" else "test"
     data = {"train": dataset.load("train"), "test": dataset.load(held_out)}
     extractor, *others = (
@@ -230,6 +231,6 @@ def of_dataset(
         extractor=extractor,
         others=others,
         validation=dataset.load_for_training()[1] if has_likelihoods else None,
-        settings=settings,
+        settings=dataclasses.replace(settings, crop=options),
         cache_dir=paths.cache_dir / "statistics",
     )

@@ -6,6 +6,7 @@ __all__ = ["Table"]
 import dataclasses
 from collections.abc import Sequence
 
+from glf_tf import errors
 from glf_tf.comparison import columns as columns_lib
 from glf_tf.comparison import row as row_lib
 from glf_tf.metrics import protocol
@@ -22,15 +23,21 @@ class Table:
         rows: The recipes, in any order.
         real: The measurements of real images.
         protocol: Lines that describe the protocol.
+        keys: Keys of the columns it shows; empty for all.
+        is_sorted: Whether the best row is the first; otherwise in the given order.
     """
 
     rows: tuple[row_lib.Row, ...]
     real: tuple[protocol.Measurement, ...]
     protocol: tuple[str, ...]
+    keys: tuple[str, ...] = ()
+    is_sorted: bool = True
 
     @property
     def sorted_rows(self) -> list[row_lib.Row]:
-        """The rows, best first; those without a result last."""
+        """The rows, best first and those without a result last, if it is sorted."""
+        if not self.is_sorted:
+            return list(self.rows)
 
         def score(row):
             chosen = row.number("nll", source="validation latents")
@@ -70,13 +77,17 @@ class Table:
 
     def to_markdown(self) -> str:
         """Returns the table as Markdown, with its protocol."""
+        notes = [f"* {line}" for line in (*self.protocol, *self.notes)]
+        return "\n".join(["# Comparison", "", *self.lines(), "", *notes]) + "\n"
+
+    def lines(self) -> list[str]:
+        """Returns the lines of the table in Markdown."""
         head, *rows = (
             [cell.replace("|", "\\|") for cell in row] for row in self._cells()
         )
-        aligned = [":--", *["--:"] * (len(head) - 2), ":--"]
-        lines = [f"| {' | '.join(row)} |" for row in (head, aligned, *rows)]
-        notes = [f"* {line}" for line in (*self.protocol, *self.notes)]
-        return "\n".join(["# Comparison", "", *lines, "", *notes]) + "\n"
+        texts = ("recipe", "published", "published, not comparable", "why it differs")
+        aligned = [":--" if title in texts else "--:" for title in head]
+        return [f"| {' | '.join(row)} |" for row in (head, aligned, *rows)]
 
     def to_dict(self) -> dict:
         """Returns everything, by seed and trial, as JSON values."""
@@ -100,7 +111,6 @@ class Table:
         return self.real[0].protocol.extractor == features.INCEPTION
 
     def _cells(self) -> list[list[str]]:
-        published = "published" if self._is_fid else "published, not comparable"
         columns = self._columns()
         real = {
             measurement.title: (measurement.mean, measurement.std)
@@ -108,14 +118,30 @@ class Table:
         }
         real |= {each.metric: real[each.title] for each in reversed(self.real)}
         real_cells = [columns_lib.cell(real.get(column.real)) for column in columns]
+        texts = self._texts()
         return [
-            ["recipe", *(column.title for column in columns), published],
-            ["real images", *real_cells, ""],
+            ["recipe", *(column.title for column in columns), *texts],
+            ["real images", *real_cells, *[""] * len(texts)],
             *(
-                [row.recipe.name, *self._values(row, columns), row.recipe.published]
+                [
+                    row.recipe.title or row.recipe.name,
+                    *self._values(row, columns),
+                    *(getattr(row.recipe, name) for name in texts.values()),
+                ]
                 for row in self.sorted_rows
             ),
         ]
+
+    def _texts(self) -> dict[str, str]:
+        """Returns the columns of texts, as attributes of recipes by title."""
+        published = "published" if self._is_fid else "published, not comparable"
+        found = {published: "published", "why it differs": "why"}
+        recipes = [row.recipe for row in self.rows]
+        return {
+            title: name
+            for title, name in found.items()
+            if any(getattr(recipe, name) for recipe in recipes)
+        }
 
     def _columns(self) -> list[columns_lib.Column]:
         """Returns the columns: first those of modes, if any were counted."""
@@ -130,7 +156,21 @@ class Table:
         made = columns_lib.of_densities if is_shared else columns_lib.of_models
         has_modes = any(each.metric == "modes_covered" for each in self.real)
         first = columns_lib.of_modes() if has_modes else []
-        return [*first, *made(self._distance, others=others)]
+        found = [*first, *made(self._distance, others=others)]
+        return self._chosen([*found, columns_lib.seeds()]) if self.keys else found
+
+    def _chosen(
+        self, columns: Sequence[columns_lib.Column]
+    ) -> list[columns_lib.Column]:
+        by_key = {column.key: column for column in columns}
+        for key in self.keys:
+            if key not in by_key:
+                raise errors.InvalidValue(
+                    "The columns of a table are measured",
+                    received=key,
+                    do=errors.suggestion(key, by_key),
+                )
+        return [by_key[key] for key in self.keys]
 
     def _values(
         self, row: row_lib.Row, columns: Sequence[columns_lib.Column]

@@ -101,6 +101,9 @@ REFUSED = [
     ("compare", "--recipes=small.cfg", "--out=run"),
     ("compare", "--recipes=small.cfg", "--out=@/photographs"),
     ("compare", "--recipes=small.cfg", "--out=@/locked"),
+    ("reproduce", "--table=small.toml", "--out=@"),
+    ("reproduce", "--table=small.toml", "--out=run"),
+    ("reproduce", "--table=small.toml", "--out=@/photographs"),
     ("train", "--workdir=@/locked", *SMALL),
 ]
 

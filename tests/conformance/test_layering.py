@@ -30,6 +30,7 @@ ROWS = (
     {"evaluation"},
     {"plotting"},
     {"comparison"},
+    {"evidence"},
     {"cli"},
     {"__main__", "tools"},
 )

@@ -37,6 +37,8 @@ RIGHT = {
     "anomaly": ("--runs=run", "--against=zeros.npy", "--out=new"),
     "plot": ("--runs=run", "--out=new.png"),
     "compare": ("--recipes=small.cfg", "--out=new"),
+    "reproduce": ("--table=small.toml", "--out=new"),
+    "tabulate": ("--documents=small.md", "--records=folder"),
     "bench": ("--out=new", "--cases=nothing"),
     "train_features": ("--dataset=digits", "--steps=1", "--out=new.keras"),
 }
@@ -368,6 +370,33 @@ OWN = {
 2 beta              @ --label=betta
 2 "true or false"   @ --log_y=maybe
 """,
+    "reproduce": """
+2 --out             --table=small.toml
+2 --table           --out=new
+2 sharpening_digits @ --table=sharpening_digit
+1 nowhere.toml      @ --table=nowhere.toml
+2 "line 1"          @ --table=typo.toml
+2 "must be there"   @ --table=untitled.toml
+2 quick             @ --budget=quik
+2 --budget          @ --budget=
+2 --budget=full     @ --budget=quick --records=new2
+1 text.cfg          @ --records=text.cfg
+1 record            @ --records=records
+2 inception         @ --inception_graph=text.cfg
+2 smal              @ --rows=smal
+2 "seeds of"        @ --seeds=7
+2 "seeds of"        @ --seeds=x
+1 text.cfg          @ --out=text.cfg
+1 folder            @ --out=folder
+""",
+    "tabulate": """
+2 --documents       --records=folder
+1 nowhere.md        @ --documents=small.md,nowhere.md
+2 sharpening_digits @ --documents=misspelt.md
+1 needs             @ --documents=unmeasured.md
+2 "without the"     @ --documents=alone.md
+2 --records         @ --records=
+""",
     "compare": """
 2 --out             --recipes=small.cfg
 2 --recipes         --out=new
@@ -445,6 +474,19 @@ def rows():
 ROWS = list(rows())
 
 
+TITLED = """title = "A table"
+[budgets.quick]
+seeds = [0]
+[[rows]]
+name = "small"
+recipes = ["small.cfg"]
+"""
+
+
+def tables_of(name):
+    return f"<!-- table: {name} -->\n<!-- end of table -->\n"
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A working folder with a run and files of somebody's, also in its home."""
@@ -469,6 +511,14 @@ def _make_files():
         "typo_of_flag.cfg": "# Ours.\n--nosuch=3\n",
         "loop.cfg": "--flagfile=loop.cfg\n",
         "small.cfg": "\n".join(SMALL),
+        "small.toml": TITLED,
+        "typo.toml": "title\n",
+        "untitled.toml": TITLED.partition("\n")[2],
+        "small.md": "# Nothing\n",
+        "misspelt.md": tables_of("sharpening_digit"),
+        "unmeasured.md": tables_of("sharpening_digits"),
+        "records/small/small.json": "of somebody",
+        "alone.md": "<!-- end of table -->\n",
         "other.cfg": "\n".join((*SMALL, "--dataset=subset", "--dataset.count=300")),
         "folder/photograph.txt": "of somebody",
         "folder/saved_model/saved_model.pb": "of somebody",

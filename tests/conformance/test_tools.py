@@ -69,7 +69,7 @@ def test_help_takes_less_than_a_second(tool):
         end = os.times()
         seconds.append(sum(end[2:4]) - sum(start[2:4]))
     assert done.returncode == 0
-    assert re.search(r"^  --(workdir|out)=PATH ", done.stdout, re.MULTILINE)
+    assert re.search(r"^  --(workdir|out|records)=PATH[ \n]", done.stdout, re.MULTILINE)
     assert done.stdout.strip().startswith(done.stdout.strip().splitlines()[0])
     assert min(seconds) < 1.0
 
@@ -227,6 +227,60 @@ def test_a_terminated_comparison_goes_on_and_survives_a_recipe_that_diverges(tmp
     ]
     paths = [line.split()[-1] for line in done.stdout.splitlines()[-4:-1]]
     assert all(pathlib.Path(path).exists() for path in paths)
+
+
+TABLE = """
+title = "Two rows"
+columns = ["fd", "reconstruction_per_image/reconstructions", "epochs", "seeds"]
+[measure]
+samples = 50
+trials = 2
+extractors = ["random_convolutional"]
+[budgets.quick]
+flags = ["--epochs=1"]
+[[rows]]
+name = "plain"
+recipes = ["RECIPE"]
+seeds = [0, 1]
+flags = ["--epochs=2"]
+[[rows]]
+name = "sharpened"
+recipes = ["RECIPE", "sharpen/adversarial"]
+flags = ["--epochs=1", "--sharpen.widths=8"]
+start = "plain"
+seeds = [1]
+"""
+
+
+@pytest.mark.slow
+def test_a_table_is_reproduced_recorded_and_shown(tmp_path):
+    recipe = write_recipe(tmp_path / "glf")
+    file = tmp_path / "two.toml"
+    file.write_text(TABLE.replace("RECIPE", str(recipe)))
+    how = (f"--table={file}", f"--cache_dir={tmp_path}/cache")
+    asked = (*how, f"--out={tmp_path}/out", f"--records={tmp_path}/records")
+    done = process("reproduce", *asked, "--rows=sharpened")
+    assert done.returncode == 0, done.stderr
+    assert "[shared] training plain_seed_1" in done.stderr
+    assert "plain.json" not in os.listdir(tmp_path / "records/two")
+    text = (tmp_path / "out/table.md").read_text()
+    assert "Two rows; budget: full" in text
+
+    done = process("reproduce", *asked)
+    assert done.returncode == 0, done.stderr
+    assert "plain_seed_1 is trained" not in done.stderr  # it had not been measured
+    assert "sharpened_seed_1 is trained" in done.stderr
+    assert done.stderr.count("measuring") == 2
+    assert {"plain.json", "plain_seed_1.json", "sharpened_seed_1.json"} < set(
+        os.listdir(tmp_path / "records/two")
+    )
+    run_of = json.loads((tmp_path / "records/two/sharpened_seed_1.json").read_text())
+    start = json.loads((tmp_path / "records/two/plain_seed_1.json").read_text())
+    assert run_of["start"] == start["checkpoint"] != ""
+
+    done = process("reproduce", *how, f"--out={tmp_path}/cut", "--budget=quick")
+    assert done.returncode == 0, done.stderr
+    assert "Two rows; budget: quick" in (tmp_path / "cut/table.md").read_text()
 
 
 @pytest.mark.slow

@@ -11,7 +11,8 @@ import sys
 
 import pytest
 
-from glf_tf import catalogue
+from glf_tf import catalogue, resources
+from glf_tf.evidence import documents, table_file
 from tests.conformance import test_layering
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -223,3 +224,13 @@ def test_every_picture_is_shown():
     shown = " ".join(path.read_text() for path in DOCUMENTS)
     pictures = [path.name for path in ROOT.glob("docs/images/*")]
     assert [name for name in pictures if name not in shown] == []
+
+
+def test_tables_of_documents_are_those_of_the_records():
+    def render(name):
+        table = table_file.read(resources.tables()[name])
+        return documents.to_markdown(table, folder=resources.TABLES / "records")
+
+    for path in DOCUMENTS:
+        text = path.read_text()
+        assert documents.updated(text, render=render) == text, path

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tables of measurements: what they list, what was measured, and where it is shown."""

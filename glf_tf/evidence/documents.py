@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tables of records in documents.
+
+They lie between two comments, which stay:
+
+<!-- table: sharpening_mnist -->
+...
+<!-- end of table -->
+"""
+
+__all__ = ["updated", "to_markdown"]
+
+import pathlib
+import re
+from collections.abc import Callable
+
+from glf_tf import errors
+from glf_tf.comparison import job as job_lib
+from glf_tf.comparison import row as row_lib
+from glf_tf.comparison import table as table_lib
+from glf_tf.evidence import records, table_file
+from glf_tf.experiments import folder as folder_lib
+
+_START, _END = "<!-- table: {} -->", "<!-- end of table -->"
+_BLOCK = re.compile(
+    r"^<!-- table: (?P<name>.*?) -->\n(?P<text>.*?)^<!-- end of table -->$", re.M | re.S
+)
+_COMMENT = re.compile(r"^<!-- (table: .*|end of table) -->$", re.M)
+
+
+def updated(text: str, *, render: Callable[[str], str]) -> str:
+    """Returns a document with its tables made anew.
+
+    Args:
+        text: The document.
+        render: Returns a table in Markdown by its name.
+
+    Raises:
+        InvalidValue: A comment has no other one.
+    """
+
+    def made(block):
+        name = block["name"]
+        return f"{_START.format(name)}\n{render(name)}{_END}"
+
+    without = _BLOCK.sub("", text)
+    if alone := _COMMENT.search(without):
+        raise errors.InvalidValue(
+            f"A table lies between <!-- table: NAME --> and {_END}",
+            received=f"{alone.group()} without the other",
+            do="Add the other comment, in a line of its own",
+        )
+    return _BLOCK.sub(made, text)
+
+
+def to_markdown(table: table_file.TableFile, *, folder: pathlib.Path) -> str:
+    """Returns what a document says of a table: its records, and how they came about.
+
+    Args:
+        table: The table.
+        folder: The folder of all records.
+
+    Raises:
+        NotFound: No row was measured.
+        Damaged: A record is not one of this table, or rows had different protocols.
+    """
+    by_row = {row.name: records.read(folder, table, row) for row in table.rows}
+    found = [evidence for each in by_row.values() for evidence in each]
+    real = records.read_real(folder, table)
+    if not found or real is None:
+        raise errors.NotFound(
+            "A table in a document needs records",
+            received=f"none in {folder / table.name}",
+            do=f"Run tools/reproduce.py --table={table.name} --records={folder}",
+        )
+    for evidence in found:
+        if evidence.protocol != real.protocol:
+            raise errors.Damaged(
+                "All rows of a table must be measured in one way",
+                received=f"another way of {' '.join(evidence.arguments)}, seed "
+                f"{evidence.seed}",
+                do="Measure it again: the same command does",
+            )
+    shown = table_lib.Table(
+        rows=tuple(
+            _row(table.row(name), each) for name, each in by_row.items() if each
+        ),
+        real=real.measurements,
+        protocol=(found[0].text,),
+        keys=table.columns,
+        is_sorted=False,
+    )
+    notes = [*shown.protocol, *_about(table, found), *shown.notes, *table.notes]
+    missing = [row.title or row.name for row in table.rows if not by_row[row.name]]
+    if missing:
+        notes.append(f"Not run here: {', '.join(missing)}")
+    lines = [*shown.lines(), "", *(f"* {note}." for note in notes)]
+    return "\n".join(lines) + "\n"
+
+
+def _about(table, found) -> list[str]:
+    """Returns how a table comes about again."""
+    versions = {f"TensorFlow {each.versions.get('tensorflow')}" for each in found}
+    return [
+        f"`python tools/reproduce.py --table={table.name} --out=FOLDER`, "
+        f"{', '.join(sorted(versions))}; ± is the deviation over seeds, or over draws "
+        "where there is one seed",
+    ]
+
+
+def _row(row: table_file.Row, found: list[records.Evidence]) -> row_lib.Row:
+    """Returns a row of a comparison's table."""
+    recipe = job_lib.Recipe(
+        name=row.name,
+        path=pathlib.Path(row.recipes[0]),
+        published=row.published,
+        title=row.title,
+        why=row.why,
+    )
+    return row_lib.Row(recipe, tuple(_training(recipe, each) for each in found))
+
+
+def _training(recipe, evidence) -> row_lib.Training:
+    job = job_lib.Job(
+        recipe=recipe,
+        seed=evidence.seed,
+        folder=folder_lib.Folder(pathlib.Path(recipe.name)),
+        command=(),
+        plan={"flags": evidence.flags},
+    )
+    return row_lib.Training(job, evidence.result)

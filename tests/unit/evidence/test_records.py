@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Records of trainings, and the tables that documents make of them."""
+
+import dataclasses
+import json
+
+import pytest
+
+from glf_tf import errors
+from glf_tf.comparison import cost, record
+from glf_tf.evidence import documents, records, table_file
+from glf_tf.metrics import protocol
+
+HOW = protocol.Protocol(
+    source="samples",
+    dataset="digits",
+    extractor="classifier",
+    extractor_checksum="0",
+    reference_split="test",
+    reference_digest="1",
+    references=364,
+    samples=300,
+    trials=2,
+    rounded=True,
+    crop="",
+    sampling="plain",
+    seed=0,
+)
+IDENTITY = {"samples": 300}
+TABLE = table_file.TableFile(
+    name="small",
+    path=None,
+    title="A table",
+    columns=("fd", "seeds"),
+    notes=("A note",),
+    rows=(
+        table_file.Row("plain", ("glf/digits",), seeds=(0, 1), published="FID 8.2"),
+        table_file.Row("other", ("glf/digits",), title="Other", why="No | reason"),
+        table_file.Row("absent", ("glf/digits",)),
+    ),
+)
+
+
+def measured(*values, source="samples"):
+    how = dataclasses.replace(HOW, source=source)
+    return protocol.Measurement(metric="fd", title="FD", values=values, protocol=how)
+
+
+class Measuring:
+    """As much of a comparison's protocol as an export needs."""
+
+    identity, text = IDENTITY, "300 samples"
+
+    def real_images(self, folder):
+        del folder
+        return [measured(0.5, 0.7, source="real train images")]
+
+
+class Job:
+    """As much of a job as an export needs."""
+
+    def __init__(self, folder, *, seed):
+        folder.mkdir(parents=True)
+        self.folder, self.seed = records.folder_lib.Folder(folder), seed
+
+
+def write(tmp_path, by_row, monkeypatch):
+    """Writes records of trainings with the given distances."""
+    monkeypatch.setattr(records, "_versions", lambda job: {"tensorflow": "2.21.0"})
+    jobs = []
+    for name, all_values in by_row.items():
+        for seed, values in enumerate(all_values):
+            job = Job(tmp_path / "runs" / f"{name}_{seed}", seed=seed)
+            costs = cost.Cost(
+                parameters=3,
+                epochs={"": 1},
+                seconds_per_epoch=1.0,
+                training_seconds=1.0,
+                samples_per_second=2.0,
+                device="2 CPU cores",
+            )
+            result = record.Result(
+                measurements=(measured(*values),), cost=costs, date="2026-11-29"
+            )
+            flags = {"start_from": str(tmp_path), "beta": 1.0}
+            kept = record.Record(flags, "c", IDENTITY, result, start="s")
+            record.write(job.folder, kept)
+            jobs.append((job, TABLE.row(name)))
+    unmeasured = Job(tmp_path / "runs" / "unmeasured", seed=0)
+    return records.export(
+        [*jobs, (unmeasured, TABLE.rows[2])],
+        table=TABLE,
+        source=None,
+        measuring=Measuring(),
+        folder=tmp_path / "records",
+    )
+
+
+def test_a_record_has_the_result_and_no_path_of_the_machine(tmp_path, monkeypatch):
+    written = write(tmp_path, {"plain": [(1.0, 3.0), (5.0, 5.0)]}, monkeypatch)
+    assert [file.name for file in written] == ["plain.json", "plain_seed_1.json"]
+    found = records.read(tmp_path / "records", TABLE, TABLE.rows[0])
+    assert [each.result.measurements[0].mean for each in found] == [2.0, 5.0]
+    assert found[1].flags == {"beta": 1.0}
+    assert (found[1].seed, found[1].start, found[1].checkpoint) == (1, "s", "c")
+    assert str(tmp_path) not in "".join(file.read_text() for file in written)
+    assert records.read(tmp_path / "records", TABLE, TABLE.rows[2]) == []
+
+
+def test_a_record_of_a_row_that_has_changed_is_refused(tmp_path, monkeypatch):
+    (file,) = write(tmp_path, {"other": [(1.0, 3.0)]}, monkeypatch)
+    changed = dataclasses.replace(TABLE.rows[1], flags=("--beta=2",))
+    with pytest.raises(errors.Damaged, match="must be of the recipes and flags"):
+        records.read(tmp_path / "records", TABLE, changed)
+    values = json.loads(file.read_text())
+    for wrong in ("{", "[]", json.dumps({**values, "version": 0})):
+        file.write_text(wrong)
+        with pytest.raises(errors.Damaged, match="a file that tools/reproduce.py"):
+            records.read(tmp_path / "records", TABLE, TABLE.rows[1])
+
+
+@pytest.mark.parametrize("name", ["plain_seed_1.json", "real_images.json"])
+def test_files_that_are_no_records_stay(tmp_path, monkeypatch, name):
+    file = tmp_path / "records" / "small" / name
+    file.parent.mkdir(parents=True)
+    for text in ("of somebody", "{}", '{"version": 1, "mine": 2}'):
+        file.write_text(text)
+        with pytest.raises(errors.Occupied, match="which is no record"):
+            records.check(tmp_path / "records", TABLE)
+        assert file.read_text() == text
+
+
+def test_a_document_shows_means_over_seeds_and_says_what_was_not_run(
+    tmp_path, monkeypatch
+):
+    by_row = {"plain": [(1.0, 3.0), (5.0, 5.0)], "other": [(7.0, 9.0)]}
+    write(tmp_path, by_row, monkeypatch)
+    text = documents.to_markdown(TABLE, folder=tmp_path / "records")
+    cells = [line.strip("|").split(" | ") for line in text.splitlines() if "|" in line]
+    rows = [[cell.strip() for cell in line] for line in cells]
+    assert rows[0] == [
+        *("recipe", "FD", "seeds"),
+        *("published, not comparable", "why it differs"),
+    ]
+    assert rows[2] == ["real images", "0.6 ± 0.14", "-", "", ""]
+    assert rows[3] == ["plain", "3.5 ± 2.1", "2", "FID 8.2", ""]
+    assert rows[4] == ["Other", "8 ± 1.4", "1", "", r"No \| reason"]
+    for said in (
+        "* 300 samples.",
+        "* A note.",
+        "* Not run here: absent.",
+        "2 CPU core",
+    ):
+        assert said in text
+    assert "--table=small --out=FOLDER" in text
+
+
+def test_a_table_without_records_or_of_two_protocols_is_refused(tmp_path, monkeypatch):
+    with pytest.raises(errors.NotFound, match="needs records"):
+        documents.to_markdown(TABLE, folder=tmp_path / "records")
+    first, second = write(tmp_path, {"plain": [(1.0, 3.0), (5.0, 5.0)]}, monkeypatch)
+    values = json.loads(second.read_text())
+    second.write_text(json.dumps({**values, "protocol": {"samples": 9}}))
+    with pytest.raises(errors.Damaged, match="measured in one way"):
+        documents.to_markdown(TABLE, folder=tmp_path / "records")
+    second.unlink()
+    wrong = dataclasses.replace(TABLE, columns=("fid",))
+    with pytest.raises(errors.InvalidValue, match="Received: fid. Did you mean fd"):
+        documents.to_markdown(wrong, folder=tmp_path / "records")
+    assert first.exists()
+
+
+def test_tables_of_a_document_are_replaced_and_nothing_else():
+    text = "a\n<!-- table: x -->\nold\n<!-- end of table -->\nb\n"
+    text += "<!-- table: y -->\n<!-- end of table -->\nc\n"
+    made = documents.updated(text, render=lambda name: f"table {name}\n")
+    assert made == text.replace("old", "table x").replace(
+        "<!-- table: y -->\n", "<!-- table: y -->\ntable y\n"
+    )
+    assert documents.updated(made, render=lambda name: f"table {name}\n") == made
+
+
+@pytest.mark.parametrize("text", ["<!-- table: x -->\na\n", "<!-- end of table -->\n"])
+def test_a_comment_without_the_other_is_refused(text):
+    with pytest.raises(errors.InvalidValue, match="without the other"):
+        documents.updated(text, render=str)

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The files of tables: what they may say, and that those of the library are right."""
+
+import pathlib
+import re
+
+import pytest
+
+from glf_tf import errors, resources
+from glf_tf.cli import trainings
+from glf_tf.comparison import folder as folder_lib
+from glf_tf.comparison import job as job_lib
+from glf_tf.evidence import table_file
+
+WHOLE = """
+title = "A table"
+flags = ["--draw_every=0"]
+columns = ["fd"]
+notes = ["A note"]
+[measure]
+samples = 300
+extractors = ["classifier"]
+likelihoods = true
+[budgets.quick]
+flags = ["--epochs=1"]
+seeds = [1]
+samples = 50
+[[rows]]
+name = "plain"
+recipes = ["glf/digits"]
+seeds = [0, 1]
+published = "8.2"
+[[rows]]
+name = "sharpened"
+title = "Sharpened"
+recipes = ["glf/digits", "sharpen/adversarial"]
+flags = ["--epochs=5"]
+start = "plain"
+seeds = [1]
+[[rows]]
+name = "third"
+recipes = ["glf/digits"]
+"""
+
+
+def write(folder, text=WHOLE, name="small.toml"):
+    file = folder / name
+    file.write_text(text)
+    return file
+
+
+def test_a_table_says_what_its_file_says(tmp_path):
+    table = table_file.read(write(tmp_path))
+    assert (table.name, table.title, table.columns) == ("small", "A table", ("fd",))
+    assert table.measure == table_file.Measure(
+        samples=300, extractors=("classifier",), likelihoods=True
+    )
+    plain, sharpened, third = table.rows
+    assert (plain.seeds, plain.published, third.seeds) == ((0, 1), "8.2", (0,))
+    assert (sharpened.title, sharpened.start) == ("Sharpened", "plain")
+    assert table.arguments(sharpened) == (
+        *("glf/digits", "sharpen/adversarial"),
+        *("--epochs=5", "--draw_every=0"),
+    )
+    assert table.row("third") is third
+
+
+def test_a_budget_cuts_epochs_seeds_and_samples(tmp_path):
+    table = table_file.read(write(tmp_path))
+    assert table.cut("full") is table
+    cut = table.cut("quick")
+    assert [row.seeds for row in cut.rows] == [(1,), (1,), (0,)]
+    assert (cut.measure.samples, cut.measure.trials) == (50, 3)
+    assert cut.arguments(cut.rows[1])[-1] == "--epochs=1"  # the last one counts
+    with pytest.raises(errors.InvalidValue, match="Received: quik. Did you mean quick"):
+        table.cut("quik")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('title = "A table"', "", "title in the file must be there"),
+        ('title = "A table"', "title = 3", "title in the file must be a text"),
+        ('title = "A table"', "title = ", "line 2"),
+        ("samples = 300", "sample = 300", "sample in measure must be no such key"),
+        ("samples = 300", "samples = -1", "a whole number, 0 or more"),
+        ("likelihoods = true", "likelihoods = 1", "must be true or false"),
+        ('["classifier"]', '["clasifier"]', "extractors must be of auto, classifier"),
+        ("[budgets.quick]", "[budgets.full]", "budgets.full must be absent"),
+        ('name = "third"', 'name = "plain"', "row plain must be there once"),
+        ('name = "third"', 'name = "A b"', "named by a-z, 0-9 and _"),
+        ('name = "third"', "", r"name in rows\[2\] must be there"),
+        ('start = "plain"', 'start = "third"', "start of row sharpened must be an ear"),
+        ("seeds = [1]\n[[", "seeds = [2]\n[[", "must be among those of plain"),
+        ("seeds = [0, 1]", "seeds = [0, 0]", "seeds of row plain must be distinct"),
+        ("seeds = [0, 1]", "seeds = [true]", "must be a list of numbers"),
+        ('["glf/digits"]\nseeds', "[]\nseeds", "recipes of row plain must be one or"),
+        ("[[rows]]", "[[lines]]", r"rows must be \[\[rows\]\]"),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path, old, new, said):
+    text = WHOLE.replace(old, new)
+    assert text != WHOLE
+    with pytest.raises(errors.InvalidValue, match=said) as caught:
+        table_file.read(write(tmp_path, text))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_said(tmp_path):
+    with pytest.raises(errors.NotFound, match="nowhere.toml"):
+        table_file.read(tmp_path / "nowhere.toml")
+    with pytest.raises(errors.InvalidValue, match="its name must be of a-z"):
+        table_file.read(write(tmp_path, name="A b.toml"))
+
+
+@pytest.fixture
+def unplanned(monkeypatch):
+    """Makes trainings without reading what their flags mean."""
+    plan = {"dataset": {"name": "digits"}, "flags": {"prior.seed": 0}}
+    monkeypatch.setattr(trainings.planned, "read", lambda arguments: plan)
+
+
+def test_trainings_start_from_those_of_their_seed_or_from_the_only_one(
+    tmp_path, unplanned
+):
+    text = WHOLE + 'start = "plain"\nseeds = [0, 1]\n'
+    table = table_file.read(write(tmp_path, text))
+    folder = folder_lib.Folder(tmp_path / "out")
+    how = {"folder": folder, "flags": ["--data_dir=x"]}
+    found = trainings.of_table(table, rows=table.rows, seeds=[], **how)
+    names = {job.name: job.start and job.start.name for job, _ in found}
+    assert names == {
+        "plain": None,
+        "plain_seed_1": None,
+        "sharpened_seed_1": "plain_seed_1",
+        "third": "plain",
+        "third_seed_1": "plain_seed_1",
+    }
+    (job,) = (job for job, _ in found if job.name == "sharpened_seed_1")
+    assert f"--start_from={tmp_path}/out/plain_seed_1" in job.command
+    flags = [re.sub(r"=.*/", "=", word) for word in job.command[2:]]
+    assert flags == [
+        *("--flagfile=digits.cfg", "--flagfile=adversarial.cfg", "--epochs=5"),
+        *("--draw_every=0", "--data_dir=x", "--start_from=plain_seed_1"),
+        *("--seed=1", "--workdir=sharpened_seed_1", "--resume"),
+    ]
+
+    shared = text.replace("seeds = [0, 1]\npub", "pub").replace("seeds = [1]\n[[", "[[")
+    table = table_file.read(write(tmp_path, shared))
+    found = trainings.of_table(table, rows=table.rows[2:], seeds=[1], **how)
+    ((job, row),) = found
+    assert (job.start.name, row.name) == ("plain", "third")
+    assert job.command[-1] == "--prior.seed=1"  # nothing else has the seed
+
+
+@pytest.mark.parametrize("flag", ["--seed=3", "-workdir=x", "--start_from=x"])
+def test_flags_that_a_table_sets_otherwise_are_refused(tmp_path, unplanned, flag):
+    text = WHOLE.replace("--draw_every=0", flag)
+    table = table_file.read(write(tmp_path, text))
+    folder = folder_lib.Folder(tmp_path / "out")
+    with pytest.raises(errors.InvalidValue, match=f"Received: {flag}"):
+        trainings.of_table(table, rows=table.rows, seeds=[], folder=folder)
+
+
+@pytest.mark.parametrize("name", resources.tables())
+def test_tables_of_the_library_name_recipes_that_exist(name, tmp_path, unplanned):
+    table = table_file.read(resources.tables()[name])
+    assert "quick" in table.budgets
+    for row in table.rows:
+        for recipe in row.recipes:
+            assert pathlib.Path(trainings.file_of(recipe)).exists(), recipe
+    cut = table.cut("quick")
+    folder = folder_lib.Folder(tmp_path)
+    found = trainings.of_table(cut, rows=cut.rows, seeds=[], folder=folder)
+    assert len(found) == len(table.rows)
+    job_lib.check([job for job, _ in found])
