@@ -56,7 +56,9 @@ def main() -> None:
     shown = _run(jobs, table=table, folder=folder)
 
     print(f"{shown.to_text()}\n\ntable        {folder.markdown}")
-    print(f"numbers      {folder.numbers}\nsamples      {folder.samples}")
+    print(f"numbers      {folder.numbers}")
+    if folder.samples.exists():
+        print(f"samples      {folder.samples}")
     trainings = [training for row in shown.rows for training in row.trainings]
     failed = [training.job.name for training in trainings if training.error]
     if failed:
@@ -149,10 +151,12 @@ def _run(jobs, *, table, folder):
 
 def _measuring(jobs, *, table):
     """Returns the protocol of the table."""
-    from glf_tf.comparison import measuring
+    from glf_tf.comparison import detecting, measuring
     from glf_tf.evaluation import settings
 
     asked = table.measure
+    if asked.kind == "anomalies":
+        return detecting.Detecting(paths=paths.chosen(), weight=asked.weight)
     return measuring.of_dataset(
         jobs[0][0].plan["dataset"],
         paths=paths.chosen(),

@@ -5,6 +5,7 @@ __all__ = [
     "NONE",
     "Column",
     "cell",
+    "of_anomalies",
     "of_densities",
     "of_models",
     "of_modes",
@@ -80,6 +81,27 @@ def _distances(distance: str, *, others: Mapping[str, str]) -> list[Column]:
         _measured(title, "fd", extractor=by, real=title) for title, by in others.items()
     )
     return [_measured(distance, "fd"), *further]
+
+
+def of_anomalies() -> list[Column]:
+    """Returns the columns of what finds anomalies, by the chosen checkpoint."""
+    chosen = {"first": "first", "last": "last", "best": "best by validation"}
+    chosen["best_on_test"] = "best on test"
+    return [
+        *(
+            _measured(f"{title}, {by}", metric, source)
+            for metric, title in (
+                ("average_precision", "average precision"),
+                ("auroc", "AUROC"),
+            )
+            for source, by in chosen.items()
+        ),
+        _measured("chance", "chance", "last"),
+        _cost("parameters", "parameters"),
+        _epochs(),
+        _cost("s/epoch", "seconds_per_epoch"),
+        _measured("scored/s", "scored_per_second", "all"),
+    ]
 
 
 def of_modes() -> list[Column]:

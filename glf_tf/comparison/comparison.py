@@ -14,9 +14,9 @@ import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors, files, folders
+from glf_tf.comparison import detecting, measuring
 from glf_tf.comparison import folder as folder_lib
 from glf_tf.comparison import job as job_lib
-from glf_tf.comparison import measuring
 from glf_tf.comparison import pictures as pictures_lib
 from glf_tf.comparison import record as record_lib
 from glf_tf.comparison import row as row_lib
@@ -32,7 +32,7 @@ def compare(
     jobs: Sequence[job_lib.Job],
     *,
     folder: folder_lib.Folder,
-    measuring: measuring.Measuring,
+    measuring: measuring.Measuring | detecting.Detecting,
     children: training_lib.Children,
     about: Sequence[str] = (),
 ) -> table_lib.Table:
@@ -55,7 +55,8 @@ def compare(
         Occupied: Some jobs are trained, but from another start.
         KeyboardInterrupt: A signal arrived; `children` turns it into `loop.Stopped`.
     """
-    job_lib.check(jobs)
+    if measuring.needs_one_dataset:
+        job_lib.check(jobs)
     for start in _starts_without_a_row(jobs):
         _train_start(start, children=children)
     _check_starts(jobs)
@@ -76,14 +77,15 @@ def save(
     table: table_lib.Table,
     *,
     folder: folder_lib.Folder,
-    measuring: measuring.Measuring,
+    measuring: measuring.Measuring | detecting.Detecting,
 ) -> None:
     """Writes the table, all numbers, the samples and the TensorBoard files."""
     folder.write(folder.markdown.name, table.to_markdown())
     folder.write(folder.numbers.name, json.dumps(table.to_dict(), indent=2) + "\n")
-    figure = pictures_lib.draw(_samples(table), real=measuring.test.images[:100])
-    with files.replacing(folder.samples) as stream:
-        figure.savefig(stream, format="png")
+    if samples := _samples(table):
+        figure = pictures_lib.draw(samples, real=measuring.test.images[:100])
+        with files.replacing(folder.samples) as stream:
+            figure.savefig(stream, format="png")
     for row in table.rows:
         _write_hparams(row, folder=folder)
 
@@ -158,7 +160,9 @@ def _train(job: job_lib.Job, *, children: training_lib.Children, place: str) -> 
 
 
 def _measure(
-    job: job_lib.Job, measuring: measuring.Measuring, failure: str
+    job: job_lib.Job,
+    measuring: measuring.Measuring | detecting.Detecting,
+    failure: str,
 ) -> row_lib.Training:
     """Measures a job unless it is done."""
     if failure:

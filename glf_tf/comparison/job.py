@@ -119,7 +119,7 @@ def published(text: str) -> str:
 
 
 def check(jobs: Sequence[Job]) -> None:
-    """Checks that all jobs have the same data set.
+    """Checks that jobs that are compared by one set of images have the same data set.
 
     Raises:
         InvalidValue: They differ.

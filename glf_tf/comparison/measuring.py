@@ -50,7 +50,13 @@ _REAL = "real_images.json"
 
 
 class Measuring:
-    """The protocol of a comparison: data, extractor and settings."""
+    """The protocol of a comparison: data, extractor and settings.
+
+    Attributes:
+        needs_one_dataset: All runs are compared by the same images.
+    """
+
+    needs_one_dataset = True
 
     def __init__(
         self,

@@ -21,7 +21,7 @@ class Table:
 
     Attributes:
         rows: The recipes, in any order.
-        real: The measurements of real images.
+        real: The measurements of real images; none where anomalies are found.
         protocol: Lines that describe the protocol.
         keys: Keys of the columns it shows; empty for all.
         is_sorted: Whether the best row is the first; otherwise in the given order.
@@ -40,6 +40,9 @@ class Table:
             return list(self.rows)
 
         def score(row):
+            precision = row.number("average_precision", source="last")
+            if precision is not None:
+                return -precision[0]
             chosen = row.number("nll", source="validation latents")
             number = chosen or row.number("fd", source="samples")
             return float("inf") if number is None else number[0]
@@ -61,7 +64,7 @@ class Table:
         devices = sorted({result.cost.device for result in results})
         if dates:
             found.append(f"Measured on {', '.join(devices)}; {', '.join(dates)}")
-        if not self._is_fid:
+        if self.real and not self._is_fid:
             found.append(
                 "Published figures have another protocol and are not comparable "
                 f"with {self._distance}"
@@ -108,10 +111,10 @@ class Table:
 
     @property
     def _is_fid(self) -> bool:
-        return self.real[0].protocol.extractor == features.INCEPTION
+        return not self.real or self.real[0].protocol.extractor == features.INCEPTION
 
     def _cells(self) -> list[list[str]]:
-        columns = self._columns()
+        columns = self.columns()
         real = {
             measurement.title: (measurement.mean, measurement.std)
             for measurement in reversed(self.real)
@@ -119,9 +122,10 @@ class Table:
         real |= {each.metric: real[each.title] for each in reversed(self.real)}
         real_cells = [columns_lib.cell(real.get(column.real)) for column in columns]
         texts = self._texts()
+        real_row = ["real images", *real_cells, *[""] * len(texts)]
         return [
             ["recipe", *(column.title for column in columns), *texts],
-            ["real images", *real_cells, *[""] * len(texts)],
+            *([real_row] if self.real else []),
             *(
                 [
                     row.recipe.title or row.recipe.name,
@@ -143,8 +147,10 @@ class Table:
             if any(getattr(recipe, name) for recipe in recipes)
         }
 
-    def _columns(self) -> list[columns_lib.Column]:
+    def columns(self) -> list[columns_lib.Column]:
         """Returns the columns: first those of modes, if any were counted."""
+        if not self.real:
+            return self._chosen([*columns_lib.of_anomalies(), columns_lib.seeds()])
         results = [result for row in self.rows for result in row.results]
         others = {
             each.title: each.protocol.extractor
@@ -162,6 +168,9 @@ class Table:
     def _chosen(
         self, columns: Sequence[columns_lib.Column]
     ) -> list[columns_lib.Column]:
+        """Returns the columns of the keys; all if there is none."""
+        if not self.keys:
+            return list(columns)
         by_key = {column.key: column for column in columns}
         for key in self.keys:
             if key not in by_key:

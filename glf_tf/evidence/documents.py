@@ -18,7 +18,7 @@ from glf_tf import errors
 from glf_tf.comparison import job as job_lib
 from glf_tf.comparison import row as row_lib
 from glf_tf.comparison import table as table_lib
-from glf_tf.evidence import records, table_file
+from glf_tf.evidence import by_value, records, table_file
 from glf_tf.experiments import folder as folder_lib
 
 _START, _END = "<!-- table: {} -->", "<!-- end of table -->"
@@ -90,12 +90,12 @@ def to_markdown(table: table_file.TableFile, *, folder: pathlib.Path) -> str:
         keys=table.columns,
         is_sorted=False,
     )
+    lines = shown.lines() if table.vary is None else by_value.lines(table, shown)
     notes = [*shown.protocol, *_about(table, found), *shown.notes, *table.notes]
     missing = [row.title or row.name for row in table.rows if not by_row[row.name]]
     if missing:
         notes.append(f"Not run here: {', '.join(missing)}")
-    lines = [*shown.lines(), "", *(f"* {note}." for note in notes)]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *(f"* {note}." for note in notes)]) + "\n"
 
 
 def _about(table, found) -> list[str]:

@@ -26,9 +26,10 @@ start = "plain"
 seeds = [0, 1, 2]
 """
 
-__all__ = ["FULL", "Budget", "Measure", "Row", "TableFile", "read"]
+__all__ = ["FULL", "Budget", "Measure", "Row", "TableFile", "Vary", "read"]
 
 import dataclasses
+import math
 import pathlib
 import re
 import tomllib
@@ -55,8 +56,11 @@ class Row:
         seeds: The seeds.
         start: The name of an earlier row, from whose weights it starts: from those of
             the same seed, or of the only one that it has. "" for none.
-        published: The published figure.
+        published: The published figure; where the table varies a flag, one for each
+            value, separated by spaces.
         why: Why ours differs.
+        group: The row of the file that it is of, where the table varies a flag.
+        value: The value of that flag.
     """
 
     name: str
@@ -67,6 +71,23 @@ class Row:
     start: str = ""
     published: str = ""
     why: str = ""
+    group: str = ""
+    value: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Vary:
+    """A flag of which each row has several values, which documents show as columns.
+
+    Attributes:
+        flag: Its name, without dashes.
+        values: The values.
+        title: What it is called.
+    """
+
+    flag: str
+    values: tuple[str, ...]
+    title: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +95,10 @@ class Measure:
     """How trainings are measured.
 
     Attributes:
+        kind: "models": distances and costs of whole models; "anomalies": how well they
+            find the class that training left out, for which nothing below but `weight`
+            counts.
+        weight: Weight of the likelihood in scores of anomalies.
         samples: Number of samples a trial.
         trials: Number of independent draws.
         extractors: What makes features, the main one first.
@@ -82,6 +107,8 @@ class Measure:
             its codes compare and are measured too.
     """
 
+    kind: str = "models"
+    weight: float = 1.0
     samples: int = 10_000
     trials: int = 3
     extractors: tuple[str, ...] = ("classifier", "random_convolutional")
@@ -120,6 +147,7 @@ class TableFile:
         budgets: What smaller budgets change, by name.
         columns: Keys of the columns that documents show; empty for all.
         notes: What documents say below the table.
+        vary: A flag of which each row of the file has several values; None for none.
     """
 
     name: str
@@ -131,6 +159,7 @@ class TableFile:
     budgets: Mapping[str, Budget] = dataclasses.field(default_factory=dict)
     columns: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    vary: Vary | None = None
 
     def row(self, name: str) -> Row:
         """Returns the row of a name.
@@ -218,13 +247,16 @@ def _table(found: dict, *, path: pathlib.Path) -> TableFile:
     budgets = found.pop("budgets", {})
     _expect(isinstance(rows, list) and rows, "rows", "[[rows]], at least one")
     _expect(isinstance(budgets, dict), "budgets", "[budgets.NAME]")
+    varied = found.pop("vary", None)
+    vary = None if varied is None else _made(Vary, varied, where="vary")
     table = _made(
         TableFile,
         found,
         where="the file",
         name=path.stem,
         path=path,
-        rows=tuple(_made(Row, row, where=f"rows[{n}]") for n, row in enumerate(rows)),
+        rows=_rows(rows, vary=vary),
+        vary=vary,
         budgets={
             name: _made(Budget, budget, where=f"budgets.{name}")
             for name, budget in budgets.items()
@@ -235,10 +267,43 @@ def _table(found: dict, *, path: pathlib.Path) -> TableFile:
     return table
 
 
+def _rows(found: list, *, vary: Vary | None) -> tuple[Row, ...]:
+    """Returns the rows: those of the file, or one for each of their values."""
+    ours = {"group": "", "value": ""}
+    rows = [_made(Row, row, where=f"rows[{n}]", **ours) for n, row in enumerate(found)]
+    if vary is None:
+        return tuple(rows)
+    _expect(len(set(vary.values)) == len(vary.values) > 0, "vary.values", "distinct")
+    return tuple(each for row in rows for each in _varied(row, vary))
+
+
+def _varied(row: Row, vary: Vary) -> list[Row]:
+    """Returns a row for each value of the varied flag."""
+    published = row.published.split() or [""] * len(vary.values)
+    count = len(published) == len(vary.values)
+    _expect(count, f"published of row {row.name}", f"{len(vary.values)} figures")
+    title = row.title or row.name
+    return [
+        dataclasses.replace(
+            row,
+            name=f"{row.name}_{re.sub(r'[^a-z0-9]', '_', value)}",
+            title=f"{title}, {vary.title or vary.flag} {value}",
+            flags=(*row.flags, f"--{vary.flag}={value}"),
+            start=row.start and f"{row.start}_{re.sub(r'[^a-z0-9]', '_', value)}",
+            published=figure,
+            group=title,
+            value=value,
+        )
+        for value, figure in zip(vary.values, published, strict=True)
+    ]
+
+
 def _check(table: TableFile) -> None:
     """Checks what no single value shows."""
     _expect(_NAME.fullmatch(table.name), "its name", "of a-z, 0-9 and _")
     _expect(FULL not in table.budgets, "budgets.full", "absent: it is the file as is")
+    kinds = ("models", "anomalies")
+    _expect(table.measure.kind in kinds, "measure.kind", f"one of {', '.join(kinds)}")
     unknown = set(table.measure.extractors) - set(extractor_names.EXTRACTORS)
     known = ", ".join(extractor_names.EXTRACTORS)
     _expect(table.measure.extractors and not unknown, "extractors", f"of {known}")
@@ -282,6 +347,10 @@ def _value(value: object, kind: object, *, where: str) -> object:
     if kind is str:
         _expect(isinstance(value, str), where, "a text")
         return value
+    if kind is float:
+        is_number = _is_whole(value) or isinstance(value, float)
+        _expect(is_number and 0 <= value < math.inf, where, "a number, 0 or more")
+        return float(value)
     if kind is bool:
         _expect(isinstance(value, bool), where, "true or false")
         return value

@@ -64,7 +64,7 @@ class Job:
         self.folder, self.seed = records.folder_lib.Folder(folder), seed
 
 
-def write(tmp_path, by_row, monkeypatch):
+def write(tmp_path, by_row, monkeypatch, *, table=TABLE):
     """Writes records of trainings with the given distances."""
     monkeypatch.setattr(records, "_versions", lambda job: {"tensorflow": "2.21.0"})
     jobs = []
@@ -85,11 +85,11 @@ def write(tmp_path, by_row, monkeypatch):
             flags = {"start_from": str(tmp_path), "beta": 1.0}
             kept = record.Record(flags, "c", IDENTITY, result, start="s")
             record.write(job.folder, kept)
-            jobs.append((job, TABLE.row(name)))
+            jobs.append((job, table.row(name)))
     unmeasured = Job(tmp_path / "runs" / "unmeasured", seed=0)
     return records.export(
-        [*jobs, (unmeasured, TABLE.rows[2])],
-        table=TABLE,
+        [*jobs, (unmeasured, table.rows[-1])],
+        table=table,
         source=None,
         measuring=Measuring(),
         folder=tmp_path / "records",
@@ -153,6 +153,26 @@ def test_a_document_shows_means_over_seeds_and_says_what_was_not_run(
     ):
         assert said in text
     assert "--table=small --out=FOLDER" in text
+
+
+def test_a_varied_flag_has_a_column_for_each_value(tmp_path, monkeypatch):
+    rows = [
+        dataclasses.replace(
+            TABLE.rows[0], name=f"plain_{v}", group="Plain", value=v, published=v
+        )
+        for v in ("2", "8")
+    ]
+    vary = table_file.Vary("latent_dim", ("2", "8"), title="latents")
+    varied = dataclasses.replace(TABLE, rows=tuple(rows), vary=vary, columns=("fd",))
+    by_row = {"plain_8": [(1.0, 3.0), (5.0, 5.0)]}
+    write(tmp_path, by_row, monkeypatch, table=varied)
+    text = documents.to_markdown(varied, folder=tmp_path / "records")
+    assert text.splitlines()[:3] == [
+        "| FD | latents 2 | latents 8 |",
+        "| :-- | --: | --: |",
+        "| Plain | - (2) | 3.5 ± 2.1 (8) |",
+    ]
+    assert "* Not run here: plain_2." in text
 
 
 def test_a_table_without_records_or_of_two_protocols_is_refused(tmp_path, monkeypatch):
