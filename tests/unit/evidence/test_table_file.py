@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The files of tables: what they may say, and that those of the library are right."""
 
+import dataclasses
 import pathlib
 import re
 
@@ -213,16 +214,20 @@ def test_flags_that_a_table_sets_otherwise_are_refused(tmp_path, unplanned, flag
         trainings.of_table(table, rows=table.rows, seeds=[], folder=folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", resources.tables())
-def test_tables_of_the_library_name_recipes_that_exist(name, tmp_path, unplanned):
+def test_trainings_of_the_librarys_tables_can_be_planned(name, tmp_path):
     table = table_file.read(resources.tables()[name])
     assert "quick" in table.budgets
     for row in table.rows:
         for recipe in row.recipes:
             assert pathlib.Path(trainings.file_of(recipe)).exists(), recipe
     cut = table.cut("quick")
+    if table.vary is not None:  # values differ in a number alone
+        first = tuple(row for row in cut.rows if row.value == table.vary.values[0])
+        cut = dataclasses.replace(cut, rows=first)
     folder = folder_lib.Folder(tmp_path)
     found = trainings.of_table(cut, rows=cut.rows, seeds=[], folder=folder)
-    assert len(found) == len(table.rows)
+    assert len(found) == len(cut.rows)
     if table.measure.kind == "models":
         job_lib.check([job for job, _ in found])
