@@ -70,7 +70,8 @@ class ActNorm(step.AbstractFlowStep):
                 [
                     tfb.ScaleMatvecDiag(tf.exp(log_scale)),
                     tfb.Shift(tf.convert_to_tensor(self.shift)),
-                ]
+                ],
+                name="actnorm",
             )
         )
 

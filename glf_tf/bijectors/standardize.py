@@ -46,7 +46,7 @@ class Standardize(step.AbstractFlowStep):
         del training
         shift = tfb.Shift(tf.convert_to_tensor(self.mean))
         scale = tfb.ScaleMatvecDiag(tf.convert_to_tensor(self.deviation))
-        return tfb.Chain([shift, scale])
+        return tfb.Chain([shift, scale], name="standardize")
 
     def start(self, x: tf.Tensor) -> tf.Tensor:
         """Sets mean and deviation to those of data, and returns its noise."""

@@ -120,9 +120,11 @@ class AbstractFlow(parts.Part, step.AbstractFlowStep):
             return _given(layer, condition) | guided
 
         # A chain's forward applies its last bijector first: noise enters at the end.
-        return _Chain(
-            [layer.bijector(training=training, **given(layer)) for layer in self.steps]
-        )
+        steps = [
+            layer.bijector(training=training, **given(layer)) for layer in self.steps
+        ]
+        # By itself it is named for all of them, in each of an exported graph's nodes.
+        return _Chain(steps, name="flow")
 
 
 class AbstractStartedFlow(AbstractFlow):
