@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The components of mixtures: which one a latent is of, and diagonal normal ones."""
 
-__all__ = ["draw", "log_prob", "sample"]
+__all__ = ["chosen", "draw", "from_normal", "log_prob", "sample"]
 
 import math
 
@@ -22,6 +22,22 @@ def draw(n: int | tf.Tensor, *, logits: tf.Tensor, seed: types.Seed) -> tf.Tenso
     uniform = tf.random.stateless_uniform([n], seed, dtype=logits.dtype)
     ends = tf.cumsum(tf.nn.softmax(logits))
     return tf.searchsorted(ends[:-1], uniform, side="right")
+
+
+def chosen(normal: tf.Tensor, *, logits: tf.Tensor) -> tf.Tensor:
+    """Returns indices of components of draws of N(0, 1), int32 `[batch]`.
+
+    Component k has the draws between the quantiles of the weights before it, and with
+    its own: no distribution function is taken of a draw, which few runtimes have.
+
+    Args:
+        normal: `[batch]`.
+        logits: As in `draw`; or those of each draw, `[batch, components]`.
+    """
+    ends = tf.cumsum(tf.nn.softmax(logits), axis=-1)[..., :-1]
+    # Sums are not exactly 1, and no draw is at infinity.
+    quantiles = tf.math.ndtri(tf.clip_by_value(ends, 0.0, 1.0))
+    return tf.reduce_sum(tf.cast(normal[:, None] >= quantiles, tf.int32), axis=-1)
 
 
 def log_prob(
@@ -58,5 +74,38 @@ def sample(
     of_component, of_noise = seeds.split(seed, 2)
     index = draw(n, logits=logits, seed=of_component)
     eps = tf.random.stateless_normal([n, loc.shape[-1]], of_noise, dtype=loc.dtype)
-    loc, log_scale = tf.gather(loc, index), tf.gather(log_scale, index)
+    at = {"loc": tf.gather(loc, index), "log_scale": tf.gather(log_scale, index)}
+    return _moved(eps, temperature=temperature, **at)
+
+
+def from_normal(
+    normal: tf.Tensor,
+    *,
+    logits: tf.Tensor,
+    loc: tf.Tensor,
+    log_scale: tf.Tensor,
+    temperature: float | tf.Tensor = 1.0,
+) -> tf.Tensor:
+    """Returns latents as those of `sample`, of draws of N(0, 1), `[batch, dim]`.
+
+    Args:
+        normal: `[batch, dim + 1]`; the last draw chooses the component.
+        logits: As in `draw`.
+        loc: As in `log_prob`.
+        log_scale: As in `log_prob`.
+        temperature: Factor on the deviations.
+    """
+    normal = tf.cast(normal, loc.dtype)
+    index = chosen(normal[:, -1], logits=logits)
+    at = {"loc": tf.gather(loc, index), "log_scale": tf.gather(log_scale, index)}
+    return _moved(normal[:, :-1], temperature=temperature, **at)
+
+
+def _moved(
+    eps: tf.Tensor,
+    *,
+    loc: tf.Tensor,
+    log_scale: tf.Tensor,
+    temperature: float | tf.Tensor,
+) -> tf.Tensor:
     return loc + tf.cast(temperature, eps.dtype) * tf.exp(log_scale) * eps

@@ -289,6 +289,31 @@ class FlowPrior(guidance_lib.Guided, labelled.Labelled, prior.AbstractNoisePrior
             label = self.sample_labels(n, seed=seed)
         how = {"seed": seed, "temperature": temperature}
         noise = self.sample_noise(n, **how, **self._of_noise(label))
+        how = {"label": label, "guidance": guidance, "training": training}
+        return self._moved(noise, denoising=denoising, **how)
+
+    @property
+    def normal_dim(self) -> int:
+        """That of the noise."""
+        return self.noise.normal_dim
+
+    def from_normal(self, normal, *, temperature=1.0, label=None):
+        """Returns latents of draws of N(0, 1), `[batch, latent_dim]`, as `sample`."""
+        given = {"temperature": temperature, **self._of_noise(label)}
+        noise = self.noise.from_normal(normal, **given)
+        how = {"label": label, "guidance": self.guidance, "training": False}
+        return self._moved(noise, denoising=self._denoising, **how)
+
+    def _moved(
+        self,
+        noise: tf.Tensor,
+        *,
+        label: tf.Tensor | None,
+        guidance: float | tf.Tensor,
+        denoising: bool,
+        training: bool,
+    ) -> tf.Tensor:
+        """Returns the latents of noise, denoised if they are to be."""
         bijector = self._bijector(label, training=training, guidance=guidance)
         z = bijector.forward(noise)
         if not (self.is_smoothed and denoising):

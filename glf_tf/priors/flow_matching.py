@@ -248,6 +248,17 @@ class FlowMatchingPrior(
         noise = self.sample_noise(n, seed=seed, temperature=temperature)
         return self._moved(noise, self._guided(label, guidance=guidance))
 
+    @property
+    def normal_dim(self) -> int:
+        """The size of latents."""
+        return self.latent_dim
+
+    def from_normal(self, normal, *, temperature=1.0, label=None):
+        """Returns latents of draws of N(0, 1), `[batch, latent_dim]`, as `sample`."""
+        normal = tf.cast(normal, self.compute_dtype)
+        velocity_fn = self._guided(label, guidance=self.guidance)
+        return self._moved(tf.cast(temperature, normal.dtype) * normal, velocity_fn)
+
     def forward(
         self,
         eps: tf.Tensor,

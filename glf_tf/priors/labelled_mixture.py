@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from glf_tf import seeds, signatures, types
 from glf_tf.priors import codes, full_components, labelled, mixture, prior
+from glf_tf.priors import components as components_lib
 
 _OF_MIXTURE = signatures.defaults(mixture.MixturePrior)
 
@@ -148,10 +149,35 @@ class LabelledMixturePrior(labelled.Labelled, prior.AbstractPrior, prior.Fitted)
             label = self.sample_labels(n, seed=seed)
         # Other seeds than that of labels.
         of_component, of_noise = seeds.split(seeds.fold(seed, 1), 2)
-        at = tf.stack([label, self._drawn(n, label=label, seed=of_component)], axis=1)
+        index = self._drawn(n, label=label, seed=of_component)
         eps = tf.random.stateless_normal(
             [n, self.latent_dim], of_noise, dtype=self.compute_dtype
         )
+        at = {"label": label, "index": index}
+        return self._moved(eps, **at, temperature=temperature)
+
+    @property
+    def normal_dim(self) -> int:
+        """The size of latents, and one draw for the component."""
+        return self.latent_dim + 1
+
+    def from_normal(self, normal, *, temperature=1.0, label=None):
+        """Returns latents of draws of N(0, 1) and labels, `[batch, latent_dim]`."""
+        normal = tf.cast(normal, self.compute_dtype)
+        logits = tf.gather(tf.convert_to_tensor(self.logits), label)
+        index = components_lib.chosen(normal[:, -1], logits=logits)
+        at = {"label": label, "index": index}
+        return self._moved(normal[:, :-1], **at, temperature=temperature)
+
+    def _moved(
+        self,
+        eps: tf.Tensor,
+        *,
+        label: tf.Tensor,
+        index: tf.Tensor,
+        temperature: float | tf.Tensor,
+    ) -> tf.Tensor:
+        at = tf.stack([label, tf.cast(index, label.dtype)], axis=1)
         _, loc, scale = (tf.gather_nd(value, at) for value in self._mixtures())
         noise = tf.linalg.matvec(scale, eps)
         return loc + tf.cast(temperature, noise.dtype) * noise

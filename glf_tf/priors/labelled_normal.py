@@ -106,6 +106,16 @@ class LabelledNormalPrior(labelled.Labelled, prior.AbstractPrior):
         eps = self._normal.sample(n, seed=seed, temperature=temperature)
         return self.forward(eps, label=label)
 
+    @property
+    def normal_dim(self) -> int:
+        """The size of latents."""
+        return self.latent_dim
+
+    def from_normal(self, normal, *, temperature=1.0, label=None):
+        """Returns latents of draws of N(0, 1) and labels, `[batch, latent_dim]`."""
+        normal = self._normal.from_normal(normal, temperature=temperature)
+        return self.forward(normal, label=label)
+
     def _parameters(self, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns mean and log-deviation of all latents, `[..., latent_dim]`."""
         of_label = tf.gather(tf.convert_to_tensor(self.embedding), label)

@@ -110,11 +110,30 @@ class MixturePrior(prior.AbstractPrior, prior.Fitted):
         """Returns `n` latents `[n, latent_dim]`, each of a random component."""
         del training
         of_component, of_noise = seeds.split(seed, 2)
-        logits, loc, scale = self._mixture()
+        logits = tf.convert_to_tensor(self.logits)
         index = components_lib.draw(n, logits=logits, seed=of_component)
         eps = tf.random.stateless_normal(
             [n, self.latent_dim], of_noise, dtype=self.compute_dtype
         )
+        return self._moved(eps, index=index, temperature=temperature)
+
+    @property
+    def normal_dim(self) -> int:
+        """The size of latents, and one draw for the component."""
+        return self.latent_dim + 1
+
+    def from_normal(self, normal, *, temperature=1.0, label=None):
+        """Returns latents of draws of N(0, 1), `[batch, latent_dim]`."""
+        del label
+        normal = tf.cast(normal, self.compute_dtype)
+        logits = tf.convert_to_tensor(self.logits)
+        index = components_lib.chosen(normal[:, -1], logits=logits)
+        return self._moved(normal[:, :-1], index=index, temperature=temperature)
+
+    def _moved(
+        self, eps: tf.Tensor, *, index: tf.Tensor, temperature: float | tf.Tensor
+    ) -> tf.Tensor:
+        _, loc, scale = self._mixture()
         noise = tf.einsum("kij,nj->nki", scale, eps)
         noise = tf.gather(noise, index, axis=1, batch_dims=1)
         return tf.gather(loc, index) + tf.cast(temperature, noise.dtype) * noise

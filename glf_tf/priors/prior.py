@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import parts, seeds, types
+from glf_tf import errors, parts, seeds, types
 
 
 class AbstractPrior(parts.Part, keras.layers.Layer, abc.ABC):
@@ -21,6 +21,8 @@ class AbstractPrior(parts.Part, keras.layers.Layer, abc.ABC):
     Attributes:
         num_classes: Number of labels that it depends on; 0 for none. Those with labels
             are `Labelled`, and their methods take a `label`.
+        normal_dim: Number of draws of N(0, 1) that `from_normal` makes a latent of; 0
+            if there is no such map.
         has_noise_space: Whether latents have a noise, which does not depend on labels.
         term_names: The names of its `terms`, each of which has weight 1.
         is_smoothed: Whether its `terms` add noise to codes.
@@ -32,6 +34,7 @@ class AbstractPrior(parts.Part, keras.layers.Layer, abc.ABC):
 
     part_kind = "prior"
     num_classes = 0
+    normal_dim = 0
     has_noise_space = False
     term_names: tuple[str, ...] = ("nll",)
     is_smoothed = False
@@ -78,6 +81,32 @@ class AbstractPrior(parts.Part, keras.layers.Layer, abc.ABC):
             training: Whether batch normalisation inside uses the statistics of these
                 latents, as the GLF authors' script does.
         """
+
+    def from_normal(
+        self,
+        normal: tf.Tensor,
+        *,
+        temperature: float | tf.Tensor = 1.0,
+        label: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Returns the latents of draws of N(0, 1), without a random operation.
+
+        They are distributed as those of `sample`. Where the choice of a component takes
+        a draw of its own, that is the last one.
+
+        Args:
+            normal: `[batch, normal_dim]`.
+            temperature: Factor on the standard deviation of the noise.
+            label: Labels `[batch]`, if the density depends on them.
+
+        Raises:
+            Unsupported: There is no such map.
+        """
+        raise errors.Unsupported(
+            "A latent of given draws needs a prior that is a map of them",
+            received=type(self).__name__,
+            do="Use `sample`, which draws itself, or another prior, such as flow",
+        )
 
     def sample_density(self, n: int, *, seed: types.Seed) -> tf.Tensor:
         """Returns what `log_prob` is the density of, `[n, latent_dim]`.
@@ -171,6 +200,21 @@ class AbstractNoisePrior(AbstractPrior):
     """A prior that is an invertible map of noise, N(0, I) by default."""
 
     has_noise_space = True
+
+    @property
+    def normal_dim(self) -> int:
+        """The size of latents, unless the noise is drawn in another way."""
+        ours = AbstractNoisePrior
+        is_plain = type(self).sample_noise is ours.sample_noise
+        return self.latent_dim if is_plain and type(self).sample is ours.sample else 0
+
+    def from_normal(self, normal, *, temperature=1.0, label=None):
+        """Returns `forward(temperature * normal)`, `[batch, latent_dim]`."""
+        if not self.normal_dim:
+            return super().from_normal(normal)
+        given = {} if label is None else {"label": label}
+        normal = tf.cast(normal, self.compute_dtype)
+        return self.forward(tf.cast(temperature, normal.dtype) * normal, **given)
 
     @abc.abstractmethod
     def forward(self, eps: tf.Tensor, *, training: bool = False) -> tf.Tensor:

@@ -134,6 +134,25 @@ class SecondStageVAE(prior.AbstractPrior):
             tf.random.stateless_normal([n, self.latent_dim], seed=part)
             for part in seeds.split(seed, 2)
         ]
+        return self._decoded(*draws, temperature=temperature, training=training)
+
+    @property
+    def normal_dim(self) -> int:
+        """Draws for `u`, and for what is added to `f(u)`."""
+        return 2 * self.latent_dim
+
+    def from_normal(self, normal, *, temperature=1.0, label=None):
+        """Returns latents of draws of N(0, 1), `[batch, latent_dim]`."""
+        del label
+        draws = tf.split(tf.cast(normal, self.compute_dtype), 2, axis=-1)
+        return self._decoded(*draws, temperature=temperature, training=False)
+
+    def _decoded(
+        self,
+        *draws: tf.Tensor,
+        temperature: float | tf.Tensor,
+        training: bool,
+    ) -> tf.Tensor:
         u, eps = (tf.cast(temperature, draw.dtype) * draw for draw in draws)
         mean = self.decoder(u, training=training)
         return mean + tf.exp(tf.convert_to_tensor(self.log_scale)) * eps

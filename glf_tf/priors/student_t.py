@@ -12,6 +12,7 @@ __all__ = ["StudentTPrior"]
 import math
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors, seeds
@@ -91,6 +92,28 @@ class StudentTPrior(prior.AbstractNoisePrior):
         squared = (df - 2.0) * tf.math.expm1(-2.0 / df * tf.math.log(u))
         eps = tf.sqrt(squared) * tf.cos(2.0 * math.pi * v)
         return tf.cast(temperature, dtype) * eps
+
+    @property
+    def normal_dim(self) -> int:
+        """Two draws for each coordinate."""
+        return 2 * self.latent_dim
+
+    def from_normal(self, normal, *, temperature=1.0, label=None):
+        """Returns latents of draws of N(0, 1), `[batch, latent_dim]`.
+
+            eps = sqrt((df - 2) * (exp(r^2 / df) - 1)) * a / r,  r^2 = a^2 + b^2
+
+        of the two draws `a` and `b` of a coordinate: `exp(-r^2 / 2)` is uniform, and so
+        is the angle, of which `a / r` is the cosine; see `sample_noise`.
+        """
+        del label
+        a, b = tf.split(tf.cast(normal, self.compute_dtype), 2, axis=-1)
+        # Above 0, where the direction is none; eps has the limit 0 there.
+        squared = tf.maximum(tf.square(a) + tf.square(b), np.finfo(np.float32).tiny)
+        df = self.df
+        radius = tf.sqrt((df - 2.0) * tf.math.expm1(squared / df))
+        eps = radius * a * tf.math.rsqrt(squared)
+        return self.forward(tf.cast(temperature, eps.dtype) * eps)
 
     def forward(self, eps, *, training=False):
         """Returns `loc + scale * eps`, `[batch, latent_dim]`."""

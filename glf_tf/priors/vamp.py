@@ -126,6 +126,17 @@ class VampPrior(prior.AbstractPrior):
         how = {"seed": seed, "temperature": temperature}
         return components_lib.sample(n, **self._mixture(), **how)
 
+    @property
+    def normal_dim(self) -> int:
+        """The size of latents, and one draw for the component."""
+        return self.latent_dim + 1
+
+    def from_normal(self, normal, *, temperature=1.0, label=None):
+        """Returns latents of draws of N(0, 1), `[batch, latent_dim]`."""
+        del label
+        how = {"temperature": temperature}
+        return components_lib.from_normal(normal, **self._mixture(), **how)
+
     def _mixture(self) -> dict[str, tf.Tensor]:
         if self._posterior_of is None:
             raise errors.InvalidValue(

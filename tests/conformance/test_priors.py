@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from glf_tf import catalogue, errors
-from glf_tf.priors import prior
+from glf_tf.priors import prior, standard_normal
 from tests import descriptors
 
 DRAWS = 20_000
@@ -151,6 +151,49 @@ def test_temperature_is_a_factor_on_the_noise(name):
     np.testing.assert_allclose(
         noise[1] - noise[2], 0.5 * (noise[0] - noise[2]), atol=1e-4
     )
+
+
+@every
+def test_draws_of_a_normal_density_become_those_of_the_prior(name):
+    made = fitted(name, 2)
+    normal = np.random.default_rng(7).normal(size=(DRAWS, made.normal_dim))
+    found = np.float64(made.from_normal(np.float32(normal)))
+    drawn = sample(made)
+    for measure in (
+        lambda z: z,
+        np.square,
+        lambda z: np.prod(z, axis=1),
+        lambda z: np.float64(made.log_prob(np.float32(z))),
+    ):
+        first, second = measure(found), measure(drawn)
+        spread = np.sqrt((first.var(axis=0) + second.var(axis=0)) / DRAWS)
+        off = np.abs(first.mean(axis=0) - second.mean(axis=0))
+        assert np.all(off < ERRORS * spread)
+
+
+@every
+def test_given_draws_have_the_temperature_of_drawn_ones(name):
+    made = fitted(name, 2)
+    normal = np.random.default_rng(8).normal(size=(9, made.normal_dim))
+    warm, half, cold = (
+        np.float32(made.from_normal(np.float32(normal), temperature=t))
+        for t in (1.0, 0.5, 0.0)
+    )
+    assert np.abs(warm - cold).min() > 1e-5
+    if isinstance(made, prior.AbstractNoisePrior):
+        warm, half, cold = (made.inverse(z) for z in (warm, half, cold))
+    np.testing.assert_allclose(half - cold, 0.5 * (warm - cold), atol=1e-4)
+
+
+def test_what_is_drawn_otherwise_takes_no_given_draws():
+    class Other(standard_normal.StandardNormalPrior):
+        def sample_noise(self, n, *, seed, temperature=1.0):
+            return tf.zeros([n, self.latent_dim])
+
+    made = Other(2)
+    assert made.normal_dim == 0
+    with pytest.raises(errors.Unsupported, match="Other"):
+        made.from_normal(np.zeros([1, 2], np.float32))
 
 
 @every

@@ -69,6 +69,17 @@ def test_draws_of_a_label_have_the_moments_of_its_density(prior):
     np.testing.assert_allclose(drawn.std(axis=0), deviation, rtol=0.05)
 
 
+def test_given_draws_become_those_of_a_label(prior):
+    normal = np.random.default_rng(4).normal(size=(10_000, prior.normal_dim))
+    label = tf.fill([10_000], 2)
+    found = prior.from_normal(np.float32(normal), label=label).numpy()
+    drawn = prior.sample(10_000, seed=3, label=label).numpy()
+    np.testing.assert_allclose(found.mean(axis=0), drawn.mean(axis=0), atol=0.08)
+    np.testing.assert_allclose(found.std(axis=0), drawn.std(axis=0), rtol=0.06)
+    cold = prior.from_normal(np.float32(normal), label=label, temperature=0.0)
+    assert np.all(np.std(cold, axis=0) < found.std(axis=0))
+
+
 def test_labels_are_drawn_equally_often(prior):
     drawn = prior.sample_labels(3_000, seed=1).numpy()
     assert np.all(np.abs(np.bincount(drawn, minlength=CLASSES) - 1_000) < 150)
