@@ -17,13 +17,21 @@ import keras
 import tensorflow as tf
 
 from glf_tf import checks, errors, seeds, types
-from glf_tf.models import coders, codes, inputs, model, numeric_inputs
+from glf_tf.models import (
+    coders,
+    codes,
+    inputs,
+    model,
+    noises,
+    numeric_inputs,
+    signatures,
+)
 from glf_tf.training import stages as stages_lib
 
 _MOST_ITERATIONS = 32
 
 
-class AbstractAdversarial(model.GenerativeModel):
+class AbstractAdversarial(noises.DecodesNoise, model.GenerativeModel):
     """A generator of noise, and a critic, which learn in turns.
 
     A training step updates the critic `disc_iters` times, each on a new batch, then the
@@ -191,8 +199,26 @@ class AbstractAdversarial(model.GenerativeModel):
 
     def _sample(self, n, *, seed, temperature):
         """Returns images of noise times the temperature."""
-        z = tf.cast(temperature, tf.float32) * self.draws(n, seed=seed)
+        return self._decode_noise(self.draws(n, seed=seed), temperature=temperature)
+
+    @property
+    def noise_dim(self) -> int:
+        """The size of latents, which are the noise."""
+        return self.latent_dim
+
+    @property
+    def noise_law(self) -> str:
+        """The density of each number of the noise."""
+        return "U(-1, 1)" if self._noise_name == "uniform" else "N(0, 1)"
+
+    def _decode_noise(self, noise, *, temperature):
+        z = tf.cast(temperature, tf.float32) * tf.cast(noise, tf.float32)
         return self._decode(z, training=False)
+
+    def signatures(self):
+        """Returns the signatures of the base class, of noise, and "decode"."""
+        found = super().signatures() | signatures.of_noise(self)
+        return found | signatures.of_decoder(self)
 
     def interpolate(
         self,

@@ -39,6 +39,7 @@ class AbstractModel(trainable.Trainable, parts.Part, keras.Model, abc.ABC):
         uses_masks: Whether its terms ignore the pixels hidden by a batch's `mask`.
         num_classes: Number of labels that it is conditional on; 0 for none.
         is_guidable: Whether samples may be guided by labels.
+        log_prob_meaning: What an exported `log_prob` is, for people.
     """
 
     part_kind = "model"
@@ -46,6 +47,7 @@ class AbstractModel(trainable.Trainable, parts.Part, keras.Model, abc.ABC):
     uses_masks = False
     num_classes = 0
     is_guidable = False
+    log_prob_meaning = "log-density of the examples"
 
     def __init__(self, *, name: str | None = None):
         """Initializes the model.

@@ -13,14 +13,21 @@ from glf_tf import checks, errors, tracing, types
 from glf_tf.bijectors import standardize as standardize_lib
 from glf_tf.data import vector_columns, vector_set
 from glf_tf.flows import flow as flow_lib
-from glf_tf.models import base_model, inputs, label_inputs, vector_signatures
+from glf_tf.models import (
+    base_model,
+    inputs,
+    label_inputs,
+    noises,
+    signatures,
+    vector_signatures,
+)
 from glf_tf.priors import labelled
 from glf_tf.priors import prior as prior_lib
 from glf_tf.training import stages as stages_lib
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")
-class Density(base_model.AbstractModel):
+class Density(noises.DecodesNoise, base_model.AbstractModel):
     """A density of vectors `[batch, event_dim]`, with no autoencoder.
 
         log p(x) = log prior((x - mean) / deviation) - sum(log deviation)
@@ -256,9 +263,19 @@ class Density(base_model.AbstractModel):
         drawn = self.prior.sample(n, seed=seed, temperature=temperature, **given)
         return self._from_standardized(drawn)
 
+    @property
+    def noise_dim(self) -> int:
+        """Number of draws of N(0, 1) that the prior makes a vector of; 0 for none."""
+        return self.prior.normal_dim
+
+    def _decode_noise(self, noise, *, temperature, **given):
+        how = {"temperature": temperature, **given}
+        return self._from_standardized(self.prior.from_normal(noise, **how))
+
     def signatures(self) -> Mapping:
-        """Returns the signatures of samples, of densities, and of labels."""
-        return super().signatures() | vector_signatures.of_densities(self)
+        """Returns the signatures of samples, noise, densities, and labels."""
+        found = super().signatures() | signatures.of_noise(self)
+        return found | vector_signatures.of_densities(self)
 
     def call(self, x, training=False):
         """Returns `log_prob`, for Keras: `predict` gives that of many vectors."""

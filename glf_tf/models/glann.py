@@ -24,8 +24,10 @@ from glf_tf.models import (
     contested,
     inputs,
     model,
+    noises,
     numeric_inputs,
     sharpened,
+    signatures,
 )
 from glf_tf.networks import network as network_lib
 from glf_tf.training import stages as stages_lib
@@ -38,7 +40,7 @@ _LEAST_NORM = 1e-12
 
 
 @keras.saving.register_keras_serializable(package="glf_tf")
-class GLANN(sharpened.Sharpens, model.GenerativeModel):
+class GLANN(sharpened.Sharpens, noises.DecodesNoise, model.GenerativeModel):
     """A generator of learned codes, and a mapper that samples codes.
 
     Stage "glo" learns a code for each training image together with the generator:
@@ -233,7 +235,16 @@ class GLANN(sharpened.Sharpens, model.GenerativeModel):
     ) -> tf.Tensor:
         """Returns images decoded from mapped noise."""
         noise = tf.random.stateless_normal([n, self.noise_dim], seeds.make(seed))
-        return self._decode(self.map_noise(temperature * noise))
+        return self._decode_noise(noise, temperature=temperature)
+
+    def _decode_noise(self, noise, *, temperature):
+        noise = tf.cast(temperature, tf.float32) * tf.cast(noise, tf.float32)
+        return self._decode(self.map_noise(noise))
+
+    def signatures(self):
+        """Returns the signatures of the base class, of noise, and "decode"."""
+        found = super().signatures() | signatures.of_noise(self)
+        return found | signatures.of_decoder(self)
 
     def interpolate(
         self,

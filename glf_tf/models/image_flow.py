@@ -28,6 +28,7 @@ from glf_tf.models import (
     inputs,
     label_inputs,
     model,
+    noises,
     numeric_inputs,
     signatures,
 )
@@ -46,6 +47,7 @@ class ImageFlow(
     image_levels.HasLevels,
     image_labels.HasLabels,
     codes.EncodesImages,
+    noises.DecodesNoise,
     chains.InfersLatents,
     model.GenerativeModel,
 ):
@@ -82,6 +84,8 @@ class ImageFlow(
         label_weight: Weight, beside the bits of a number, of the bits of an image's
             label given the image. Glow has 0.01, for those of a linear classifier.
     """
+
+    log_prob_meaning = "log-probability of the images, of 8 bits"
 
     def __init__(
         self,
@@ -292,7 +296,8 @@ class ImageFlow(
 
     def signatures(self):
         """Returns the signatures of the base class, of codes, and of labels."""
-        found = super().signatures()
+        found = super().signatures() | signatures.of_noise(self)
+        found |= signatures.of_decoder(self)
         found |= signatures.of_codes(self, log_prob=self.log_prob)
         if self.num_classes:
             found |= signatures.of_labels(self, log_prob=self.log_prob)
@@ -302,6 +307,15 @@ class ImageFlow(
         """Returns images decoded from draws of the prior, given labels if there are."""
         z = self._prior.sample(n, seed=seed, temperature=temperature, **given)
         return self._decode(z)
+
+    @property
+    def noise_dim(self) -> int:
+        """Number of draws of N(0, 1) that the prior makes a latent of."""
+        return self._prior.normal_dim
+
+    def _decode_noise(self, noise, *, temperature, **given):
+        how = {"temperature": temperature, **given}
+        return self._decode(self._prior.from_normal(noise, **how))
 
 
 class _Noisy(NamedTuple):

@@ -7,21 +7,35 @@ import tensorflow as tf
 
 from glf_tf import errors, types
 from glf_tf.data import image_set
-from glf_tf.models import chains, coders, inputs, label_inputs, model, signatures
+from glf_tf.models import (
+    chains,
+    coders,
+    inputs,
+    label_inputs,
+    model,
+    noises,
+    signatures,
+)
 from glf_tf.priors import labelled
 from glf_tf.priors import prior as prior_lib
 
 
-class AbstractLatentModel(chains.InfersLatents, model.GenerativeModel):
+class AbstractLatentModel(
+    noises.DecodesNoise, chains.InfersLatents, model.GenerativeModel
+):
     """A model that draws a latent from its prior and decodes it.
 
     A concrete class sets `latent_dim`, `decoder` and `reconstruction`, and gives
     `prior`.
     """
 
+    log_prob_meaning = "log-density of the images' latents, log p(z)"
+
     def signatures(self):
         """Returns the signatures of the base class, and those of latents."""
-        return super().signatures() | signatures.of_latents(self)
+        found = super().signatures() | signatures.of_noise(self)
+        found |= signatures.of_decoder(self)
+        return found | signatures.of_latents(self)
 
     def check_data(self, data: image_set.ImageSet) -> None:
         """Checks that there are enough codes for the fit of the prior.
@@ -46,6 +60,16 @@ class AbstractLatentModel(chains.InfersLatents, model.GenerativeModel):
     def _label_of(self, batch: types.Batch) -> dict[str, tf.Tensor]:
         """Returns the labels that a prior which depends on them is given."""
         return {"label": batch["label"]} if self.num_classes else {}
+
+    @property
+    def noise_dim(self) -> int:
+        """Number of draws of N(0, 1) that the prior makes a latent of; 0 for none."""
+        return self.prior.normal_dim
+
+    def _decode_noise(self, noise, *, temperature, **given):
+        """Returns images decoded from latents that the prior makes of noise."""
+        how = {"temperature": temperature, **given}
+        return self._decode(self.prior.from_normal(noise, **how))
 
     def _decode(self, z: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         logits = coders.apply(self.decoder, z, training=training)

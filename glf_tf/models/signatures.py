@@ -3,11 +3,14 @@
 
 __all__ = [
     "fit_labels",
+    "fit_rows",
     "of_anomalies",
     "of_codes",
+    "of_decoder",
     "of_inferred_labels",
     "of_labels",
     "of_latents",
+    "of_noise",
     "of_samples",
     "or_nan",
     "samples_of_labels",
@@ -54,7 +57,6 @@ def of_codes(
     """
     fit_scored = _fit_levels if log_prob else _fit_images
     log_prob = log_prob or (lambda image: model.log_prob(model.encode(image)))
-    z = tf.TensorSpec([None, model.latent_dim], tf.float32, name="z")
 
     def interpolate(start, end, num_steps):
         (start, end), is_fit = _fit_images(start, end)
@@ -70,14 +72,8 @@ def of_codes(
 
         return traced(guarded, image=_image(model))
 
-    def decode(z):
-        is_fit = tf.reduce_all(tf.math.is_finite(z), axis=1)
-        z = tf.where(is_fit[:, None], z, 0.0)
-        return or_nan({"image": model.decode(z)}, is_fit)
-
     return {
         "encode": of_image("z", model.encode),
-        "decode": traced(decode, z=z),
         "reconstruct": of_image("image", model.reconstruct),
         "log_prob": of_image("log_prob", log_prob, fit=fit_scored),
         "interpolate": traced(
@@ -87,6 +83,49 @@ def of_codes(
             num_steps=tf.TensorSpec([], tf.int32, name="num_steps"),
         ),
     }
+
+
+def of_decoder(model: keras.Model) -> dict[str, Callable]:
+    """Returns the signature of a model with latents."""
+    z = tf.TensorSpec([None, model.latent_dim], tf.float32, name="z")
+
+    def decode(z):
+        z, is_fit = fit_rows(z)
+        return or_nan({"image": model.decode(z)}, is_fit)
+
+    return {"decode": traced(decode, z=z)}
+
+
+def of_noise(model: keras.Model) -> dict[str, Callable]:
+    """Returns the signature of examples of given noise, if the model has such a map.
+
+    It has no random operation: who calls it draws the noise.
+    """
+    if not model.noise_dim:
+        return {}
+
+    def decode_noise(noise, temperature, label=None):
+        noise, is_fit = fit_rows(noise)
+        if label is not None:
+            label, is_label = fit_labels(label, model.num_classes)
+            is_fit &= is_label
+        made = model.decode_noise(noise, temperature=temperature, label=label)
+        return or_nan({_example(model): made}, is_fit)
+
+    asked = {
+        "noise": tf.TensorSpec([None, model.noise_dim], tf.float32, name="noise"),
+        "temperature": tf.TensorSpec([], tf.float32, name="temperature"),
+    }
+    if not model.num_classes:
+        return {"decode_noise": traced(decode_noise, **asked)}
+    label = tf.TensorSpec([None], tf.int32, name="label")
+    return {"decode_noise_of_labels": traced(decode_noise, **asked, label=label)}
+
+
+def fit_rows(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns numbers with invalid rows set to 0, and bool `[batch]` for valid rows."""
+    is_fit = tf.reduce_all(tf.math.is_finite(x), axis=1)
+    return tf.where(is_fit[:, None], x, 0.0), is_fit
 
 
 def of_labels(

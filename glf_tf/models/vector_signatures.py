@@ -17,17 +17,17 @@ def of_densities(model: keras.Model) -> dict[str, Callable]:
     label = tf.TensorSpec([None], tf.int32, name="label")
 
     def log_prob(vector):
-        vector, is_fit = _fit(vector)
+        vector, is_fit = signatures.fit_rows(vector)
         return signatures.or_nan({"log_prob": model.log_prob(vector)}, is_fit)
 
     def log_prob_given(vector, label):
-        vector, is_vector = _fit(vector)
+        vector, is_vector = signatures.fit_rows(vector)
         label, is_label = signatures.fit_labels(label, model.num_classes)
         found = {"log_prob": model.log_prob(vector, label=label)}
         return signatures.or_nan(found, is_vector & is_label)
 
     def label_log_probs(vector):
-        vector, is_fit = _fit(vector)
+        vector, is_fit = signatures.fit_rows(vector)
         found = {"label_log_probs": model.label_log_probs(vector)}
         return signatures.or_nan(found, is_fit)
 
@@ -41,9 +41,3 @@ def of_densities(model: keras.Model) -> dict[str, Callable]:
         ),
         "label_log_probs": signatures.traced(label_log_probs, vector=vector),
     }
-
-
-def _fit(vector: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns vectors with invalid rows set to 0, and bool `[batch]` for valid rows."""
-    is_fit = tf.reduce_all(tf.math.is_finite(vector), axis=1)
-    return tf.where(is_fit[:, None], vector, 0.0), is_fit
