@@ -3,18 +3,27 @@ r"""Exports a trained model as a SavedModel, which needs nothing but TensorFlow.
 
     python tools/export.py --workdir=runs/glf/digits --checkpoint=best \
         --output=serving/digits/1
+    python tools/export.py --workdir=runs/glf/digits --measured=digits.json \
+        --output=serving/digits/2
 
 The folder must be empty, or have an earlier export (marked by glf_tf.json), which is
 replaced when the new one is complete. Nothing else is ever replaced.
+
+The folder has a card, README.md, and metadata.json: how the model was trained and
+measured, what each signature takes and returns. `--measured` names files that
+tools/evaluate.py wrote, whose figures and protocols the card is to have.
 
 `glf_tf/export.py` lists the signatures, as does `saved_model_cli show --dir=DIR --all`.
 """
 
 import pathlib
 
-from glf_tf.cli import kinds, loading, program, values
+from glf_tf.cli import kinds, loading, program, training, values
 
 _OUTPUT = kinds.define_path("output", None, "The SavedModel's folder.")
+_MEASURED = kinds.define_paths(
+    "measured", [], "Files of tools/evaluate.py, for the card: NAME.json."
+)
 
 
 def main() -> None:
@@ -23,11 +32,15 @@ def main() -> None:
     path = pathlib.Path(_OUTPUT.value)
 
     from glf_tf import export, files
+    from glf_tf.experiments import cards
 
     export.check(path)
-    model = loading.load_model()
+    evaluations = cards.evaluations_of(map(pathlib.Path, _MEASURED.value))
+    loaded = loading.load()
+    how = {"step": loaded.step, "evaluations": evaluations}
+    about = cards.about(training.folder(), **how)
     with files.explained(path):
-        signatures = export.export(model, path)
+        signatures = export.export(loaded.model, path, about=about)
 
     print(f"{path}\nsignatures: {', '.join(signatures)}")
 

@@ -14,7 +14,7 @@ from glf_tf import errors, export, files
 from glf_tf.callbacks import drawing, profiling, progress, reports, saving
 from glf_tf.data import image_set
 from glf_tf.devices import workers
-from glf_tf.experiments import failures, identity, restore, starting, stopping
+from glf_tf.experiments import cards, failures, identity, restore, starting, stopping
 from glf_tf.experiments import folder as folder_lib
 from glf_tf.experiments import plan as plan_lib
 from glf_tf.metrics import reference
@@ -75,7 +75,8 @@ def carry_out(
             identity.describe(folder, plan, arguments=arguments, sets=sets, step=step)
         session.run()
         if group.is_chief and plan.reports.export:
-            export.export(model, folder.saved_model, is_of_run=True)
+            about = cards.about(folder, step=session.global_step)
+            export.export(model, folder.saved_model, is_of_run=True, about=about)
         # A worker that exits early would seem lost to the others.
         group.wait()
     return session
@@ -165,6 +166,11 @@ class Session:
         step = 0 if state is None else state["global_step"]
         self._check_position(step)
         return step
+
+    @property
+    def global_step(self) -> int:
+        """The number of steps taken."""
+        return self._loop.global_step
 
     def run(self) -> None:
         """Trains to the end."""

@@ -295,6 +295,8 @@ OWN = {
 1 run               @ --output=run
 1 link              @ --output=link
 2 long              @ --output=LONG
+1 none.json         @ --measured=none.json
+1 text.cfg          @ --measured=text.cfg
 """,
     "reconstruct": """
 2 num_images        @ --num_images=0

@@ -678,6 +678,25 @@ def test_served_what_is_no_image_is_nan_in_its_own_row_alone(name, model):
                     )
 
 
+@pytest.mark.parametrize("count", [0, 1])
+def test_served_batches_of_any_size_give_as_many_rows(name, count):
+    for signature, call in served(name).items():
+        specs = call.structured_input_signature[1]
+        asked = {
+            key: tf.ones([count if size is None else size for size in spec.shape])
+            for key, spec in specs.items()
+        }
+        if "num_samples" in asked:
+            asked["num_samples"] = tf.constant(float(count))
+        asked = {key: tf.cast(asked[key], specs[key].dtype) for key in specs}
+        for key, output in call(**asked).items():
+            assert output.shape[0] == count, (signature, key)
+            assert output.shape[1:].is_compatible_with(
+                call.structured_outputs[key].shape[1:]
+            )
+            assert np.isfinite(output).all(), (signature, key)
+
+
 def test_served_hidden_pixels_never_count(name):
     call = served(name)
     if "inpaint" not in call:

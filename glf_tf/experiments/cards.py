@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run's folder tells for the card of its exported model."""
+
+__all__ = ["about", "evaluations_of"]
+
+import json
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+
+from glf_tf import errors
+from glf_tf.experiments import folder as folder_lib
+from glf_tf.metrics import protocol
+from glf_tf.serving import card
+
+_TESTED = ("test/", "validation/")
+_PLACES = ("--cache_dir=", "--data_dir=", "--inception_graph=")
+
+
+def about(
+    folder: folder_lib.Folder, *, step: int, evaluations: Sequence[Mapping] = ()
+) -> card.About:
+    """Returns what is known of a run's model.
+
+    Args:
+        folder: The run's folder.
+        step: The global step of the model's weights.
+        evaluations: Records of its measurements.
+    """
+    described = folder.read()
+    last = described["history"][-1] if described["history"] else {}
+    return card.About(
+        run={
+            "model": described["model"],
+            "dataset": described["dataset"],
+            "data": described["data"],
+            "step": step,
+            "recipe": _without_places(last.get("recipe", "")),
+            "versions": last.get("versions", {}),
+        },
+        measures=_measures(folder, step=step),
+        evaluations=evaluations,
+        picture=folder.pictures / "samples.png",
+    )
+
+
+def evaluations_of(paths: Iterable[pathlib.Path]) -> list[dict]:
+    """Returns the records of files that `tools/evaluate.py` wrote.
+
+    Raises:
+        NotFound: There is no such file.
+        Damaged: It has no such records.
+    """
+    found = []
+    for path in paths:
+        if not path.is_file():
+            raise errors.NotFound(
+                "Measures are read from files of tools/evaluate.py",
+                received=f"no file {path}",
+                do="Write one with evaluate --workdir=RUN --out=FILE.json",
+            )
+        try:
+            records = protocol.from_json(path.read_text(encoding="utf-8"))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise errors.Damaged(
+                "Measures are read from files of tools/evaluate.py",
+                received=f"{path}, which has none: {error}".partition("\n")[0][:200],
+                do="Pass what evaluate --out=FILE.json wrote",
+            ) from error
+        found += [record.to_dict() for record in records]
+    return found
+
+
+def _without_places(recipe: str) -> str:
+    """Returns flags without those that tell where files lie on this machine."""
+    lines = recipe.splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith(_PLACES))
+
+
+def _measures(folder: folder_lib.Folder, *, step: int) -> dict:
+    """Returns the means of the newest test up to a step; {} if there is none."""
+    path = folder.path / "metrics.jsonl"
+    if not path.is_file():
+        return {}
+    found = {}
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        row = _row(line)
+        values = {key: row[key] for key in row if key.startswith(_TESTED)}
+        if values and row.get("step", step + 1) <= step:
+            found = {"step": row["step"], "values": values}
+    return found
+
+
+def _row(line: str) -> dict:
+    """Returns a line of metrics; {} for one that a kill cut off."""
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return {}
+    return row if isinstance(row, dict) else {}
