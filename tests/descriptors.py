@@ -142,6 +142,7 @@ FLOW_STEPS: dict[str, Callable] = {
     "real_nvp_batch_norm": _real_nvp(batch_norm=True),
     "real_nvp_shared": _real_nvp(conditioner="shared"),
     "real_nvp_one_sided": _real_nvp(sides="one_sided", scale="sigmoid"),
+    "real_nvp_as_in_the_paper": _real_nvp(scale="exp", permute="couplings"),
     "image_actnorm": actnorm.ActNorm,
     "image_linear": functools.partial(linear.Linear, seed=3),
     "linear_plain": functools.partial(linear.Linear, parameters="plain", seed=3),

@@ -109,14 +109,16 @@ class CouplingBijector(HalvesBijector):
 class Coupling(step.AbstractFlowStep):
     """A coupling whose shift and scale are computed by small networks.
 
-    The log-scale is bounded, so that no sample can overflow:
+    The log-scale is bounded by default, so that no sample can overflow:
 
         "soft_clamp":  log_scale = 2 * 0.636 * atan(raw), in (-2, 2); multiply, shift
         "sigmoid":     scale = 0.001 + 0.999 * sigmoid(raw + 2); shift, multiply
+        "exp":         log_scale = raw, without a bound; multiply, shift
 
     The first is that of the GLF authors' code. The second is that of the slides;
     towards noise it only contracts, so latents narrower than the noise cannot be
-    widened.
+    widened. The third is that of section 3.1 of GLF's paper: with it, a sample far from
+    the data may overflow.
 
     Deviation: the slides' scale has no minimum, although the map from noise divides by
         it.
@@ -127,7 +129,7 @@ class Coupling(step.AbstractFlowStep):
         event_dim: int,
         *,
         transforms: Literal["first", "second"] = "second",
-        scale: Literal["soft_clamp", "sigmoid"] = "soft_clamp",
+        scale: Literal["soft_clamp", "sigmoid", "exp"] = "soft_clamp",
         hidden: int = 64,
         batch_norm: bool = False,
         shared: bool = False,
@@ -218,4 +220,8 @@ def soft_clamp(raw: tf.Tensor) -> tf.Tensor:
     return CLAMP * 0.636 * tf.atan(raw)
 
 
-_LOG_SCALES = {"soft_clamp": soft_clamp, "sigmoid": log_sigmoid_scale}
+_LOG_SCALES = {
+    "soft_clamp": soft_clamp,
+    "sigmoid": log_sigmoid_scale,
+    "exp": tf.convert_to_tensor,
+}

@@ -41,6 +41,10 @@ class RealNVP(flow.AbstractFlow):
             "auto" for that of the source of `sides`.
         permutation_seed: Block k is followed by the permutation of seed
             `permutation_seed + k`; 0 gives those of the authors' code.
+        permute: Whether a permutation follows each of the "blocks", as in the authors'
+            code, or each of the "couplings", as in section 3.1 of the paper, where the
+            one of seed `permutation_seed + k` follows the k-th coupling, and the last
+            as well.
     """
 
     def __init__(
@@ -50,10 +54,11 @@ class RealNVP(flow.AbstractFlow):
         blocks: int = 8,
         hidden: int = 128,
         sides: Literal["two_sided", "one_sided"] = "two_sided",
-        scale: Literal["soft_clamp", "sigmoid"] = "soft_clamp",
+        scale: Literal["soft_clamp", "sigmoid", "exp"] = "soft_clamp",
         batch_norm: bool = True,
         conditioner: Literal["auto", "separate", "shared"] = "auto",
         permutation_seed: int = 0,
+        permute: Literal["blocks", "couplings"] = "blocks",
         **kwargs,
     ):
         flow.check_sizes(blocks=blocks, hidden=hidden)
@@ -68,6 +73,7 @@ class RealNVP(flow.AbstractFlow):
             "shared": conditioner == "shared",
         }
         self._permutation_seed = permutation_seed
+        self._permutes_couplings = permute == "couplings"
         super().__init__(event_dim, **kwargs)
 
     def make_steps(self) -> list[step.AbstractFlowStep]:
@@ -75,9 +81,14 @@ class RealNVP(flow.AbstractFlow):
         steps = []
         for block in range(self._blocks):
             for transforms in ("first", "second") if self._two_sided else ("second",):
-                steps.append(self._make_coupling(block, transforms=transforms))
-            if self._two_sided or block < self._blocks - 1:
-                steps.append(self._make_permutation(block))
+                made = self._make_coupling(block, transforms=transforms)
+                steps.append(made)
+                if self._permutes_couplings:
+                    number = len(steps) // 2
+                    steps.append(self._make_permutation(number, after=made.name))
+            is_last = block == self._blocks - 1
+            if not self._permutes_couplings and (self._two_sided or not is_last):
+                steps.append(self._make_permutation(block, after=f"block_{block}"))
         return steps
 
     def _make_coupling(self, block: int, *, transforms: str) -> coupling.Coupling:
@@ -90,10 +101,10 @@ class RealNVP(flow.AbstractFlow):
             **self._coupling,
         )
 
-    def _make_permutation(self, block: int) -> permutation.Permutation:
+    def _make_permutation(self, number: int, *, after: str) -> permutation.Permutation:
         return permutation.Permutation(
             self.event_dim,
-            seed=self._permutation_seed + block,
+            seed=self._permutation_seed + number,
             dtype=self.dtype_policy,
-            name=f"block_{block}_permutation",
+            name=f"{after}_permutation",
         )

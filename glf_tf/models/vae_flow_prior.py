@@ -20,17 +20,20 @@ from glf_tf.training import stages
 class VAEFlowPrior(variational.AbstractVariational):
     """A VAE with a diagonal normal posterior and a flow as its prior.
 
-        loss = mean(beta * recon(x, G(z)) - log p(z) + E[log q(z | x)])         (eq. 4)
+        loss = mean(beta * recon(x, G(z)) - prior_weight * log p(z) + E[log q(z | x)])
 
-    With z ~ q(z | x). No gradient is stopped: the entropy of the posterior prevents the
-    collapse of latents. `beta` is 1 / (2 v) for a Gaussian decoder of variance v; to
-    learn it, use `reconstruction="gaussian"` with `learned`.
+    With z ~ q(z | x) and `prior_weight` 1, it is equation 4. No gradient is stopped:
+    the entropy of the posterior prevents the collapse of latents. `beta` is 1 / (2 v)
+    for a Gaussian decoder of variance v; to learn it, use `reconstruction="gaussian"`
+    with `learned`.
 
     Args:
         image_shape: (height, width, channels).
         flow: The flow that is the prior.
         noise: The density of its noise, learned by gradients or fixed.
         beta: Weight of the reconstruction term.
+        prior_weight: Weight of the flow's likelihood. The slides print `log q(z | x) -
+            10 log p(z)`; with another weight than 1 the loss bounds nothing.
         num_classes: Number of labels, 0 to `num_classes - 1`, that the flow depends on;
             0 for none.
         **kwargs: As in `AbstractAutoencoder`.
@@ -45,12 +48,14 @@ class VAEFlowPrior(variational.AbstractVariational):
         flow: types.Flow = "real_nvp",
         noise: types.Prior = "standard_normal",
         beta: float = 1.0,
+        prior_weight: float = 1.0,
         num_classes: int = 0,
         name: str | None = "vae_flow_prior",
         **kwargs,
     ):
         super().__init__(image_shape, name=name, **kwargs)
         self.beta = checks.not_negative("beta", beta)
+        self.prior_weight = checks.not_negative("prior_weight", prior_weight)
         self.num_classes = checks.at_least("num_classes", num_classes, 0)
         self._prior = flow_prior.FlowPrior(
             self.latent_dim, flow=flow, noise=noise, num_classes=num_classes
@@ -66,10 +71,14 @@ class VAEFlowPrior(variational.AbstractVariational):
     def stages(self) -> tuple[stages.Stage, ...]:
         """Returns a stage with two optimisers.
 
-        Its loss is eq. 4; terms of weight 0 are only measured. Figure 3 of the paper
-        has "negative_entropy" without its constant.
+        Its loss is that of the class; terms of weight 0 are only measured. Figure 3 of
+        the paper has "negative_entropy" without its constant.
         """
-        minimised = {"reconstruction": self.beta, "nll": 1.0, "negative_entropy": 1.0}
+        minimised = {
+            "reconstruction": self.beta,
+            "nll": self.prior_weight,
+            "negative_entropy": 1.0,
+        }
         joint = stages.Stage.of(
             "joint",
             self.autoencoder_group,

@@ -32,6 +32,17 @@ def test_log_scale_stays_within_its_bounds():
         assert np.all(log_det <= high * 3)
 
 
+def test_a_scale_without_a_bound_is_the_exponential_of_the_network():
+    z = 30.0 * tf.random.stateless_normal([50, 6], seed=[0, 0])
+    layer = coupling.Coupling(6, hidden=4, scale="exp")
+    descriptors.perturb(layer)
+    shift, raw = layer._parameters(z[:, :3], training=False)
+    data = layer.bijector().inverse(z)
+    expected = z[:, 3:] * np.exp(raw) + shift
+    np.testing.assert_allclose(data[:, 3:], expected, rtol=1e-4, atol=1e-4)
+    assert np.max(np.abs(raw)) > 2.0
+
+
 def test_soft_clamp_is_that_of_the_authors_code():
     raw = tf.constant([-3.0, 0.0, 0.5, 100.0])
     expected = 2.0 * 0.636 * np.arctan(raw)

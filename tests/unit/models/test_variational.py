@@ -141,12 +141,14 @@ def test_warm_up_tempers_what_it_says(warm_up, rising):
 
 
 def test_elbo_is_measured_without_weights():
-    spec = {**descriptors.MODELS["vae_flow_prior"], "beta": 10.0}
+    weighted = {"beta": 10.0, "prior_weight": 3.0}
+    spec = {**descriptors.MODELS["vae_flow_prior"], **weighted}
     model = catalogue.build("model", spec, image_shape=(8, 8, 1))
     terms = terms_of(model)
     total = terms["reconstruction"] + terms["nll"] + terms["negative_entropy"]
     np.testing.assert_allclose(terms["negative_elbo"], total, rtol=1e-6)
-    assert descriptors.update(model, "joint").weights["reconstruction"] == 10.0
+    weights = descriptors.update(model, "joint").weights
+    assert (weights["reconstruction"], weights["nll"]) == (10.0, 3.0)
 
 
 def test_likelihood_reaches_the_encoder_of_a_flow_prior():
