@@ -55,8 +55,8 @@ _TRIALS = flags.DEFINE_integer("trials", 3, "Independent draws.", lower_bound=1)
 _EXTRACTOR = flags.DEFINE_list(
     "extractor",
     ["auto"],
-    f"What makes features: {', '.join(extractors.EXTRACTORS)}; of several, "
-    "comma-separated, all but the first measure distances alone.",
+    f"What makes features: {extractors.HELP}; of several, comma-separated, all but the "
+    "first measure distances alone.",
 )
 _SPLIT = flags.DEFINE_enum(
     "reference_split",
@@ -191,11 +191,12 @@ def _check_extractors() -> None:
     """Refuses extractors that are unknown, or given twice."""
     names = _EXTRACTOR.value
     for name in names or [""]:
-        if name not in extractors.EXTRACTORS or names.count(name) > 1:
+        extractors.check(name)
+        if names.count(name) > 1:
             raise errors.InvalidValue(
-                "Extractors are comma-separated known names, each given once",
+                "Extractors are comma-separated, each given once",
                 received=f"--extractor={','.join(names)}",
-                do=errors.suggestion(name, extractors.EXTRACTORS),
+                do="Leave out what is there twice",
             )
 
 

@@ -73,8 +73,8 @@ _GUIDANCE = flags.DEFINE_float(
     "guidance", None, "Factor on what a label changes in samples: 1 for none."
 )
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of samples, subsets and clusterings.")
-_EXTRACTOR = flags.DEFINE_enum(
-    "extractor", "auto", extractors.EXTRACTORS, "What makes features."
+_EXTRACTOR = flags.DEFINE_string(
+    "extractor", "auto", f"What makes features: {extractors.HELP}."
 )
 _GRAPH = kinds.define_path("inception_graph", "", "File of the 2015 Inception graph.")
 _BOUND = flags.DEFINE_integer(
@@ -102,6 +102,7 @@ _OF_RUNS = ["checkpoint", "strategy", "inference", "accept_new_data"]
 def main() -> None:
     """Reads the flags, measures and writes the results."""
     source = values.one_of("workdir", "saved_model", "samples")
+    extractors.check(_EXTRACTOR.value)
 
     from glf_tf.evaluation import reporting
     from glf_tf.evaluation import settings as settings_lib

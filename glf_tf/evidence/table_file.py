@@ -304,9 +304,12 @@ def _check(table: TableFile) -> None:
     _expect(FULL not in table.budgets, "budgets.full", "absent: it is the file as is")
     kinds = ("models", "anomalies")
     _expect(table.measure.kind in kinds, "measure.kind", f"one of {', '.join(kinds)}")
-    unknown = set(table.measure.extractors) - set(extractor_names.EXTRACTORS)
-    known = ", ".join(extractor_names.EXTRACTORS)
-    _expect(table.measure.extractors and not unknown, "extractors", f"of {known}")
+    _expect(table.measure.extractors, "extractors", "one or more")
+    for name in table.measure.extractors:
+        try:
+            extractor_names.check(name)
+        except errors.InvalidValue as error:
+            raise _Wrong(f"{error.received}: {error.rule}") from error
     before = {}
     for row in table.rows:
         where = f"row {row.name}"

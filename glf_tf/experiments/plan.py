@@ -70,7 +70,7 @@ class Reports:
     evaluate_every: int = 0
     evaluate_metric: str = "fd"
     evaluate_samples: int = 2000
-    extractor: Literal[names.EXTRACTORS] = "auto"
+    extractor: str = "auto"
     inception_graph: str = dataclasses.field(default="", metadata={"kind": "path"})
     export: bool = True
     profile: int = 0
@@ -83,6 +83,7 @@ class Reports:
                 measured.
         """
         _check_names(self)
+        names.check(self.extractor)
         if self.best_by.startswith("evaluation/") and not self.evaluate_every:
             raise errors.InvalidValue(
                 "The best checkpoint needs a scalar that is measured",

@@ -6,7 +6,14 @@ changes it: it is called for inference, so that it drops nothing out and its mov
 averages stay.
 """
 
-__all__ = ["AbstractFeatureNetwork", "FileNetwork", "LayerNetwork", "Wanted"]
+__all__ = [
+    "AbstractFeatureNetwork",
+    "FileNetwork",
+    "LayerNetwork",
+    "Wanted",
+    "checked_channels",
+    "read",
+]
 
 import abc
 import concurrent.futures
@@ -149,7 +156,7 @@ class FileNetwork(AbstractFeatureNetwork):
         return self._features(pixels)
 
     def _read(self) -> "_Features":
-        source = _source(self._path)
+        source = read(self._path)
         return _Features(source, shown=str(self._path), **self._how)
 
 
@@ -164,7 +171,7 @@ class _Features:
         image_shape: types.ImageShape,
         wanted: Wanted,
     ):
-        self._channels = _checked_channels(source, image_shape, shown=shown)
+        self._channels = checked_channels(source, image_shape, shown=shown)
         shape = (2, *image_shape[:2], self._channels)
         # Positive, so that no ReLU of it is dead for sure.
         probe = tf.constant(np.random.RandomState(0).uniform(size=shape), tf.float32)
@@ -198,7 +205,7 @@ class _Features:
                 )
 
 
-def _source(path: pathlib.Path) -> feature_sources.AbstractSource:
+def read(path: pathlib.Path) -> feature_sources.AbstractSource:
     """Reads a file or folder.
 
     Raises:
@@ -209,8 +216,7 @@ def _source(path: pathlib.Path) -> feature_sources.AbstractSource:
     if not is_saved_model and not (path.is_file() and path.suffix in SUFFIXES):
         kind = "a folder or file of another kind" if path.exists() else "nothing"
         raise errors.NotFound(
-            "The network of a perceptual loss is vgg16, a .keras or .h5 file, or a "
-            "SavedModel's folder",
+            "A network of features is a .keras or .h5 file, or a SavedModel's folder",
             received=f"{kind} at {path}",
             do="Pass the path of one; tools/train_features.py trains one",
         )
@@ -231,7 +237,7 @@ def _source(path: pathlib.Path) -> feature_sources.AbstractSource:
         ) from error
 
 
-def _checked_channels(
+def checked_channels(
     source: feature_sources.AbstractSource,
     image_shape: types.ImageShape,
     *,

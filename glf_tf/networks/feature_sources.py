@@ -7,6 +7,7 @@ import abc
 from collections.abc import Callable, Iterable, Mapping
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors
@@ -32,6 +33,11 @@ class AbstractSource(abc.ABC):
     @abc.abstractmethod
     def function(self, names: Iterable[str]) -> Function:
         """Returns a function that computes some of `names`, and no more than needed."""
+
+    @property
+    @abc.abstractmethod
+    def weights(self) -> list[np.ndarray]:
+        """The values of its variables but for states of seeds, in one order."""
 
     @abc.abstractmethod
     def levels(self, shapes: Mapping[str, tuple[int, ...]]) -> tuple[str, ...]:
@@ -85,6 +91,11 @@ class KerasSource(AbstractSource):
 
         return compute
 
+    @property
+    def weights(self):
+        """The values of its variables."""
+        return [variable.numpy() for variable in self._network.weights]
+
     def levels(self, shapes):
         """Returns the last layer of each resolution, the finest first."""
         if not self._outputs:
@@ -136,6 +147,11 @@ class SavedModelSource(AbstractSource):
             return {name: found[name] for name in names}
 
         return compute
+
+    @property
+    def weights(self):
+        """The values of its variables."""
+        return [variable.numpy() for variable in self._signature.variables]
 
     def levels(self, shapes):
         """Returns all outputs that have pixels."""

@@ -16,6 +16,7 @@ from glf_tf.metrics.extractors import (
     features,
     inception,
     names,
+    network,
     random_convolutional,
 )
 
@@ -38,18 +39,22 @@ def make(
     Args:
         name: "classifier", trained on the set's labels, or those of the channels that
             it stacks, and cached; "random_convolutional", which needs none; "auto" for
-            the classifier if the set has labels, otherwise the latter; or "inception".
+            the classifier if the set has labels, otherwise the latter; "inception"; or
+            a file, as `names.file_of` reads it.
         train: The training images, with labels for the classifier.
         test: The test images, with labels for the classifier.
         paths: The cache, and whether downloads are allowed.
         inception_graph: File of the 2015 graph; "" for that in the cache.
 
     Raises:
-        InvalidValue: There is no such extractor.
+        InvalidValue: There is no such extractor, or its network takes no such images.
         Unsupported: The set has no images, or no labels to train the classifier on.
-        NotFound: The graph was not found.
+        NotFound: The graph or the file was not found.
     """
+    names.check(name)
     train = image_set.checked(train, by="Extractors of features")
+    if file := names.file_of(name):
+        return network.NetworkExtractor(file, image_shape=train.image_shape)
     if name == "inception":
         graph = pathlib.Path(inception_graph).expanduser() if inception_graph else None
         return inception.Inception(
@@ -63,7 +68,7 @@ def make(
     )
     if name == "random_convolutional" or (name == "auto" and not is_classified):
         return random_convolutional.RandomConvolutional(train.image_shape[-1])
-    _check(name, train=train, has_labels=has_labels)
+    _check(train, has_labels=has_labels)
     return _classifier(train, test=test, paths=paths)
 
 
@@ -84,13 +89,7 @@ def _classifier(
     )
 
 
-def _check(name: str, *, train: image_set.ImageSet, has_labels: bool) -> None:
-    if name not in NAMES:
-        raise errors.InvalidValue(
-            "The extractor must be a known one",
-            received=f"extractor={name!r}",
-            do=errors.suggestion(name, NAMES),
-        )
+def _check(train: image_set.ImageSet, *, has_labels: bool) -> None:
     if not has_labels:
         raise errors.Unsupported(
             "The classifier needs a data set with labels",

@@ -86,7 +86,7 @@ def test_a_budget_cuts_epochs_seeds_and_samples(tmp_path):
         ("samples = 300", "sample = 300", "sample in measure must be no such key"),
         ("samples = 300", "samples = -1", "a whole number, 0 or more"),
         ("likelihoods = true", "likelihoods = 1", "must be true or false"),
-        ('["classifier"]', '["clasifier"]', "extractors must be of auto, classifier"),
+        ('["classifier"]', '["clasifier"]', "clasifier.: An extractor is a known"),
         ("[budgets.quick]", "[budgets.full]", "budgets.full must be absent"),
         ('name = "third"', 'name = "plain"', "row plain must be there once"),
         ('name = "third"', 'name = "A b"', "named by a-z, 0-9 and _"),

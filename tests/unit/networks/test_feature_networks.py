@@ -111,9 +111,9 @@ def test_calls_leave_the_network_as_it_is(given, user):
 
 def test_a_file_is_read_once_also_in_a_trace(given, monkeypatch):
     found, reads = made(given[0]), []
-    source = feature_networks._source
+    source = feature_networks.read
     monkeypatch.setattr(
-        feature_networks, "_source", lambda path: reads.append(path) or source(path)
+        feature_networks, "read", lambda path: reads.append(path) or source(path)
     )
     traced = tf.function(found, autograph=False)
     eager = found(PIXELS)
