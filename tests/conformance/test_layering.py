@@ -30,7 +30,7 @@ ROWS = (
     {"evaluation"},
     {"plotting"},
     {"comparison"},
-    {"evidence"},
+    {"evidence", "report"},
     {"cli"},
     {"__main__", "tools"},
 )

@@ -38,6 +38,7 @@ RIGHT = {
     "plot": ("--runs=run", "--out=new.png"),
     "compare": ("--recipes=small.cfg", "--out=new"),
     "reproduce": ("--table=small.toml", "--out=new"),
+    "report": ("--runs=run", "--out=new.html", "--nearest=0"),
     "tabulate": ("--documents=small.md", "--records=folder"),
     "bench": ("--out=new", "--cases=nothing"),
     "train_features": ("--dataset=digits", "--steps=1", "--out=new.keras"),
@@ -391,6 +392,18 @@ OWN = {
 1 text.cfg          @ --out=text.cfg
 1 folder            @ --out=folder
 """,
+    "report": """
+2 --runs            --out=new.html
+1 run.json          @ --runs=nowhere
+1 run.json          @ --runs=run,folder
+2 "in the page once" @ --runs=run,run
+2 NAME.html         @ --out=new.png
+1 taken.html        @ --out=taken.html
+1 "no file"         @ --measures=nowhere.json
+1 "has none"        @ --measures=text.cfg
+2 nearest           @ --nearest=-1
+1 text.cfg          @ --out=text.cfg/x.html
+""",
     "tabulate": """
 2 --documents       --records=folder
 1 nowhere.md        @ --documents=small.md,nowhere.md
@@ -529,6 +542,7 @@ def _make_files():
         ".DS_Store": "of a system",
         "home/letters.txt": "of somebody",
         "taken.png": "of somebody",
+        "taken.html": "of somebody",
     }
     for name, text in files.items():
         path = pathlib.Path(name)
