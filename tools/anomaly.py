@@ -24,12 +24,18 @@ the run's `--best_by`, and the one of the largest average precision on the test 
 which papers print and which is chosen on the test images, anomalies included. All of
 them are in detection.json; scores_RUN.csv is of the last.
 
-The folder `--out` gets scores_RUN.csv with each image's score and its rank, the
-fraction of normal images that score lower; curves_WEIGHT.png with ROC and
-precision-recall curves; and detection.json with average precision, the trapezoid's
-area, AUROC, chance level and floor, and their means and deviations over runs that
-differ in seeds alone. A folder that exists is replaced only if this tool wrote all that
-is in it.
+`--false_alarms=0.05` sets a threshold by normal images alone: those of the run's
+validation, if it has any (`--dataset=held_out`), and otherwise half of its test images,
+which are then not judged. The rates that it has on the other normal images and on
+anomalies are printed with their 95 % intervals.
+
+The folder `--out` gets scores_RUN.csv with each image's score, its rank, the fraction
+of normal images that score lower, and its p-value by the normal images that set
+thresholds; extremes_WEIGHT_RUN.png, the most and the least anomalous images with what
+the model makes of them; curves_WEIGHT.png with ROC and precision-recall curves; and
+detection.json with average precision, the trapezoid's area, AUROC, chance level and
+floor, and their means and deviations over runs that differ in seeds alone. A folder
+that exists is replaced only if this tool wrote all that is in it.
 """
 
 import functools
@@ -62,6 +68,12 @@ _CHECKPOINT = flags.DEFINE_enum(
     "The checkpoint of the runs; all: the first, the last, the best, and the one that "
     "is best on the test images, side by side.",
 )
+_FALSE_ALARMS = flags.DEFINE_float(
+    "false_alarms",
+    None,
+    "Report images by a threshold with this rate of false alarms, at most 0.5; the "
+    "threshold is set by normal images of the run's validation, or half of its test.",
+)
 _SEED = flags.DEFINE_string("seed", "0", "Seed of chains: a whole number, or two.")
 _OUT = kinds.define_path("out", "anomalies", "The folder for all results.")
 
@@ -82,16 +94,20 @@ def main() -> None:
         found, shown = _scored(runs, weights=weights, seed=seed)
         groups = detection.groups(shown)
         with explained():
-            text = detection_figure.to_json(found, groups)
+            how = {"false_alarms": _FALSE_ALARMS.value}
+            text = detection_figure.to_json(found, groups, **how)
             files.write(aside / "detection.json", text + "\n")
             _write(aside, shown, names=_names(runs), weights=weights)
 
     print(f"{out / 'detection.json'}\n{detection_figure.table(groups)}")
+    if _FALSE_ALARMS.value is not None:
+        print(detection_figure.alarms_text(shown, false_alarms=_FALSE_ALARMS.value))
 
 
 def _scored(runs: list[pathlib.Path], *, weights: list[float], seed):
     """Returns the detections of all checkpoints, and those that are shown."""
     from glf_tf.evaluation import anomaly_sets, detection, selection
+    from glf_tf.metrics import conformal
 
     how = {
         "weights": weights,
@@ -109,6 +125,8 @@ def _scored(runs: list[pathlib.Path], *, weights: list[float], seed):
             on_broken=flags.FLAGS.on_broken,
             accept_new_data=flags.FLAGS.accept_new_data,
         )
+        if _FALSE_ALARMS.value is not None:
+            conformal.check_count(asked.calibrating, false_alarms=_FALSE_ALARMS.value)
         if _CHECKPOINT.value == "all":
             of_run = selection.by_checkpoint(run, asked, **how)
             found += of_run
@@ -120,17 +138,24 @@ def _scored(runs: list[pathlib.Path], *, weights: list[float], seed):
 
 
 def _write(folder: pathlib.Path, shown, *, names, weights) -> None:
-    """Writes scores and curves."""
-    from glf_tf.plotting import detection_figure
+    """Writes scores, curves and pictures."""
+    from glf_tf.plotting import detection_figure, extremes_figure
 
     wanted = "last" if _CHECKPOINT.value == "all" else _CHECKPOINT.value
     plain = [detected for detected in shown if detected.checkpoint == wanted]
     for name, detected in zip(names, plain, strict=True):
         files.write(folder / f"scores_{name}.csv", detected.to_csv())
+        for weight in weights:
+            figure = extremes_figure.of_detection(detected, weight=weight)
+            _save(folder / f"extremes_{weight:g}_{name}.png", figure)
     for weight in weights:
         figure = detection_figure.draw(shown, weight=weight)
-        with files.replacing(folder / f"curves_{weight:g}.png") as stream:
-            figure.savefig(stream, format="png")
+        _save(folder / f"curves_{weight:g}.png", figure)
+
+
+def _save(path: pathlib.Path, figure) -> None:
+    with files.replacing(path) as stream:
+        figure.savefig(stream, format="png")
 
 
 def _names(runs: list[pathlib.Path]) -> list[str]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images of which some are anomalies, for a run's anomaly scores."""
 
-__all__ = ["AnomalySet", "of_run", "others"]
+__all__ = ["AnomalySet", "of_run", "others", "to_judge"]
 
 import dataclasses
 import pathlib
@@ -28,12 +28,25 @@ class AnomalySet:
         images: uint8 `[size, height, width, channels]`.
         is_anomaly: bool `[size]`.
         names: Name of each image.
+        held_out: Other normal images that training has not seen, the run's validation
+            images, uint8 `[n, height, width, channels]`; None without them.
     """
 
     title: str
     images: np.ndarray
     is_anomaly: np.ndarray
     names: Sequence[str]
+    held_out: np.ndarray | None = None
+
+    @property
+    def calibrating(self) -> int:
+        """How many normal images set thresholds: `held_out`, or a half of the others.
+
+        See `alarms.calibration`.
+        """
+        if self.held_out is not None:
+            return len(self.held_out)
+        return int(np.count_nonzero(~self.is_anomaly)) // 2
 
 
 def of_run(
@@ -68,13 +81,31 @@ def of_run(
         workdir, "test", paths=paths, accept_new_data=accept_new_data
     )
     own = catalogue.build("dataset", described["dataset"], paths=paths)
+    asked = _of_run(workdir, normal, own, against=against, on_broken=on_broken)
+    if "validation" not in own.splits:
+        return asked
+    held_out = restore.load_data(
+        workdir, "validation", paths=paths, accept_new_data=accept_new_data
+    )
+    return dataclasses.replace(asked, held_out=held_out.images)
+
+
+def _of_run(
+    workdir: pathlib.Path,
+    normal: image_set.ImageSet,
+    own: dataset_lib.AbstractDataset,
+    *,
+    against: str,
+    on_broken: decoding.OnBroken,
+) -> AnomalySet:
+    """Returns a run's test images with anomalies; see `of_run`."""
     if against:
         return _against(normal, against, own=own, on_broken=on_broken)
     whole = own.whole if isinstance(own, held_out.HeldOut) else own
     if not isinstance(whole, without.Without):
         raise errors.InvalidValue(
             "Anomalies are a class that training left out, or are given by --against",
-            received=f"{workdir}, a run of {catalogue.name_of(described['dataset'])}",
+            received=f"{workdir}, a run of {normal.name}",
             do="Train with --dataset=without --dataset.label=..., or pass --against",
         )
     mixed = whole.load_mixed()
@@ -113,6 +144,46 @@ def others(
     return image_set.ImageSet(_named(against), "test", images)
 
 
+def to_judge(
+    workdir: pathlib.Path,
+    given: str,
+    *,
+    paths: paths_lib.DataPaths,
+    on_broken: decoding.OnBroken = "refuse",
+    accept_new_data: bool = False,
+) -> tuple[image_set.ImageSet, user_images.UserImages]:
+    """Returns normal images that a run has not trained on, and images to be judged.
+
+    The normal images are those of the run's validation, if it has any, and otherwise
+    its test images.
+
+    Args:
+        workdir: The run's folder.
+        given: The images to be judged; see `against` of `of_run`.
+        paths: Paths of data; the data folder of the run if None is set.
+        on_broken: "skip" leaves out pictures that cannot be read, with a warning.
+        accept_new_data: Whether to accept normal images that differ from the recorded
+            ones.
+
+    Raises:
+        Damaged: The normal images differ from the recorded ones.
+        InvalidValue: The images have another shape.
+        NotFound: The run or the images do not exist.
+    """
+    described = folder_lib.Folder(workdir).read()
+    image_shape = restore.image_shape_of(described)
+    paths = restore.paths_of(described, paths)
+    own = catalogue.build("dataset", described["dataset"], paths=paths)
+    images, names = _others(
+        given, flag="--images", image_shape=image_shape, own=own, on_broken=on_broken
+    )
+    split = "validation" if "validation" in own.splits else "test"
+    normal = restore.load_data(
+        workdir, split, paths=paths, accept_new_data=accept_new_data
+    )
+    return normal, user_images.UserImages(images, names)
+
+
 def _against(
     normal: image_set.ImageSet,
     against: str,
@@ -136,6 +207,7 @@ def _against(
 def _others(
     against: str,
     *,
+    flag: str = "--against",
     image_shape: types.ImageShape,
     own: dataset_lib.AbstractDataset,
     on_broken: decoding.OnBroken,
@@ -146,7 +218,7 @@ def _others(
         InvalidValue: They have another shape.
     """
     images, names = _read(
-        against, image_shape=image_shape, own=own, on_broken=on_broken
+        against, flag=flag, image_shape=image_shape, own=own, on_broken=on_broken
     )
     if images.shape[1:] != image_shape:
         raise errors.InvalidValue(
@@ -160,6 +232,7 @@ def _others(
 def _read(
     against: str,
     *,
+    flag: str,
     image_shape: types.ImageShape,
     own: dataset_lib.AbstractDataset,
     on_broken: decoding.OnBroken,
@@ -173,7 +246,7 @@ def _read(
     given = user_images.read(
         pathlib.Path(against),
         image_shape=image_shape,
-        flag="--against",
+        flag=flag,
         resize=own.squaring,
         on_broken=on_broken,
     )

@@ -11,8 +11,12 @@ import pathlib
 import statistics
 from collections.abc import Mapping, Sequence
 
-from glf_tf import catalogue, types
+import numpy as np
+
+from glf_tf import catalogue, seeds, types
+from glf_tf.evaluation import alarms as alarms_lib
 from glf_tf.evaluation import anomaly_sets
+from glf_tf.evaluation import extremes as extremes_lib
 from glf_tf.experiments import folder as folder_lib
 from glf_tf.experiments import restore
 from glf_tf.inference import sampler
@@ -39,6 +43,8 @@ class Detection:
         checkpoint: Which of the run's checkpoints it is: "latest", "best", "step 400",
             or a name of `selection.CHOICES`.
         step: The global step of the checkpoint.
+        held_out: The densities or terms of the set's `held_out`; None without it.
+        extremes: The most and the least anomalous images, by weight.
     """
 
     run: pathlib.Path
@@ -51,6 +57,32 @@ class Detection:
     weights: Sequence[float]
     checkpoint: str = "latest"
     step: int = 0
+    held_out: anomaly.LogDensities | anomaly.OwnScores | None = None
+    extremes: Mapping[float, extremes_lib.Extremes] = dataclasses.field(
+        default_factory=dict
+    )
+
+    def calibration(self, weight: float) -> alarms_lib.Calibration:
+        """Returns the normal images by which scores with a weight are judged."""
+        known = self.held_out
+        held_out = None if known is None else known.score(weight=weight)
+        score, is_anomaly = self._judged(weight)
+        return alarms_lib.calibration(score, is_anomaly, held_out=held_out)
+
+    def alarms(self, weight: float, *, false_alarms: float) -> alarms_lib.Alarms:
+        """Returns what is reported at a rate of false alarms.
+
+        Raises:
+            InvalidValue: The rate is out of range, or there are too few normal images.
+        """
+        by = self.calibration(weight)
+        return alarms_lib.alarms(
+            *self._judged(weight), by=by, false_alarms=false_alarms
+        )
+
+    def _judged(self, weight: float) -> tuple[np.ndarray, np.ndarray]:
+        """Returns scores, and which of them are of anomalies."""
+        return self.densities.score(weight=weight), self.anomaly_set.is_anomaly
 
     def scores(self, weight: float) -> auprc.DetectionScores:
         """Returns how well the scores with a weight separate anomalies."""
@@ -61,8 +93,9 @@ class Detection:
         """Returns the scores as CSV, a line per image.
 
         The columns are image, is_anomaly, the parts of the score, such as
-        log_likelihood and log_prior, and for each weight the score and its rank: the
-        share of normal images that score lower.
+        log_likelihood and log_prior, and for each weight the score, its rank, the share
+        of normal images that score lower, and its p-value among held-out normal images,
+        which is empty for those that take this part.
         """
         columns = {
             "image": self.anomaly_set.names,
@@ -74,6 +107,9 @@ class Detection:
             normal = score[~self.anomaly_set.is_anomaly]
             columns[f"score_{weight:g}"] = score
             columns[f"rank_{weight:g}"] = anomaly.ranks(score, normal=normal)
+            by = self.calibration(weight)
+            p = by.p_values(score).astype(object)
+            columns[f"p_value_{weight:g}"] = np.where(by.is_judged, p, "")
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(columns)
@@ -148,6 +184,14 @@ def detect(
     described = folder_lib.Folder(workdir).read()
     model, step = restore.load(workdir, which=which)
     scorer = anomaly.Scorer(model, chain=chain, start=start, score=score)
+    densities = scorer(images.images, seed=seed)
+    shown = {
+        weight: extremes_lib.extremes(scorer, images.images, densities, weight=weight)
+        for weight in weights
+    }
+    held_out = None
+    if images.held_out is not None:
+        held_out = scorer(images.held_out, seed=seeds.fold(seed, 1))
     return Detection(
         run=workdir,
         title=f"{catalogue.name_of(described['model'])}: {images.title}",
@@ -155,10 +199,12 @@ def detect(
         seed=described["seed"],
         inferred_by=scorer.description,
         anomaly_set=images,
-        densities=scorer(images.images, seed=seed),
+        densities=densities,
         weights=tuple(weights),
         checkpoint=which if isinstance(which, str) else f"step {which}",
         step=step,
+        held_out=held_out,
+        extremes=shown,
     )
 
 

@@ -12,6 +12,7 @@ them is equally likely: they come from one source, and the model was trained on 
 """
 
 __all__ = [
+    "check_count",
     "check_false_alarms",
     "checked",
     "false_alarm_interval",
@@ -119,6 +120,15 @@ def check_false_alarms(false_alarms: float) -> None:
             received=f"{false_alarms}",
             do="Use for instance 0.05",
         )
+
+
+def check_count(n: int, *, false_alarms: float) -> None:
+    """Checks that there are enough held-out normal images for a rate.
+
+    Raises:
+        InvalidValue: There are fewer than `1 / false_alarms - 1`, or it is no rate.
+    """
+    _place(n, false_alarms=false_alarms)
 
 
 def _place(n: int, *, false_alarms: float) -> int:

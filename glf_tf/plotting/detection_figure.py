@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Figures and tables of anomaly detection: ROC and precision-recall curves."""
 
-__all__ = ["draw", "table", "to_json"]
+__all__ = ["alarms_text", "draw", "table", "to_json"]
 
 import json
 from collections.abc import Sequence
@@ -77,13 +77,40 @@ def table(groups: Sequence[detection.Group]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def to_json(
-    detections: Sequence[detection.Detection], groups: Sequence[detection.Group]
+def alarms_text(
+    detections: Sequence[detection.Detection], *, false_alarms: float
 ) -> str:
-    """Returns all results as JSON: of each group and each run."""
+    """Returns what thresholds report, a line for each detection and weight.
+
+    Args:
+        detections: The runs.
+        false_alarms: The rate of false alarms that is asked for.
+    """
+    lines = []
+    for found in detections:
+        for weight in found.weights:
+            alarms = found.alarms(weight, false_alarms=false_alarms)
+            head = f"{found.run.name}, {found.checkpoint}, weight {weight:g}"
+            lines.append(f"{head}: {alarms.summary()}")
+    return "\n".join(lines)
+
+
+def to_json(
+    detections: Sequence[detection.Detection],
+    groups: Sequence[detection.Group],
+    *,
+    false_alarms: float | None = None,
+) -> str:
+    """Returns all results as JSON: of each group and each run.
+
+    Args:
+        detections: The runs.
+        groups: Groups of them; see `detection.groups`.
+        false_alarms: The rate of false alarms of thresholds; None for none.
+    """
     described = {
         "groups": [_group_of(group) for group in groups],
-        "runs": [_run_of(found) for found in detections],
+        "runs": [_run_of(found, false_alarms) for found in detections],
     }
     return json.dumps(described, indent=2)
 
@@ -108,7 +135,7 @@ def _group_of(group: detection.Group) -> dict:
     return {**head, **numbers}
 
 
-def _run_of(found: detection.Detection) -> dict:
+def _run_of(found: detection.Detection, false_alarms: float | None) -> dict:
     return {
         "run": str(found.run),
         "title": found.title,
@@ -117,13 +144,18 @@ def _run_of(found: detection.Detection) -> dict:
         "step": found.step,
         "latents": found.inferred_by,
         "images": len(found.anomaly_set.names),
-        "scores": [_scores_of(found, weight) for weight in found.weights],
+        "scores": [_scores_of(found, w, false_alarms) for w in found.weights],
     }
 
 
-def _scores_of(found: detection.Detection, weight: float) -> dict:
+def _scores_of(
+    found: detection.Detection, weight: float, false_alarms: float | None
+) -> dict:
     scores = found.scores(weight)
     numbers = {name: getattr(scores, name) for name in detection.NUMBERS}
+    if false_alarms is not None:
+        alarms = found.alarms(weight, false_alarms=false_alarms)
+        numbers["alarms"] = alarms.to_dict()
     return {"weight": weight, **numbers}
 
 

@@ -25,7 +25,7 @@ import tensorflow as tf
 
 from glf_tf import errors, seeds, types
 from glf_tf.inference import sampler
-from glf_tf.models import image_flow, scoring
+from glf_tf.models import codes, image_flow, scoring
 from glf_tf.models import model as model_lib
 from glf_tf.tasks import infer
 
@@ -41,10 +41,12 @@ class LogDensities:
     Attributes:
         log_likelihood: log p(x | z), float64 `[size]`; of a flow on images log p(x).
         log_prior: log p(z), float64 `[size]`; of a flow on images 0.
+        latents: z, `[size, latent_dim]`; None of a flow on images.
     """
 
     log_likelihood: np.ndarray
     log_prior: np.ndarray
+    latents: np.ndarray | None = None
 
     def score(self, *, weight: float = 1.0) -> np.ndarray:
         """Returns `-(weight * log p(x | z) + log p(z))`, `[size]`.
@@ -164,6 +166,31 @@ class Scorer:
             return own_scores(self.model, images, score=self._score)
         return log_densities(self._inference, images, seed=seed)
 
+    def reconstructions(
+        self,
+        images: np.ndarray,
+        parts: LogDensities | OwnScores,
+        *,
+        chosen: np.ndarray,
+    ) -> np.ndarray | None:
+        """Returns what the model makes of some of the images that it scored.
+
+        Args:
+            images: All of them, `[size, height, width, channels]`.
+            parts: The parts of their scores, whose latents are decoded.
+            chosen: The indices of some, `[count]`.
+
+        Returns:
+            made: `[count, height, width, channels]` in [0, 1]; None if the model finds
+                no latents of images, or if those of a flow on images are the images.
+        """
+        if self._inference is not None:
+            known = parts.latents
+            return None if known is None else self._inference.decode(known[chosen])
+        if not isinstance(self.model, codes.EncodesImages):
+            return None
+        return infer.Inference(self.model).reconstruct(images[chosen])
+
 
 def _refuse_chains(
     model: scoring.ScoresAnomalies,
@@ -240,7 +267,7 @@ def log_densities(
         part = slice(start, start + infer.CHUNK)
         asked = {"image": infer.to_unit(images[part]), "start": latents[part]}
         found.append(inference.call(both, asked))
-    return LogDensities(*np.concatenate(found, axis=1))
+    return LogDensities(*np.concatenate(found, axis=1), latents=latents)
 
 
 def _of_images(

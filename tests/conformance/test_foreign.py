@@ -97,6 +97,8 @@ REFUSED = [
     ),
     ("anomaly", "--runs=run", "--against=mnist", "--out=@"),
     ("anomaly", "--runs=run", "--against=mnist", "--out=run"),
+    ("judge", "--workdir=run", "--images=mnist", "--out=@"),
+    ("judge", "--workdir=run", "--images=mnist", "--out=run"),
     ("compare", "--recipes=small.cfg", "--out=@"),
     ("compare", "--recipes=small.cfg", "--out=run"),
     ("compare", "--recipes=small.cfg", "--out=@/photographs"),

@@ -35,6 +35,7 @@ RIGHT = {
     "interpolate": ("--workdir=run", "--output=new.png"),
     "recover": ("--workdir=run", "--num_images=2", "--output=new.png"),
     "anomaly": ("--runs=run", "--against=zeros.npy", "--out=new"),
+    "judge": ("--workdir=run", "--images=zeros.npy", "--out=new"),
     "plot": ("--runs=run", "--out=new.png"),
     "compare": ("--recipes=small.cfg", "--out=new"),
     "reproduce": ("--table=small.toml", "--out=new"),
@@ -358,6 +359,31 @@ OWN = {
 1 folder            @ --out=folder
 1 text.cfg          @ --against=text.cfg
 1 --download        @ --against=mnist
+2 "at most a half"  @ --false_alarms=0.6
+2 "at most a half"  @ --false_alarms=0
+2 "at least 9999"   @ --false_alarms=0.0001
+2 false_alarms      @ --false_alarms=few
+2 "Did you mean all" @ --checkpoint=al
+""",
+    "judge": """
+2 --workdir         --images=zeros.npy --out=new
+2 --images          --workdir=run --out=new
+2 "--workdir and --images" --out=new
+1 run.json          @ --workdir=nowhere
+1 nowhere           @ --images=nowhere
+1 text.cfg          @ --images=text.cfg
+1 picture           @ --images=folder
+2 "at most a half"  @ --false_alarms=0.6
+2 finite            @ --false_alarms=nan
+2 "at least 9999"   @ --false_alarms=0.0001
+2 weight            @ --weight=-1
+2 weight            @ --weight=inf
+2 --score           @ --score=cross_entropy
+2 seed              @ --seed=abc
+2 "Did you mean best" @ --checkpoint=bast
+2 --out             @ --out=
+1 text.cfg          @ --out=text.cfg
+1 folder            @ --out=folder
 """,
     "plot": """
 2 --runs            --out=new.png
@@ -467,7 +493,7 @@ OWN = {
 """,
 }
 WITH_PICTURES = ("sample", "reconstruct", "inpaint", "interpolate", "recover")
-WITH_CHAINS = ("reconstruct", "inpaint", "recover", "evaluate", "anomaly")
+WITH_CHAINS = ("reconstruct", "inpaint", "recover", "evaluate", "anomaly", "judge")
 
 
 def rows():

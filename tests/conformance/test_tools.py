@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from glf_tf.experiments import restore
 from tests import calls
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -332,6 +333,7 @@ def test_anomalies_are_reported_from_a_runs_test_images(trained, tmp_path):
     written = {path.name for path in (tmp_path / "new").iterdir()}
     assert written == {
         *("detection.json", "curves_1.png", "curves_0.png", "glf_tf.json"),
+        *(f"extremes_{weight}_{folder.name}.png" for weight in (1, 0)),
         f"scores_{folder.name}.csv",
     }
     (first, _) = json.loads((tmp_path / "new/detection.json").read_text())["groups"]
@@ -339,3 +341,34 @@ def test_anomalies_are_reported_from_a_runs_test_images(trained, tmp_path):
     done = run("anomaly", f"--runs={folder}", cwd=tmp_path)
     assert done.status == 2
     assert "--dataset=without" in done.stderr
+
+
+@pytest.mark.slow
+def test_pictures_are_judged_by_what_a_run_has_not_trained_on(trained, tmp_path):
+    folder, _ = trained
+    noise = np.random.default_rng(0).integers(0, 256, (30, 20, 20), np.uint8)
+    (tmp_path / "mine").mkdir()
+    for index, image in enumerate(noise):
+        Image.fromarray(image).save(tmp_path / "mine" / f"{index}.png")
+    how = (f"--workdir={folder}", "--images=mine", "--false_alarms=0.05")
+    done = run("judge", *how, "--out=new", cwd=tmp_path)
+    assert done.status == 0, done.stderr
+    assert done.output.splitlines()[0] == "new/judged.csv"
+    written = {path.name for path in (tmp_path / "new").iterdir()}
+    assert written == {"judged.csv", "judged.json", "extremes.png", "glf_tf.json"}
+    described = json.loads((tmp_path / "new/judged.json").read_text())
+    normal = len(restore.load_data(folder, "test"))
+    assert described["normal_images"] == normal
+    assert described["reported"] > 0.9 * described["images"]  # noise is no digit
+    assert Image.open(tmp_path / "new/extremes.png").width == 1440
+    # Its own test images are normal: no more are reported than were asked for.
+    done = run("judge", *how[::2], "--images=digits", "--out=own", cwd=tmp_path)
+    assert done.status == 0, done.stderr
+    before = (tmp_path / "own/judged.json").read_text()
+    own = json.loads(before)
+    assert own["reported"] / own["images"] <= 0.05
+    # A second call replaces the first one's results alone.
+    (tmp_path / "own/mine.txt").write_text("mine")
+    done = run("judge", *how, "--out=own", cwd=tmp_path)
+    assert done.status == 1
+    assert (tmp_path / "own/judged.json").read_text() == before

@@ -75,6 +75,10 @@ def test_scores_are_those_of_the_runs_model(run, tmp_path):
     assert sum(int(row["is_anomaly"]) for row in rows) == asked.is_anomaly.sum()
     normal = np.array([float(r["rank_1"]) for r in rows if r["is_anomaly"] == "0"])
     np.testing.assert_allclose(normal.mean(), 0.5, atol=0.01)
+    # Without a validation split, half of the normal images judge the rest.
+    empty = [row["p_value_1"] == "" for row in rows]
+    assert sum(empty) == int((~asked.is_anomaly).sum()) // 2
+    assert not any(row["is_anomaly"] == "1" and row["p_value_1"] == "" for row in rows)
 
 
 def test_a_model_with_a_score_of_its_own_is_scored_by_it(run, tmp_path):

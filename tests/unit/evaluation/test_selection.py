@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """First, last and best checkpoints side by side, and the one chosen on test images."""
 
+import csv
 import itertools
 import json
 
@@ -144,7 +145,8 @@ def test_a_checkpoint_that_was_not_kept_is_no_other_one(run, tmp_path):
 @pytest.mark.slow
 def test_the_tool_sets_them_side_by_side(run, tmp_path):
     out = tmp_path / "out"
-    done = calls.call("anomaly", f"--runs={run}", f"--out={out}", "--checkpoint=all")
+    how = ("--checkpoint=all", "--false_alarms=0.1")
+    done = calls.call("anomaly", f"--runs={run}", f"--out={out}", *how)
     assert done.status == 0, done.stderr
     for name in selection.CHOICES:
         assert name in done.output
@@ -152,4 +154,15 @@ def test_the_tool_sets_them_side_by_side(run, tmp_path):
     assert len(described["groups"]) == 4
     last = restore.load(run).step
     rows = {each["step"]: each for each in described["runs"]}
-    assert rows[last]["scores"][0]["auroc"] == described["groups"][1]["auroc"]["mean"]
+    scores = rows[last]["scores"][0]
+    assert scores["auroc"] == described["groups"][1]["auroc"]["mean"]
+    assert scores["alarms"]["held_out_normal_images"] == 100
+    lines = (out / f"scores_{run.name}.csv").read_text().splitlines()
+    table = list(csv.DictReader(lines))
+    p = np.array([float(row["p_value_1"]) for row in table])
+    np.testing.assert_allclose(p * 101, np.rint(p * 101), atol=1e-9)
+    normal = np.array([row["is_anomaly"] == "0" for row in table])
+    reported = int((p[normal] <= 0.1).sum())
+    assert scores["alarms"]["normal"]["reported"] == reported
+    assert scores["alarms"]["normal"]["images"] == normal.sum()
+    assert f"{reported} of {normal.sum()}" in done.output
