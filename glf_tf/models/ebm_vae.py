@@ -2,7 +2,8 @@
 """EBM-VAE: a VAE and an energy of images with latents, learned as a triangle.
 
 Han, Nijkamp, Zhou, Pang, Zhu, Wu: Joint Training of Variational Auto-Encoder and Latent
-Energy-Based Model, 2020, and its code for CIFAR-10. https://arxiv.org/abs/2006.06059
+Energy-Based Model, 2020. https://arxiv.org/abs/2006.06059
+Its code for CIFAR-10: https://github.com/alexzhou907/vae_ebm
 """
 
 __all__ = ["EBMVAE"]
@@ -56,16 +57,22 @@ class EBMVAE(scoring.ScoresAnomalies, variational.AbstractVariational):
     The score of anomalies is E(x, z) at the mean z of q(z | x), "energy", as in the
     paper, or -log p(x, z), "generator", which is ours.
 
-    Deviation: encoder and decoder are updated together, not one after the other; E has
-        fewer layers, and leaky ReLUs before it joins its branches.
+    Deviation: encoder and decoder are updated together, not one after the other; h has
+        fewer layers, leaky ReLUs before it joins its branches, and pixels in [0, 1],
+        where the code has [-1, 1], by which a network of norm 1 can change twice as
+        much.
 
     No code was released for MNIST: networks and sizes for it are ours.
 
     Args:
         image_shape: (height, width, channels).
-        vae_weight: Weight of KL(Q || P), at least 1.
+        vae_weight: Weight of KL(Q || P), at least 1. Above 1, posteriors keep an
+            entropy; with 1 nothing but the energy keeps codes from shrinking.
         energy_form: Of the network's output h: "softplus", `E = log(1 + exp(h))`, or
-            "identity", `E = h`, which has no bounds.
+            "identity", `E = h`. Without spectral norms a softplus may fall to 0 at all
+            pairs, where nobody learns from it.
+        energy_scale: A factor of E, which with spectral norms is how steep it may be,
+            and how much it counts beside KL(Q || P); the released code has none.
         critic: Another branch of images for the energy: a network, of which it is the
             encoder with `critic_width` outputs, or a Keras layer.
         critic_norm: Its normalisation: "spectral", of all its layers, or "none".
@@ -86,6 +93,7 @@ class EBMVAE(scoring.ScoresAnomalies, variational.AbstractVariational):
         *,
         vae_weight: float = 1.0,
         energy_form: Literal["softplus", "identity"] = "softplus",
+        energy_scale: float = 1.0,
         critic: types.Network | None = None,
         critic_norm: Literal["none", "spectral"] = "spectral",
         critic_filters: tuple[int, ...] = (64, 128),
@@ -101,6 +109,7 @@ class EBMVAE(scoring.ScoresAnomalies, variational.AbstractVariational):
         super().__init__(image_shape, **how, **kwargs)
         self.vae_weight = _checked_weight(vae_weight)
         self.energy_form, self.anomaly_score = energy_form, anomaly_score
+        self.energy_scale = checks.positive("energy_scale", energy_scale)
         self._prior = standard_normal.StandardNormalPrior(self.latent_dim)
         self.critic = joint_critics.make(
             self,
@@ -155,7 +164,8 @@ class EBMVAE(scoring.ScoresAnomalies, variational.AbstractVariational):
         Up to a constant it is -log Pi(x, z) in nats.
         """
         score = joint_critics.judge(self.critic, image, z, training=training).score
-        return tf.nn.softplus(score) if self.energy_form == "softplus" else score
+        is_softplus = self.energy_form == "softplus"
+        return self.energy_scale * (tf.nn.softplus(score) if is_softplus else score)
 
     def _critic_terms(
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool

@@ -56,10 +56,12 @@ def network_output(model, image, z):
 FORMS = {"softplus": lambda h: np.log1p(np.exp(h)), "identity": lambda h: h}
 
 
+@pytest.mark.parametrize("scale", [1.0, 4.0])
 @pytest.mark.parametrize("form", sorted(FORMS))
-def test_the_energy_falls_at_codes_and_rises_at_draws(form):
-    model = make(energy_form=form)
-    data, made = (FORMS[form](network_output(model, *p)) for p in pairs_of(model))
+def test_the_energy_falls_at_codes_and_rises_at_draws(form, scale):
+    model = make(energy_form=form, energy_scale=scale)
+    outputs = [network_output(model, *pair) for pair in pairs_of(model)]
+    data, made = (scale * FORMS[form](output) for output in outputs)
     found = terms_of(model, "critic")
     np.testing.assert_allclose(found["energy"], data - made, rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(found["distance"], made - data, rtol=1e-3, atol=1e-5)
@@ -192,6 +194,7 @@ BAD = {
     "code_width": ({"critic_code_width": 0}, "critic_code_width"),
     "vae_weight": ({"vae_weight": 0.5}, "entropy of posteriors"),
     "endless": ({"vae_weight": float("inf")}, "vae_weight"),
+    "scale": ({"energy_scale": 0.0}, "energy_scale"),
     "score": ({"anomaly_score": "density"}, "anomaly_score"),
     "form": ({"energy_form": "tanh"}, "energy_form"),
     "spectral": ({"critic": own_branch()}, "critic_norm=none"),
