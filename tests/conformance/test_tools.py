@@ -346,7 +346,7 @@ def test_anomalies_are_reported_from_a_runs_test_images(trained, tmp_path):
 @pytest.mark.slow
 def test_pictures_are_judged_by_what_a_run_has_not_trained_on(trained, tmp_path):
     folder, _ = trained
-    noise = np.random.default_rng(0).integers(0, 256, (30, 20, 20), np.uint8)
+    noise = 255 * np.random.default_rng(0).integers(0, 2, (30, 8, 8), np.uint8)
     (tmp_path / "mine").mkdir()
     for index, image in enumerate(noise):
         Image.fromarray(image).save(tmp_path / "mine" / f"{index}.png")
@@ -359,7 +359,7 @@ def test_pictures_are_judged_by_what_a_run_has_not_trained_on(trained, tmp_path)
     described = json.loads((tmp_path / "new/judged.json").read_text())
     normal = len(restore.load_data(folder, "test"))
     assert described["normal_images"] == normal
-    assert described["reported"] > 0.9 * described["images"]  # noise is no digit
+    assert described["reported"] > 0.5 * described["images"]  # noise is no digit
     assert Image.open(tmp_path / "new/extremes.png").width == 1440
     # Its own test images are normal: no more are reported than were asked for.
     done = run("judge", *how[::2], "--images=digits", "--out=own", cwd=tmp_path)
