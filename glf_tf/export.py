@@ -59,12 +59,14 @@ __all__ = ["export", "check"]
 
 import pathlib
 import re
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 
 from glf_tf import folders
-from glf_tf.serving import card, meanings, saved_model
+from glf_tf.serving import card, meanings, saved_model, warm_up
+from glf_tf.serving import formats as formats_lib
 
 _KIND = "export"
 
@@ -89,6 +91,7 @@ def export(
     *,
     is_of_run: bool = False,
     about: card.About | None = None,
+    formats: str | Sequence[str] = "saved_model",
 ) -> tuple[str, ...]:
     """Writes a SavedModel and its card, and the mark `glf_tf.json`, into a folder.
 
@@ -99,14 +102,19 @@ def export(
         is_of_run: Whether it is the `saved_model/` of a run: then one without a mark,
             from older versions, is replaced as well, and foreign files in it are kept.
         about: What is known of its training, for the card.
+        formats: "saved_model", and beside it "litert" or "onnx", with commas between
+            them; see `serving.formats`.
 
     Returns:
         signatures: The names of the signatures.
 
     Raises:
+        InvalidValue: A format is not known.
         Occupied: The folder has other content.
         OSError: It cannot be written; an existing export is kept.
+        Unsupported: A library that a format needs is not installed.
     """
+    formats = formats_lib.parse(formats)
     signatures = dict(model.signatures())
     signatures[meanings.DEFAULT] = signatures[meanings.default_of(signatures)]
     module = tf.Module(name=model.name)
@@ -116,5 +124,7 @@ def export(
     of_run = {"unmarked": _UNMARKED, "is_shared": True} if is_of_run else {}
     with folders.replacing(folder, kind=_KIND, **of_run) as aside:
         saved_model.write(module, aside, signatures=signatures)
-        card.write(aside, model=model, about=about)
+        warm_up.write(aside)
+        others = formats_lib.convert(aside, formats, signatures=signatures)
+        card.write(aside, model=model, about=about, others=others)
     return tuple(sorted(signatures))

@@ -4,7 +4,7 @@ r"""Exports a trained model as a SavedModel, which needs nothing but TensorFlow.
     python tools/export.py --workdir=runs/glf/digits --checkpoint=best \
         --output=serving/digits/1
     python tools/export.py --workdir=runs/glf/digits --measured=digits.json \
-        --output=serving/digits/2
+        --format=saved_model,litert,onnx --output=serving/digits/2
 
 The folder must be empty, or have an earlier export (marked by glf_tf.json), which is
 replaced when the new one is complete. Nothing else is ever replaced.
@@ -13,14 +13,22 @@ The folder has a card, README.md, and metadata.json: how the model was trained a
 measured, what each signature takes and returns. `--measured` names files that
 tools/evaluate.py wrote, whose figures and protocols the card is to have.
 
+`--format` adds files for LiteRT (model.tflite) and ONNX (onnx/), of the signatures
+without chains and random numbers.
+
 `glf_tf/export.py` lists the signatures, as does `saved_model_cli show --dir=DIR --all`.
 """
 
 import pathlib
 
+from absl import flags
+
 from glf_tf.cli import kinds, loading, program, training, values
 
 _OUTPUT = kinds.define_path("output", None, "The SavedModel's folder.")
+_FORMAT = flags.DEFINE_list(
+    "format", ["saved_model"], "saved_model, and beside it litert and onnx."
+)
 _MEASURED = kinds.define_paths(
     "measured", [], "Files of tools/evaluate.py, for the card: NAME.json."
 )
@@ -33,14 +41,18 @@ def main() -> None:
 
     from glf_tf import export, files
     from glf_tf.experiments import cards
+    from glf_tf.serving import formats
 
     export.check(path)
+    formats.parse(_FORMAT.value)
     evaluations = cards.evaluations_of(map(pathlib.Path, _MEASURED.value))
     loaded = loading.load()
     how = {"step": loaded.step, "evaluations": evaluations}
     about = cards.about(training.folder(), **how)
     with files.explained(path):
-        signatures = export.export(loaded.model, path, about=about)
+        signatures = export.export(
+            loaded.model, path, about=about, formats=_FORMAT.value
+        )
 
     print(f"{path}\nsignatures: {', '.join(signatures)}")
 

@@ -10,7 +10,7 @@ Files and folders are refused before anything is written.
 __all__ = ["Saved"]
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
@@ -129,28 +129,24 @@ class Saved:
     def export(
         self,
         filepath: str | pathlib.Path,
-        format: str = "tf_saved_model",  # noqa: A002 - Keras' name
+        format: str | Sequence[str] = "saved_model",  # noqa: A002 - Keras' name
     ) -> tuple[str, ...]:
-        """Writes a SavedModel with all signatures of `glf_tf.export`.
+        """Writes a SavedModel with all signatures of `glf_tf.export`, and a card.
 
         Args:
             filepath: An empty folder, or an export of ours, which it replaces.
-            format: "tf_saved_model".
+            format: "saved_model", which Keras calls "tf_saved_model"; and beside it
+                "litert" or "onnx", with commas between them.
 
         Returns:
             signatures: The names of the signatures.
 
         Raises:
-            Unsupported: Another format is asked for.
+            InvalidValue: Another format is asked for.
             Occupied: The folder holds something else.
+            Unsupported: A library that a format needs is not installed.
         """
-        if format != "tf_saved_model":
-            raise errors.Unsupported(
-                "Models are exported as a SavedModel",
-                received=f"format={format!r}",
-                do='Leave it out, or use format="tf_saved_model"',
-            )
-        return export.export(self, pathlib.Path(filepath))
+        return export.export(self, pathlib.Path(filepath), formats=format)
 
     def _check_made_for(self, name: str, value: object) -> None:
         own = getattr(self, name, value)

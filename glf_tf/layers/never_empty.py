@@ -25,5 +25,8 @@ def apply(function: Callable, x: tf.Tensor) -> object:
         return function(x)
     count = tf.shape(x)[0]
     rows = [[0, tf.cast(count < 1, tf.int32)]] + [[0, 0]] * (x.shape.rank - 1)
-    found = function(tf.pad(x, rows))
+    padded = tf.pad(x, rows)
+    if x.shape[1:].is_fully_defined():  # which converters of graphs do not see
+        padded = tf.reshape(padded, [-1, *x.shape[1:]])
+    found = function(padded)
     return tf.nest.map_structure(lambda y: y[:count], found)

@@ -50,18 +50,26 @@ class About:
     picture: pathlib.Path | None = None
 
 
-def write(folder: pathlib.Path, *, model: Any, about: About | None = None) -> None:
+def write(
+    folder: pathlib.Path,
+    *,
+    model: Any,
+    about: About | None = None,
+    others: Mapping[str, Mapping] | None = None,
+) -> None:
     """Writes both files, and a copy of the picture, into a folder with a SavedModel.
 
     Args:
         folder: The folder, with all that is to be described.
         model: The model.
         about: Of its training.
+        others: Other formats in the folder, as `formats.convert` returns them.
     """
     about = about or About()
     if about.picture is not None and about.picture.is_file():
         files.write(folder / _PICTURE, about.picture.read_bytes())
     found = _metadata(folder, model=model, about=about)
+    found["formats"] = dict(others or {})
     files.write(folder / README, readme.text(found))
     found["files"] = dict(_checksums(folder))
     files.write(folder / METADATA, json.dumps(found, indent=2) + "\n")

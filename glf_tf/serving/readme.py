@@ -6,6 +6,8 @@ __all__ = ["text"]
 import json
 from collections.abc import Iterator, Mapping
 
+_TITLES = {"litert": "LiteRT", "onnx": "ONNX, with outputs called `output_NAME`"}
+
 _USE = """\
 ```python
 import tensorflow as tf
@@ -40,6 +42,8 @@ def _parts(found: Mapping) -> Iterator[str]:
             yield from _signature(name, signature)
     for name, reason in found["missing"].items():
         yield f"There is no `{name}`: {reason}."
+    for name, other in found["formats"].items():
+        yield _format(name, other)
     yield "## Licence"
     yield found["licence"]
     yield "## Made with"
@@ -104,6 +108,12 @@ def _evaluation(record: Mapping) -> tuple:
 
 def _number(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:.6g}"
+
+
+def _format(name: str, other: Mapping) -> str:
+    rows = [f"* `{key}`: `{file}`" for key, file in other["files"].items()]
+    rows += [f"* no `{key}`: {reason}" for key, reason in other["missing"].items()]
+    return "\n".join([f"## {_TITLES[name]}", "", *rows])
 
 
 def _signature(name: str, signature: Mapping) -> Iterator[str]:

@@ -298,6 +298,8 @@ OWN = {
 1 link              @ --output=link
 2 long              @ --output=LONG
 1 none.json         @ --measured=none.json
+2 saved_model       @ --format=onnx
+2 saved_model       @ --format=saved_model,torch
 1 text.cfg          @ --measured=text.cfg
 """,
     "reconstruct": """

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Formats beside the SavedModel, for runtimes without TensorFlow.
+
+    saved_model   saved_model.pb, variables/
+    litert        model.tflite, all signatures in one file
+    onnx          onnx/SIGNATURE.onnx
+
+The SavedModel is always there; the others have the signatures of `CONVERTED`.
+"""
+
+__all__ = ["CONVERTED", "FORMATS", "convert", "parse"]
+
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+
+from glf_tf import errors
+from glf_tf.serving import litert, onnx
+
+FORMATS = ("saved_model", "litert", "onnx")
+
+CONVERTED = (
+    *("encode", "decode", "reconstruct", "log_prob"),
+    *("decode_noise", "decode_noise_of_labels"),
+)
+"""The signatures that other formats have: those without chains and random numbers."""
+
+_KERAS = {"tf_saved_model": "saved_model"}
+"""Keras' names of formats, where ours differ."""
+
+
+def parse(asked: str | Sequence[str]) -> tuple[str, ...]:
+    """Returns the formats that are asked for, each once, after a check.
+
+    Args:
+        asked: Names of formats, as a sequence or with commas between them.
+
+    Raises:
+        InvalidValue: One is not known, or the SavedModel is not among them.
+        Unsupported: A library that a format needs is not installed.
+    """
+    names = asked.split(",") if isinstance(asked, str) else list(asked)
+    names = [_KERAS.get(name, name) for name in names]
+    unknown = [name for name in names if name not in FORMATS]
+    if unknown or "saved_model" not in names:
+        raise errors.InvalidValue(
+            "Formats are saved_model, and beside it litert or onnx, which it becomes",
+            received=f"format={asked!r}",
+            do='Use for instance format="saved_model,litert,onnx"',
+        )
+    if "onnx" in names:
+        onnx.check_installed()
+    return tuple(name for name in FORMATS if name in names)
+
+
+def convert(
+    folder: pathlib.Path,
+    formats: Sequence[str],
+    *,
+    signatures: Mapping[str, Callable],
+) -> dict[str, dict]:
+    """Writes other formats beside a SavedModel.
+
+    Args:
+        folder: That of the SavedModel.
+        formats: As `parse` returns them.
+        signatures: The functions in it.
+
+    Returns:
+        written: By format, "files", by signature, and "missing", signatures that cannot
+            be converted, with the reason.
+    """
+    names = [name for name in CONVERTED if name in signatures]
+    found = {}
+    if "litert" in formats:
+        found["litert"] = litert.write(folder, names)
+    if "onnx" in formats:
+        chosen = {name: signatures[name] for name in names}
+        found["onnx"] = onnx.write(folder, chosen)
+    return found
