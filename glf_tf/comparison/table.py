@@ -64,7 +64,8 @@ class Table:
         devices = sorted({result.cost.device for result in results})
         if dates:
             found.append(f"Measured on {', '.join(devices)}; {', '.join(dates)}")
-        if self.real and not self._is_fid:
+        has_published = any(row.recipe.published for row in self.rows)
+        if has_published and self.real and not self._is_fid:
             found.append(
                 "Published figures have another protocol and are not comparable "
                 f"with {self._distance}"

@@ -115,7 +115,7 @@ def test_a_short_line_that_nobody_takes_is_reported_once(closed):
 
 PATHS = {
     *("workdir", "data_dir", "cache_dir", "output", "out", "runs", "recipes"),
-    *("against", "samples", "saved_model", "inception_graph", "start_from"),
+    *("records", "against", "samples", "saved_model", "inception_graph", "start_from"),
     *("peers_python", "mask.file", "images"),
 }
 
