@@ -55,6 +55,9 @@ def place(tmp_path_factory):
     assert ended.status == 0, ended.stderr
     put_foreign_files(folder / "theirs")
     (folder / "small.cfg").write_text("\n".join(SMALL) + "\n")
+    (folder / "small.toml").write_text(
+        'title = "A"\n[[rows]]\nname = "a"\nrecipes = ["small.cfg"]\n'
+    )
     return folder
 
 

@@ -18,7 +18,10 @@ from packaging import requirements, version
 import glf_tf
 
 ROOT = pathlib.Path(__file__).parents[2]
-SOURCES = ("glf_tf", "flags", "tools", "pyproject.toml", "setup.py", "README.md")
+SOURCES = (
+    *("glf_tf", "flags", "reproduce", "tools"),
+    *("pyproject.toml", "setup.py", "README.md"),
+)
 
 # One process that forks before TensorFlow is loaded: flags are defined once in each.
 PROGRAM = """
@@ -89,11 +92,12 @@ def test_it_carries_every_module_recipe_and_tool(wheel):
     }
     beside = {
         f"glf_tf/{path.relative_to(ROOT).as_posix()}"
-        for pattern in ("flags/*/*.cfg", "tools/*.py")
+        for pattern in ("flags/*/*.cfg", "reproduce/*.toml", "tools/*.py")
         for path in ROOT.glob(pattern)
     }
     info = {name for name in inside if ".dist-info/" in name}
-    assert inside - info == package | beside - {"glf_tf/tools/bench.py"}
+    of_a_clone = {"glf_tf/tools/bench.py", "glf_tf/tools/tabulate.py"}
+    assert inside - info == package | beside - of_a_clone
     assert "glf_tf/py.typed" in inside
 
 
