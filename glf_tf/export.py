@@ -116,7 +116,8 @@ def export(
     """
     formats = formats_lib.parse(formats)
     signatures = dict(model.signatures())
-    signatures[meanings.DEFAULT] = signatures[meanings.default_of(signatures)]
+    if default := meanings.default_of(signatures):
+        signatures[meanings.DEFAULT] = signatures[default]
     module = tf.Module(name=model.name)
     # `tf.Module` does not find the variables of Keras layers.
     module.model_variables = [variable.value for variable in model.variables]

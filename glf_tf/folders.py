@@ -16,6 +16,7 @@ __all__ = [
     "MARK",
     "check",
     "check_new",
+    "copied",
     "foreign",
     "is_system",
     "marked",
@@ -34,6 +35,7 @@ import pathlib
 import re
 import shutil
 import stat
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 
 from glf_tf import files
@@ -46,6 +48,15 @@ _MOST_MARK_BYTES = 2**26
 
 # Files that systems create by themselves; a folder with these alone counts as empty.
 _SYSTEM = {".DS_Store", "Thumbs.db", "desktop.ini", ".directory", ".gitkeep"}
+
+
+@contextlib.contextmanager
+def copied(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Yields a copy of a folder, among the system's temporary files, and removes it."""
+    with tempfile.TemporaryDirectory() as temporary:
+        aside = pathlib.Path(temporary) / path.name
+        shutil.copytree(path, aside)
+        yield aside
 
 
 @contextlib.contextmanager

@@ -3,8 +3,8 @@ r"""Exports a trained model as a SavedModel, which needs nothing but TensorFlow.
 
     python tools/export.py --workdir=runs/glf/digits --checkpoint=best \
         --output=serving/digits/1
-    python tools/export.py --workdir=runs/glf/digits --measured=digits.json \
-        --format=saved_model,litert,onnx --output=serving/digits/2
+    python tools/export.py --workdir=runs/glf/digits --format=saved_model,litert \
+        --output=serving/digits/2
 
 The folder must be empty, or have an earlier export (marked by glf_tf.json), which is
 replaced when the new one is complete. Nothing else is ever replaced.

@@ -218,7 +218,8 @@ def read(path: pathlib.Path) -> feature_sources.AbstractSource:
         raise errors.NotFound(
             "A network of features is a .keras or .h5 file, or a SavedModel's folder",
             received=f"{kind} at {path}",
-            do="Pass the path of one; tools/train_features.py trains one",
+            do="Pass the path of one, or vgg16 as --reconstruction.network; "
+            "tools/train_features.py trains one",
         )
     try:
         if is_saved_model:

@@ -5,15 +5,13 @@ __all__ = ["FILE", "write"]
 
 import pathlib
 import re
-import shutil
-import tempfile
 from collections.abc import Sequence
 
 import tensorflow as tf
 from tensorflow.core.framework import function_pb2, node_def_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
-from glf_tf import files
+from glf_tf import files, folders
 from glf_tf.serving import saved_model
 
 FILE = "model.tflite"
@@ -32,9 +30,7 @@ def write(folder: pathlib.Path, names: Sequence[str]) -> dict[str, dict]:
     Returns:
         written: As `formats.convert` of one format.
     """
-    with tempfile.TemporaryDirectory() as temporary:
-        aside = pathlib.Path(temporary) / "saved_model"
-        shutil.copytree(folder, aside)
+    with folders.copied(folder) as aside:
         _without_arctangents(aside / saved_model.FILE)
         content, missing = _converted(aside, names)
     if content:
@@ -82,7 +78,7 @@ def _without_arctangents(path: pathlib.Path) -> None:
     graph = found.meta_graphs[0].graph_def
     for function in graph.library.function:
         _replace_arctangents(function)
-    path.write_bytes(found.SerializeToString())
+    files.write(path, found.SerializeToString())
 
 
 def _replace_arctangents(function: function_pb2.FunctionDef) -> None:

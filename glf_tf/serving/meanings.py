@@ -79,9 +79,10 @@ def of(model: Any, tensor: str) -> Meaning:
     return _TENSORS.get(tensor, Meaning(tensor.replace("_", " "), "finite"))
 
 
-def default_of(names: Collection[str]) -> str:
-    """Returns the name of the signature that `serving_default` is the same as."""
-    return next((name for name in _PREFERRED if name in names), min(names))
+def default_of(names: Collection[str]) -> str | None:
+    """Returns the signature that `serving_default` is the same as; None of none."""
+    found = [name for name in _PREFERRED if name in names] or sorted(names)
+    return found[0] if found else None
 
 
 def missing(model: Any, names: Collection[str]) -> dict[str, str]:

@@ -47,7 +47,7 @@ def write(folder: pathlib.Path, signatures: Mapping[str, Callable]) -> dict[str,
     Returns:
         written: As `formats.convert` of one format.
     """
-    (folder / FOLDER).mkdir()
+    files.make_folder(folder / FOLDER)
     written, missing = {}, {}
     for name, function in signatures.items():
         content, why = _file(function)

@@ -56,7 +56,10 @@ def _training(run: Mapping, noun: str) -> Iterator[str]:
         yield "It was exported in Python, and its training is not known here."
         return
     data = run["data"]
-    sizes = ", ".join(f"{count['images']:,} {split}" for split, count in data.items())
+    sizes = ", ".join(
+        f"{count.get('images', count.get('vectors')):,} {split}"
+        for split, count in data.items()
+    )
     yield (
         f"Trained on `{_brief(run['dataset'])}` ({noun}: {sizes or 'not recorded'}), "
         f"to step {run['step']:,}."

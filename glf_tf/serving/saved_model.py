@@ -23,22 +23,22 @@ FILE = "saved_model.pb"
 
 
 def write(
-    module: tf.Module, folder: pathlib.Path, *, signatures: Mapping[str, Callable]
+    module: tf.Module, aside: pathlib.Path, *, signatures: Mapping[str, Callable]
 ) -> None:
     """Writes a SavedModel.
 
     Args:
         module: What owns the variables of the signatures.
-        folder: An empty folder.
+        aside: An empty folder.
         signatures: The functions, traced.
 
     Raises:
         OSError: It cannot be written.
     """
     try:
-        tf.saved_model.save(module, str(folder), signatures=dict(signatures))
-        _name_outputs(folder, names=signatures)
-        fingerprinting_utils.write_fingerprint(str(folder))  # of the new graph
+        tf.saved_model.save(module, str(aside), signatures=dict(signatures))
+        _name_outputs(aside, names=signatures)
+        fingerprinting_utils.write_fingerprint(str(aside))  # of the new graph
     except tf.errors.OpError as error:  # such as a full disk
         raise OSError(errno.EIO, error.message) from error
 

@@ -20,6 +20,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from tensorflow.core.framework import tensor_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
+from glf_tf import files
 from glf_tf.serving import saved_model
 
 FILE = "assets.extra/tf_serving_warmup_requests"
@@ -75,7 +76,7 @@ def write(folder: pathlib.Path) -> None:
         OSError: It cannot be written.
     """
     path = folder / FILE
-    path.parent.mkdir()
+    files.make_folder(path.parent)
     signatures = saved_model.read(folder).signature_def
     try:
         with tf.io.TFRecordWriter(str(path)) as writer:

@@ -2,6 +2,7 @@
 """An export replaces an export of ours, and nothing else."""
 
 import resource
+import shutil
 import signal
 
 import pytest
@@ -39,7 +40,9 @@ def test_a_run_or_any_folder_of_somebody_is_refused(model, tmp_path):
 
 def test_a_runs_export_of_before_the_mark_is_replaced(model, tmp_path):
     export.export(model, tmp_path / "x")
-    (tmp_path / "x" / folders.MARK).unlink()
+    for name in (folders.MARK, "README.md", "metadata.json"):
+        (tmp_path / "x" / name).unlink()
+    shutil.rmtree(tmp_path / "x" / "assets.extra")
     export.export(model, tmp_path / "x", is_of_run=True)
     assert (tmp_path / "x" / folders.MARK).exists()
     (tmp_path / "x" / "notes.txt").write_text("theirs")

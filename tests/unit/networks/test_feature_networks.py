@@ -240,7 +240,7 @@ def test_features_without_a_gradient_are_refused(tmp_path):
 
 def test_a_missing_file_is_named(tmp_path):
     refused(tmp_path / "none.keras", r"nothing at .*none\.keras", errors.NotFound)
-    refused("vgg19", "vgg16.*nothing at vgg19", errors.NotFound)
+    refused("vgg19", "nothing at vgg19.*vgg16", errors.NotFound)
     refused(tmp_path, "another kind", errors.NotFound)
 
 
