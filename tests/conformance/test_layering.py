@@ -12,7 +12,8 @@ ROOT = pathlib.Path(__file__).parents[2]
 ROWS = (
     {"errors", "signatures", "types", "quiet", "tensor_float", "tracing"},
     {"files", "resources"},
-    {"folders", "serving"},
+    {"folders"},
+    {"serving"},
     {"catalogue", "export", "naming", "recipe", "seeds"},
     {"arguments", "checks", "foreign", "freezing", "values"},
     {"parts"},
