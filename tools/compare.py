@@ -101,6 +101,11 @@ def main() -> None:
         print(f"{stopped}; the same command continues", file=sys.stderr)
         sys.exit(os.EX_TEMPFAIL)
 
+    _report(table, jobs, folder=folder)
+
+
+def _report(table, jobs, *, folder) -> None:
+    """Prints the table, and exits with 1 if a training failed."""
     print(
         f"{table.to_text()}\n\n"
         f"table        {folder.markdown}\n"

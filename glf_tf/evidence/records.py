@@ -134,7 +134,8 @@ def export(
             "result": kept.result.to_dict(),
         }
         written.append(_file(folder, table, row, seed=job.seed))
-        _write(written[-1], found)
+        if not _is_there(written[-1], found):
+            _write(written[-1], found)
     return written
 
 
@@ -188,6 +189,12 @@ def _file(folder, table, row, *, seed) -> pathlib.Path:
 
 def _real_file(folder, table) -> pathlib.Path:
     return folder / table.name / "real_images.json"
+
+
+def _is_there(file: pathlib.Path, found: Mapping) -> bool:
+    """Returns whether a file has the same record: then it keeps its commit."""
+    kept = _read(file) if file.exists() else {}
+    return {**kept, "commit": ""} == {**json.loads(json.dumps(found)), "commit": ""}
 
 
 def _check_ours(file: pathlib.Path) -> None:

@@ -11,7 +11,7 @@ EXTRACTORS = ("auto", "classifier", "random_convolutional", "inception")
 """Those that the library has."""
 
 _KINDS = ("keras", "saved_model")
-_SCALES = ("unit", "symmetric", "bytes", "imagenet", "caffe")  # of `pixel_scales`
+_SCALES = ("unit", "symmetric", "bytes", "caffe", "imagenet")  # of `pixel_scales`
 
 HELP = (
     f"{', '.join(EXTRACTORS)}; or a network of your own, keras:FILE:SCALE or "

@@ -3,6 +3,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import pytest
 
@@ -105,6 +106,17 @@ def test_a_record_has_the_result_and_no_path_of_the_machine(tmp_path, monkeypatc
     assert (found[1].seed, found[1].start, found[1].checkpoint) == (1, "s", "c")
     assert str(tmp_path) not in "".join(file.read_text() for file in written)
     assert records.read(tmp_path / "records", TABLE, TABLE.rows[2]) == []
+
+
+def test_a_record_keeps_its_commit_until_it_is_measured_anew(tmp_path, monkeypatch):
+    commits = iter("abcd")
+    monkeypatch.setattr(records, "_commit", lambda: next(commits))
+    found = []
+    for values in ((1.0, 3.0), (1.0, 3.0), (1.0, 4.0)):
+        (file,) = write(tmp_path, {"other": [values]}, monkeypatch)
+        found.append(json.loads(file.read_text())["commit"])
+        shutil.rmtree(tmp_path / "runs")
+    assert found == ["a", "a", "c"]
 
 
 def test_a_record_of_a_row_that_has_changed_is_refused(tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ from glf_tf import errors
 from glf_tf.data import paths as paths_lib
 from glf_tf.datasets import digits
 from glf_tf.metrics.extractors import choice, names, network
+from glf_tf.networks import pixel_scales
 from tests import calls
 
 SHAPE = (8, 8, 1)
@@ -114,6 +115,10 @@ def test_images_of_another_shape_are_refused(files):
         make(folder, "keras:@/net.keras:unit", shape=(9, 9, 3))
     with pytest.raises(errors.InvalidValue, match="channels"):
         make(folder, "saved_model:@/saved:unit", shape=(8, 8, 3))
+
+
+def test_scales_are_those_that_pixels_have():
+    assert names._SCALES == pixel_scales.SCALES
 
 
 def test_a_tool_measures_by_ones_own_network(files, tmp_path):
