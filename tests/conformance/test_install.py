@@ -117,10 +117,11 @@ def test_versions_are_one(wheel):
 
 
 def test_what_is_pinned_lies_within_the_ranges_of_the_metadata(wheel):
-    """Each dependency has both ends, and the pins of requirements.txt are allowed."""
+    """Each dependency has both ends, and what the requirements pin is allowed."""
     pins = dict(
         line.split("==")
-        for line in (ROOT / "requirements.txt").read_text().splitlines()
+        for name in ("requirements", "requirements-docs", "requirements-dev")
+        for line in (ROOT / f"{name}.txt").read_text().splitlines()
         if "==" in line and not line.startswith("#")
     )
     asked = [

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What MkDocs is told beside mkdocs.yml: pages that do not lie in docs/.
+
+The documents of the top folder are pages as they stand, so that GitHub and the site
+show one text. The reference has a page for each public package, with the modules that
+have an `__all__`.
+"""
+
+import pathlib
+import re
+
+from mkdocs import exceptions
+from mkdocs.structure import files as files_lib
+
+ROOT = pathlib.Path(__file__).parents[1]
+TOP = ("README.md", "BUILD.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
+PACKAGES = {
+    "models": "Models",
+    "flows": "Flows",
+    "priors": "Priors",
+    "networks": "Networks",
+    "objectives": "Loss terms",
+    "inference": "Samplers of latents",
+    "masks": "Masks",
+    "sharpening": "Sharpening",
+    "bijectors": "Flow steps",
+    "layers": "Layers",
+    "data": "Images and vectors",
+    "datasets": "Data sets",
+    "densities": "Densities of arrays",
+    "training": "Training",
+    "keras_api": "fit, save and export",
+    "experiments": "Runs",
+    "tasks": "Tasks",
+    "metrics": "Metrics",
+    "evaluation": "Evaluation",
+    "export": "Exports",
+    "errors": "Errors",
+    "types": "Types",
+}
+"""What people import, and what the navigation calls it."""
+
+_ONLY_TEXT = "{members: [], show_root_heading: false}"
+
+
+def on_config(config):
+    """Puts the reference into the navigation."""
+    for section in config.nav:
+        if "Reference" in section:
+            section["Reference"] = [
+                {title: f"reference/{name}.md"} for name, title in PACKAGES.items()
+            ]
+    return config
+
+
+def on_files(files, config):
+    """Adds the documents of the top folder, and the pages of the reference."""
+    for name in TOP:
+        page = files_lib.File.generated(config, name, abs_src_path=str(ROOT / name))
+        files.append(page)
+    for name, title in PACKAGES.items():
+        text = reference(name, title)
+        files.append(
+            files_lib.File.generated(config, f"reference/{name}.md", content=text)
+        )
+    return files
+
+
+def reference(name: str, title: str) -> str:
+    """Returns the page of a package, or of a module of the top."""
+    folder = ROOT / "glf_tf" / name
+    if not folder.is_dir():
+        return f"# {title}\n\n::: glf_tf.{name}\n"
+    modules = [
+        f"glf_tf.{name}.{path.stem}"
+        for path in sorted(folder.glob("*.py"))
+        if "\n__all__ = " in path.read_text()
+    ]
+    package = f"::: glf_tf.{name}\n    options: {_ONLY_TEXT}"
+    return "\n\n".join(
+        [f"# {title}", package, *(f"::: {module}" for module in modules), ""]
+    )
+
+
+def on_page_markdown(markdown, page, config, files):
+    """Turns links between the top folder and docs/ into those of the site."""
+    if page.file.src_uri in TOP:
+        return re.sub(r'(\]\(|src=")docs/', r"\1", markdown)
+    return markdown.replace("](../", "](")
+
+
+def on_post_page(output, page, config):
+    """Refuses a page that loads anything from elsewhere."""
+    loaded = r'<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)="(?:https?:)?//[^"]+"'
+    if found := re.search(loaded, output):
+        raise exceptions.PluginError(
+            f"A page loads nothing from elsewhere. Received: {found.group()} in "
+            f"{page.file.src_uri}. Put the file into docs/."
+        )
+    return output
