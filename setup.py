@@ -36,6 +36,7 @@ setuptools.setup(
     },
     package_data={
         "glf_tf": ["py.typed"],
+        "glf_tf.serving": ["explorer/*"],
         "glf_tf.flags": ["*/*.cfg"],
         "glf_tf.reproduce": ["*.toml"],
         "": ["*.json"],

@@ -65,7 +65,7 @@ import keras
 import tensorflow as tf
 
 from glf_tf import folders
-from glf_tf.serving import card, meanings, saved_model, warm_up
+from glf_tf.serving import card, meanings, saved_model, warm_up, web
 from glf_tf.serving import formats as formats_lib
 
 _KIND = "export"
@@ -102,8 +102,8 @@ def export(
         is_of_run: Whether it is the `saved_model/` of a run: then one without a mark,
             from older versions, is replaced as well, and foreign files in it are kept.
         about: What is known of its training, for the card.
-        formats: "saved_model", and beside it "litert" or "onnx", with commas between
-            them; see `serving.formats`.
+        formats: "saved_model", and beside it "litert", "onnx" or "web", with commas
+            between them; see `serving.formats`.
 
     Returns:
         signatures: The names of the signatures.
@@ -112,9 +112,13 @@ def export(
         InvalidValue: A format is not known.
         Occupied: The folder has other content.
         OSError: It cannot be written; an existing export is kept.
-        Unsupported: A library that a format needs is not installed.
+        NotFound: onnxruntime-web was found for "web", and lacks a file.
+        Unsupported: A library that a format needs is not installed, or it is not for
+            such a model.
     """
     formats = formats_lib.parse(formats)
+    if "web" in formats:
+        web.check(model)
     signatures = dict(model.signatures())
     if default := meanings.default_of(signatures):
         signatures[meanings.DEFAULT] = signatures[default]

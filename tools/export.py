@@ -14,7 +14,12 @@ measured, what each signature takes and returns. `--measured` names files that
 tools/evaluate.py wrote, whose figures and protocols the card is to have.
 
 `--format` adds files for LiteRT (model.tflite) and ONNX (onnx/), of the signatures
-without chains and random numbers.
+without chains and random numbers; and web/, a page that draws in a visitor's browser,
+for which any file server will do:
+
+    python tools/export.py --workdir=runs/glf/digits --format=saved_model,web \
+        --output=serving/digits/3
+    python -m http.server --directory=serving/digits/3/web
 
 `glf_tf/export.py` lists the signatures, as does `saved_model_cli show --dir=DIR --all`.
 """
@@ -27,7 +32,7 @@ from glf_tf.cli import kinds, loading, program, training, values
 
 _OUTPUT = kinds.define_path("output", None, "The SavedModel's folder.")
 _FORMAT = flags.DEFINE_list(
-    "format", ["saved_model"], "saved_model, and beside it litert and onnx."
+    "format", ["saved_model"], "saved_model, and beside it litert, onnx and web."
 )
 _MEASURED = kinds.define_paths(
     "measured", [], "Files of tools/evaluate.py, for the card: NAME.json."
@@ -55,6 +60,8 @@ def main() -> None:
         )
 
     print(f"{path}\nsignatures: {', '.join(signatures)}")
+    if "web" in _FORMAT.value:
+        print(f"page: python -m http.server --directory={path / 'web'}")
 
 
 if __name__ == "__main__":

@@ -136,7 +136,7 @@ class Saved:
         Args:
             filepath: An empty folder, or an export of ours, which it replaces.
             format: "saved_model", which Keras calls "tf_saved_model"; and beside it
-                "litert" or "onnx", with commas between them.
+                "litert", "onnx" or "web", with commas between them.
 
         Returns:
             signatures: The names of the signatures.
@@ -144,7 +144,8 @@ class Saved:
         Raises:
             InvalidValue: Another format is asked for.
             Occupied: The folder holds something else.
-            Unsupported: A library that a format needs is not installed.
+            Unsupported: A library that a format needs is not installed, or it is not
+                for such a model.
         """
         return export.export(self, pathlib.Path(filepath), formats=format)
 

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 import glf_tf
 from glf_tf import files
-from glf_tf.serving import meanings, readme, saved_model
+from glf_tf.serving import meanings, readme, saved_model, web
 
 METADATA, README = "metadata.json", "README.md"
 
@@ -71,6 +71,8 @@ def write(
     found = _metadata(folder, model=model, about=about)
     found["formats"] = dict(others or {})
     files.write(folder / README, readme.text(found))
+    if web.FOLDER in found["formats"]:
+        web.describe(folder, found)
     found["files"] = dict(_checksums(folder))
     files.write(folder / METADATA, json.dumps(found, indent=2) + "\n")
 
@@ -83,7 +85,11 @@ def _metadata(folder: pathlib.Path, *, model: Any, about: About) -> dict:
         "format_version": _VERSION,
         "library": {"glf_tf": glf_tf.__version__, **_versions()},
         "licence": LICENCE,
-        "model": {"class": type(model).__name__, "examples": model.example_kind.noun},
+        "model": {
+            "class": type(model).__name__,
+            "examples": model.example_kind.noun,
+            "noise_law": meanings.noise_law(model),
+        },
         meanings.DEFAULT: meanings.default_of(names),
         "signatures": signatures,
         "missing": meanings.missing(model, names),
@@ -132,7 +138,7 @@ def _tensor(info: Any, key: str, model: Any) -> dict:
 def _checksums(folder: pathlib.Path) -> Iterator[tuple[str, dict]]:
     """Yields the size and the SHA-256 of each file but `metadata.json` itself."""
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name != METADATA:
+        if path.is_file() and path != folder / METADATA:
             content = path.read_bytes()
             sha = hashlib.sha256(content).hexdigest()
             yield (

@@ -4,6 +4,7 @@
     saved_model   saved_model.pb, variables/
     litert        model.tflite, all signatures in one file
     onnx          onnx/SIGNATURE.onnx
+    web           web/, a page that draws in a browser, with ONNX files of its own
 
 The SavedModel is always there; the others have the signatures of `CONVERTED`.
 """
@@ -14,9 +15,9 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
 from glf_tf import errors
-from glf_tf.serving import litert, onnx
+from glf_tf.serving import litert, onnx, web
 
-FORMATS = ("saved_model", "litert", "onnx")
+FORMATS = ("saved_model", "litert", "onnx", "web")
 
 CONVERTED = (
     *("encode", "decode", "reconstruct", "log_prob"),
@@ -43,11 +44,11 @@ def parse(asked: str | Sequence[str]) -> tuple[str, ...]:
     unknown = [name for name in names if name not in FORMATS]
     if unknown or "saved_model" not in names:
         raise errors.InvalidValue(
-            "Formats are saved_model, and beside it litert or onnx, which it becomes",
+            "Formats are saved_model, and beside it litert, onnx or web",
             received=f"format={asked!r}",
             do='Use for instance format="saved_model,litert,onnx"',
         )
-    if "onnx" in names:
+    if {"onnx", "web"} & set(names):
         onnx.check_installed()
     return tuple(name for name in FORMATS if name in names)
 
@@ -73,7 +74,12 @@ def convert(
     found = {}
     if "litert" in formats:
         found["litert"] = litert.write(folder, names)
+    used = {"onnx": CONVERTED, "web": web.USED}
+    wanted = {name for key in used if key in formats for name in used[key]}
+    chosen = {name: signatures[name] for name in names if name in wanted}
+    converted = onnx.convert(chosen)
     if "onnx" in formats:
-        chosen = {name: signatures[name] for name in names}
-        found["onnx"] = onnx.write(folder, chosen)
+        found["onnx"] = onnx.write(folder, converted)
+    if "web" in formats:
+        found["web"] = web.write(folder, converted)
     return found

@@ -1,7 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the signatures of exported models do, and what their tensors mean."""
 
-__all__ = ["DEFAULT", "SIGNATURES", "Meaning", "default_of", "missing", "of"]
+__all__ = [
+    "DEFAULT",
+    "SIGNATURES",
+    "Meaning",
+    "default_of",
+    "missing",
+    "noise_law",
+    "of",
+]
 
 from collections.abc import Collection
 from typing import Any, NamedTuple
@@ -67,11 +75,15 @@ _TENSORS = {
 }
 
 
+def noise_law(model: Any) -> str:
+    """Returns the density of the draws that `decode_noise` takes."""
+    return getattr(model, "noise_law", "N(0, 1)")
+
+
 def of(model: Any, tensor: str) -> Meaning:
     """Returns what an input or output of a model's signatures means."""
     if tensor == "noise":
-        law = getattr(model, "noise_law", "N(0, 1)")
-        return Meaning(f"independent draws of {law}", "finite")
+        return Meaning(f"independent draws of {noise_law(model)}", "finite")
     if tensor == "label":
         return Meaning("labels", f"0 to {max(model.num_classes - 1, 0)}")
     if tensor == "log_prob":

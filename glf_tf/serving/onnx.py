@@ -5,12 +5,13 @@ Inputs have the names of the signature's, outputs `output_NAME`, as no
 two tensors of ONNX may have the same name.
 """
 
-__all__ = ["FOLDER", "check_installed", "write"]
+__all__ = ["FOLDER", "Converted", "check_installed", "convert", "write"]
 
 import importlib.util
 import logging
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -37,26 +38,51 @@ def check_installed() -> None:
         )
 
 
-def write(folder: pathlib.Path, signatures: Mapping[str, Callable]) -> dict[str, dict]:
-    """Writes `onnx/SIGNATURE.onnx` into a folder.
+class Converted(NamedTuple):
+    """Signatures in ONNX.
+
+    Attributes:
+        files: The files' contents, by signature.
+        missing: Signatures that cannot be converted, with the reason.
+    """
+
+    files: dict[str, bytes]
+    missing: dict[str, str]
+
+    def only(self, names: Collection[str]) -> "Converted":
+        """Returns those of some names."""
+        both = ({key: part[key] for key in part if key in names} for part in self)
+        return Converted(*both)
+
+
+def convert(signatures: Mapping[str, Callable]) -> Converted:
+    """Returns signatures in ONNX.
 
     Args:
-        folder: The folder.
         signatures: The functions, traced.
+    """
+    made = Converted({}, {})
+    for name, function in signatures.items():
+        content, why = _file(function)
+        if why:
+            made.missing[name] = why
+        else:
+            made.files[name] = content
+    return made
+
+
+def write(folder: pathlib.Path, converted: Converted) -> dict[str, dict]:
+    """Writes `onnx/SIGNATURE.onnx` into a folder.
 
     Returns:
         written: As `formats.convert` of one format.
     """
     files.make_folder(folder / FOLDER)
-    written, missing = {}, {}
-    for name, function in signatures.items():
-        content, why = _file(function)
-        if why:
-            missing[name] = why
-            continue
+    written = {}
+    for name, content in converted.files.items():
         written[name] = f"{FOLDER}/{name}.onnx"
         files.write(folder / written[name], content)
-    return {"files": written, "missing": missing}
+    return {"files": written, "missing": converted.missing}
 
 
 def _file(function: Callable) -> tuple[bytes, str]:
@@ -64,7 +90,7 @@ def _file(function: Callable) -> tuple[bytes, str]:
     import onnx
     import tf2onnx
 
-    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # the card tells it
     found = tf.nest.flatten(function.structured_input_signature)
     specs = [spec for spec in found if isinstance(spec, tf.TensorSpec)]
 

@@ -6,7 +6,11 @@ __all__ = ["text"]
 import json
 from collections.abc import Iterator, Mapping
 
-_TITLES = {"litert": "LiteRT", "onnx": "ONNX, with outputs called `output_NAME`"}
+_TITLES = {
+    "litert": "LiteRT",
+    "onnx": "ONNX, with outputs called `output_NAME`",
+    "web": "Page in a browser, of any file server: `python -m http.server -d web`",
+}
 
 _USE = """\
 ```python

@@ -87,7 +87,7 @@ def test_it_carries_every_module_recipe_and_tool(wheel):
     inside = set(wheel.namelist())
     package = {
         path.relative_to(ROOT).as_posix()
-        for pattern in ("*.py", "*.json", "py.typed")
+        for pattern in ("*.py", "*.json", "py.typed", "explorer/*")
         for path in (ROOT / "glf_tf").rglob(pattern)
     }
     beside = {
