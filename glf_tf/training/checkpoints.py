@@ -9,7 +9,8 @@ used. The manifest also marks a checkpoint as the library's: nothing is removed 
 folder without one, and foreign files are kept.
 
 Variables are stored under their own paths, such as `encoder/conv_0/kernel`, as
-`tf.train.Checkpoint` silently omits layers in Keras lists.
+`tf.train.Checkpoint` silently omits layers in Keras lists. One that has float16 in the
+place of float32, as those of presets have, is read into float32.
 """
 
 __all__ = ["Checkpoints", "found", "name_of", "step_of", "step_of_best"]
@@ -274,8 +275,9 @@ class Checkpoints:
         saved = len(reader.get_variable_to_shape_map()) - 1
         if saved != len(self._variables) and not self._partly:
             raise self._mismatch(folder, f"{saved} variables")
+        halves = self._halves(reader)
         try:
-            status = self._checkpoint.read(str(folder / saved_variables.PREFIX))
+            status = self._reading(halves).read(str(folder / saved_variables.PREFIX))
             if self._partly:
                 status.assert_existing_objects_matched().expect_partial()
             else:
@@ -284,6 +286,22 @@ class Checkpoints:
             raise
         except (AssertionError, ValueError) as error:
             raise self._mismatch(folder, str(error).splitlines()[0]) from error
+        for name, half in halves.items():
+            self._variables[name].assign(tf.cast(half, self._variables[name].dtype))
+
+    def _halves(self, reader: tf.train.Checkpoint) -> dict[str, tf.Variable]:
+        """Returns what is to hold the variables that were saved in half precision."""
+        saved = reader.get_variable_to_dtype_map()
+        return {
+            name: tf.Variable(tf.zeros(variable.shape, tf.float16))
+            for name, variable in self._variables.items()
+            if saved.get(saved_variables.key(name)) == tf.float16 != variable.dtype
+        }
+
+    def _reading(self, halves: Mapping[str, tf.Variable]) -> tf.train.Checkpoint:
+        if not halves:
+            return self._checkpoint
+        return tf.train.Checkpoint(variables={**self._variables, **halves})
 
     def _mismatch(self, folder: pathlib.Path, received: str) -> errors.InvalidValue:
         return errors.InvalidValue(

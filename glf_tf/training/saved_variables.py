@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The variables of a checkpoint, by the names under which they are saved."""
 
-__all__ = ["PREFIX", "agreeing", "has", "number", "take_over", "variables_of"]
+__all__ = ["PREFIX", "agreeing", "has", "key", "number", "take_over", "variables_of"]
 
 import pathlib
 from collections.abc import Iterable, Mapping
@@ -65,7 +65,7 @@ def take_over(
     taken = agreeing(folder, variables)
     reader = tf.train.load_checkpoint(str(folder / PREFIX))
     for name in taken:
-        variables[name].assign(reader.get_tensor(_key(name)))
+        variables[name].assign(reader.get_tensor(key(name)))
     return taken
 
 
@@ -88,7 +88,7 @@ def agreeing(
     agree = {
         name
         for name, variable in variables.items()
-        if tuple(shapes.get(_key(name), ("none",))) == tuple(variable.shape)
+        if tuple(shapes.get(key(name), ("none",))) == tuple(variable.shape)
     }
     torn = {layer for name in variables if name not in agree for layer in _layers(name)}
     return tuple(
@@ -108,8 +108,8 @@ def has(folder: pathlib.Path, *, suffix: str) -> bool:
 def number(folder: pathlib.Path, name: str) -> float:
     """Returns the value of a scalar in a checkpoint, or 0."""
     reader = tf.train.load_checkpoint(str(folder / PREFIX))
-    key = _key(name)
-    return float(reader.get_tensor(key)) if reader.has_tensor(key) else 0.0
+    saved = key(name)
+    return float(reader.get_tensor(saved)) if reader.has_tensor(saved) else 0.0
 
 
 def _layers(name: str) -> list[str]:
@@ -118,7 +118,8 @@ def _layers(name: str) -> list[str]:
     return ["/".join(parts[:end]) for end in range(2, len(parts) + 1)]
 
 
-def _key(name: str) -> str:
+def key(name: str) -> str:
+    """Returns the key of a variable in TensorFlow's files."""
     return f"variables/{_escaped(name)}{_VALUE}"
 
 

@@ -37,6 +37,31 @@ def test_newest_is_restored_with_its_state(tmp_path):
     np.testing.assert_array_equal(loaded["a/b"], [5.0, 6.0])
 
 
+def test_half_precision_is_read_into_single(tmp_path):
+    value = tf.constant([1.0, 1 / 3], tf.float16)
+    halves = {"a/b": tf.Variable(value), "c": tf.Variable(8)}
+    saving = checkpoints.Checkpoints(tmp_path, halves)
+    saving.save(state(1), step=1)
+    loading, loaded = store(tmp_path)
+    assert loading.restore() == state(1)
+    assert loaded["a/b"].dtype == tf.float32
+    np.testing.assert_array_equal(loaded["a/b"], np.float32(value))
+    assert int(loaded["c"]) == 8
+    resumed, own = checkpoints.Checkpoints(tmp_path, halves), halves["a/b"]
+    own.assign([0.0, 0.0])
+    assert resumed.restore() == state(1)
+    np.testing.assert_array_equal(own, value)
+
+
+def test_half_precision_of_another_shape_is_refused(tmp_path):
+    halves = {"a/b": tf.Variable(tf.zeros([3], tf.float16)), "c": tf.Variable(8)}
+    checkpoints.Checkpoints(tmp_path, halves).save(state(1), step=1)
+    loading, loaded = store(tmp_path)
+    with pytest.raises(errors.InvalidValue, match="2 variables"):
+        loading.restore()
+    np.testing.assert_array_equal(loaded["a/b"], [1.0, 1.0])
+
+
 def test_nothing_to_restore_is_none(tmp_path):
     assert store(tmp_path)[0].restore() is None
 
