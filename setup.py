@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What pyproject.toml cannot say: `flags/`, `reproduce/` and `tools/` in the wheel.
+"""What pyproject.toml cannot say: `flags/`, `presets/` and so on in the wheel.
 
 In a clone they lie at the top, where people look for them; installed, they are
 `glf_tf/flags/` and so on, and `glf_tf/resources.py` finds them in both.
@@ -26,11 +26,13 @@ setuptools.setup(
     packages=[
         *setuptools.find_packages(include=["glf_tf*"]),
         "glf_tf.flags",
+        "glf_tf.presets",
         "glf_tf.reproduce",
         "glf_tf.tools",
     ],
     package_dir={
         "glf_tf.flags": "flags",
+        "glf_tf.presets": "presets",
         "glf_tf.reproduce": "reproduce",
         "glf_tf.tools": "tools",
     },
@@ -38,6 +40,7 @@ setuptools.setup(
         "glf_tf": ["py.typed"],
         "glf_tf.serving": ["explorer/*"],
         "glf_tf.flags": ["*/*.cfg"],
+        "glf_tf.presets": ["*/*/*", "*/*/checkpoints/*/*"],
         "glf_tf.reproduce": ["*.toml"],
         "": ["*.json"],
     },

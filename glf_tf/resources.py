@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What comes with the library beside its modules: recipes, tables and tools.
+"""What comes with the library beside its modules: recipes, presets, tables and tools.
 
-In a clone they are the top-level folders `flags/`, `reproduce/` and `tools/`; a wheel
-carries them inside the package, as `glf_tf/flags/` and so on.
+In a clone they are the top-level folders `flags/`, `presets/`, `reproduce/` and
+`tools/`; a wheel carries them inside the package, as `glf_tf/flags/` and so on.
 """
 
 __all__ = [
     "IS_INSTALLED",
+    "PRESETS",
     "RECIPES",
     "TABLES",
     "TOOLS",
+    "presets",
     "recipe",
     "recipes",
     "tables",
@@ -29,6 +31,9 @@ _PARENT = _PACKAGE if IS_INSTALLED else _PACKAGE.parent
 
 RECIPES = _PARENT / "flags"
 """The folder of the recipes."""
+
+PRESETS = _PARENT / "presets"
+"""The folder of the presets, which are trained models."""
 
 TABLES = _PARENT / "reproduce"
 """The folder of the tables of measurements."""
@@ -62,6 +67,12 @@ def recipe(name: str) -> pathlib.Path:
             do=f"{start}`glf-tf recipes` lists all",
         )
     return known[name]
+
+
+def presets() -> dict[str, pathlib.Path]:
+    """Returns the folders of the presets by their names, such as "glf/digits"."""
+    found = sorted(file.parent for file in PRESETS.glob("*/*/preset.json"))
+    return {f"{folder.parent.name}/{folder.name}": folder for folder in found}
 
 
 def tools() -> dict[str, pathlib.Path]:

@@ -36,7 +36,7 @@ import sys
 from absl import flags
 
 from glf_tf import errors, files
-from glf_tf.cli import inferring, kinds, loading, paths, program, training, values
+from glf_tf.cli import inferring, kinds, loading, paths, program, values
 from glf_tf.metrics.extractors import names as extractors
 
 _SAVED_MODEL = kinds.define_path("saved_model", None, "A SavedModel's folder.")
@@ -124,7 +124,7 @@ def main() -> None:
             print(extractor_lib.described(extractor), file=sys.stderr)
         print(reporting.table(found), file=sys.stderr)
         if source == "workdir":
-            reporting.log(training.folder(), found, step=step)
+            reporting.log(loading.folder(), found, step=step)
         stream.write(f"{protocol.to_json(found)}\n".encode())
         if _PICTURE.value:
             _draw(ranks, picture)
@@ -292,7 +292,7 @@ def _others():
     from glf_tf.evaluation import anomaly_sets
 
     return anomaly_sets.others(
-        training.folder().path,
+        loading.folder().path,
         _AGAINST.value,
         paths=paths.chosen(),
         on_broken=flags.FLAGS.on_broken,

@@ -28,7 +28,7 @@ import pathlib
 
 from absl import flags
 
-from glf_tf.cli import kinds, loading, program, training, values
+from glf_tf.cli import kinds, loading, program
 
 _OUTPUT = kinds.define_path("output", None, "The SavedModel's folder.")
 _FORMAT = flags.DEFINE_list(
@@ -41,7 +41,7 @@ _MEASURED = kinds.define_paths(
 
 def main() -> None:
     """Reads the flags, loads the model and exports it."""
-    values.check_given("workdir", "output")
+    loading.check_given("output")
     path = pathlib.Path(_OUTPUT.value)
 
     from glf_tf import export, files
@@ -53,7 +53,7 @@ def main() -> None:
     evaluations = cards.evaluations_of(map(pathlib.Path, _MEASURED.value))
     loaded = loading.load()
     how = {"step": loaded.step, "evaluations": evaluations}
-    about = cards.about(training.folder(), **how)
+    about = cards.about(loading.folder(), **how)
     with files.explained(path):
         signatures = export.export(
             loaded.model, path, about=about, formats=_FORMAT.value

@@ -52,7 +52,7 @@ _OUT = kinds.define_path("out", "judged", "The folder for all results.")
 
 def main() -> None:
     """Reads the flags, judges pictures and writes the results."""
-    values.check_given("workdir", "images")
+    loading.check_given("images")
     seed, out = values.seed(_SEED.value), pathlib.Path(_OUT.value)
     explained = functools.partial(files.explained, out)
     # Opened before anything is scored.
@@ -74,7 +74,7 @@ def _judged(seed):
         conformal.check_false_alarms(_FALSE_ALARMS.value)
     chain = inferring.chain()
     normal, asked = anomaly_sets.to_judge(
-        pathlib.Path(flags.FLAGS.workdir),
+        loading.folder().path,
         flags.FLAGS.images,
         paths=paths.chosen(),
         on_broken=flags.FLAGS.on_broken,

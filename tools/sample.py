@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 r"""Draws images from a trained model.
 
+    python tools/sample.py --preset=glf/digits --output=digits.png
     python tools/sample.py --workdir=runs/glf/digits --num_samples=64 --seed=1 \
         --output=digits.png
     python tools/sample.py --workdir=runs/glf/digits --num_samples=10 \

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command `glf-tf`: one subcommand per tool, and the list of recipes.
+"""The command `glf-tf`: one subcommand per tool, and lists of recipes and presets.
 
     glf-tf train --recipe=glf/digits --workdir=runs/glf/digits
     glf-tf recipes
+    glf-tf presets
     glf-tf --help
 
 A subcommand runs the script in `tools/`, so that `python tools/train.py` in a clone and
@@ -21,6 +22,7 @@ import textwrap
 import glf_tf
 from glf_tf import errors, resources
 from glf_tf.cli import program
+from glf_tf.experiments import presets
 
 _HELP = {"help", "--help", "-help", "-h", "--helpshort", "--helpfull"}
 _VERSION = {"version", "--version", "-version", "-V"}
@@ -51,13 +53,13 @@ def _answer(name: str, rest: list[str]) -> str:
     Raises:
         InvalidValue: The subcommand is unknown, or takes no arguments.
     """
-    if name == "recipes" and not set(rest) - _HELP:
-        return _recipes()
+    if name in _LISTS and not set(rest) - _HELP:
+        return _LISTS[name]()
     if name in _HELP and not rest:
         return _help()
     if name in _VERSION and not rest:
         return f"glf_tf {glf_tf.__version__}"
-    known = [*resources.tools(), "recipes"]
+    known = [*resources.tools(), *_LISTS]
     near = errors.near(name, [other for other in known if other != name])
     start = f"Did you mean {' or '.join(near)}? " if near else ""
     raise errors.InvalidValue(
@@ -71,8 +73,10 @@ def _help() -> str:
     tools = resources.tools()
     lines = {name: _first_line(file.read_text()) for name, file in tools.items()}
     lines["recipes"] = "Lists the recipes of the library, for --recipe."
+    lines["presets"] = "Lists trained models of the library, for --preset."
     return (
         f"{glf_tf.__doc__.splitlines()[0]}\n\n"
+        "    glf-tf sample --preset=glf/digits --output=samples.png\n"
         "    glf-tf train --recipe=glf/digits --workdir=runs/glf/digits\n"
         "    glf-tf sample --workdir=runs/glf/digits --output=samples.png\n\n"
         f"{_table(lines)}\n\n"
@@ -86,6 +90,14 @@ def _recipes() -> str:
         first = file.read_text().partition("\n")[0]
         lines[name] = first.removeprefix("#").strip()
     return _table(lines)
+
+
+def _presets() -> str:
+    return "\n\n".join(map(str, presets.known().values()))
+
+
+_LISTS = {"recipes": _recipes, "presets": _presets}
+"""What the library has, by the word that lists it."""
 
 
 def _first_line(source: str) -> str:

@@ -6,6 +6,8 @@ __all__ = [
     "define_images",
     "define_measuring",
     "define_skipping",
+    "check_given",
+    "folder",
     "load",
     "load_model",
     "load_images",
@@ -22,6 +24,8 @@ from absl import flags
 from glf_tf import catalogue, errors
 from glf_tf.cli import groups, kinds, part_flags, paths, training, values
 from glf_tf.data import paths as paths_lib
+from glf_tf.experiments import folder as folder_lib
+from glf_tf.experiments import presets
 
 FLAGS = flags.FLAGS
 
@@ -31,6 +35,17 @@ _AT_ONCE = 256
 
 def define_loading() -> list[part_flags.Part]:
     """Defines the flags of a tool that loads a trained model; returns no parts."""
+    with groups.group("run"):
+        flags.DEFINE_string(
+            "preset",
+            None,
+            "A trained model of the library, such as glf/digits, in the place of "
+            "--workdir; `glf-tf presets` lists all.",
+        )
+    return _define_run()
+
+
+def _define_run() -> list[part_flags.Part]:
     with groups.group("run"):
         kinds.define_path("workdir", None, "The folder of a run.")
         flags.DEFINE_enum(
@@ -53,8 +68,12 @@ def define_loading() -> list[part_flags.Part]:
 
 
 def define_measuring() -> list[part_flags.Part]:
-    """Defines the flags of a tool that loads a model or data set; returns the part."""
-    define_loading()
+    """Defines the flags of a tool that loads a model or data set; returns the part.
+
+    It has no `--preset`: in evaluation that is a protocol, and the folder of a preset
+    is a `--workdir`.
+    """
+    _define_run()
     part = part_flags.Part("dataset", "", prefix="dataset.")
     with groups.group("data"):
         part_flags.define(part, "The data set; by default that of the run.")
@@ -83,20 +102,51 @@ def define_skipping() -> None:
         )
 
 
+def check_given(*names: str) -> None:
+    """Refuses a command line that lacks a run, or other required flags.
+
+    Raises:
+        InvalidValue: Some were not given, or a run and a preset were.
+    """
+    if not _preset():
+        values.check_given("workdir", *names)
+        return
+    values.check_given(*names)
+    if FLAGS.workdir:
+        values.refuse_beside("preset", {"workdir": FLAGS.workdir})
+
+
+def folder() -> folder_lib.Folder:
+    """Returns the folder of the run, or that of the preset.
+
+    Raises:
+        InvalidValue: Neither or both are given, or the preset is unknown.
+    """
+    check_given()
+    if name := _preset():
+        return folder_lib.Folder(presets.named(name).path)
+    return training.folder()
+
+
+def _preset() -> str | None:
+    """Returns the name of the preset; None without one, or of a tool that has none."""
+    is_ours = FLAGS.find_module_defining_flag("preset") == __name__
+    return FLAGS.preset if is_ours else None
+
+
 def load():
-    """Returns the model that `--workdir` and `--checkpoint` name, and its step."""
+    """Returns the model of the run or preset and of `--checkpoint`, and its step."""
     from glf_tf.devices import processors, strategies
     from glf_tf.experiments import restore
 
-    folder = values.needed("workdir")
-    described = training.folder().read()
-    processors.configure(model=described["model"], batch_size=_AT_ONCE)
+    run = folder()
+    processors.configure(model=run.read()["model"], batch_size=_AT_ONCE)
     with strategies.strategy(FLAGS.strategy).scope():
-        return restore.load(folder, which=FLAGS.checkpoint)
+        return restore.load(run.path, which=FLAGS.checkpoint)
 
 
 def load_model():
-    """Returns the model that `--workdir` and `--checkpoint` name."""
+    """Returns the model of the run or preset and of `--checkpoint`."""
     return load().model
 
 
@@ -114,7 +164,7 @@ def load_images(count: int | None = None, *, indices: Sequence[int] | None = Non
     from glf_tf.data import pixels
     from glf_tf.experiments import restore
 
-    restore.image_shape_of(training.folder().read())
+    restore.image_shape_of(folder().read())
 
     images = _given_images() if FLAGS.images else load_split("test").images
     chosen = range(min(count, len(images))) if indices is None else indices
@@ -133,7 +183,7 @@ def _given_images():
     from glf_tf.evaluation import user_images
     from glf_tf.experiments import restore
 
-    described = training.folder().read()
+    described = folder().read()
     dataset = catalogue.build(
         "dataset", described["dataset"], paths=paths_lib.DataPaths()
     )
@@ -151,7 +201,7 @@ def load_split(split):
     from glf_tf.experiments import restore
 
     return restore.load_data(
-        values.needed("workdir"),
+        folder().path,
         split,
         paths=paths.chosen(),
         accept_new_data=FLAGS.accept_new_data,
@@ -185,7 +235,7 @@ def load_dataset(held_out="test"):
 def dataset_options() -> str:
     """Returns the data set's options as text, such as "crop=160, size=64"."""
     if FLAGS.workdir:
-        spec = training.folder().read()["dataset"]
+        spec = folder().read()["dataset"]
     else:
         spec = part_flags.spec_of(
             "dataset", values.needed("dataset"), prefix="dataset."

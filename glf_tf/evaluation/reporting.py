@@ -16,7 +16,12 @@ def log(
     *,
     step: int,
 ) -> None:
-    """Writes means to a run's TensorBoard, at the step of the measured model."""
+    """Writes means to a run's TensorBoard, at the step of the measured model.
+
+    Nothing is written into the folder of a preset.
+    """
+    if folder.is_preset:
+        return
     values = {
         f"evaluation/{found.title}/{found.protocol.source}": found.mean
         for found in measurements

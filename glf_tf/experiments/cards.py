@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run's folder tells for the card of its exported model."""
 
-__all__ = ["about", "evaluations_of"]
+__all__ = ["about", "evaluations_of", "is_place", "without_places"]
 
 import json
 import pathlib
@@ -9,11 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from glf_tf import errors
 from glf_tf.experiments import folder as folder_lib
+from glf_tf.experiments import presets
 from glf_tf.metrics import protocol
 from glf_tf.serving import card
 
 _TESTED = ("test/", "validation/")
-_PLACES = ("--cache_dir=", "--data_dir=", "--inception_graph=")
+_PLACES = ("cache_dir", "data_dir", "inception_graph", "start_from")
 
 
 def about(
@@ -24,9 +25,10 @@ def about(
     Args:
         folder: The run's folder.
         step: The global step of the model's weights.
-        evaluations: Records of its measurements.
+        evaluations: Records of its measurements, beside those that a preset has.
     """
     described = folder.read()
+    own = presets.read(folder.path).measured if folder.is_preset else ()
     last = described["history"][-1] if described["history"] else {}
     return card.About(
         run={
@@ -34,11 +36,11 @@ def about(
             "dataset": described["dataset"],
             "data": described["data"],
             "step": step,
-            "recipe": _without_places(last.get("recipe", "")),
+            "recipe": without_places(last.get("recipe", "")),
             "versions": last.get("versions", {}),
         },
         measures=_measures(folder, step=step),
-        evaluations=evaluations,
+        evaluations=[*own, *evaluations],
         picture=folder.pictures / "samples.png",
     )
 
@@ -70,10 +72,17 @@ def evaluations_of(paths: Iterable[pathlib.Path]) -> list[dict]:
     return found
 
 
-def _without_places(recipe: str) -> str:
+def without_places(recipe: str) -> str:
     """Returns flags without those that tell where files lie on this machine."""
     lines = recipe.splitlines(keepends=True)
-    return "".join(line for line in lines if not line.startswith(_PLACES))
+    names = (line[2:].partition("=")[0] for line in lines)
+    found = zip(lines, names, strict=True)
+    return "".join(line for line, name in found if not is_place(name))
+
+
+def is_place(name: str) -> bool:
+    """Returns whether a flag tells where something lies on this machine."""
+    return name in _PLACES
 
 
 def _measures(folder: folder_lib.Folder, *, step: int) -> dict:

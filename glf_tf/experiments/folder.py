@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The layout of a run's folder."""
 
-__all__ = ["Folder"]
+__all__ = ["PRESET", "Folder"]
 
 import contextlib
 import dataclasses
@@ -13,6 +13,9 @@ from absl import logging
 
 from glf_tf import errors, files, folders
 from glf_tf.experiments import description, locking
+
+PRESET = "preset.json"
+"""The file that makes a run a preset."""
 
 _DESCRIPTIONS = ("run.json", "run.copy.json")
 
@@ -37,6 +40,7 @@ class Folder:
     samples/       pictures
     saved_model/   the exported model
     lock           held by the process that trains
+    preset.json    in the place of the last five, if it is a preset; see `presets.py`
 
     Attributes:
         path: The folder.
@@ -58,6 +62,11 @@ class Folder:
     def holds_run(self) -> bool:
         """Whether the folder has a run."""
         return any((self.path / name).exists() for name in _DESCRIPTIONS)
+
+    @property
+    def is_preset(self) -> bool:
+        """Whether it is a preset, of which nothing changes."""
+        return (self.path / PRESET).exists()
 
     @property
     def checkpoints(self) -> pathlib.Path:
@@ -132,6 +141,12 @@ class Folder:
         """
         for name in _WRITTEN:
             files.check_no_link(self.path / name)
+        if self.is_preset:
+            raise errors.Occupied(
+                "A preset is a finished model, which no training changes",
+                received=f"{self.path}, which is one",
+                do="Pass another --workdir, and the preset as --start_from",
+            )
         if not self.holds_run:
             # A recipe without a lock is a user's file, not an interrupted start.
             is_begun = locking.is_a_lock(self.path / "lock")

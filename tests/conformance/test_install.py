@@ -19,7 +19,7 @@ import glf_tf
 
 ROOT = pathlib.Path(__file__).parents[2]
 SOURCES = (
-    *("glf_tf", "flags", "reproduce", "tools"),
+    *("glf_tf", "flags", "presets", "reproduce", "tools"),
     *("pyproject.toml", "setup.py", "README.md"),
 )
 
@@ -92,8 +92,11 @@ def test_it_carries_every_module_recipe_and_tool(wheel):
     }
     beside = {
         f"glf_tf/{path.relative_to(ROOT).as_posix()}"
-        for pattern in ("flags/*/*.cfg", "reproduce/*.toml", "tools/*.py")
+        for pattern in (
+            *("flags/*/*.cfg", "presets/*/*/**/*", "reproduce/*.toml", "tools/*.py"),
+        )
         for path in ROOT.glob(pattern)
+        if path.is_file()
     }
     info = {name for name in inside if ".dist-info/" in name}
     of_a_clone = {"glf_tf/tools/bench.py", "glf_tf/tools/tabulate.py"}

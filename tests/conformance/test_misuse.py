@@ -30,6 +30,10 @@ RIGHT = {
     "sample": ("--workdir=run", "--output=new.png", "--num_samples=2"),
     "evaluate": ("--workdir=run", "--num_samples=10", "--trials=1", "--out=new.json"),
     "export": ("--workdir=run", "--output=new"),
+    "make_preset": (
+        *("--workdir=run", "--output=new", "--title=Digits"),
+        *("--command=glf-tf train", "--trained=here"),
+    ),
     "reconstruct": ("--workdir=run", "--num_images=2", "--output=new.png"),
     "inpaint": ("--workdir=run", "--num_images=2", "--output=new.png"),
     "interpolate": ("--workdir=run", "--output=new.png"),
@@ -77,6 +81,9 @@ WITH_A_RUN = """
 2 --workdir         @ --workdir=
 2 "Did you mean best" @ --checkpoint=bast
 2 mirrored          @ --strategy=tpu
+2 "--preset decides" @ --preset=glf/digits
+2 "Did you mean glf/digits" --preset=glf/digit --output=new
+2 "trained models"  --preset=run --output=new
 2 true              @ --download=maybe
 2 "by themselves"   @ --nodownload=1
 2 "by themselves"   @ --download true
@@ -301,6 +308,18 @@ OWN = {
 2 saved_model       @ --format=onnx
 2 saved_model       @ --format=saved_model,torch
 1 text.cfg          @ --measured=text.cfg
+""",
+    "make_preset": """
+2 "--workdir, --output, --title, --command and --trained" --commit=1
+1 run.json          @ --workdir=nowhere
+2 --title           @ --title=
+1 folder            @ --output=folder
+1 text.cfg          @ --output=text.cfg
+1 run               @ --output=run
+1 link              @ --output=link
+1 none.json         @ --measured=none.json
+1 text.cfg          @ --measured_before=text.cfg
+2 "Did you mean best" @ --checkpoint=bast
 """,
     "reconstruct": """
 2 num_images        @ --num_images=0

@@ -104,7 +104,7 @@ def texts():
 
 def test_every_subcommand_that_is_shown_exists():
     shown = {name for text in texts() for name, _ in commands(text)}
-    assert shown - {tool.stem for tool in TOOLS} <= {"recipes"}
+    assert shown - {tool.stem for tool in TOOLS} <= {"recipes", "presets"}
 
 
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.stem)

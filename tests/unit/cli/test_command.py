@@ -35,7 +35,7 @@ def call(monkeypatch, capsys):
 def test_without_arguments_it_lists_every_subcommand(call):
     status, listing, _ = call()
     assert status == 0
-    for name in (*resources.tools(), "recipes"):
+    for name in (*resources.tools(), "recipes", "presets"):
         assert f"\n  {name} " in listing
     assert call("--help") == call("-h") == call("help") == (0, listing, "")
 
@@ -47,6 +47,15 @@ def test_recipes_are_listed_with_their_first_line(call):
     assert starts == list(resources.recipes())
     assert "  glf/digits " in listing
     assert "#" not in listing
+
+
+def test_presets_are_listed_with_their_figures_and_their_folders(call):
+    status, listing, _ = call("presets")
+    assert status == 0
+    for name, folder in resources.presets().items():
+        assert f"{name}: " in listing
+        assert str(folder) in listing
+    assert " to 364 test: " in listing
 
 
 def test_the_version_is_the_packages(call):
@@ -70,6 +79,7 @@ def test_a_tool_is_run_as_its_script_would_be(call, monkeypatch):
     [
         (["trian"], "Did you mean train? "),
         (["recipe"], "Did you mean recipes"),
+        (["preset"], "Did you mean presets"),
         (["--workdir=x"], "`glf-tf --help` lists them"),
         (["recipes", "x"], "`glf-tf --help` lists them"),
         (["--version", "x"], "Received: --version x"),

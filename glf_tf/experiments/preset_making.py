@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes a preset from a run: what loads it, in half precision, and its figures."""
+
+__all__ = ["make"]
+
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import tensorflow as tf
+
+from glf_tf import files, folders
+from glf_tf.experiments import cards, presets, restore
+from glf_tf.experiments import folder as folder_lib
+from glf_tf.training import checkpoints, saved_variables
+
+KIND = "preset"
+
+
+def make(
+    run: folder_lib.Folder,
+    target: pathlib.Path,
+    *,
+    which: restore.Which = "latest",
+    about: Mapping[str, str],
+    measured: Sequence[Mapping] = (),
+    measured_before: Sequence[Mapping] = (),
+) -> presets.Preset:
+    """Writes a preset, and returns it.
+
+    Its weights are those that sampling uses: averages, if the run has any. Of what
+    trains the model on, nothing is kept; neither are places of this machine.
+
+    Args:
+        run: The run's folder.
+        target: An empty folder, or a preset, which is replaced.
+        which: The run's checkpoint.
+        about: "title", "command", "commit" and "trained"; see `presets`.
+        measured: Records of measurements of the preset.
+        measured_before: Records of measurements of the run.
+
+    Raises:
+        Occupied: The folder has other content.
+        UserError: The run cannot be loaded.
+    """
+    loaded = restore.load(run.path, which=which)
+    described = _without_places(run.read())
+    texts = {**about, "measured": measured, "measured_before": measured_before}
+    with folders.replacing(target, kind=KIND) as aside:
+        made = folder_lib.Folder(aside)
+        made.describe(described)
+        files.write(made.flags, described["history"][-1]["recipe"])
+        _save(loaded, made.checkpoints)
+        files.write(aside / folder_lib.PRESET, json.dumps(texts, indent=1) + "\n")
+    return presets.read(target)
+
+
+def _without_places(described: Mapping) -> dict:
+    """Returns a run's description without the places of files on this machine."""
+    entries = [
+        {
+            **entry,
+            "recipe": cards.without_places(entry["recipe"]),
+            "changed": {
+                name: change
+                for name, change in entry["changed"].items()
+                if not cards.is_place(name)
+            },
+        }
+        for entry in described["history"]
+    ]
+    return {**described, "data_dir": "", "history": entries}
+
+
+def _save(loaded: restore.Loaded, folder: pathlib.Path) -> None:
+    """Saves a model's variables as the checkpoint of a run that is over."""
+    variables = saved_variables.variables_of(loaded.model)
+    halved = {name: _halved(variable) for name, variable in variables.items()}
+    state = {"stage": len(loaded.model.stages()), "step": 0, "callbacks": {}}
+    store = checkpoints.Checkpoints(folder, halved)
+    store.save({**state, "global_step": loaded.step}, step=loaded.step)
+
+
+def _halved(variable: tf.Variable) -> tf.Variable:
+    """Returns the kernels in float16, which they must fit, and all else as it is.
+
+    Biases, norms and single numbers are few, and some of them are large.
+    """
+    value = tf.convert_to_tensor(variable)
+    half = tf.cast(value, tf.float16)
+    is_kernel = value.dtype == tf.float32 and value.shape.rank > 1
+    if is_kernel and bool(tf.reduce_all(tf.math.is_finite(half))):
+        return tf.Variable(half)
+    return tf.Variable(value)
