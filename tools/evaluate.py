@@ -124,7 +124,8 @@ def main() -> None:
             print(extractor_lib.described(extractor), file=sys.stderr)
         print(reporting.table(found), file=sys.stderr)
         if source == "workdir":
-            reporting.log(loading.folder(), found, step=step)
+            is_chosen = _EXTRACTOR.value != _EXTRACTOR.default
+            reporting.log(loading.folder(), found, step=step, is_chosen=is_chosen)
         stream.write(f"{protocol.to_json(found)}\n".encode())
         if _PICTURE.value:
             _draw(ranks, picture)

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from glf_tf.data import image_set, vector_set
-from glf_tf.models import codes, density
+from glf_tf.models import adversarial, chains, codes, density
 from glf_tf.models import model as model_lib
 from glf_tf.tasks import density_map, interpolate, pictures, reconstruct, sample
 from glf_tf.training import callback as callback_lib
@@ -86,7 +86,11 @@ class DensityMap(AbstractPictures):
 
 
 class Pictures(AbstractPictures):
-    """Draws samples, reconstructions and interpolations."""
+    """Draws samples, and what else the model has.
+
+    Reconstructions, of models with an encoder or with chains; interpolations; and real
+    and generated images in the order of a critic's scores.
+    """
 
     def __init__(
         self,
@@ -119,12 +123,23 @@ class Pictures(AbstractPictures):
         labels = np.arange(count) // 8 % known if known else None
         drawn = next(sample.sample(self._model, count, seed=self._seed, labels=labels))
         result = {"samples": pictures.grid(drawn, columns=8)}
-        if isinstance(self._model, codes.EncodesImages):
+        if isinstance(self._model, (codes.EncodesImages, chains.InfersLatents)):
             decoded = reconstruct.reconstruct(self._model, self._images)
             pairs = reconstruct.side_by_side(self._images, decoded)
             result["reconstructions"] = pictures.grid(pairs, columns=8)
+        if isinstance(self._model, codes.EncodesImages):
             result["interpolations"] = self._interpolations()
+        if isinstance(self._model, adversarial.AbstractAdversarial):
+            result["critic"] = self._judged(drawn[: len(self._images)])
         return result
+
+    def _judged(self, drawn: np.ndarray) -> np.ndarray:
+        """Returns test images, then samples, each from the least real to the most."""
+        by_score = [
+            images[np.argsort(self._model.score(tf.constant(images)), kind="stable")]
+            for images in (self._images, np.asarray(drawn, np.float32))
+        ]
+        return pictures.grid(np.concatenate(by_score), columns=8)
 
     def _interpolations(self) -> np.ndarray:
         has_noise = self._model.prior.has_noise_space

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import tqdm
 
+from glf_tf import progress as progress_lib
 from glf_tf.callbacks import reports
 from glf_tf.training import callback as callback_lib
 
@@ -16,7 +17,8 @@ from glf_tf.training import callback as callback_lib
 class Progress(callback_lib.AbstractCallback):
     """A progress bar over all stages, and a line per epoch.
 
-    A line has the averages of the epoch's terms, and what was measured after it.
+    A line has the averages of the epoch's terms, what was measured after it, and how
+    long the steps that are left take if they are as fast.
     """
 
     def __init__(
@@ -37,12 +39,12 @@ class Progress(callback_lib.AbstractCallback):
         self._is_silent, self._stream, self._noun = is_silent, sys.stderr, noun
         self._measures = tuple(measures)
         self._averages = callback_lib.Averages()
-        self._bar = None
+        self._bar, self._total = None, 0
         self._seconds, self._step = 0.0, 0
 
     def open(self, *, total_steps: int, step: int) -> None:
         """Starts the bar at a step."""
-        self._step = step
+        self._step, self._total = step, total_steps
         if step and not self._is_silent:
             tqdm.tqdm.write(f"resuming from step {step}", file=self._stream)
         self._bar = tqdm.tqdm(
@@ -63,7 +65,9 @@ class Progress(callback_lib.AbstractCallback):
         """Writes the line of an epoch."""
         means, measured = self._averages.take(), self._measured(moment)
         seconds = moment.train_seconds - self._seconds
-        count = (moment.global_step - self._step) * moment.examples_per_step
+        steps = moment.global_step - self._step
+        count = steps * moment.examples_per_step
+        left = seconds * (self._total - moment.global_step) / max(steps, 1)
         self._seconds, self._step = moment.train_seconds, moment.global_step
         if not means:
             self.tell(f"{moment.stage} fitted in {seconds:.1f} s{measured}")
@@ -73,6 +77,7 @@ class Progress(callback_lib.AbstractCallback):
             f"{moment.stage} epoch {math.ceil(moment.epoch)}/{epochs}{_listed(means)}"
             f"{measured}  {seconds:.1f} s  "
             f"{count / max(seconds, 1e-9):,.0f} {self._noun}/s"
+            + (f"  {progress_lib.duration(left)} to go" if left else "")
         )
 
     def begin_fit(self, stage):

@@ -17,8 +17,8 @@ from glf_tf.data import image_set, pixels
 from glf_tf.metrics import reference, suite, vectors
 from glf_tf.models import base_model
 from glf_tf.tasks import sample
+from glf_tf.training import board, measuring, optimizers, summaries
 from glf_tf.training import callback as callback_lib
-from glf_tf.training import measuring, optimizers, summaries
 
 
 class Scalars(callback_lib.AbstractCallback):
@@ -71,7 +71,7 @@ class Scalars(callback_lib.AbstractCallback):
             stage, group = name.split("/")
             if stage == moment.stage:
                 values[f"learning_rate/{group}"] = optimizer.learning_rate
-        values[f"{self._prefix}/{summaries.SPEED}"] = (
+        values[f"{self._prefix}/{board.SPEED}"] = (
             steps * moment.examples_per_step / max(seconds, 1e-9)
         )
         self._writer.scalars(values, step=moment.global_step)

@@ -31,6 +31,7 @@ _SETTINGS = {
 }
 """The dataclasses whose fields are flags, by their group in help."""
 
+_IN_ALL_RUNS = ("epochs", "batch_size", "learning_rate", "seed")
 _NOT_IN_RECIPES = ("workdir", "resume", "accept_new_data", "stop_at", "replay")
 _PARTS = (
     part_flags.Part("dataset", "digits", prefix="dataset."),
@@ -89,6 +90,7 @@ def plan() -> plan_lib.Plan:
         start=definitions.settings_of(plan_lib.Start),
         recipe=_recipe_text(),
         flags=_flat({name: FLAGS[name].value for name in _recipe_names()}),
+        chosen=_flat({name: FLAGS[name].value for name in _chosen()}),
     )
 
 
@@ -128,6 +130,13 @@ def _flat(values: Mapping[str, object]) -> dict[str, object]:
 def _recipe_names() -> list[str]:
     names = {flag.name for flag in program.own_flags()}
     return sorted(names - set(_NOT_IN_RECIPES))
+
+
+def _chosen() -> list[str]:
+    """Returns the flags that differ from their defaults, and those of all runs."""
+    shown = {*_IN_ALL_RUNS, *(part.flag for part in _PARTS)}
+    names = _recipe_names()
+    return [n for n in names if n in shown or FLAGS[n].value != FLAGS[n].default]
 
 
 def _recipe_text() -> str:

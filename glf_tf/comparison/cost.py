@@ -28,7 +28,7 @@ from glf_tf.models import autoencoder
 from glf_tf.models import model as model_lib
 from glf_tf.plotting import curves
 from glf_tf.priors import prior
-from glf_tf.training import options, summaries
+from glf_tf.training import board, options
 from glf_tf.training import stages as stages_lib
 
 BATCH = 500
@@ -188,7 +188,7 @@ def trained_epochs(
             (index for index in later if _groups(stages[index]) == names), place
         )
         steps, before = int(line["step"] - before), line["step"]
-        speed = line[f"epoch/{summaries.SPEED}"]
+        speed = line[f"epoch/{board.SPEED}"]
         found.append(Epoch(stages[place], steps=steps, images_per_second=speed))
     return found
 

@@ -74,14 +74,14 @@ class Row:
         for result in self.results[:1]:
             for measurement in result.measurements:
                 how = measurement.protocol
-                name = f"comparison/{how.source}/{measurement.metric}"
+                name = f"evaluation/{measurement.name}"
                 if name in found:  # by another extractor than the main one
-                    name = f"{name}_{how.extractor}"
+                    name = f"{name}_by_{how.extractor}"
                 found[name], _ = self.number(
                     measurement.metric, source=how.source, extractor=how.extractor
                 )
         costs = ("parameters", "seconds_per_epoch", "samples_per_second")
-        values = {f"comparison/{field}": self.cost(field) for field in costs}
+        values = {f"cost/{field}": self.cost(field) for field in costs}
         return found | {name: v for name, v in values.items() if v is not None}
 
     @property

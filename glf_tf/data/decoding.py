@@ -11,10 +11,9 @@ from concurrent import futures
 from typing import Literal, TypeVar
 
 import numpy as np
-import tqdm
 from absl import logging
 
-from glf_tf import errors
+from glf_tf import errors, progress
 from glf_tf.data import pictures
 
 OnBroken = Literal["refuse", "skip"]
@@ -101,12 +100,12 @@ def chunks(
         Damaged: Items are broken and `on_broken` is "refuse", or all are broken.
     """
     report = Report() if report is None else report
-    bar = tqdm.tqdm(total=total, desc=f"decode {name}", unit="image", disable=None)
-    with bar, futures.ThreadPoolExecutor(_WORKERS) as pool:
+    bar = progress.bar(f"decode {name}", total=total, unit="image")
+    with bar as shown, futures.ThreadPoolExecutor(_WORKERS) as pool:
         for group in _grouped(items):
             results = list(pool.map(lambda item: _attempt(decode, item), group))
             report.add(results)
-            bar.update(len(group))
+            shown.update(len(group))
             images = [
                 result.pixels
                 for result in results

@@ -8,9 +8,8 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-import tqdm
 
-from glf_tf import errors, types
+from glf_tf import errors, progress, types
 from glf_tf.data import image_set, pixels
 from glf_tf.evaluation import (
     image_sources,
@@ -155,9 +154,12 @@ class Evaluation:
         self, source: image_sources.AbstractImageSource, *, count: int, seed: types.Seed
     ) -> np.ndarray:
         images = self._images(source, count=count, seed=seed)
-        total = -(-count // image_sources.CHUNK)
-        bar = tqdm.tqdm(images, desc=source.name, total=total, disable=None)
-        return np.concatenate([self._reference.extractor(image) for image in bar])
+        found = []
+        with progress.bar(f"measure {source.name}", total=count, unit="image") as bar:
+            for some in images:
+                found.append(self._reference.extractor(some))
+                bar.update(len(some))
+        return np.concatenate(found)
 
     def _images(
         self, source: image_sources.AbstractImageSource, *, count: int, seed: types.Seed

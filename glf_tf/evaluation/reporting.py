@@ -15,17 +15,26 @@ def log(
     measurements: Sequence[protocol.Measurement],
     *,
     step: int,
+    is_chosen: bool = False,
 ) -> None:
     """Writes means to a run's TensorBoard, at the step of the measured model.
 
-    Nothing is written into the folder of a preset.
+    Their names are those of training: "evaluation/fd". Nothing is written into the
+    folder of a preset.
+
+    Args:
+        folder: The folder of the run.
+        measurements: The measurements.
+        step: The global step of the measured model.
+        is_chosen: Whether their extractor is another than the data set's own, which
+            their names then say: "evaluation/fd_by_random_convolutional".
     """
     if folder.is_preset:
         return
-    values = {
-        f"evaluation/{found.title}/{found.protocol.source}": found.mean
-        for found in measurements
-    }
+    values = {}
+    for found in measurements:
+        by = f"_by_{found.protocol.extractor}" if is_chosen else ""
+        values[f"evaluation/{found.name}{by}"] = found.mean
     summaries.Summaries(folder.path).scalars(values, step=step)
 
 

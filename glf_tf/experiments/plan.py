@@ -222,7 +222,8 @@ class Plan:
         devices: The devices.
         start: The initial weights.
         recipe: The flags as text, one per line, for the folder and TensorBoard.
-        flags: The flags as values, for TensorBoard's HParams page.
+        flags: The flags as values.
+        chosen: Those that differ from their defaults, for TensorBoard's HParams page.
     """
 
     dataset: str | Mapping[str, object]
@@ -235,3 +236,4 @@ class Plan:
     start: Start = Start()
     recipe: str = ""
     flags: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    chosen: Mapping[str, object] = dataclasses.field(default_factory=dict)

@@ -180,7 +180,9 @@ class Session:
             self._save(self._loop.get_state())
         self._writer.rewind(step)
         self._writer.recipe(
-            self._plan.recipe, options=self._plan.flags, name=self._folder.path.name
+            self._plan.recipe,
+            options=self._plan.chosen or self._plan.flags,
+            name=self._folder.path.name,
         )
         self._progress.open(total_steps=self._loop.total_steps, step=step)
         try:

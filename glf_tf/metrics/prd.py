@@ -18,10 +18,9 @@ import dataclasses
 
 import numpy as np
 import threadpoolctl
-import tqdm
 from sklearn import cluster
 
-from glf_tf import errors, types
+from glf_tf import errors, progress, types
 from glf_tf.metrics import vectors
 
 _EDGE = 1e-10  # Keeps the slopes away from 0 and infinity.
@@ -84,7 +83,7 @@ def curve(
     union = (union - union.mean(axis=0, dtype=np.float64)).astype(union.dtype)
     rng = vectors.generator(seed)
     curves = []
-    for _ in tqdm.trange(runs, desc="PRD's k-means", disable=None):
+    for _ in progress.over(range(runs), "PRD's k-means", unit="clustering"):
         histograms = _histograms(union, clusters=clusters, rng=rng)
         curves.append(curve_of_histograms(*histograms, angles=angles))
     return Curve(

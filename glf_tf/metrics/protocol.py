@@ -164,6 +164,12 @@ class Measurement:
             )
 
     @property
+    def name(self) -> str:
+        """Its key, with what was measured unless samples: "nll_of_test_latents"."""
+        source = self.protocol.source.replace(" ", "_")
+        return self.metric if source == "samples" else f"{self.metric}_of_{source}"
+
+    @property
     def mean(self) -> float:
         """Mean over the trials."""
         return statistics.fmean(self.values)

@@ -106,6 +106,10 @@ class AbstractAdversarial(noises.DecodesNoise, model.GenerativeModel):
         """The weights of the critic's terms."""
 
     @abc.abstractmethod
+    def score(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
+        """Returns the critic's scores of images, `[batch]`, large for real ones."""
+
+    @abc.abstractmethod
     def critic_terms(
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:

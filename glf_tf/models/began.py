@@ -97,6 +97,10 @@ class BEGAN(adversarial.AbstractAdversarial):
         found = tf.sigmoid(tf.cast(logits, tf.float32))
         return tf.reduce_mean(tf.abs(image - found), axis=[1, 2, 3])
 
+    def score(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
+        """Returns the negative errors of images, `[batch]`, large for real ones."""
+        return -self.error(image, training=training)
+
     def critic_terms(
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:

@@ -133,6 +133,10 @@ class MEG(scoring.ScoresAnomalies, adversarial.AbstractAdversarial):
             found = never_empty.apply(self.energy_net, image)
         return tf.cast(found[:, 0], tf.float32)
 
+    def score(self, image: tf.Tensor, *, training: bool = False) -> tf.Tensor:
+        """Returns the negative energies of images, `[batch]`, large for real ones."""
+        return -self.energy(image, training=training)
+
     def critic_terms(
         self, batch: types.Batch, *, seed: tf.Tensor, training: bool
     ) -> types.Terms:

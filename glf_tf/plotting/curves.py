@@ -12,9 +12,9 @@ import numpy as np
 
 from glf_tf import errors, recipe
 from glf_tf.experiments import folder as folder_lib
-from glf_tf.training import summaries
+from glf_tf.training import board, summaries
 
-_EPOCH_END = f"epoch/{summaries.SPEED}"
+_EPOCH_END = f"epoch/{board.SPEED}"
 """The scalar that marks the line at the end of an epoch."""
 
 

@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-import tqdm
 from absl import logging
 
-from glf_tf import types
+from glf_tf import progress, types
 from glf_tf.priors import codes, expectation_maximization
 
 
@@ -70,9 +69,7 @@ def fit(
         of: What is fitted, for a warning that it had not converged.
     """
     center, unit = z.mean(axis=0), codes.units(z)
-    with tqdm.tqdm(
-        desc="EM", total=max_iterations, unit="iteration", disable=None
-    ) as bar:
+    with progress.bar("EM", total=max_iterations, unit="iteration") as bar:
         (weights, loc, covariance), iterations, has_converged = (
             expectation_maximization.fit(
                 (z - center) / unit,

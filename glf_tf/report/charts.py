@@ -12,7 +12,7 @@ from matplotlib import figure as figure_lib
 
 from glf_tf.plotting import curves_figure
 from glf_tf.report import runs as runs_lib
-from glf_tf.training import summaries
+from glf_tf.training import board
 
 _TRAINED, _HELD_OUT = "epoch/", ("test/", "validation/")
 _EVALUATED = "evaluation/"
@@ -22,7 +22,7 @@ def terms(runs: Sequence[runs_lib.Run]) -> list[str]:
     """Returns the names of charts: terms that were tested first, then the others."""
     names = {name for run in runs for name in run.history.names}
     trained = {n.removeprefix(_TRAINED) for n in names if n.startswith(_TRAINED)}
-    trained.discard(summaries.SPEED)
+    trained.discard(board.SPEED)
     tested = {term for term in trained if any(f"{h}{term}" in names for h in _HELD_OUT)}
     evaluated = sorted(name for name in names if name.startswith(_EVALUATED))
     return [*sorted(tested), *sorted(trained - tested), *evaluated]

@@ -16,7 +16,7 @@ from glf_tf.comparison import record
 from glf_tf.experiments import folder as folder_lib
 from glf_tf.metrics import protocol
 from glf_tf.plotting import curves
-from glf_tf.training import summaries
+from glf_tf.training import board
 
 _OF_PLACES = ("cache_dir", "data_dir", "inception_graph", "workdir", "download")
 _STEP = re.compile(r"(?P<name>\w+)_(?P<step>\d+)\.png")
@@ -67,7 +67,7 @@ class Run:
     def facts(self) -> dict[str, str]:
         """What was trained, on what, and how long, in words."""
         lines = self.history.epoch_lines
-        speeds = [line[f"epoch/{summaries.SPEED}"] for line in lines]
+        speeds = [line[f"epoch/{board.SPEED}"] for line in lines]
         entries = self.described["history"]
         versions = entries[-1]["versions"] if entries else {}
         data = self.described["data"]

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 
-from glf_tf import errors, parts, seeds, types
+from glf_tf import errors, parts, progress, seeds, types
 from glf_tf.inference import sampler
 from glf_tf.models import chains, codes, inputs
 from glf_tf.models import model as model_lib
@@ -118,7 +118,9 @@ class Inference:
         given = {"mask": masks, "start": start}
         given = {name: tensor for name, tensor in given.items() if tensor is not None}
         found = []
-        for number, first in enumerate(range(0, len(images), CHUNK)):
+        starts = range(0, len(images), CHUNK)
+        told = "infer latents, batches of 500"
+        for number, first in enumerate(progress.over(starts, told, unit="batch")):
             part = slice(first, first + CHUNK)
             asked = {name: tensor[part] for name, tensor in given.items()}
             seen = inputs.images(

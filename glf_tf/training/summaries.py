@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes TensorBoard events, and scalars as JSON lines."""
 
-__all__ = ["SPEED", "Summaries", "read"]
+__all__ = ["Summaries", "read"]
 
-import functools
 import json
 import pathlib
 from collections.abc import Mapping
@@ -14,9 +13,7 @@ from absl import logging
 from tensorboard.plugins.hparams import api as hparams
 
 from glf_tf import files
-
-SPEED = "examples_per_second"
-"""The scalar of the speed of training, after the prefix of its interval."""
+from glf_tf.training import board
 
 _OLD_SPEED = "images_per_second"
 
@@ -25,7 +22,8 @@ class Summaries:
     """The writer of one run.
 
     Scalars are also written to `metrics.jsonl`, one line per call: `{"step": 100,
-    "train/nll": ...}`.
+    "train/nll": ...}`. In TensorBoard, "epoch/nll" and "test/nll" are one chart,
+    "curves/nll", of two runs (`board.place`).
     """
 
     def __init__(self, folder: pathlib.Path | None):
@@ -36,20 +34,28 @@ class Summaries:
                 workers that do not write.
         """
         self._folder = folder
+        self._writers: dict[str, tf.summary.SummaryWriter] = {}
         self._jsonl = None if folder is None else folder / "metrics.jsonl"
 
-    @functools.cached_property
-    def _writer(self) -> tf.summary.SummaryWriter:
+    def _writer(self, run: str = board.MAIN) -> tf.summary.SummaryWriter:
+        """Returns the writer of a run of TensorBoard, made when it is first used."""
+        if run not in self._writers:
+            self._writers[run] = self._made(run)
+        return self._writers[run]
+
+    def _made(self, run: str) -> tf.summary.SummaryWriter:
         if self._folder is None:
             return tf.summary.create_noop_writer()
         files.make_folder(self._folder)
-        return tf.summary.create_file_writer(str(self._folder / "tensorboard"))
+        return tf.summary.create_file_writer(str(self._folder / "tensorboard" / run))
 
     def scalars(self, values: Mapping[str, float], *, step: int) -> None:
         """Writes scalars."""
-        with self._writer.as_default(step=step):
-            for name, value in values.items():
-                tf.summary.scalar(name, value)
+        for name, value in values.items():
+            place = board.place(name)
+            about = board.description(place.tag) or None
+            with self._writer(place.run).as_default(step=step):
+                tf.summary.scalar(place.tag, value, description=about)
         if self._jsonl is None:
             return
         # JSON has no infinity and no NaN.
@@ -60,12 +66,12 @@ class Summaries:
 
     def image(self, name: str, picture: np.ndarray, *, step: int) -> None:
         """Writes one picture, uint8 `[height, width, channels]`."""
-        with self._writer.as_default(step=step):
-            tf.summary.image(name, picture[None])
+        with self._writer().as_default(step=step):
+            tf.summary.image(f"pictures/{name}", picture[None])
 
     def histogram(self, name: str, values: np.ndarray, *, step: int) -> None:
         """Writes the histogram of all values of an array of any shape, `[...]`."""
-        with self._writer.as_default(step=step):
+        with self._writer().as_default(step=step):
             tf.summary.histogram(name, values)
 
     def recipe(self, text: str, *, options: Mapping[str, object], name: str) -> None:
@@ -81,7 +87,7 @@ class Summaries:
             for key, value in options.items()
             if value is not None
         }
-        with self._writer.as_default(step=0):
+        with self._writer().as_default(step=0):
             tf.summary.text("recipe", f"```\n{text}\n```")
             hparams.hparams(plain, trial_id=name)
         self.flush()
@@ -99,11 +105,13 @@ class Summaries:
 
     def close(self) -> None:
         """Flushes and closes all files."""
-        self._writer.close()
+        for writer in self._writers.values():
+            writer.close()
 
     def flush(self) -> None:
         """Flushes all files."""
-        self._writer.flush()
+        for writer in self._writers.values():
+            writer.flush()
 
 
 def read(file: pathlib.Path) -> list[dict]:
@@ -141,4 +149,6 @@ def _record(text: bytes) -> dict | None:
 
 
 def _renamed(line: dict) -> dict:
-    return {name.replace(f"/{_OLD_SPEED}", f"/{SPEED}"): line[name] for name in line}
+    return {
+        name.replace(f"/{_OLD_SPEED}", f"/{board.SPEED}"): line[name] for name in line
+    }

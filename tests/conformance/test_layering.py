@@ -10,7 +10,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 # From the bottom up; a package may import from rows below its own, and from itself.
 ROWS = (
-    {"errors", "signatures", "types", "quiet", "tensor_float", "tracing"},
+    {"errors", "progress", "signatures", "types", "quiet", "tensor_float", "tracing"},
     {"files", "resources"},
     {"folders"},
     {"serving"},

@@ -9,9 +9,8 @@ __all__ = ["BATCH", "Batches", "LabelledImages", "check", "fit", "optimize"]
 
 import keras
 import numpy as np
-import tqdm
 
-from glf_tf import errors
+from glf_tf import errors, progress
 from glf_tf.data import pixels
 
 LabelledImages = tuple[np.ndarray, np.ndarray]
@@ -87,9 +86,9 @@ def optimize(
         jit_compile=False,
     )
     total = epochs * len(batches)
-    with tqdm.tqdm(desc=f"train {told}", total=total, disable=None) as bar:
+    with progress.bar(f"train {told}", total=total, unit="step") as bar:
         shown = keras.callbacks.LambdaCallback(
-            on_train_batch_end=lambda batch, logs: bar.update()
+            on_train_batch_end=lambda batch, logs: bar.update(1)
         )
         how = {"shuffle": False, "verbose": 0, "callbacks": [shown]}
         history = network.fit(batches, epochs=epochs, **how).history

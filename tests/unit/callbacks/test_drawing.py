@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of runs on vectors: of the plane, and of nothing else."""
+"""Pictures of runs: of what each model has, and of vectors in the plane alone."""
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
+from glf_tf import catalogue
+from glf_tf.callbacks import drawing
 from glf_tf.data import paths as paths_lib
+from glf_tf.datasets import digits
 from glf_tf.experiments import experiment, folder, plan
-from glf_tf.training import options
+from glf_tf.training import callback, options, summaries
+from tests import descriptors
 
 
 def trained(workdir, *, data_dir=None, dataset):
@@ -41,3 +46,45 @@ def test_a_run_elsewhere_draws_nothing(columns, tmp_path):
         dataset={"name": "vectors"},
     )
     assert not drawn.exists() or not any(drawn.rglob("*.png"))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("glf", {"samples", "reconstructions", "interpolations"}),
+        ("lfbm", {"samples", "reconstructions"}),
+        ("gan", {"samples", "critic"}),
+        ("began", {"samples", "critic"}),
+        ("meg", {"samples", "critic"}),
+    ],
+)
+def test_each_model_draws_what_it_has(name, expected, tmp_path):
+    images = digits.Digits(paths_lib.DataPaths()).load("test")
+    model = catalogue.build("model", descriptors.MODELS[name], image_shape=(8, 8, 1))
+    drawing.Pictures(
+        callback.Every(epochs=1),
+        model=model,
+        data=images,
+        folder=tmp_path,
+        writer=summaries.Summaries(None),
+        seed=0,
+    ).run(callback.Moment("joint", 1, 1, 1, 1, 1, 1.0))
+    assert {file.stem for file in tmp_path.glob("*.png")} == expected
+
+
+def test_a_critic_orders_images_by_its_score(monkeypatch):
+    images = digits.Digits(paths_lib.DataPaths()).load("test")
+    model = catalogue.build("model", descriptors.MODELS["gan"], image_shape=(8, 8, 1))
+    # The more ink, the realer.
+    monkeypatch.setattr(model, "score", lambda x: tf.reduce_sum(x, axis=[1, 2, 3]))
+    drawn = drawing.Pictures(
+        callback.Every(epochs=1),
+        model=model,
+        data=images,
+        folder=None,
+        writer=summaries.Summaries(None),
+        seed=0,
+    )._draw()["critic"]
+    rows = drawn.astype(float).mean(axis=(1, 2))
+    first, last = rows[: len(rows) // 8], rows[3 * len(rows) // 8 : len(rows) // 2]
+    assert first.mean() < last.mean()

@@ -46,4 +46,6 @@ def test_a_fit_says_that_it_begins_and_how_long_it_took(told):
 
 def test_an_epoch_says_its_means_its_pace_and_what_was_measured_now(told):
     (_, line) = told({"nll": 3.0})
-    assert line == "prior epoch 1/1  nll 3  test/nll 3.5  64.0 s  1 images/s"
+    assert line == (
+        "prior epoch 1/1  nll 3  test/nll 3.5  64.0 s  1 images/s  7 min to go"
+    )

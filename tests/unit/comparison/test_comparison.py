@@ -230,7 +230,7 @@ def test_files_hold_the_table(trained, data, children):
     events = event_accumulator.EventAccumulator(
         str(trained.hparams / "vae_digits/tensorboard"), size_guidance={"tensors": 0}
     ).Reload()
-    (scalar,) = events.Tensors("comparison/samples/fd")
+    (scalar,) = events.Tensors("evaluation/fd")
     row = next(row for row in table.rows if row.results)
     expected, _ = row.number("fd", source="samples")
     np.testing.assert_allclose(
