@@ -76,10 +76,10 @@ def convert(
         found["litert"] = litert.write(folder, names)
     used = {"onnx": CONVERTED, "web": web.USED}
     wanted = {name for key in used if key in formats for name in used[key]}
-    chosen = {name: signatures[name] for name in names if name in wanted}
+    chosen = {name: signatures[name] for name in signatures if name in wanted}
     converted = onnx.convert(chosen)
     if "onnx" in formats:
-        found["onnx"] = onnx.write(folder, converted)
+        found["onnx"] = onnx.write(folder, converted.only(CONVERTED))
     if "web" in formats:
         found["web"] = web.write(folder, converted)
     return found

@@ -23,7 +23,7 @@ FOLDER = "web"
 
 USED = (
     *("decode_noise", "decode_noise_of_labels"),
-    *("encode", "reconstruct", "log_prob"),
+    *("encode", "reconstruct", "log_prob", "interpolate"),
 )
 """The signatures that the page calls."""
 
