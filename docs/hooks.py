@@ -42,13 +42,31 @@ PACKAGES = {
 
 _ONLY_TEXT = "{members: [], show_root_heading: false}"
 
+_OVERVIEW = """# Reference
+
+Made of the docstrings. Import the module that you need, such as
+`from glf_tf.models import glf`. What most models have is said at the classes that they
+share:
+
+| method | class |
+|---|---|
+| `fit`, `evaluate` | [Trainable][glf_tf.keras_api.trainable.Trainable] |
+| `compile` | [Compiled][glf_tf.keras_api.compiling.Compiled] |
+| `predict`, `save`, `export` | [Saved][glf_tf.keras_api.saving.Saved] |
+| `sample` | [AbstractModel][glf_tf.models.base_model.AbstractModel] |
+| `log_prob` | [AbstractLatentModel][glf_tf.models.latent.AbstractLatentModel] |
+| `encode` | [AbstractAutoencoder][glf_tf.models.autoencoder.AbstractAutoencoder] |
+
+"""
+
 
 def on_config(config):
     """Puts the reference into the navigation."""
     for section in config.nav:
         if "Reference" in section:
             section["Reference"] = [
-                {title: f"reference/{name}.md"} for name, title in PACKAGES.items()
+                {"Overview": "reference/index.md"},
+                *({title: f"reference/{name}.md"} for name, title in PACKAGES.items()),
             ]
     return config
 
@@ -58,12 +76,22 @@ def on_files(files, config):
     for name in TOP:
         page = files_lib.File.generated(config, name, abs_src_path=str(ROOT / name))
         files.append(page)
-    for name, title in PACKAGES.items():
-        text = reference(name, title)
-        files.append(
-            files_lib.File.generated(config, f"reference/{name}.md", content=text)
-        )
+    pages = {name: reference(name, title) for name, title in PACKAGES.items()}
+    for name, text in {"index": overview(), **pages}.items():
+        page = files_lib.File.generated(config, f"reference/{name}.md", content=text)
+        files.append(page)
     return files
+
+
+def overview() -> str:
+    """Returns the first page of the reference: what the others are about."""
+    rows = ["| package | what it has |", "|---|---|"]
+    for name, title in PACKAGES.items():
+        file = ROOT / "glf_tf" / name / "__init__.py"
+        text = (file if file.exists() else ROOT / f"glf_tf/{name}.py").read_text()
+        first = text.split('"""')[1].split("\n\n")[0].replace("\n", " ")
+        rows.append(f"| [{title}]({name}.md), `glf_tf.{name}` | {first} |")
+    return _OVERVIEW + "\n".join(rows) + "\n"
 
 
 def reference(name: str, title: str) -> str:
@@ -84,6 +112,8 @@ def reference(name: str, title: str) -> str:
 
 def on_page_markdown(markdown, page, config, files):
     """Turns links between the top folder and docs/ into those of the site."""
+    if page.parent is None:  # nothing stands beside it
+        page.meta["hide"] = ["navigation"]
     if page.file.src_uri in TOP:
         return re.sub(r'(\]\(|src=")docs/', r"\1", markdown)
     return markdown.replace("](../", "](")
