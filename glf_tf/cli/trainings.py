@@ -43,6 +43,7 @@ def make(
     arguments: Sequence[str],
     starts: Sequence[job_lib.Job] = (),
     fits_by_seed: bool = False,
+    max_epochs: int = 0,
 ) -> list[job_lib.Job]:
     """Returns the trainings of a recipe, one for each seed.
 
@@ -56,14 +57,15 @@ def make(
         starts: The training that each of these starts from; empty for none.
         fits_by_seed: Whether what is fitted to codes has the seed too: where one
             encoder is shared, nothing else differs.
+        max_epochs: The most epochs of any stage; 0 for those of the arguments.
     """
     plans, jobs = {}, []
     for seed, start in zip(seeds, starts or [None] * len(seeds), strict=True):
         of_start = () if start is None else (f"--start_from={start.folder.path}",)
         given = (*arguments, *of_start)
         if given not in plans:
-            plans[given] = planned.read(given)
-        plan = plans[given]
+            plans[given] = _planned(given, max_epochs=max_epochs)
+        given, plan = plans[given]
         run = folder.run(job_lib.folder_name(recipe, seed=seed))
         own = [f"--seed={seed}", f"--workdir={run.path}", "--resume"]
         if fits_by_seed and _FIT_SEED in plan["flags"]:
@@ -109,11 +111,27 @@ def of_table(
             row.seeds,
             arguments=[*_arguments(table, row), *flags],
             starts=_by_seed(starts, seeds=row.seeds),
+            max_epochs=table.max_epochs,
             **how,
         )
         if row in rows:
             found += [(job, row) for job in made[row.name]]
     return [(job, row) for job, row in found if not seeds or job.seed in seeds]
+
+
+def _planned(
+    given: tuple[str, ...], *, max_epochs: int
+) -> tuple[tuple[str, ...], dict]:
+    """Returns flags with which no stage has more epochs, and what they train."""
+    plan = planned.read(given)
+    if not max_epochs:
+        return given, plan
+    cut = {stage: min(count, max_epochs) for stage, count in plan["epochs"].items()}
+    if cut == plan["epochs"]:
+        return given, plan
+    epochs = [f"{stage}:{n}" if stage else str(n) for stage, n in cut.items()]
+    given = (*given, f"--epochs={','.join(epochs)}")
+    return given, planned.read(given)
 
 
 def _recipe(row: table_file.Row) -> job_lib.Recipe:

@@ -121,13 +121,15 @@ class Budget:
     """What a smaller budget changes.
 
     Attributes:
-        flags: Further flags of all trainings, such as fewer epochs.
+        flags: Further flags of all trainings.
+        max_epochs: The most epochs of any stage; 0 for as many as without it.
         seeds: The only seeds of which there is training; empty for all of a row's.
         samples: Number of samples a trial; 0 for those of the table.
         trials: Number of draws; 0 for those of the table.
     """
 
     flags: tuple[str, ...] = ()
+    max_epochs: int = 0
     seeds: tuple[int, ...] = ()
     samples: int = 0
     trials: int = 0
@@ -148,6 +150,7 @@ class TableFile:
         columns: Keys of the columns that documents show; empty for all.
         notes: What documents say below the table.
         vary: A flag of which each row of the file has several values; None for none.
+        max_epochs: The most epochs of any stage; 0 for those of the recipes.
     """
 
     name: str
@@ -160,6 +163,7 @@ class TableFile:
     columns: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     vary: Vary | None = None
+    max_epochs: int = 0
 
     def row(self, name: str) -> Row:
         """Returns the row of a name.
@@ -198,6 +202,7 @@ class TableFile:
         return dataclasses.replace(
             self,
             flags=(*self.flags, *cut.flags),
+            max_epochs=cut.max_epochs or self.max_epochs,
             rows=tuple(_with_seeds(row, cut.seeds) for row in self.rows),
             measure=dataclasses.replace(self.measure, **changed),
         )

@@ -205,6 +205,25 @@ def test_trainings_start_from_those_of_their_seed_or_from_the_only_one(
     assert job.command[-1] == "--prior.seed=1"  # nothing else has the seed
 
 
+def test_a_budget_bounds_the_epochs_of_each_stage(tmp_path, monkeypatch):
+    def read(arguments):
+        epochs = {"joint": 0, "flow": 30}
+        for flag in arguments:
+            if flag.startswith("--epochs=joint"):
+                pairs = (pair.split(":") for pair in flag[9:].split(","))
+                epochs = {stage: int(count) for stage, count in pairs}
+        return {"dataset": {}, "flags": {}, "epochs": epochs}
+
+    monkeypatch.setattr(trainings.planned, "read", read)
+    text = WHOLE.replace("[budgets.quick]", "[budgets.quick]\nmax_epochs = 2")
+    cut = table_file.read(write(tmp_path, text)).cut("quick")
+    folder = folder_lib.Folder(tmp_path / "out")
+    found = trainings.of_table(cut, rows=cut.rows[:1], seeds=[], folder=folder)
+    (job, _) = found[0]
+    assert "--epochs=joint:0,flow:2" in job.command
+    assert job.plan["epochs"] == {"joint": 0, "flow": 2}
+
+
 @pytest.mark.parametrize("flag", ["--seed=3", "-workdir=x", "--start_from=x"])
 def test_flags_that_a_table_sets_otherwise_are_refused(tmp_path, unplanned, flag):
     text = WHOLE.replace("--draw_every=0", flag)
