@@ -69,7 +69,7 @@ def main() -> None:
 
 def _table():
     """Returns the table of the flag."""
-    from glf_tf.evidence import table_file
+    from glf_tf.evidence import table_reader
 
     known, given = resources.tables(), _TABLE.value
     if not given.endswith(".toml") and given not in known:
@@ -78,7 +78,7 @@ def _table():
             received=given,
             do=errors.suggestion(given, known),
         )
-    return table_file.read(pathlib.Path(known.get(given, given)))
+    return table_reader.read(pathlib.Path(known.get(given, given)))
 
 
 def _check_records(table):

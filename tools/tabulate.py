@@ -54,7 +54,7 @@ def main() -> None:
 
 def _render(name: str) -> str:
     """Returns a table in Markdown."""
-    from glf_tf.evidence import documents, table_file
+    from glf_tf.evidence import documents, table_reader
 
     known = resources.tables()
     if name not in known:
@@ -63,7 +63,7 @@ def _render(name: str) -> str:
             received=name,
             do=errors.suggestion(name, known),
         )
-    table = table_file.read(known[name])
+    table = table_reader.read(known[name])
     return documents.to_markdown(table, folder=pathlib.Path(_RECORDS.value))
 
 

@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from glf_tf import catalogue, resources
-from glf_tf.evidence import documents, table_file
+from glf_tf.evidence import documents, table_reader
 from tests.conformance import test_layering
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -228,7 +228,7 @@ def test_every_picture_is_shown():
 
 def test_tables_of_documents_are_those_of_the_records():
     def render(name):
-        table = table_file.read(resources.tables()[name])
+        table = table_reader.read(resources.tables()[name])
         return documents.to_markdown(table, folder=resources.TABLES / "records")
 
     for path in DOCUMENTS:

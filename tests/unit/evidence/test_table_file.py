@@ -11,7 +11,7 @@ from glf_tf import errors, resources
 from glf_tf.cli import trainings
 from glf_tf.comparison import folder as folder_lib
 from glf_tf.comparison import job as job_lib
-from glf_tf.evidence import table_file
+from glf_tf.evidence import table_file, table_reader
 
 WHOLE = """
 title = "A table"
@@ -51,7 +51,7 @@ def write(folder, text=WHOLE, name="small.toml"):
 
 
 def test_a_table_says_what_its_file_says(tmp_path):
-    table = table_file.read(write(tmp_path))
+    table = table_reader.read(write(tmp_path))
     assert (table.name, table.title, table.columns) == ("small", "A table", ("fd",))
     assert table.measure == table_file.Measure(
         samples=300, extractors=("classifier",), likelihoods=True
@@ -67,7 +67,7 @@ def test_a_table_says_what_its_file_says(tmp_path):
 
 
 def test_a_budget_cuts_epochs_seeds_and_samples(tmp_path):
-    table = table_file.read(write(tmp_path))
+    table = table_reader.read(write(tmp_path))
     assert table.cut("full") is table
     cut = table.cut("quick")
     assert [row.seeds for row in cut.rows] == [(1,), (1,), (0,)]
@@ -103,7 +103,7 @@ def test_what_is_wrong_is_said(tmp_path, old, new, said):
     text = WHOLE.replace(old, new)
     assert text != WHOLE
     with pytest.raises(errors.InvalidValue, match=said) as caught:
-        table_file.read(write(tmp_path, text))
+        table_reader.read(write(tmp_path, text))
     assert "\n" not in str(caught.value)
 
 
@@ -130,7 +130,7 @@ start = "vae"
 
 
 def test_a_table_that_varies_a_flag_has_a_row_for_each_value(tmp_path):
-    table = table_file.read(write(tmp_path, VARIED))
+    table = table_reader.read(write(tmp_path, VARIED))
     assert (table.measure.kind, table.measure.weight) == ("anomalies", 0.5)
     names = [row.name for row in table.rows]
     assert names == ["vae_2", "vae_8", "next_2", "next_8"]
@@ -155,14 +155,14 @@ def test_a_table_that_varies_a_flag_has_a_row_for_each_value(tmp_path):
 def test_what_is_wrong_with_varied_flags_is_said(tmp_path, old, new, said):
     text = VARIED.replace(old, new)
     with pytest.raises(errors.InvalidValue, match=said):
-        table_file.read(write(tmp_path, text))
+        table_reader.read(write(tmp_path, text))
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path):
     with pytest.raises(errors.NotFound, match="nowhere.toml"):
-        table_file.read(tmp_path / "nowhere.toml")
+        table_reader.read(tmp_path / "nowhere.toml")
     with pytest.raises(errors.InvalidValue, match="its name must be of a-z"):
-        table_file.read(write(tmp_path, name="A b.toml"))
+        table_reader.read(write(tmp_path, name="A b.toml"))
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ def test_trainings_start_from_those_of_their_seed_or_from_the_only_one(
     tmp_path, unplanned
 ):
     text = WHOLE + 'start = "plain"\nseeds = [0, 1]\n'
-    table = table_file.read(write(tmp_path, text))
+    table = table_reader.read(write(tmp_path, text))
     folder = folder_lib.Folder(tmp_path / "out")
     how = {"folder": folder, "flags": ["--data_dir=x"]}
     found = trainings.of_table(table, rows=table.rows, seeds=[], **how)
@@ -198,7 +198,7 @@ def test_trainings_start_from_those_of_their_seed_or_from_the_only_one(
     ]
 
     shared = text.replace("seeds = [0, 1]\npub", "pub").replace("seeds = [1]\n[[", "[[")
-    table = table_file.read(write(tmp_path, shared))
+    table = table_reader.read(write(tmp_path, shared))
     found = trainings.of_table(table, rows=table.rows[2:], seeds=[1], **how)
     ((job, row),) = found
     assert (job.start.name, row.name) == ("plain", "third")
@@ -216,7 +216,7 @@ def test_a_budget_bounds_the_epochs_of_each_stage(tmp_path, monkeypatch):
 
     monkeypatch.setattr(trainings.planned, "read", read)
     text = WHOLE.replace("[budgets.quick]", "[budgets.quick]\nmax_epochs = 2")
-    cut = table_file.read(write(tmp_path, text)).cut("quick")
+    cut = table_reader.read(write(tmp_path, text)).cut("quick")
     folder = folder_lib.Folder(tmp_path / "out")
     found = trainings.of_table(cut, rows=cut.rows[:1], seeds=[], folder=folder)
     (job, _) = found[0]
@@ -227,7 +227,7 @@ def test_a_budget_bounds_the_epochs_of_each_stage(tmp_path, monkeypatch):
 @pytest.mark.parametrize("flag", ["--seed=3", "-workdir=x", "--start_from=x"])
 def test_flags_that_a_table_sets_otherwise_are_refused(tmp_path, unplanned, flag):
     text = WHOLE.replace("--draw_every=0", flag)
-    table = table_file.read(write(tmp_path, text))
+    table = table_reader.read(write(tmp_path, text))
     folder = folder_lib.Folder(tmp_path / "out")
     with pytest.raises(errors.InvalidValue, match=f"Received: {flag}"):
         trainings.of_table(table, rows=table.rows, seeds=[], folder=folder)
@@ -236,7 +236,7 @@ def test_flags_that_a_table_sets_otherwise_are_refused(tmp_path, unplanned, flag
 @pytest.mark.slow
 @pytest.mark.parametrize("name", resources.tables())
 def test_trainings_of_the_librarys_tables_can_be_planned(name, tmp_path):
-    table = table_file.read(resources.tables()[name])
+    table = table_reader.read(resources.tables()[name])
     assert "quick" in table.budgets
     for row in table.rows:
         for recipe in row.recipes:
