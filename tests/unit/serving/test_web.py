@@ -15,6 +15,7 @@ import tensorflow as tf
 from PIL import Image
 
 from glf_tf import errors, export
+from glf_tf.data import pictures
 from glf_tf.models import density, rae
 from glf_tf.serving import onnx, onnxruntime_web, web
 from tests import browser, descriptors
@@ -245,13 +246,13 @@ def values(window, expression):
     return np.asarray(json.loads(text), np.float32)
 
 
-def shown(window, selector):
-    """The levels of grey of canvases."""
+def shown(window, selector, *, channels=1):
+    """The levels of canvases, of red alone or of all colours."""
     return values(
         window,
         f"""[...document.querySelectorAll("{selector}")].map((canvas) => [
             ...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height)
-            .data].filter((_, i) => i % 4 === 0))""",
+            .data].filter((_, i) => i % 4 < {channels}))""",
     )
 
 
@@ -302,8 +303,9 @@ def test_a_browser_draws_walks_and_rebuilds_what_python_does(visit, window, tmp_
     expected = model.decode_noise(quarter, temperature=0.5)
     assert_same_levels(shown(window, "#walked"), expected)
 
-    image = descriptors.images(1).images
-    Image.fromarray(image[0, ..., 0]).save(tmp_path / "own.png")
+    colours = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    Image.fromarray(colours).save(tmp_path / "own.png")
+    image = pictures.decode(tmp_path / "own.png", channels=1).pixels[None]
     window.give_file("#file", tmp_path / "own.png")
     window.value("explorer.then((e) => e.own.redraw())")
     assert np.array_equal(shown(window, "#seen")[0], image.reshape(-1))
@@ -325,13 +327,13 @@ def test_a_browser_draws_walks_and_rebuilds_what_python_does(visit, window, tmp_
 
 @marked
 def test_a_browser_draws_the_label_that_is_chosen(visit, window):
-    model = rae.RAE((8, 8, 1), latent_dim=4, prior="labelled_normal", num_classes=10)
+    model = rae.RAE((8, 8, 3), latent_dim=4, prior="labelled_normal", num_classes=10)
     descriptors.perturb(model)
     visit(model)
     set_value(window, "label", 7)
     noise = values(window, "e.drawing.drawn.noise")
     expected = model.decode_noise(tf.constant(noise), label=7)
-    assert_same_levels(shown(window, "#drawn canvas"), expected)
+    assert_same_levels(shown(window, "#drawn canvas", channels=3), expected)
     other = model.decode_noise(tf.constant(noise), label=0)
     assert np.abs(other - expected).max() > 0.01
     assert window.complaints() == []
