@@ -14,12 +14,9 @@ measured, what each signature takes and returns. `--measured` names files that
 tools/evaluate.py wrote, whose figures and protocols the card is to have.
 
 `--format` adds files for LiteRT (model.tflite) and ONNX (onnx/), of the signatures
-without chains and random numbers; and web/, a page that draws in a visitor's browser,
-for which any file server will do:
-
-    python tools/export.py --workdir=runs/glf/digits --format=saved_model,web \
-        --output=serving/digits/3
-    python -m http.server --directory=serving/digits/3/web
+without chains and random numbers; and web/, a page that draws in a visitor's browser.
+Any file server will do for it, such as `python -m http.server --directory=FOLDER/web`.
+ONNX files and the page need `pip install "glf_tf[onnx]"`.
 
 `glf_tf/export.py` lists the signatures, as does `saved_model_cli show --dir=DIR --all`.
 """
