@@ -69,7 +69,9 @@ def _without_places(described: Mapping) -> dict:
         }
         for entry in described["history"]
     ]
-    return {**described, "data_dir": "", "history": entries}
+    source = described.get("data_source", "")
+    source = "files" if {"/", "\\"} & set(source) else source
+    return {**described, "data_dir": "", "data_source": source, "history": entries}
 
 
 def _save(loaded: restore.Loaded, folder: pathlib.Path) -> None:

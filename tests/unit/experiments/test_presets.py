@@ -37,6 +37,7 @@ def run(tmp_path_factory):
     experiment.train(plan, folder.Folder(path))
     described = json.loads((path / "run.json").read_text())
     described["data_dir"] = "/home/me/data"
+    described["data_source"] = "/home/me/data/mnist"
     described["history"][0]["recipe"] += "--data_dir=/home/me/data\n"
     changed = {"cache_dir": ["/home/me/x", "/home/me/y"], "beta": [1, 2]}
     described["history"][0]["changed"] = changed
@@ -129,7 +130,7 @@ def test_what_half_precision_cannot_hold_is_left_whole():
 
 def test_a_preset_tells_no_places(made):
     described = folder.Folder(made).read()
-    assert described["data_dir"] == ""
+    assert (described["data_dir"], described["data_source"]) == ("", "files")
     assert "/home/me" not in json.dumps(described)
     assert described["history"][0]["changed"] == {"beta": [1, 2]}
     assert "--data_dir" not in (made / "flags.cfg").read_text()
