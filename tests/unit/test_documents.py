@@ -19,8 +19,10 @@ ROOT = pathlib.Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 TOOLS = sorted(ROOT.glob("tools/*.py"))
 
-OTHERS = {"kills", "pictures", "requeue", "help", "flagfile", "recipe", "version"}
-"""Flags of pytest and Slurm, and those of every tool, that documents name."""
+OTHERS = {"kills", "pictures", "requeue", "logdir"} | {
+    *("help", "flagfile", "recipe", "version"),
+}
+"""Flags of pytest, Slurm, TensorBoard, and of every tool, that documents name."""
 
 FLAG = r"--([\w.]*\w)"
 
