@@ -125,3 +125,11 @@ def pytest_addoption(parser):
         default=2000,
         help="How many changed files test_mutations.py reads.",
     )
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Prints what tests have to tell, by `record_property("told", ...)`."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "told":
+                terminalreporter.write_line(value)

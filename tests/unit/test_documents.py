@@ -3,9 +3,8 @@
 
 import functools
 import json
-import pathlib
 import re
-import shlex
+import shutil
 import subprocess
 import sys
 
@@ -13,11 +12,12 @@ import pytest
 
 from glf_tf import catalogue, resources
 from glf_tf.evidence import documents, table_reader
+from tests import shown
 from tests.conformance import test_layering
+from tests.shown import DOCUMENTS, ROOT, TOOLS
 
-ROOT = pathlib.Path(__file__).parents[2]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-TOOLS = sorted(ROOT.glob("tools/*.py"))
+BENCHMARKS = [ROOT / f"tools/benchmarks/{n}.py" for n in ("serving", "serving_load")]
+"""Scripts that documents call, beside the tools."""
 
 OTHERS = {"kills", "pictures", "requeue", "logdir"} | {
     *("help", "flagfile", "recipe", "version"),
@@ -28,11 +28,6 @@ FLAG = r"--([\w.]*\w)"
 
 INVENTED = r"--\w+=my_\w+:\w+$"
 """The choice of a part that a reader of the documents would write."""
-
-COMMAND = (
-    r"^ +(?:srun .*?)?(?:python tools/(\w+)\.py|(?:python -m glf_tf|glf-tf) (\w+))(.*)$"
-)
-"""A tool that is called, by its script or by its name, and its flags."""
 
 # Parses each command line in a process of its own, as a second one would define its
 # flags again. Nothing loads TensorFlow, and no tool does anything.
@@ -68,17 +63,13 @@ def parsed(tool):
 
     The last one is that of no flags at all.
     """
-    shown = [
-        [word for word in words if not re.match(INVENTED, word)]
-        for text in texts()
-        for name, words in commands(text)
-        if name == tool.stem
-    ]
-    assert shown, "no document shows how to use it"
-    path = f"import sys; sys.argv = ['tools/{tool.name}']; sys.path[:0] = ['tools']\n"
+    name = tool.relative_to(ROOT / "tools").with_suffix("").as_posix()
+    lines = [words for called, words in all_commands() if called == name]
+    assert lines, "no document shows how to use it"
+    path = f"import sys; sys.argv = ['tools/{name}.py']; sys.path[:0] = ['tools']\n"
     done = subprocess.run(
         [sys.executable, "-c", path + PROGRAM],
-        input=json.dumps([*shown, []]),
+        input=json.dumps([*lines, []]),
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -86,39 +77,64 @@ def parsed(tool):
     )
     assert done.returncode == 0, done.stderr
     results = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(results) == len(shown) + 1
+    assert len(results) == len(lines) + 1
     return results
 
 
-def commands(text):
-    """The command lines of tools in a text, as lists of words."""
-    text = re.sub(r"\\\n\s*", " ", text)
-    for script, name, rest in re.findall(COMMAND, text, re.MULTILINE):
-        words = [item for item in shlex.split(rest, comments=True) if item != "..."]
-        yield script or name, words
+@functools.cache
+def all_commands():
+    """All that is shown, in lines and in prose, but for parts that are invented."""
+    found = [item for text in shown.texts() for item in shown.commands(text)]
+    found += [item for path in DOCUMENTS for item in shown.in_prose(path.read_text())]
+    return [
+        (tool, [word for word in words if not re.match(INVENTED, word)])
+        for tool, words in found
+    ]
 
 
-def texts():
-    """Every text that shows commands, but for the headers of recipes."""
-    for path in [*DOCUMENTS, *TOOLS, ROOT / "glf_tf/cli/command.py"]:
-        yield path.read_text()
+def test_every_tool_that_is_called_exists(record_property):
+    called = {name for name, _ in all_commands()}
+    missing = {name for name in called if not (ROOT / f"tools/{name}.py").exists()}
+    assert missing <= {"recipes", "presets"}  # of `glf-tf` alone
+    count, run = len(all_commands()), len(shown.runnable())
+    told = f"{count} calls of tools are shown, and read; {run} are run"
+    record_property("told", told)
 
 
-def test_every_subcommand_that_is_shown_exists():
-    shown = {name for text in texts() for name, _ in commands(text)}
-    assert shown - {tool.stem for tool in TOOLS} <= {"recipes", "presets"}
-
-
-@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.stem)
+@pytest.mark.parametrize("tool", [*TOOLS, *BENCHMARKS], ids=lambda tool: tool.stem)
 def test_every_command_that_is_shown_can_be_read(tool):
     assert [result for result in parsed(tool) if "error" in result] == []
+
+
+def test_commands_are_shown_in_lines_that_are_read():
+    """Which are indented, and in no fence."""
+    for path in DOCUMENTS:
+        assert not re.search(r"^```(sh|bash|shell|console)", path.read_text(), re.M)
+        assert not re.search(r"^(python tools/|glf-tf )", path.read_text(), re.M), path
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_what_make_is_called_with_exists():
+    makefile = (ROOT / "Makefile").read_text()
+    calls = {tuple(w) for path in DOCUMENTS for w in shown.of_make(path.read_text())}
+    for words in sorted(calls):
+        for name in (word.partition("=")[0] for word in words if "=" in word):
+            assert re.search(rf"\$[({{]{name}\b", makefile), name
+        done = subprocess.run(
+            ["make", "--dry-run", *words],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("name", ["BUILD.md", "docs/own_parts.md"])
 def test_a_command_with_a_part_of_ones_own_is_whole(name):
     found = [
         " ".join(words)
-        for tool, words in commands((ROOT / name).read_text())
+        for tool, words in shown.commands((ROOT / name).read_text())
         if tool == "train" and any(re.match(INVENTED, word) for word in words)
     ]
     assert found
@@ -136,16 +152,12 @@ def test_the_headers_of_recipes_name_their_own_file():
         assert own in path.read_text(), path
 
 
-def prose(path):
-    """A document without what it quotes as blocks of code."""
-    text = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
-    return re.sub(r"^    .*$", "", text, flags=re.MULTILINE)
-
-
 def code(path):
     """The words in a document that stand between backquotes."""
     return [
-        word for item in re.findall(r"`([^`]+)`", prose(path)) for word in item.split()
+        word
+        for item in re.findall(r"`([^`]+)`", shown.prose(path.read_text()))
+        for word in item.split()
     ]
 
 
@@ -158,7 +170,9 @@ def known_flags():
         for name in catalogue.names(kind)
         for option in catalogue.options(kind, name)
     }
-    tools = {flag for tool in TOOLS for flag in parsed(tool)[-1]["flags"]}
+    tools = {
+        flag for tool in [*TOOLS, *BENCHMARKS] for flag in parsed(tool)[-1]["flags"]
+    }
     return options | tools | OTHERS
 
 
