@@ -120,11 +120,17 @@ def on_page_markdown(markdown, page, config, files):
 
 
 def on_post_page(output, page, config):
-    """Refuses a page that loads anything from elsewhere."""
+    """Refuses a page that loads anything from elsewhere, or shows a list's stars."""
     loaded = r'<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)="(?:https?:)?//[^"]+"'
     if found := re.search(loaded, output):
         raise exceptions.PluginError(
             f"A page loads nothing from elsewhere. Received: {found.group()} in "
             f"{page.file.src_uri}. Put the file into docs/."
+        )
+    text = re.sub(r"<pre\b.*?</pre>", "", output, flags=re.DOTALL)
+    if found := re.search(r"^(?:<p>)?[*|] .*", text, flags=re.MULTILINE):
+        raise exceptions.PluginError(
+            f"A list or a table has an empty line before it, not inside. Received: "
+            f"{found.group()} in {page.file.src_uri}. Add or remove one."
         )
     return output

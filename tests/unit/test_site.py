@@ -48,6 +48,13 @@ def test_a_page_that_loads_from_elsewhere_is_refused(hooks, tag):
         hooks.on_post_page(f"<p>{tag}</p>", page=page("tools.md"), config=None)
 
 
+@pytest.mark.parametrize("text", ["<p>a\n* b</p>", "<p>| a | b |\n| --- |</p>"])
+def test_a_list_or_a_table_that_is_shown_as_text_is_refused(hooks, text):
+    assert hooks.on_post_page(f"<pre>{text}</pre>", page=page("a.md"), config=None)
+    with pytest.raises(exceptions.PluginError, match="empty line"):
+        hooks.on_post_page(text, page=page("a.md"), config=None)
+
+
 def test_a_page_may_link_to_elsewhere(hooks):
     output = '<a href="https://arxiv.org/abs/1905.10485">'
     assert hooks.on_post_page(output, page=page("tools.md"), config=None) == output
