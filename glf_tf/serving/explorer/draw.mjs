@@ -11,6 +11,7 @@ export class Decoder {
   constructor(model) {
     const names = ["decode_noise", "decode_noise_of_labels"];
     this.model = model;
+    this.whyNot = model.whyNot(...names);
     this.name = names.find((name) => model.has(name));
     this.law = model.metadata.model.noise_law;
     if (!this.name) return;
@@ -21,8 +22,7 @@ export class Decoder {
 
   /** Why nothing can be drawn; "" if it can. */
   get lacks() {
-    const whyNot = this.model.whyNot("decode_noise");
-    if (!this.name) return `Nothing is drawn here: ${whyNot}.`;
+    if (!this.name) return `Nothing is drawn here: ${this.whyNot}.`;
     if (!noise.isKnown(this.law)) return `Noise of ${this.law} is not drawn here.`;
     return "";
   }

@@ -26,10 +26,11 @@ export class Model {
     return name in this.metadata.web.files;
   }
 
-  /** Returns why there is no signature of the name, as the export says. */
-  whyNot(name) {
+  /** Returns why there is no signature of these names, as the export says. */
+  whyNot(...names) {
     const { missing, web } = this.metadata;
-    return web.missing[name] ?? missing[name] ?? "the model has none";
+    const reasons = names.map((name) => web.missing[name] ?? missing[name]);
+    return reasons.find(Boolean) ?? "the model has none";
   }
 
   /** Returns an input or output of a signature, as metadata.json describes it. */
