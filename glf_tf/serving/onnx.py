@@ -16,6 +16,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from glf_tf import errors, files
+from glf_tf.serving import onnx_operations
 
 FOLDER = "onnx"
 
@@ -103,6 +104,7 @@ def _file(function: Callable) -> tuple[bytes, str]:
         tf.function(named, autograph=False),
         input_signature=specs,
         opset=_OPSET,
+        custom_op_handlers=onnx_operations.HANDLERS,
     )
     try:
         onnx.checker.check_model(made)
