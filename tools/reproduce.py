@@ -14,9 +14,9 @@ error, and the exit status is 1.
 A budget other than `full` trains less, as the table's file says, and the table says so.
 
 Writes what tools/compare.py writes: table.md, table.json (every number, by seed and
-trial), samples.png and hparams/. With `--records`, each measured training of the full
-budget is also written to a small file there, of which tools/tabulate.py makes the
-tables of documents.
+trial), samples.png and hparams/, and curves.png if the table lists some. With
+`--records`, each measured training of the full budget is also written to a small file
+there, of which tools/tabulate.py makes the tables of documents.
 """
 
 import dataclasses
@@ -59,6 +59,8 @@ def main() -> None:
     print(f"numbers      {folder.numbers}")
     if folder.samples.exists():
         print(f"samples      {folder.samples}")
+    if table.curves and folder.curves.exists():
+        print(f"curves       {folder.curves}")
     trainings = [training for row in shown.rows for training in row.trainings]
     failed = [training.job.name for training in trainings if training.error]
     if failed:
@@ -121,7 +123,7 @@ def _run(jobs, *, table, folder):
     """Trains and measures what is not done, and writes all; returns the table."""
     from glf_tf.comparison import comparison
     from glf_tf.comparison import training as training_lib
-    from glf_tf.evidence import records
+    from glf_tf.evidence import records, training_curves
     from glf_tf.training import loop
 
     comparison.leave_memory()
@@ -139,6 +141,7 @@ def _run(jobs, *, table, folder):
             )
             shown = dataclasses.replace(found, is_sorted=False)
             comparison.save(shown, **how)
+            training_curves.draw(jobs, scalars=table.curves, folder=folder)
             if _RECORDS.value:
                 measuring = how["measuring"]
                 kept = {"table": table, "source": folder, "measuring": measuring}

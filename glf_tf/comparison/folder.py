@@ -12,6 +12,11 @@ from glf_tf import files, folders
 from glf_tf.experiments import folder as folder_lib
 from glf_tf.experiments import locking
 
+_OUTPUTS = (
+    *("lock", "table.md", "table.json", "samples.png", "curves.png", "curves.csv"),
+    "hparams",
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Folder:
@@ -23,6 +28,7 @@ class Folder:
     table.md          the table
     table.json        all numbers, by seed and trial
     samples.png       samples side by side
+    curves.png        what a table shows of training, and curves.csv its numbers
     hparams/          settings and numbers, for TensorBoard's HParams page
     real_images.json  measurements of real images under the same protocol
 
@@ -48,6 +54,11 @@ class Folder:
         return self.path / "samples.png"
 
     @property
+    def curves(self) -> pathlib.Path:
+        """Curves of training."""
+        return self.path / "curves.png"
+
+    @property
     def hparams(self) -> pathlib.Path:
         """The TensorBoard files."""
         return self.path / "hparams"
@@ -58,7 +69,7 @@ class Folder:
         Raises:
             Occupied: It has other content, or a link in the place of an output.
         """
-        for name in ("lock", "table.md", "table.json", "samples.png", "hparams"):
+        for name in _OUTPUTS:
             files.check_no_link(self.path / name)
         is_run = self.run("").description.exists()
         if is_run or not locking.is_a_lock(self.path / "lock"):

@@ -120,6 +120,8 @@ class TableFile:
         notes: What documents say below the table.
         vary: A flag of which each row of the file has several values; None for none.
         max_epochs: The most epochs of any stage; 0 for those of the recipes.
+        curves: Scalars of training, such as "epoch/nll", that are drawn of the first
+            seed of each row; empty for none.
     """
 
     name: str
@@ -133,6 +135,7 @@ class TableFile:
     notes: tuple[str, ...] = ()
     vary: Vary | None = None
     max_epochs: int = 0
+    curves: tuple[str, ...] = ()
 
     def row(self, name: str) -> Row:
         """Returns the row of a name.

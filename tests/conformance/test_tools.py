@@ -226,6 +226,7 @@ def test_a_terminated_comparison_goes_on_and_survives_a_recipe_that_diverges(tmp
 TABLE = """
 title = "Two rows"
 columns = ["fd", "reconstruction_per_image/reconstructions", "epochs", "seeds"]
+curves = ["epoch/nll", "epoch/judged", "epoch/of_no_training"]
 [measure]
 samples = 50
 trials = 2
@@ -259,6 +260,9 @@ def test_a_table_is_reproduced_recorded_and_shown(tmp_path):
     assert "plain.json" not in os.listdir(tmp_path / "records/two")
     text = (tmp_path / "out/table.md").read_text()
     assert "Two rows; budget: full" in text
+    assert Image.open(tmp_path / "out/curves.png").width > 500
+    drawn = (tmp_path / "out/curves.csv").read_text().splitlines()[1:]
+    assert {line.split(",")[0] for line in drawn} == {"epoch/judged"}
 
     done = process("reproduce", *asked)
     assert done.returncode == 0, done.stderr
