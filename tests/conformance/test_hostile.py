@@ -28,7 +28,7 @@ GIVEN = {"stream", "picture", "aside"}
 # Methods of ours, of mathematics, and Keras' own of a model, that bear such a name.
 OURS = {
     *("self._store.save", "comparison.save", "pictures.save", "super().save"),
-    *("archive.save", "arguments.rename", "self._fitted().save"),
+    *("archive.save", "arguments.rename", "self._fitted().save", "store.save"),
 }
 
 UNSAFE_NAMES = {"eval", "exec", "compile", "__import__", "execfile"}
