@@ -81,7 +81,7 @@ def given(place, on_broken):
         message = types.SimpleNamespace(images=str(place.pictures), on_broken=on_broken)
         patch.setattr(loading, "FLAGS", message)
         opened = run_folder.Folder(place.run)
-        patch.setattr(loading.training, "folder", lambda: opened)
+        patch.setattr(loading, "folder", lambda: opened)
         return np.rint(loading.load_images(9) * 255).astype(np.uint8)
 
 
