@@ -145,12 +145,7 @@ def _check(table: table_file.TableFile) -> None:
     )
     kinds = ("models", "anomalies")
     _expect(table.measure.kind in kinds, "measure.kind", f"one of {', '.join(kinds)}")
-    _expect(table.measure.extractors, "extractors", "one or more")
-    for name in table.measure.extractors:
-        try:
-            extractor_names.check(name)
-        except errors.InvalidValue as error:
-            raise _Wrong(f"{error.received}: {error.rule}") from error
+    _check_measure(table.measure)
     before = {}
     for row in table.rows:
         where = f"row {row.name}"
@@ -165,6 +160,20 @@ def _check(table: table_file.TableFile) -> None:
             is_known = len(seeds) == 1 or set(row.seeds) <= set(seeds)
             _expect(is_known, f"seeds of {where}", f"among those of {row.start}")
         before[row.name] = row
+
+
+def _check_measure(measure: table_file.Measure) -> None:
+    """Checks how trainings are measured, before any is trained."""
+    splits = ("train", "validation", "test")
+    _expect(measure.reference_split in splits, "reference_split", " or ".join(splits))
+    _expect(measure.samples >= 2, "samples in measure", "2 or more")
+    _expect(measure.trials >= 1, "trials in measure", "1 or more")
+    _expect(measure.extractors, "extractors", "one or more")
+    for name in measure.extractors:
+        try:
+            extractor_names.check(name)
+        except errors.InvalidValue as error:
+            raise _Wrong(f"{error.received}: {error.rule}") from error
 
 
 def _made(kind: type, found: object, *, where: str, **given):

@@ -158,6 +158,20 @@ def test_what_is_wrong_with_varied_flags_is_said(tmp_path, old, new, said):
         table_reader.read(write(tmp_path, text))
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('reference_split = "tset"', "reference_split must be train or validation"),
+        ("samples = 1", "samples in measure must be 2 or more"),
+        ("trials = 0", "trials in measure must be 1 or more"),
+    ],
+)
+def test_what_cannot_be_measured_is_said_before_training(tmp_path, line, said):
+    text = f'title = "x"\n[measure]\n{line}\n[[rows]]\nname = "a"\nrecipes = ["b"]\n'
+    with pytest.raises(errors.InvalidValue, match=said):
+        table_reader.read(write(tmp_path, text))
+
+
 def test_a_file_that_is_not_there_is_said(tmp_path):
     with pytest.raises(errors.NotFound, match="nowhere.toml"):
         table_reader.read(tmp_path / "nowhere.toml")
