@@ -53,13 +53,13 @@ def main() -> None:
     if _RECORDS.value:
         _check_records(table)
     jobs = _jobs(table, folder=folder)
-    shown = _run(jobs, table=table, folder=folder)
+    shown, has_curves = _run(jobs, table=table, folder=folder)
 
     print(f"{shown.to_text()}\n\ntable        {folder.markdown}")
     print(f"numbers      {folder.numbers}")
     if folder.samples.exists():
         print(f"samples      {folder.samples}")
-    if table.curves and folder.curves.exists():
+    if has_curves:
         print(f"curves       {folder.curves}")
     trainings = [training for row in shown.rows for training in row.trainings]
     failed = [training.job.name for training in trainings if training.error]
@@ -120,7 +120,12 @@ def _jobs(table, *, folder) -> list:
 
 
 def _run(jobs, *, table, folder):
-    """Trains and measures what is not done, and writes all; returns the table."""
+    """Trains and measures what is not done, and writes all.
+
+    Returns:
+        table: The table.
+        has_curves: Whether curves were drawn.
+    """
     from glf_tf.comparison import comparison
     from glf_tf.comparison import training as training_lib
     from glf_tf.evidence import records, training_curves
@@ -141,7 +146,8 @@ def _run(jobs, *, table, folder):
             )
             shown = dataclasses.replace(found, is_sorted=False)
             comparison.save(shown, **how)
-            training_curves.draw(jobs, scalars=table.curves, folder=folder)
+            curves = {"scalars": table.curves, "folder": folder}
+            has_curves = training_curves.draw(jobs, **curves)
             if _RECORDS.value:
                 measuring = how["measuring"]
                 kept = {"table": table, "source": folder, "measuring": measuring}
@@ -149,7 +155,7 @@ def _run(jobs, *, table, folder):
     except loop.Stopped as stopped:
         print(f"{stopped}; the same command continues", file=sys.stderr)
         sys.exit(os.EX_TEMPFAIL)
-    return shown
+    return shown, has_curves
 
 
 def _measuring(jobs, *, table):

@@ -5,6 +5,8 @@ __all__ = ["draw"]
 
 from collections.abc import Sequence
 
+from absl import logging
+
 from glf_tf import files
 from glf_tf.comparison import folder as folder_lib
 from glf_tf.comparison import job as job_lib
@@ -17,13 +19,13 @@ def draw(
     *,
     scalars: Sequence[str],
     folder: folder_lib.Folder,
-) -> None:
-    """Writes curves.png and curves.csv of the first seed of each row.
+) -> bool:
+    """Writes curves.png and curves.csv of the first seed of each row; returns whether.
 
     Args:
         jobs: Trainings, each with its row.
         scalars: Names of scalars of `metrics.jsonl`, such as "epoch/nll"; those that no
-            training has are left out, and with none nothing is drawn.
+            training has are left out with a warning, and with none nothing is drawn.
         folder: The folder of all trainings.
     """
     first = {row.name: (job, row) for job, row in reversed(jobs)}
@@ -37,10 +39,13 @@ def draw(
     ]
     known = {name for line in lines for name in line.history.names}
     drawn = [name for name in scalars if name in known]
+    if missing := [name for name in scalars if name not in known]:
+        logging.warning("No training has the curves %s.", ", ".join(missing))
     if not drawn:
-        return
+        return False
     figure = curves_figure.draw(lines, scalars=drawn)
     with files.replacing(folder.curves) as stream:
         figure.savefig(stream, format="png")
     numbers = curves_figure.to_csv(lines, scalars=drawn)
     folder.write(folder.curves.with_suffix(".csv").name, numbers)
+    return True
