@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from glf_tf import files, folders
+from glf_tf import errors, files, folders
 from glf_tf.experiments import cards, presets, restore
 from glf_tf.experiments import folder as folder_lib
 from glf_tf.training import checkpoints, saved_variables
@@ -41,8 +41,15 @@ def make(
 
     Raises:
         Occupied: The folder has other content.
+        InvalidValue: The folder is that of the run, or in it.
         UserError: The run cannot be loaded.
     """
+    if run.path.resolve() in (target.resolve(), *target.resolve().parents):
+        raise errors.InvalidValue(
+            "A preset is written beside the run that it is made of",
+            received=f"{target} for the run {run.path}",
+            do="Pass another folder",
+        )
     loaded = restore.load(run.path, which=which)
     described = _without_places(run.read())
     texts = {**about, "measured": measured, "measured_before": measured_before}

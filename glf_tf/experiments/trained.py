@@ -41,9 +41,17 @@ def load(
     Raises:
         InvalidValue: There is no such preset, and no such file or folder.
         NotFound: The folder has no run, or the run no checkpoint.
-        InvalidType: The file has a model of another library.
+        InvalidType: The source is no name or path, or the file has a model of another
+            library.
         Damaged: A file is truncated or changed.
     """
+    if not isinstance(source, (str, os.PathLike)):
+        raise errors.InvalidType(
+            "A model is loaded from a name or a path",
+            received=type(source).__name__,
+            do=f"Pass a text or a pathlib.Path, such as one of: "
+            f"{', '.join(resources.presets())}",
+        )
     if isinstance(source, str) and source in resources.presets():
         path = resources.presets()[source]
     else:

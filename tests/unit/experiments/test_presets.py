@@ -148,6 +148,21 @@ def test_a_preset_replaces_a_preset_and_nothing_else(run, damaged):
     assert again.title == presets_lib.read(damaged).title == "Others"
 
 
+@pytest.mark.parametrize("where", ["", "sub", "sub/of/it"])
+def test_a_preset_is_not_made_inside_its_own_run(made, where):
+    before = sorted(file.read_bytes() for file in made.rglob("*") if file.is_file())
+    with pytest.raises(errors.InvalidValue, match="beside the run"):
+        preset_making.make(folder.Folder(made), made / where, about=ABOUT)
+    after = sorted(file.read_bytes() for file in made.rglob("*") if file.is_file())
+    assert after == before
+
+
+@pytest.mark.parametrize("source", [None, 3, 3.5, [], {}, b"glf/digits", object()])
+def test_what_is_no_name_and_no_path_is_refused(source):
+    with pytest.raises(errors.InvalidType, match="a name or a path"):
+        glf_tf.load(source)
+
+
 def test_nothing_is_trained_or_logged_in_a_preset(made):
     before = sorted(made.rglob("*"))
     with pytest.raises(errors.Occupied, match="--start_from"):
