@@ -17,7 +17,7 @@ class Compiled:
     """The methods of a Keras model that set how it is trained."""
 
     _settings = options.Optimizers()
-    _compiles = False
+    _compiles, _has_norms = False, False
     optimizer = None
     """Keras' callbacks look for it; each group of variables has its own in `fit`."""
 
@@ -28,6 +28,7 @@ class Compiled:
         metrics: None = None,
         *,
         jit_compile: bool = False,
+        gradient_norms: bool = False,
         run_eagerly: bool = False,
         **settings: object,
     ) -> None:
@@ -42,6 +43,8 @@ class Compiled:
             loss: None: the model has its own terms.
             metrics: None: see `evaluate`.
             jit_compile: Whether XLA compiles the forward and backward passes.
+            gradient_norms: Whether `History` has the norm of each group's gradient, as
+                "gradient_norm/flow".
             run_eagerly: False.
             **settings: Fields of `training.options.Optimizers`: a value for all groups,
                 or by group, such as `learning_rate={"": 1e-3, "flow": 5e-4}`.
@@ -62,12 +65,17 @@ class Compiled:
             )
         self._settings = settings_of(settings)
         self._compiles, self.compiled = bool(jit_compile), True
+        self._has_norms = bool(gradient_norms)
 
     def get_compile_config(self) -> dict | None:
         """Returns the arguments of `compile` that are no defaults; None without it."""
         if not self.compiled:
             return None
-        return {"jit_compile": self._compiles, **given_of(self._settings)}
+        return {
+            "jit_compile": self._compiles,
+            "gradient_norms": self._has_norms,
+            **given_of(self._settings),
+        }
 
     def compile_from_config(self, config: Mapping) -> None:
         """Calls `compile` with what `get_compile_config` returned."""
@@ -102,7 +110,9 @@ def settings_of(given: Mapping[str, object]) -> options.Optimizers:
             raise errors.InvalidValue(
                 "`compile` takes the settings of optimisers",
                 received=f"{name}={value!r}",
-                do=errors.suggestion(name, (*_SETTINGS, "jit_compile")),
+                do=errors.suggestion(
+                    name, (*_SETTINGS, "jit_compile", "gradient_norms")
+                ),
             )
     defaults = options.Optimizers()
     return options.Optimizers(

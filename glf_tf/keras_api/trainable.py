@@ -120,6 +120,7 @@ class Trainable(compiling.Compiled, saving.Saved):
                 else arguments.whole("batch_size", batch_size, least=1),
                 seed=arguments.whole("seed", seed),
                 jit_compile=self._compiles,
+                gradient_norms=self._has_norms,
             ),
             "settings": self._settings,
             "validation_data": validation,

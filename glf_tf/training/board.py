@@ -125,6 +125,8 @@ def description(tag: str) -> str:
         return f"Learning rate of the group {name}."
     if group == _MEASURES:
         return "See the table of tools/evaluate.py for samples, extractor and trials."
+    if name.startswith("gradient_norm/"):
+        return f"Norm of the gradient of the group {name.rpartition('/')[2]}."
     if group == "cost":
         return "Mean over the seeds."
     if tag == f"speed/{SPEED}":

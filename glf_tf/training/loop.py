@@ -204,6 +204,7 @@ class Loop:
             optimizers=self._optimizers,
             seed=self._options.seed,
             jit_compile=self._options.jit_compile,
+            measures_norms=self._options.gradient_norms,
         )
         iterator = self._iterator(stage, stage.source(self._data))
         pace = pace_lib.Pace()

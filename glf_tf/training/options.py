@@ -185,12 +185,14 @@ class Training:
         batch_size: Images per step, over all replicas.
         seed: Seed of the order of images and all random numbers.
         jit_compile: Whether XLA compiles the forward and backward passes.
+        gradient_norms: Whether to report the norm of each group's gradient.
     """
 
     epochs: Mapping[str, int]
     batch_size: int
     seed: int = 0
     jit_compile: bool = False
+    gradient_norms: bool = False
 
     def __post_init__(self):
         """Checks the values.

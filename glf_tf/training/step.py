@@ -52,6 +52,7 @@ class StageTrainer:
         optimizers: Mapping[str, optimizers_lib.Optimizer],
         seed: int,
         jit_compile: bool = False,
+        measures_norms: bool = False,
     ):
         """Initializes the trainer; call it in the strategy's scope.
 
@@ -62,6 +63,8 @@ class StageTrainer:
             seed: Seed of all random numbers of the stage.
             jit_compile: Whether XLA compiles the forward and backward passes.
                 Optimisers are not compiled, which strategies do not support.
+            measures_norms: Whether to measure the norms of gradients, whose sums are
+                beside those of the terms, under `norm_name` of each group.
         """
         _check_trainable(stage)
         self._stage = stage
@@ -70,6 +73,8 @@ class StageTrainer:
         self._seed = seeds.fold(seed, names.index(stage.name))
         self._strategy = tf.distribute.get_strategy()
         self._terms = stage.term_names
+        groups = [group.name for update in stage.updates for group in update.groups]
+        self._norms = tuple(map(norm_name, groups)) if measures_norms else ()
         self._optimizers = {
             update: {
                 group.name: optimizers[f"{stage.name}/{group.name}"]
@@ -107,7 +112,8 @@ class StageTrainer:
         return Result(int(done), _as_floats(sums), _as_floats(last))
 
     def _run_steps(self, iterator, first_step, steps):
-        zeros = {name: tf.zeros([], tf.float64) for name in self._terms}
+        measured = (*self._terms, *self._norms)
+        zeros = {name: tf.zeros([], tf.float64) for name in measured}
 
         def is_going(done, sums, last):
             del sums
@@ -120,10 +126,10 @@ class StageTrainer:
             values = self._step(batches, first_step + done)
             # Sums of float32 numbers in float64 are exact here, so that results do not
             # depend on the number of steps per call, which depends on the machine.
-            sums = {name: sums[name] + values[name] for name in self._terms}
+            sums = {name: sums[name] + values[name] for name in measured}
             return done + 1, sums, {name: values[name] for name in self._terms}
 
-        start = (tf.zeros([], tf.int64), zeros, zeros)
+        start = (tf.zeros([], tf.int64), zeros, {n: zeros[n] for n in self._terms})
         return tf.while_loop(is_going, body, start)
 
     def _step(self, batches: list[types.Batch], step: tf.Tensor) -> types.Terms:
@@ -159,7 +165,13 @@ class StageTrainer:
         means, gradients = self._gradients(update, batch, seed, step, factor)
         for name, optimizer in optimizers.items():
             optimizer.apply(gradients[name], loss_factor=factor)
-        return means
+        if not self._norms:
+            return means
+        count = float(self._strategy.num_replicas_in_sync)
+        return means | {
+            norm_name(name): _norm(group, times=count, factor=factor)
+            for name, group in gradients.items()
+        }
 
     def _differentiate(
         self,
@@ -184,6 +196,26 @@ class StageTrainer:
         _check_gradients(gradients, variables=variables, update=update.name)
         # Gathered rows, such as those of a table of latents, have sparse gradients.
         return means, tf.nest.map_structure(tf.convert_to_tensor, gradients)
+
+
+def norm_name(group: str) -> str:
+    """Returns the name of the norm of a group's gradient among averages of training.
+
+    It is that of the gradient of the loss's mean over a replica's own examples, before
+    `clip_norm` and weight decay; where several devices train, the mean of theirs; where
+    an update is repeated, that of its last turn. A step that is skipped, as gradients
+    in 16 bits overflowed, counts as 0.
+    """
+    return f"gradient_norm/{group}"
+
+
+def _norm(
+    gradients: list[tf.Tensor], *, times: float, factor: tf.Tensor | None
+) -> tf.Tensor:
+    norm = times * tf.linalg.global_norm([tf.cast(g, tf.float32) for g in gradients])
+    if factor is None:
+        return norm
+    return tf.where(tf.math.is_finite(norm), norm / factor, 0.0)
 
 
 def weighted_sum(

@@ -196,6 +196,7 @@ def test_a_file_keeps_what_compile_was_given(model, tmp_path, eagerly):
     loaded = keras.saving.load_model(tmp_path / "m.keras")
     assert loaded.get_compile_config() == {
         "jit_compile": False,
+        "gradient_norms": False,
         "learning_rate": {"": 1e-3, "flow": 0.0},
         "decay_at": {"3": 0.5},
     }

@@ -124,6 +124,7 @@ def test_epochs_are_whole_numbers_also_of_numpy(epochs):
         "batch_size": 8,
         "seed": 3,
         "jit_compile": False,
+        "gradient_norms": False,
     }
 
 
