@@ -81,19 +81,34 @@ def take_over(start: plan_lib.Start, model: base_model.AbstractModel) -> None:
             received=f"start_from={start.start_from}, none of {len(variables)}",
             do="Use a run with the same parts and sizes",
         )
+    state = checkpoints.Checkpoints(checkpoint.parent, {}, partly=True).restore(
+        checkpoint
+    )
+    if isinstance(model, sharpened.Sharpens) and model.is_only_sharpened:
+        _warn_of_unfinished(start, state)
     if saved_variables.has(checkpoint, suffix="_average"):
-        _take_over_averages(checkpoint, variables)
+        _take_over_averages(checkpoint, variables, state=state)
+
+
+def _warn_of_unfinished(start: plan_lib.Start, state: Mapping) -> None:
+    """Says that a model is sharpened whose training has not come to its end."""
+    if not state.get("is_over", True):
+        logging.warning(
+            "What is sharpened alone keeps the encoder and the prior as they are; "
+            "%s stopped at step %d, before its end. Finish it first with --workdir=%s "
+            "--resume, or go on if that is meant.",
+            start.start_from,
+            state["global_step"],
+            start.start_from,
+        )
 
 
 def _take_over_averages(
-    checkpoint: pathlib.Path, variables: Mapping[str, tf.Variable]
+    checkpoint: pathlib.Path, variables: Mapping[str, tf.Variable], *, state: Mapping
 ) -> None:
     """Loads the averages of the stage in which a checkpoint was written."""
     folder = folder_lib.Folder(checkpoint.parent.parent)
     stages = restore.built(folder.read()).stages()
-    state = checkpoints.Checkpoints(checkpoint.parent, {}, partly=True).restore(
-        checkpoint
-    )
     if state["stage"] < len(stages):
         stage = stages[state["stage"]]
         averages.take_over(stage, folder=checkpoint, variables=variables)

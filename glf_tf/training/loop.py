@@ -109,6 +109,7 @@ class Loop:
             "global_step": self._global_step,
             "batches_per_epoch": self._batches_per_epoch,
             "ended": dict(self._ended),
+            "is_over": self._is_over(),
             "callbacks": {
                 callback.name: callback.get_state() for callback in self._callbacks
             },
@@ -135,6 +136,14 @@ class Loop:
         for callback in self._callbacks:
             if callback.name in state["callbacks"]:
                 callback.set_state(state["callbacks"][callback.name])
+
+    def _is_over(self) -> bool:
+        """Returns whether all steps of all stages are taken."""
+        last = len(self._stages) - 1
+        if self._stage_index != last:
+            return self._stage_index > last
+        has_best = self._ended.get(str(last)) == self._step
+        return has_best or self._step >= self._total(self._stages[last])
 
     def _check_past(self, state: Mapping) -> None:
         """Checks that stages that are over had all the steps that they should have."""

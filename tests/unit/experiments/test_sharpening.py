@@ -97,3 +97,20 @@ def test_it_needs_a_finished_run(tmp_path):
     with pytest.raises(errors.InvalidValue, match="start_from=RUN"):
         experiment.train(make_plan(plan.Start()), folder.Folder(tmp_path))
     assert not list(tmp_path.iterdir())
+
+
+def test_an_unfinished_run_is_sharpened_with_a_warning(
+    finished, tmp_path, monkeypatch, caplog
+):
+    cut = tmp_path / "cut"
+    runs.stop_at_call(2, monkeypatch)
+    with pytest.raises(loop.Stopped):
+        experiment.train(runs.make_plan(), folder.Folder(cut))
+    monkeypatch.undo()
+    for start, is_warned in ((cut, True), (finished[0], False)):
+        caplog.clear()
+        out = folder.Folder(tmp_path / f"sharpened_{start.name}")
+        experiment.train(make_plan(plan.Start(str(start))), out)
+        said = [line for line in caplog.messages if "before its end" in line]
+        assert len(said) == is_warned
+        assert all(f"--workdir={cut} --resume" in line for line in said)
