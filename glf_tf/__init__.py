@@ -20,8 +20,7 @@ def load(source, **how):
         **how: `which` and `custom_objects`, as of `glf_tf.experiments.trained.load`.
 
     Raises:
-        InvalidValue: There is no such preset, file or folder.
-        NotFound: The folder has no run, or the run no checkpoint.
+        NotFound: There is no such preset, file or folder; or no run in it.
         InvalidType: The file has a model of another library.
         Damaged: A file is truncated or changed.
     """

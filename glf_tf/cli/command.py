@@ -4,6 +4,7 @@
     glf-tf train --recipe=glf/digits --workdir=runs/glf/digits
     glf-tf recipes
     glf-tf presets
+    glf-tf presets glf/digits
     glf-tf --help
 
 A subcommand runs the script in `tools/`, so that `python tools/train.py` in a clone and
@@ -51,10 +52,11 @@ def _answer(name: str, rest: list[str]) -> str:
     """Returns what the command prints if it runs no tool.
 
     Raises:
-        InvalidValue: The subcommand is unknown, or takes no arguments.
+        InvalidValue: The subcommand is unknown, or takes other arguments.
     """
-    if name in _LISTS and not set(rest) - _HELP:
-        return _LISTS[name]()
+    if name in _LISTS and len(rest) <= 1:
+        asked = [word for word in rest if word not in _HELP]
+        return _ONE_OF[name](*asked) if asked else _LISTS[name]()
     if name in _HELP and not rest:
         return _help()
     if name in _VERSION and not rest:
@@ -72,8 +74,10 @@ def _answer(name: str, rest: list[str]) -> str:
 def _help() -> str:
     tools = resources.tools()
     lines = {name: _first_line(file.read_text()) for name, file in tools.items()}
-    lines["recipes"] = "Lists the recipes of the library, for --recipe."
-    lines["presets"] = "Lists trained models of the library, for --preset."
+    lines["recipes"] = "Lists the recipes of the library, for --recipe, or shows one."
+    lines["presets"] = (
+        "Lists trained models of the library, for --preset, or shows one."
+    )
     return (
         f"{glf_tf.__doc__.splitlines()[0]}\n\n"
         "    glf-tf sample --preset=glf/digits --output=samples.png\n"
@@ -96,8 +100,19 @@ def _presets() -> str:
     return "\n\n".join(map(str, presets.known().values()))
 
 
+def _recipe(name: str) -> str:
+    return resources.recipe(name).read_text().rstrip()
+
+
+def _preset(name: str) -> str:
+    return str(presets.named(name))
+
+
 _LISTS = {"recipes": _recipes, "presets": _presets}
 """What the library has, by the word that lists it."""
+
+_ONE_OF = {"recipes": _recipe, "presets": _preset}
+"""What shows one of them, by its name."""
 
 
 def _first_line(source: str) -> str:

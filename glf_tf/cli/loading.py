@@ -108,11 +108,9 @@ def check_given(*names: str) -> None:
     Raises:
         InvalidValue: Some were not given, or a run and a preset were.
     """
-    if not _preset():
-        values.check_given("workdir", *names)
-        return
-    values.check_given(*names)
-    if FLAGS.workdir:
+    instead = {"workdir": "preset"} if _takes_presets() else {}
+    values.check_given("workdir", *names, instead=instead)
+    if _preset() and FLAGS.workdir:
         values.refuse_beside("preset", {"workdir": FLAGS.workdir})
 
 
@@ -130,8 +128,12 @@ def folder() -> folder_lib.Folder:
 
 def _preset() -> str | None:
     """Returns the name of the preset; None without one, or of a tool that has none."""
-    is_ours = FLAGS.find_module_defining_flag("preset") == __name__
-    return FLAGS.preset if is_ours else None
+    return FLAGS.preset if _takes_presets() else None
+
+
+def _takes_presets() -> bool:
+    # In tools that measure, `--preset` is a protocol.
+    return FLAGS.find_module_defining_flag("preset") == __name__
 
 
 def load():

@@ -38,18 +38,29 @@ def needed(name: str) -> str:
     return FLAGS[name].value
 
 
-def check_given(*names: str) -> None:
+def check_given(*names: str, instead: Mapping[str, str] | None = None) -> None:
     """Refuses a command line that lacks required flags.
+
+    Args:
+        *names: Their names.
+        instead: Another flag that does in the place of one, by its name.
 
     Raises:
         InvalidValue: Some were not given; the message has all of them.
     """
-    missing = [f"--{name}" for name in names if FLAGS[name].value in (None, "", [])]
+    other = instead or {}
+    ways = [(name, other[name]) if name in other else (name,) for name in names]
+    missing = [
+        " or ".join(f"--{flag}" for flag in way)
+        for way in ways
+        if all(FLAGS[flag].value in (None, "", []) for flag in way)
+    ]
     if missing:
         raise errors.InvalidValue(
             f"{_joined(missing)} must be given",
             received="no value",
-            do=f"Pass {' '.join(f'{flag}=...' for flag in missing)}; see --help",
+            do=f"Pass {' '.join(f'{each.split()[0]}=...' for each in missing)}; see "
+            "--help",
         )
 
 

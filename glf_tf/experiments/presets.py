@@ -21,11 +21,15 @@ import json
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 
+from absl import logging
+
 from glf_tf import errors, files, resources
 from glf_tf.experiments import folder as folder_lib
 
 _MOST_BYTES = 2**22
 _TEXTS = ("title", "command", "commit", "trained")
+_USED = {"source": str, "samples": int, "references": int, "reference_split": str}
+"""What is shown of a protocol."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -70,13 +74,14 @@ class Preset:
 
 
 def known() -> dict[str, Preset]:
-    """Returns the presets of the library by their names.
-
-    Raises:
-        Damaged: The library was not installed as a whole.
-    """
-    found = resources.presets()
-    return {name: read(path, name=name) for name, path in found.items()}
+    """Returns the presets of the library by their names; warns of damaged ones."""
+    found = {}
+    for name, path in resources.presets().items():
+        try:
+            found[name] = read(path, name=name)
+        except errors.Damaged as error:
+            logging.warning("%s", error)
+    return found
 
 
 def named(name: str) -> Preset:
@@ -87,6 +92,7 @@ def named(name: str) -> Preset:
 
     Raises:
         InvalidValue: There is none of that name.
+        Damaged: Its description is.
     """
     found = resources.presets()
     if name not in found:
@@ -137,7 +143,10 @@ def _is_valid(texts: Mapping, records: Mapping) -> bool:
     return all(isinstance(text, str) for text in texts.values()) and all(
         isinstance(record["title"], str)
         and isinstance(record["mean"], float)
-        and isinstance(record["protocol"]["source"], str)
+        and isinstance(record.get("std"), (float, type(None)))
+        and all(
+            isinstance(record["protocol"][name], kind) for name, kind in _USED.items()
+        )
         for record in lists
     )
 

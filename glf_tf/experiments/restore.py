@@ -30,10 +30,13 @@ from glf_tf.datasets import dataset as dataset_lib
 from glf_tf.experiments import folder as folder_lib
 from glf_tf.experiments import identity
 from glf_tf.models import base_model
-from glf_tf.training import averages, checkpoints, saved_variables
+from glf_tf.training import averages, checkpoints, contract, saved_variables
 
 Which = Literal["latest", "best"] | int
 """A checkpoint: the newest, the best by the run's `best_by`, or that of a step."""
+
+
+_WORDS = ("latest", "best")
 
 
 class Loaded(NamedTuple):
@@ -93,7 +96,8 @@ def load(workdir: str | pathlib.Path, *, which: Which = "latest") -> Loaded:
     Raises:
         NotFound: There is no run, or no checkpoint.
         Damaged: No checkpoint, or not the one asked for, is intact.
-        InvalidValue: They have another model's variables.
+        InvalidType: `which` is neither a word nor a whole number.
+        InvalidValue: They have another model's variables; or `which` is another word.
     """
     folder = folder_lib.Folder(pathlib.Path(workdir))
     described = folder.read()
@@ -101,6 +105,7 @@ def load(workdir: str | pathlib.Path, *, which: Which = "latest") -> Loaded:
     store = checkpoints.Checkpoints(
         folder.checkpoints, saved_variables.variables_of(model), partly=True
     )
+    _check_which(which)
     if which == "latest":
         state = newest(store, folder)
     else:
@@ -114,10 +119,32 @@ def load(workdir: str | pathlib.Path, *, which: Which = "latest") -> Loaded:
 
 
 def _checkpoint_of(folder: folder_lib.Folder, which: Which) -> pathlib.Path:
-    """Returns the folder of the best checkpoint, or of that of a step."""
-    if which == "best":
-        return folder.checkpoints / "best"
-    return folder.checkpoints / checkpoints.name_of(which)
+    """Returns the folder of the best checkpoint, or of that of a step.
+
+    Raises:
+        NotFound: There is none.
+    """
+    name = "best" if which == "best" else checkpoints.name_of(which)
+    found = folder.checkpoints / name
+    if not found.exists():
+        steps = [checkpoints.step_of(path) for path in checkpoints.found(found.parent)]
+        raise errors.NotFound(
+            "A run is loaded from a checkpoint that it has",
+            received=f"no {found}",
+            do=f"Use latest, or one of the steps {sorted(steps)}",
+        )
+    return found
+
+
+def _check_which(which: object) -> None:
+    if isinstance(which, str) and which not in _WORDS:
+        raise errors.InvalidValue(
+            "A checkpoint is named latest or best, or by its step",
+            received=f"which={which!r:.80}",
+            do=errors.suggestion(which, _WORDS),
+        )
+    if not isinstance(which, str):
+        contract.whole(which, of="which", least=0)
 
 
 def kept_steps(workdir: str | pathlib.Path) -> list[int]:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import keras
 
 from glf_tf import catalogue, errors, resources
-from glf_tf.experiments import presets, restore
+from glf_tf.experiments import restore
 from glf_tf.models import base_model
 
 _MOST_BYTES = 2**24
@@ -39,9 +39,10 @@ def load(
             has them.
 
     Raises:
-        InvalidValue: There is no such preset, and no such file or folder.
-        NotFound: The folder has no run, or the run no checkpoint.
-        InvalidType: The source is no name or path, or the file has a model of another
+        NotFound: There is no such preset, file or folder; or the folder has no run, or
+            the run no such checkpoint.
+        InvalidValue: `which` names no checkpoint, or is given with a file.
+        InvalidType: An argument is of another kind, or the file has a model of another
             library.
         Damaged: A file is truncated or changed.
     """
@@ -52,21 +53,46 @@ def load(
             do=f"Pass a text or a pathlib.Path, such as one of: "
             f"{', '.join(resources.presets())}",
         )
-    if isinstance(source, str) and source in resources.presets():
-        path = resources.presets()[source]
-    else:
-        path = pathlib.Path(source).expanduser()
-    if path.is_dir():
+    if custom_objects is not None and not isinstance(custom_objects, Mapping):
+        raise errors.InvalidType(
+            "`custom_objects` are classes by their names",
+            received=f"custom_objects={custom_objects!r:.80}",
+            do='Pass for instance {"MyLayer": MyLayer}',
+        )
+    path = _place_of(source)
+    if path is not None and path.is_dir():
         return restore.load_model(path, which=which, custom_objects=custom_objects)
-    if path.is_file():
+    if path is not None and path.is_file():
+        _check_one_state(path, which)
         return _of_keras(path, custom_objects=custom_objects)
-    if path.suffix != ".keras" and isinstance(source, str):
-        presets.named(source)
+    near = errors.near(str(source), resources.presets())
     raise errors.NotFound(
         "A model is loaded from a preset, a run's folder or a .keras file",
-        received=f"no file or folder {path}",
-        do=f"Check the path, or use one of: {', '.join(resources.presets())}",
+        received=f"no file, folder or preset {str(source)!r:.200}",
+        do=(f"Did you mean {near[0]}? " if near else "")
+        + f"Check the path, or use one of: {', '.join(resources.presets())}",
     )
+
+
+def _place_of(source: str | os.PathLike) -> pathlib.Path | None:
+    """Returns the folder of a preset, or an existing path; None if there is neither."""
+    if isinstance(source, str) and source in resources.presets():
+        return resources.presets()[source]
+    try:
+        path = pathlib.Path(source).expanduser()
+        return path if path.exists() else None
+    # Homes of nobody, zeros and names that are too long are no paths.
+    except (OSError, RuntimeError, ValueError):
+        return None
+
+
+def _check_one_state(path: pathlib.Path, which: object) -> None:
+    if which != "latest":
+        raise errors.InvalidValue(
+            "`which` chooses among the checkpoints of a run, and a file has one state",
+            received=f"which={which!r:.80} and {path}",
+            do="Leave it out, or pass the run's folder",
+        )
 
 
 def _of_keras(
@@ -78,12 +104,15 @@ def _of_keras(
         model = keras.saving.load_model(
             path, custom_objects=dict(custom_objects or {}), safe_mode=True
         )
-    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
+    except (
+        *(ValueError, TypeError, KeyError, OSError),
+        *(zipfile.BadZipFile, RecursionError),
+    ) as error:
         if isinstance(error, errors.UserError):
             raise
         raise errors.Damaged(
             "A model is loaded from a whole .keras file, and its class is imported",
-            received=f"{path}: {str(error).strip().partition('.')[0]:.200}",
+            received=f"{path}: {str(error).strip()}".partition("\n")[0][:300],
             do="Import the module of the model's class first, or save it again",
         ) from error
     if not isinstance(model, base_model.AbstractModel):
@@ -100,7 +129,10 @@ def _import_class(path: pathlib.Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive, archive.open("config.json") as stream:
             found = json.loads(stream.read(_MOST_BYTES))["module"]
-    except (zipfile.BadZipFile, OSError, ValueError, KeyError, TypeError) as error:
+    except (
+        *(zipfile.BadZipFile, RecursionError),
+        *(OSError, ValueError, KeyError, TypeError),
+    ) as error:
         raise errors.Damaged(
             "A model is loaded from a file that `save` wrote",
             received=f"{path}, which is no .keras file",

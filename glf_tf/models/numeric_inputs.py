@@ -14,7 +14,8 @@ import tensorflow as tf
 from glf_tf import errors
 from glf_tf.models import inputs
 
-_LARGEST = float(np.finfo(np.float32).max)
+_LARGEST = 1000.0
+"""The largest temperature and guidance: far beyond, float32 overflows in a decoder."""
 
 
 def count(n: int | tf.Tensor) -> int | tf.Tensor:
@@ -58,13 +59,13 @@ def temperature(value: float | tf.Tensor) -> float | tf.Tensor:
 
     Raises:
         InvalidType: It is no number, or several.
-        InvalidValue: It is negative or not finite.
+        InvalidValue: It is not between 0 and 1,000.
     """
     do = "Use 1 for the model's own samples, less for more likely ones"
     known = _number(value, name="temperature", do=do)
     if known.size and not 0.0 <= float(known) <= _LARGEST:
         raise errors.InvalidValue(
-            "The temperature must be finite and not negative",
+            "The temperature must lie between 0 and 1,000",
             received=f"temperature={float(known)}",
             do=do,
         )
@@ -80,14 +81,16 @@ def guidance(value: float | tf.Tensor, *, is_guidable: bool) -> float | tf.Tenso
 
     Raises:
         InvalidType: It is no number, or several.
-        InvalidValue: It is not finite.
+        InvalidValue: It is not between -1,000 and 1,000.
         Unsupported: The model cannot be guided.
     """
     do = "Use 1 for none, or for instance 2"
     known = _number(value, name="guidance", do=do)
     if known.size and not -_LARGEST <= float(known) <= _LARGEST:
         raise errors.InvalidValue(
-            "The guidance must be finite", received=f"guidance={float(known)}", do=do
+            "The guidance must lie between -1,000 and 1,000",
+            received=f"guidance={float(known)}",
+            do=do,
         )
     if not is_guidable:
         raise errors.Unsupported(
@@ -108,8 +111,9 @@ def unfit_to_nan(
     given = (temperature, 0.0 if guidance is None else guidance)
     if tf.executing_eagerly() or not any(map(tf.is_tensor, given)):
         return images
-    is_finite = tf.reduce_all([tf.math.is_finite(value) for value in given])
-    return tf.where(is_finite & (temperature >= 0), images, float("nan"))
+    # What is not a number is in no range.
+    is_small = tf.reduce_all([tf.abs(value) <= _LARGEST for value in given])
+    return tf.where(is_small & (temperature >= 0), images, float("nan"))
 
 
 def _number(value: float | tf.Tensor, *, name: str, do: str) -> np.ndarray:

@@ -66,7 +66,7 @@ _TENSORS = {
     "num_samples": Meaning("how many", "0 and more"),
     "num_steps": Meaning("how many images a line, with both ends", "1 and more"),
     "seed": Meaning("seed of all draws", "any two whole numbers"),
-    "temperature": Meaning("factor on the deviation of noise", "0 and more; usually 1"),
+    "temperature": Meaning("factor on the deviation of noise", "0 to 1,000; usually 1"),
     "guidance": Meaning("factor on what a label changes", "finite; 1 for none"),
     "score": Meaning("anomaly score", "larger for anomalies"),
     "log_likelihood": Meaning("log-density of images given z", "finite", "nats"),

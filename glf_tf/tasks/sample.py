@@ -148,7 +148,7 @@ def check(n: int, *, temperature: float) -> None:
     """Checks the number of samples and the temperature.
 
     Raises:
-        InvalidValue: `n` is less than 1, or `temperature` is negative or not finite.
+        InvalidValue: `n` is less than 1, or `temperature` is not between 0 and 1,000.
     """
     if n < 1:
         raise errors.InvalidValue(

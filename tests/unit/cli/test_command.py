@@ -58,6 +58,15 @@ def test_presets_are_listed_with_their_figures_and_their_folders(call):
     assert " to 364 test: " in listing
 
 
+def test_one_of_a_list_is_shown(call):
+    status, shown, _ = call("presets", "glf/digits")
+    assert (status, shown.startswith("glf/digits: ")) == (0, True)
+    assert "glf/mnist" not in shown
+    status, shown, _ = call("recipes", "glf/digits")
+    assert (status, shown) == (0, resources.recipe("glf/digits").read_text())
+    assert call("presets", "--help") == call("presets")
+
+
 def test_the_version_is_the_packages(call):
     assert call("--version") == (0, f"glf_tf {glf_tf.__version__}\n", "")
 
@@ -81,7 +90,9 @@ def test_a_tool_is_run_as_its_script_would_be(call, monkeypatch):
         (["recipe"], "Did you mean recipes"),
         (["preset"], "Did you mean presets"),
         (["--workdir=x"], "`glf-tf --help` lists them"),
-        (["recipes", "x"], "`glf-tf --help` lists them"),
+        (["recipes", "glf/digit"], "Did you mean glf/digits or "),
+        (["presets", "x"], "Use one of: glf/digits"),
+        (["presets", "x", "y"], "`glf-tf --help` lists them"),
         (["--version", "x"], "Received: --version x"),
     ],
 )

@@ -74,7 +74,7 @@ def test_all_missing_flags_are_named_at_once():
     ("tool", "told"),
     [
         ("compare", "--recipes and --out must"),
-        ("export", "--workdir and --output must"),
+        ("export", "--workdir or --preset and --output must"),
     ],
 )
 def test_so_are_those_of_other_tools(tool, told):

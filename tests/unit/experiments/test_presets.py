@@ -208,11 +208,14 @@ def test_one_call_loads_runs_files_and_presets(run, made, tmp_path):
 
 
 def test_what_is_no_model_is_refused(made, tmp_path):
-    with pytest.raises(errors.InvalidValue, match=r"Did you mean glf/digits\?"):
+    with pytest.raises(errors.NotFound, match=r"Did you mean glf/digits\?"):
         glf_tf.load("glf/digit")
-    for path in (tmp_path / "glf/digits", "nowhere.keras"):
-        with pytest.raises(errors.NotFound, match="no file or folder .* glf/digits"):
+    places = ("nowhere.keras", "~nobody/x", "x" * 5000, "a\0b", tmp_path / "glf/x")
+    for path in places:
+        with pytest.raises(errors.NotFound, match="no file, folder or preset") as said:
             glf_tf.load(path)
+        assert "\n" not in str(said.value)
+        assert len(str(said.value)) < 500
     with pytest.raises(errors.NotFound, match=r"run\.json"):
         glf_tf.load(tmp_path)
     (tmp_path / "text.keras").write_text("a thesis")
@@ -222,6 +225,82 @@ def test_what_is_no_model_is_refused(made, tmp_path):
     keras.Sequential(stack).save(tmp_path / "other.keras")
     with pytest.raises(errors.InvalidType, match="a Sequential"):
         glf_tf.load(tmp_path / "other.keras")
+
+
+@pytest.mark.parametrize(
+    ("which", "kind", "word"),
+    [
+        ("foo", errors.InvalidValue, "which='foo'"),
+        ("lates", errors.InvalidValue, "Did you mean latest"),
+        (None, errors.InvalidType, "`which` must be a whole number"),
+        (2.5, errors.InvalidType, "`which` must be a whole number"),
+        (-1, errors.InvalidValue, "at least 0"),
+        (10**6, errors.NotFound, "one of the steps"),
+    ],
+)
+def test_a_checkpoint_that_is_not_there_is_refused(run, which, kind, word):
+    with pytest.raises(kind, match=word) as said:
+        glf_tf.load(run, which=which)
+    assert "\n" not in str(said.value)
+
+
+def test_a_preset_has_no_best_checkpoint(made):
+    with pytest.raises(errors.NotFound, match="Use latest, or one of the steps"):
+        glf_tf.load(made, which="best")
+
+
+def test_a_file_has_one_state(run, tmp_path):
+    glf_tf.load(run).save(tmp_path / "saved.keras")
+    with pytest.raises(errors.InvalidValue, match="a file has one state"):
+        glf_tf.load(tmp_path / "saved.keras", which="best")
+
+
+@pytest.mark.parametrize("given", ["x", [], 3])
+def test_custom_objects_are_a_mapping(run, given):
+    with pytest.raises(errors.InvalidType, match="classes by their names"):
+        glf_tf.load(run, custom_objects=given)
+
+
+def test_a_file_nested_too_deep_is_damaged(tmp_path):
+    path = tmp_path / "deep.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", "[" * 100_000 + "]" * 100_000)
+    with pytest.raises(errors.Damaged, match="no .keras file"):
+        glf_tf.load(path)
+
+
+def test_a_damaged_preset_hides_no_other(damaged, monkeypatch, caplog):
+    (damaged / "preset.json").write_text("{}")
+    known = {"mine/broken": damaged, **resources.presets()}
+    monkeypatch.setattr(resources, "presets", lambda: known)
+    assert set(presets_lib.known()) == set(known) - {"mine/broken"}
+    assert "preset.json" in caplog.text
+
+
+def test_what_is_shown_of_a_preset_is_checked(made, damaged):
+    record = {
+        "title": "nll",
+        "mean": 1.0,
+        "std": None,
+        "protocol": {
+            "source": "reconstructions",
+            "samples": 10,
+            "references": 10,
+            "reference_split": "test",
+        },
+    }
+    file = damaged / "preset.json"
+    about = json.loads(file.read_text())
+    file.write_text(json.dumps({**about, "measured": [record]}))
+    assert "nll, 10 reconstructions to 10 test: 1" in str(presets_lib.read(damaged))
+    for name in record["protocol"]:
+        changed = {**record, "protocol": {**record["protocol"], name: []}}
+        file.write_text(json.dumps({**about, "measured": [changed]}))
+        with pytest.raises(errors.Damaged, match="whole preset.json"):
+            presets_lib.read(damaged)
+    file.write_text(json.dumps({**about, "measured": [{**record, "std": "x"}]}))
+    with pytest.raises(errors.Damaged, match="whole preset.json"):
+        presets_lib.read(damaged)
 
 
 @pytest.mark.parametrize(
