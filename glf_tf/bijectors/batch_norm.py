@@ -92,7 +92,7 @@ class BatchNormStep(replicas.Joined, step.AbstractFlowStep):
             **kwargs: Keyword arguments of `keras.layers.Layer`.
         """
         super().__init__(event_shape, **kwargs)
-        self._averaging = averaging
+        self._averaging, self.momentum = averaging, _MOMENTUM
         self._halves = halves.Halves(self.event_shape, masking=masking, half=transforms)
         self.moving_mean, self.moving_variance = (
             self.add_weight(
@@ -138,7 +138,7 @@ class BatchNormStep(replicas.Joined, step.AbstractFlowStep):
         for average, moment in averages:
             old = tf.convert_to_tensor(average)
             used.append(self._averaging * old + (1.0 - self._averaging) * moment)
-            average.assign(_MOMENTUM * old + (1.0 - _MOMENTUM) * moment)
+            average.assign(self.momentum * old + (1.0 - self.momentum) * moment)
         return self._affine(*used)
 
     def _affine(self, mean: tf.Tensor, variance: tf.Tensor) -> _Moments:

@@ -5,7 +5,8 @@ With `--ema_decay`, the groups of a stage have averages: callbacks that validate
 evaluate and draw use them instead of the weights, training continues with the weights,
 and a checkpoint has both, also at a stage's end, so that more epochs go on as if it had
 not ended. When a stage is left the averages become the weights, for the next stage,
-exports and files. Moving statistics of batch normalisation are not averaged again.
+exports and files. Moving moments of batch normalisation are counted anew for the
+averages (`training/recounting.py`), and replaced with the weights.
 """
 
 __all__ = ["Pairs", "pairs", "shown", "settle", "follow", "take_over"]
@@ -17,6 +18,7 @@ from collections.abc import Iterator, Mapping
 import keras
 import tensorflow as tf
 
+from glf_tf.training import moments as moments_lib
 from glf_tf.training import optimizers as optimizers_lib
 from glf_tf.training import saved_variables
 from glf_tf.training import stages as stages_lib
@@ -30,6 +32,8 @@ def pairs(
 ) -> Pairs:
     """Returns the variables of a stage with their averages; none before a step.
 
+    Moving moments of batch normalisation are among them.
+
     Args:
         stage: The stage.
         optimizers: The optimisers of all groups, by "stage/group".
@@ -40,7 +44,8 @@ def pairs(
             chosen = optimizers[f"{stage.name}/{group.name}"]
             steps = tf.convert_to_tensor(chosen.keras.iterations)
             if chosen.keras.averages and int(steps):
-                found += zip(chosen.variables, chosen.keras.averages, strict=True)
+                averaged = (*chosen.variables, *chosen.moments)
+                found += zip(averaged, chosen.keras.averages, strict=True)
     return found
 
 
@@ -108,7 +113,7 @@ def take_over(
             name = optimizers_lib.keras_name(f"{stage.name}/{group.name}")
             scope = f"optimizer/{name}/{name}"
             if saved_variables.number(folder, f"{scope}/iteration"):
-                for variable in group.variables:
+                for variable in (*group.variables, *moments_lib.of_group(group)):
                     own = f"{scope}/{variable.path.replace('/', '_')}_average"
                     of_other = (variables or {}).get(f"model/{variable.path}")
                     wanted[own] = variable.value if variables is None else of_other

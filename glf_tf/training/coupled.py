@@ -13,11 +13,13 @@ class Coupled:
     """Adds coupled L2, a loss factor and averages of variables to a Keras optimiser.
 
         gradient += l2 * variable
-        average = ema_decay * average + (1 - ema_decay) * variable
+        average = decay * average + (1 - decay) * variable
+        decay = min(ema_decay, (1 + step) / (10 + step)),  step = 0, 1, ...
 
     `l2` is PyTorch's `weight_decay`; Keras' argument of that name is decoupled.
-    Averages start with the variables after the first step. Keras' own averages cannot
-    be assigned in replicas. With `ema_start` their half-life follows a cosine, from
+    Averages start with the variables after the first step, and forget them early, as in
+    `tf.train.ExponentialMovingAverage`. Keras' own averages cannot be assigned in
+    replicas. With `ema_start` their half-life follows a cosine, from
     that share of its final value: `decay(step) = ema_decay^(1 / share(step))`. At a
     share of 0 the average is the variable.
 
@@ -65,6 +67,11 @@ class Coupled:
         super().build(variables)
         if self.ema_decay and not is_built:
             self.averages = self.add_optimizer_variables(variables, "average")
+
+    def add_averages(self, variables) -> None:
+        """Adds averages that no step updates, after those of the variables."""
+        if variables:
+            self.averages += self.add_optimizer_variables(variables, "average")
 
     def _add_number(self, name: str, value: float):
         return self.add_variable(
@@ -133,17 +140,19 @@ class Coupled:
     def _update_average(self, variable, is_finite):
         average = self.averages[self._get_variable_index(variable)].value
         is_first = tf.equal(tf.convert_to_tensor(self.iterations), 0)
-        share = tf.where(is_first, 1.0, 1.0 - self._ema_decay_now())
+        share = tf.where(is_first, 1.0, 1.0 - self._decay_now())
         if is_finite is not None:
             share = tf.where(is_finite, share, 0.0)
         average.assign_add(tf.cast(share, average.dtype) * (variable - average))
 
-    def _ema_decay_now(self) -> float | tf.Tensor:
+    def _decay_now(self) -> tf.Tensor:
         """Returns the decay of averages in this step."""
+        step = tf.cast(tf.convert_to_tensor(self.iterations), tf.float32)
+        early = (1.0 + step) / (10.0 + step)
         if self.ema_start == 1.0:
-            return self.ema_decay
-        half_life = self._moved(self.ema_start, 1.0)
-        return tf.pow(self.ema_decay, 1.0 / tf.maximum(half_life, _SHORTEST))
+            return tf.minimum(self.ema_decay, early)
+        half_life = tf.maximum(self._moved(self.ema_start, 1.0), _SHORTEST)
+        return tf.minimum(tf.pow(self.ema_decay, 1.0 / half_life), early)
 
     def _moved(self, start: float, end: float) -> tf.Tensor:
         """Returns a number that follows a cosine in `curve_steps`, float32."""

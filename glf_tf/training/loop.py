@@ -14,7 +14,7 @@ import tensorflow as tf
 from glf_tf import errors, seeds
 from glf_tf.data import image_set, pipeline
 from glf_tf.devices import workers as workers_lib
-from glf_tf.training import averages
+from glf_tf.training import averages, recounting
 from glf_tf.training import callback as callback_lib
 from glf_tf.training import optimizers as optimizers_lib
 from glf_tf.training import options as options_lib
@@ -100,6 +100,8 @@ class Loop:
         self._stage_index, self._step, self._global_step = 0, 0, 0
         self._train_seconds = 0.0
         self._ended: dict[str, int] = {}  # steps of stages with their best weights
+        self._recounting: recounting.Recounting | None = None
+        self._recounted = (-1, -1)  # the position of the averages' moments
 
     def get_state(self) -> dict:
         """Returns the position and the callbacks' states, as JSON values."""
@@ -133,6 +135,7 @@ class Loop:
             stage = self._stages[self._stage_index]
             now = stage.steps_per_epoch(self._batches_per_epoch)
             self._step = self._step * now // stage.steps_per_epoch(before)
+        self._recounted = (self._stage_index, self._step)  # as they are in checkpoints
         for callback in self._callbacks:
             if callback.name in state["callbacks"]:
                 callback.set_state(state["callbacks"][callback.name])
@@ -189,9 +192,11 @@ class Loop:
             stage = self._stages[self._stage_index]
             if self._step < self._total(stage):
                 self._run_stage(stage)
+            self._recount()
             self._end_stage(stage)
             averages.settle(averages.pairs(stage, self._optimizers))
             self._stage_index, self._step = self._stage_index + 1, 0
+            self._recounting = None
 
     def _run_stage(self, stage: stages_lib.Stage) -> None:
         started = time.perf_counter()
@@ -215,7 +220,15 @@ class Loop:
             jit_compile=self._options.jit_compile,
             measures_norms=self._options.gradient_norms,
         )
-        iterator = self._iterator(stage, stage.source(self._data))
+        source = stage.source(self._data)
+        iterator = self._iterator(stage, source)
+        self._recounting = recounting.Recounting(
+            self._model,
+            stage,
+            optimizers=self._optimizers,
+            seed=self._options.seed,
+            batches=lambda: self._iterator(stage, source),
+        )
         pace = pace_lib.Pace()
         while self._step < self._total(stage) and not self._asks("ends", stage):
             started = time.perf_counter()
@@ -291,10 +304,20 @@ class Loop:
         wanted: Callable[[callback_lib.AbstractCallback], bool],
         pairs: averages.Pairs,
     ) -> None:
-        for callback in self._callbacks:
-            if wanted(callback) and (self._workers.is_chief or not callback.by_chief):
+        due = [callback for callback in self._callbacks if wanted(callback)]
+        if any(callback.uses_averages or callback.runs_on_stop for callback in due):
+            self._recount()
+        for callback in due:
+            if self._workers.is_chief or not callback.by_chief:
                 with averages.shown(pairs if callback.uses_averages else []):
                     callback.run(moment)
+
+    def _recount(self) -> None:
+        """Counts moments of averages where they are used or saved, once a position."""
+        position = (self._stage_index, self._step)
+        if self._recounting is not None and self._recounted != position:
+            self._recounting.run(step=self._step)
+            self._recounted = position
 
     def _is_due(
         self, callback: callback_lib.AbstractCallback, moment: callback_lib.Moment

@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from glf_tf import errors
 from glf_tf.training import adam, coupled, schedule
+from glf_tf.training import moments as moments_lib
 from glf_tf.training import options as options_lib
 from glf_tf.training import stages as stages_lib
 
@@ -31,12 +32,15 @@ class Optimizer:
         variables: The group's variables.
         clip_norm: Bound on the norm of the gradient over all replicas; 0 for none.
         bound: Bound on each number of the variables; 0 for none.
+        moments: Moving moments of batch normalisation that have values for the averages
+            of the variables, in `keras.averages` after those of the variables.
     """
 
     keras: coupled.Coupled
     variables: list
     clip_norm: float
     bound: float = 0.0
+    moments: tuple = ()
 
     def apply(
         self, gradients: list[tf.Tensor], *, loss_factor: tf.Tensor | None = None
@@ -204,8 +208,14 @@ def _build(
     )
     # Required by tf.distribute, and for restoring checkpoints.
     keras_optimizer.build(group.variables)
+    moments = moments_lib.of_group(group) if options["ema_decay"] else ()
+    keras_optimizer.add_averages(moments)
     return Optimizer(
-        keras_optimizer, group.variables, options["clip_norm"], bound=group.bound
+        keras_optimizer,
+        group.variables,
+        options["clip_norm"],
+        bound=group.bound,
+        moments=tuple(moments),
     )
 
 
