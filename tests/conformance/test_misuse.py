@@ -389,7 +389,7 @@ OWN = {
     "judge": """
 2 --workdir         --images=zeros.npy --out=new
 2 --images          --workdir=run --out=new
-2 "--workdir and --images" --out=new
+2 "--workdir or --preset and --images" --out=new
 1 run.json          @ --workdir=nowhere
 1 nowhere           @ --images=nowhere
 1 text.cfg          @ --images=text.cfg

@@ -37,7 +37,7 @@ def test_a_strip_has_the_same_noise_at_each_temperature():
 
 @pytest.mark.parametrize(
     ("n", "temperature", "word"),
-    [(0, 1.0, "at least 1"), (1, -0.5, "negative"), (1, float("nan"), "negative")],
+    [(0, 1.0, "at least 1"), (1, -0.5, "between"), (1, float("nan"), "between")],
 )
 def test_bad_requests_are_refused(n, temperature, word):
     with pytest.raises(errors.InvalidValue, match=word):

@@ -53,7 +53,7 @@ def test_temperatures_are_rows_of_a_grid(run, tmp_path):
     assert spread[0] < 1e-5 < spread[1] < spread[2]
     for wrong, word in (
         ("--temperatures=0.5,warm", "comma-separated numbers"),
-        ("--temperatures=-1", "negative"),
+        ("--temperatures=-1", "between"),
         ("--temperature=0.3", "only with one temperature"),
         ("--columns=2", "only with one temperature"),
     ):
