@@ -133,7 +133,7 @@ def test_without_a_best_one_there_is_none(tmp_path):
 
 def test_a_checkpoint_that_was_not_kept_is_no_other_one(run, tmp_path):
     asked = anomaly_sets.of_run(run, paths=PATHS)
-    with pytest.raises(errors.Damaged):
+    with pytest.raises(errors.NotFound, match="one of the steps"):
         detection.detect(run, asked, which=1)
     (tmp_path / "empty").mkdir()
     described = (run / "run.json").read_text()
