@@ -42,8 +42,8 @@ prior is drawn from by chains has none; one that is conditional on labels has
 
 Invalid rows of inputs give NaN in these rows of the outputs alone: visible pixels that
 are NaN or outside of [0, 1], masks other than 0 and 1, latents and noise that are not
-finite, and labels out of range. So do negative or non-finite temperatures, and guidance
-that is not finite. Hidden pixels may have any value.
+finite, and labels out of range. So do temperatures outside 0 to 1,000, and guidance
+outside -1,000 to 1,000. Hidden pixels may have any value.
 
 `infer` runs the model's own chains towards p(z | visible pixels), starting at the
 encoder's latents if there is an encoder. `score` is `-(log_likelihood + log_prior)` at

@@ -39,7 +39,7 @@ class DecodesNoise(abc.ABC):
         Args:
             noise: Independent draws of `noise_law`, `[batch, noise_dim]`.
             temperature: Factor on the standard deviation of the noise. In a graph,
-                examples are NaN if it is negative or not finite.
+                examples are NaN if it is not between 0 and 1,000.
             label: Labels `[batch]`, or one of all, of a model that is conditional on
                 them.
 

@@ -67,7 +67,9 @@ _TENSORS = {
     "num_steps": Meaning("how many images a line, with both ends", "1 and more"),
     "seed": Meaning("seed of all draws", "any two whole numbers"),
     "temperature": Meaning("factor on the deviation of noise", "0 to 1,000; usually 1"),
-    "guidance": Meaning("factor on what a label changes", "finite; 1 for none"),
+    "guidance": Meaning(
+        "factor on what a label changes", "-1,000 to 1,000; 1 for none"
+    ),
     "score": Meaning("anomaly score", "larger for anomalies"),
     "log_likelihood": Meaning("log-density of images given z", "finite", "nats"),
     "log_prior": Meaning("log-density of z", "finite", "nats"),

@@ -15,12 +15,15 @@ _FORGOTTEN = 0.01
 
 _MOST_BATCHES = 500
 
+_OF_LAYERS = ("moving_mean", "moving_variance", "momentum")
+"""What Keras' batch normalisation and that of flows have."""
+
 
 def layers_of(group: stages_lib.Group) -> Iterator[keras.layers.Layer]:
     """Returns the layers of a group that have moving moments."""
     for layer in group.layers:
         for inner in layer._flatten_layers():
-            if hasattr(inner, "moving_mean") and hasattr(inner, "moving_variance"):
+            if all(hasattr(inner, name) for name in _OF_LAYERS):
                 yield inner
 
 

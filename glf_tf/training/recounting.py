@@ -49,22 +49,19 @@ class Recounting:
         self._model, self._stage, self._batches = model, stage, batches
         self._optimizers, self._seed = optimizers, seed
         self._strategy = tf.distribute.get_strategy()
-        groups = {
-            update.name: [
-                group
-                for group in update.groups
-                if optimizers[f"{stage.name}/{group.name}"].moments
-            ]
+        averaged = [
+            (update.name, group)
             for update in stage.updates
-        }
-        self._updates = {name for name, found in groups.items() if found}
-        layers = [
-            layer
-            for found in groups.values()
-            for group in found
+            for group in update.groups
+            if optimizers[f"{stage.name}/{group.name}"].moments
+        ]
+        self._updates = {update for update, _ in averaged}
+        counts = [
+            moments_lib.batches_of(layer)
+            for _, group in averaged
             for layer in moments_lib.layers_of(group)
         ]
-        self._count = max(map(moments_lib.batches_of, layers), default=0)
+        self._count = max(counts, default=0)
         # Each stage has a trace of its own; see `step.StageTrainer`.
         self._run = tf.function(functools.partial(self._pass), autograph=False)
 
@@ -79,9 +76,8 @@ class Recounting:
             return
         others = self._model.non_trainable_variables
         before = [tf.identity(tf.convert_to_tensor(variable)) for variable in others]
-        moments = [pair for pair in found if any(pair[0] is other for other in others)]
-        of_weights = [pair for pair in found if not any(pair is one for one in moments)]
-        with averages.shown(of_weights):
+        moments = [pair for pair in found if not pair[0].trainable]
+        with averages.shown([pair for pair in found if pair[0].trainable]):
             self._run(self._batches(), tf.constant(step, tf.int64))
             averages.follow(moments)
         for variable, value in zip(others, before, strict=True):

@@ -97,8 +97,9 @@ def test_a_saved_model_draws_samples_of_any_guidance(saved):
         kept = model.sample(3, seed=0, label=[1, 0, 3], guidance=guidance)
         np.testing.assert_allclose(drawn[::2], kept[::2], atol=1e-5)
         assert np.isnan(drawn[1]).all()
-    asked["guidance"] = tf.constant(np.inf)
-    assert np.isnan(call(label=tf.constant([1]), **asked)["image"]).all()
+    for guidance in (np.inf, 1e38):
+        asked["guidance"] = tf.constant(guidance, tf.float32)
+        assert np.isnan(call(label=tf.constant([1]), **asked)["image"]).all()
 
 
 def test_samples_of_a_task_are_guided(saved):
@@ -114,6 +115,7 @@ def test_samples_of_a_task_are_guided(saved):
     ("guidance", "kind", "words"),
     [
         (np.nan, errors.InvalidValue, "guidance=nan"),
+        (-1e38, errors.InvalidValue, "between -1,000 and 1,000"),
         (tf.constant(np.inf), errors.InvalidValue, "guidance=inf"),
         ([2.0, 1.0], errors.InvalidType, "must be a number"),
         ("much", errors.InvalidType, "guidance='much'"),
