@@ -40,7 +40,7 @@ setuptools.setup(
         "glf_tf": ["py.typed"],
         "glf_tf.serving": ["explorer/*"],
         "glf_tf.flags": ["*/*.cfg"],
-        "glf_tf.presets": ["*/*/*", "*/*/checkpoints/*/*"],
+        "glf_tf.presets": ["classifiers/*.npz", "*/*/*", "*/*/checkpoints/*/*"],
         "glf_tf.reproduce": ["*.toml"],
         "": ["*.json"],
     },

@@ -6,6 +6,7 @@ In a clone they are the top-level folders `flags/`, `presets/`, `reproduce/` and
 """
 
 __all__ = [
+    "CLASSIFIERS",
     "IS_INSTALLED",
     "PRESETS",
     "RECIPES",
@@ -34,6 +35,9 @@ RECIPES = _PARENT / "flags"
 
 PRESETS = _PARENT / "presets"
 """The folder of the presets, which are trained models."""
+
+CLASSIFIERS = PRESETS / "classifiers"
+"""The folder of the classifiers whose features distances are measured by."""
 
 TABLES = _PARENT / "reproduce"
 """The folder of the tables of measurements."""

@@ -93,7 +93,7 @@ def test_it_carries_every_module_recipe_and_tool(wheel):
     beside = {
         f"glf_tf/{path.relative_to(ROOT).as_posix()}"
         for pattern in (
-            *("flags/*/*.cfg", "presets/*/*/**/*", "reproduce/*.toml", "tools/*.py"),
+            *("flags/*/*.cfg", "presets/**/*", "reproduce/*.toml", "tools/*.py"),
         )
         for path in ROOT.glob(pattern)
         if path.is_file()

@@ -7,7 +7,7 @@ import pathlib
 
 import numpy as np
 
-from glf_tf import errors
+from glf_tf import errors, resources
 from glf_tf.data import image_set
 from glf_tf.data import paths as paths_lib
 from glf_tf.metrics.extractors import (
@@ -86,6 +86,7 @@ def _classifier(
         dataset=train.name,
         train=(train.images, _numbered(train.labels, of=train)),
         test=(test.images, _numbered(test.labels, of=train)),
+        shipped=[resources.CLASSIFIERS],
     )
 
 

@@ -12,6 +12,7 @@ __all__ = ["DIM", "LabelledImages", "Classifier", "build", "load_or_fit"]
 
 import pathlib
 import warnings
+from collections.abc import Sequence
 
 import keras
 import numpy as np
@@ -96,8 +97,11 @@ def load_or_fit(
     test: LabelledImages,
     seed: int = 0,
     epochs: int = 5,
+    shipped: Sequence[pathlib.Path] = (),
 ) -> Classifier:
-    """Returns the classifier of a data set from the cache, or trains and caches it.
+    """Returns the classifier of a data set from a file, or trains and caches it.
+
+    Two that are trained on different processors differ, and so do their distances.
 
     Args:
         cache_dir: The folder of the cache.
@@ -108,6 +112,7 @@ def load_or_fit(
             and `[size]`.
         seed: Of weights, order and dropout.
         epochs: Passes over the training images.
+        shipped: Folders of classifiers that come before the cache, for reading alone.
 
     Raises:
         InvalidValue: The images or labels are not fit.
@@ -115,8 +120,11 @@ def load_or_fit(
     classifier_training.check(train, test=test)
     classes = int(train[1].max()) + 1
     network = build(train[0].shape[1:], classes=classes, seed=seed)
-    path = _path(cache_dir, data=(*train, *test), settings=f"{seed} {epochs}")
-    accuracy = _load(path, network=network)
+    name = _file_name((*train, *test), settings=f"{seed} {epochs}")
+    path = pathlib.Path(cache_dir).expanduser() / name
+    accuracy = None
+    for place in (*(folder / name for folder in shipped), path):
+        accuracy = accuracy or _load(place, network=network)
     if accuracy is None:
         accuracy = classifier_training.fit(
             network, train=train, test=test, seed=seed, epochs=epochs
@@ -143,12 +151,9 @@ def _initializer(seed: int) -> keras.Initializer:
     return keras.initializers.GlorotUniform(seed=seed)
 
 
-def _path(
-    cache_dir: pathlib.Path, *, data: tuple[np.ndarray, ...], settings: str
-) -> pathlib.Path:
+def _file_name(data: tuple[np.ndarray, ...], *, settings: str) -> str:
     parts = [digest.of_array(np.asarray(array)) for array in data]
-    key = digest.of_text(" ".join([*parts, settings]))
-    return pathlib.Path(cache_dir).expanduser() / f"classifier-{key}.npz"
+    return f"classifier-{digest.of_text(' '.join([*parts, settings]))}.npz"
 
 
 def _load(path: pathlib.Path, *, network: keras.Sequential) -> float | None:

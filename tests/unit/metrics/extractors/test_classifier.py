@@ -78,6 +78,26 @@ def test_second_call_loads_the_same_network(trained, digits, cache_dir, monkeypa
 
 
 @pytest.mark.usefixtures("eager")
+def test_shipped_file_comes_before_the_cache(tmp_path, monkeypatch):
+    data = {"train": tiny(), "test": tiny(seed=1), "dataset": "noise", "epochs": 1}
+    shipped, cached = tmp_path / "shipped", tmp_path / "cached"
+    first = classifier.load_or_fit(shipped, **data)
+    classifier.load_or_fit(cached, **data)
+    [ours], [other] = shipped.iterdir(), cached.iterdir()
+    weights = first._head.get_weights()
+    with np.load(ours) as found:
+        arrays = dict(found)
+    arrays["weight_13"] = weights[1] + 1
+    np.savez(ours, **arrays)
+    monkeypatch.setattr(classifier_training, "fit", pytest.fail)
+    found = classifier.load_or_fit(cached, shipped=[shipped], **data)
+    np.testing.assert_array_equal(found._head.get_weights()[1], weights[1] + 1)
+    other.unlink()
+    classifier.load_or_fit(cached, shipped=[shipped], **data)
+    assert not list(cached.iterdir())
+
+
+@pytest.mark.usefixtures("eager")
 def test_other_data_seed_and_epochs_are_other_files(tmp_path):
     data = {"train": tiny(seed=0), "test": tiny(seed=1)}
     for changes in ({}, {"seed": 1}, {"epochs": 2}, {"train": tiny(seed=2)}):
