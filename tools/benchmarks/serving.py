@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares the formats of an exported model: sizes, times, and values beside Python's.
 
-    pip install "glf_tf[onnx]" ai-edge-litert onnxruntime
+    pip install "glf_tf[onnx]" ai-edge-litert onnxruntime tensorflow-serving-api
     python tools/benchmarks/serving.py --workdir=runs/glf/digits
 
 prints the table of docs/serving.md. The model is exported into a temporary folder, and
@@ -37,11 +37,13 @@ _TITLES = {
     "saved_model": ("SavedModel", "tensorflow"),
     "litert": ("LiteRT", "ai_edge_litert"),
     "onnx": ("ONNX", "onnxruntime"),
+    "tf_serving": ("TF Serving's messages", "tensorflow_serving"),
 }
 _FILES = {
     "saved_model": ("saved_model.pb", "variables/*"),
     "litert": ("model.tflite",),
     "onnx": ("onnx/*",),
+    "tf_serving": ("saved_model.pb", "variables/*", "assets.extra/*"),
     "c": ("saved_model.pb", "variables/*"),
 }
 _RUNS = 5
@@ -52,12 +54,14 @@ def main() -> None:
     """Exports, measures and prints."""
     values.check_given("workdir")
     from glf_tf import export
+    from glf_tf.serving import formats as export_formats
 
     model = loading.load().model
     formats = [name for name in _TITLES if _is_there(name)]
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name) / "1"
-        export.export(model, folder, formats=["saved_model", *formats])
+        written = [name for name in formats if name in export_formats.FORMATS]
+        export.export(model, folder, formats=["saved_model", *written])
         asked, expected = _computed(model)
         rows = [_measured(kind, folder, asked, expected) for kind in formats]
         rows += _measured_in_c(folder, asked["decode_noise"], expected)

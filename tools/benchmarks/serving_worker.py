@@ -10,6 +10,7 @@ OUTPUTS is given what it answers, SIGNATURE/OUTPUT. A line of JSON has seconds:
 """
 
 import importlib
+import importlib.metadata
 import json
 import pathlib
 import statistics
@@ -67,12 +68,52 @@ def _onnx(folder: pathlib.Path) -> Callable:
     return call
 
 
+def _tf_serving(folder: pathlib.Path) -> Callable:
+    """Returns what a server does with the bytes of a request, but for the network.
+
+    As the server does, it replays the requests for warming up when it loads.
+    """
+    import tensorflow as tf
+    from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+    served = tf.saved_model.load(str(folder))
+
+    def answer(request):
+        given = {key: tf.make_ndarray(value) for key, value in request.inputs.items()}
+        named = served.signatures[request.model_spec.signature_name]
+        found = named(**{key: tf.constant(value) for key, value in given.items()})
+        response = predict_pb2.PredictResponse()
+        for key, value in found.items():
+            response.outputs[key].CopyFrom(tf.make_tensor_proto(value))
+        return response.SerializeToString()
+
+    def call(name, inputs):
+        request = predict_pb2.PredictRequest()
+        request.model_spec.signature_name = name
+        for key, value in inputs.items():
+            request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
+        sent = predict_pb2.PredictRequest.FromString(request.SerializeToString())
+        found = predict_pb2.PredictResponse.FromString(answer(sent)).outputs
+        return {key: tf.make_ndarray(value) for key, value in found.items()}
+
+    warm_up = str(folder / "assets.extra/tf_serving_warmup_requests")
+    for record in tf.data.TFRecordDataset(warm_up):
+        log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
+        answer(log.predict_log.request)
+    return call
+
+
 FORMATS = {
-    "saved_model": ("tensorflow", _saved_model),
-    "litert": ("ai_edge_litert.interpreter", _litert),
-    "onnx": ("onnxruntime", _onnx),
+    "saved_model": ("tensorflow", "tensorflow", _saved_model),
+    "litert": ("ai_edge_litert.interpreter", "ai-edge-litert", _litert),
+    "onnx": ("onnxruntime", "onnxruntime", _onnx),
+    "tf_serving": (
+        "tensorflow_serving.apis.predict_pb2",
+        "tensorflow-serving-api",
+        _tf_serving,
+    ),
 }
-"""Of each format, the runtime and what loads it."""
+"""Of each format, the runtime, the package that has it, and what loads the format."""
 
 
 def _seconds(function: Callable) -> float:
@@ -100,9 +141,9 @@ def _asked(path: str) -> dict[str, dict[str, np.ndarray]]:
 
 def main(kind: str, folder: str, given: str, answers: str) -> None:
     """Measures a format, and writes what it answers."""
-    runtime, load = FORMATS[kind]
+    runtime, package, load = FORMATS[kind]
     told = {"import": _seconds(lambda: importlib.import_module(runtime))}
-    told["version"] = sys.modules[runtime.partition(".")[0]].__version__
+    told["version"] = importlib.metadata.version(package)
     asked, folder = _asked(given), pathlib.Path(folder)
     one = {
         key: value[:1] if value.ndim else value for key, value in asked[_DRAW].items()

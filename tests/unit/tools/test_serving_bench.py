@@ -25,9 +25,14 @@ def exported(tmp_path_factory):
     return model, folder
 
 
+@pytest.mark.parametrize(
+    ("kind", "runtime"),
+    [("saved_model", "tensorflow"), ("tf_serving", "tensorflow_serving")],
+)
 def test_a_worker_tells_times_and_what_was_answered(
-    exported, tmp_path, monkeypatch, capsys
+    kind, runtime, exported, tmp_path, monkeypatch, capsys
 ):
+    pytest.importorskip(runtime)
     model, folder = exported
     monkeypatch.setattr(serving_worker, "_SECONDS", 0.01)
     monkeypatch.setattr(serving_worker, "_LOADS", 1)
@@ -36,7 +41,7 @@ def test_a_worker_tells_times_and_what_was_answered(
     asked["decode_noise/temperature"] = np.float32(0.5)
     np.savez(tmp_path / "in.npz", **asked)
     files = (str(tmp_path / "in.npz"), str(tmp_path / "out.npz"))
-    serving_worker.main("saved_model", str(folder), *files)
+    serving_worker.main(kind, str(folder), *files)
     told = json.loads(capsys.readouterr().out)
     assert all(told[key] >= 0 for key in ("import", "load", "one", "all"))
     assert told["load"] > told["one"]
