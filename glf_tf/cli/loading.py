@@ -86,7 +86,7 @@ def define_images() -> None:
         kinds.define_path(
             "images",
             None,
-            "A folder of pictures, NAME.npy or NAME.npz, used instead of test images.",
+            "A picture, a folder of them, NAME.npy or NAME.npz, instead of test images.",
         )
     define_skipping()
 

@@ -6,8 +6,8 @@ __all__ = [
     "Survey",
     "hashed",
     "is_held_out",
+    "is_picture",
     "listed",
-    "load",
     "load",
     "survey",
 ]
@@ -110,15 +110,15 @@ def _walk(top: pathlib.Path, found: Survey, seen: set[str]) -> list[pathlib.Path
         seen.add(os.path.realpath(here))
         shown = [here / name for name in sorted(folders) if not _is_hidden(name)]
         links += [path for path in shown if path.is_symlink()]
-        found.files += [path for path in shown if _is_picture(path)]
-        folders[:] = [path.name for path in shown if not _is_picture(path)]
+        found.files += [path for path in shown if is_picture(path)]
+        folders[:] = [path.name for path in shown if not is_picture(path)]
         for path in (here / name for name in names if not _is_hidden(name)):
-            if _is_picture(path) or _is_lost(path):
+            if is_picture(path) or _is_lost(path):
                 found.files.append(path)
             else:
                 found.others[path.suffix.lower()] += 1
     found.files += [pathlib.Path(error.filename) for error in broken]
-    return [link for link in links if not _is_picture(link)]
+    return [link for link in links if not is_picture(link)]
 
 
 def _is_hidden(name: str) -> bool:
@@ -130,7 +130,8 @@ def _is_lost(path: pathlib.Path) -> bool:
     return not path.suffix and path.is_symlink() and not path.exists()
 
 
-def _is_picture(path: pathlib.Path) -> bool:
+def is_picture(path: pathlib.Path) -> bool:
+    """Returns whether a path has the suffix of a picture."""
     return path.suffix.lower() in pictures.suffixes()
 
 

@@ -46,7 +46,7 @@ def read(
     """Returns a user's images in the shape of a run's.
 
     Args:
-        path: A folder of pictures, NAME.npy or NAME.npz.
+        path: A picture, a folder of pictures, NAME.npy or NAME.npz.
         image_shape: (height, width, channels) of the run's images; arrays must have it.
         flag: The flag of the path, for messages.
         resize: Arguments of `pictures.square` other than size and channels; None if
@@ -59,7 +59,7 @@ def read(
         InvalidValue: An array has another shape, or values outside of [0, 1].
     """
     path = path.expanduser()
-    if path.is_dir():
+    if path.is_dir() or (path.is_file() and picture_files.is_picture(path)):
         return _pictures(path, image_shape, flag, resize=resize, on_broken=on_broken)
     if not path.exists() or not (arrays.is_array(path) or path.is_file()):
         raise _not_found(path, flag, "which does not exist")
@@ -76,24 +76,27 @@ def read(
 
 
 def _pictures(
-    folder: pathlib.Path,
+    path: pathlib.Path,
     image_shape: types.ImageShape,
     flag: str,
     *,
     resize: Mapping[str, Any] | None,
     on_broken: decoding.OnBroken,
 ) -> UserImages:
-    found = picture_files.survey(folder)
+    folder = path if path.is_dir() else path.parent
+    found = picture_files.Survey(files=[path])
+    if path.is_dir():
+        found = picture_files.survey(path)
     files = found.files
     if not files:
-        raise _not_found(folder, flag, f"with no picture in it ({found})")
+        raise _not_found(path, flag, f"with no picture in it ({found})")
     if found.others or found.loops:
         logging.warning("%s: %s", flag, found)
     report = decoding.Report()
     chunks = decoding.chunks(
         files,
         _decoder(image_shape, resize=resize),
-        name=errors.printable(folder),
+        name=errors.printable(path),
         total=len(files),
         on_broken=on_broken,
         flag="--on_broken",
@@ -102,7 +105,7 @@ def _pictures(
     images = np.concatenate(list(chunks))
     if resize is not None:
         sized = f"{image_shape[0]}x{image_shape[1]}"
-        logging.warning("%s: %d pictures made squares of %s", flag, len(images), sized)
+        logging.warning("%s: %d pictures read as squares of %s", flag, len(images), sized)
     used = [files[index].relative_to(folder).as_posix() for index in report.used]
     return UserImages(images, [errors.printable(name) for name in used])
 
@@ -164,7 +167,7 @@ def _bytes_where_exact(images: np.ndarray, *, name: str) -> np.ndarray:
 
 def _not_found(path: pathlib.Path, flag: str, found: str) -> errors.NotFound:
     return errors.NotFound(
-        "Images are a folder of pictures, or an array NAME.npy or NAME.npz",
+        "Images are a picture, a folder of pictures, or an array NAME.npy or NAME.npz",
         received=f"{flag}={path}, {found}",
         do="Check the path",
     )

@@ -105,6 +105,26 @@ def test_the_same_pixels_come_out_of_every_door(name, place):
         np.testing.assert_array_equal(images, found[0])
 
 
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_picture_alone_is_read_as_in_a_folder(name, place):
+    file = place.pictures / name
+    file.write_bytes(RIGHT[name][0])
+    alone, there = (
+        user_images.read(path, image_shape=SHAPE, flag="--images")
+        for path in (file, place.pictures)
+    )
+    np.testing.assert_array_equal(alone.images, there.images)
+    assert alone.names == there.names == [name]
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_picture_alone_that_cannot_be_read_is_refused(name, place):
+    content, word = WRONG[name]
+    (place.pictures / name).write_bytes(content)
+    with pytest.raises(errors.Damaged, match=f"(?s){name}.*({word})"):
+        user_images.read(place.pictures / name, image_shape=SHAPE, flag="--images")
+
+
 @pytest.mark.parametrize("name", [name for name in RIGHT if name != "g12in16.png"])
 def test_masks_are_read_alike(name, place):
     content, expected, _ = RIGHT[name]
