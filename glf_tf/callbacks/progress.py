@@ -18,7 +18,8 @@ class Progress(callback_lib.AbstractCallback):
     """A progress bar over all stages, and a line per epoch.
 
     A line has the averages of the epoch's terms, what was measured after it, and how
-    long the steps that are left take if they are as fast.
+    long the steps that are left take if they are as fast, without the first call of a
+    stage, which compiles.
     """
 
     def __init__(
@@ -41,12 +42,14 @@ class Progress(callback_lib.AbstractCallback):
         self._averages = callback_lib.Averages()
         self._bar, self._total = None, 0
         self._seconds, self._step = 0.0, 0
+        self._stage, self._compiled = "", (0.0, 0)
 
     def open(self, *, total_steps: int, step: int) -> None:
         """Starts the bar at a step."""
         self._step, self._total = step, total_steps
         if step and not self._is_silent:
-            tqdm.tqdm.write(f"resuming from step {step}", file=self._stream)
+            end = "" if step < total_steps else ": nothing is left to train"
+            tqdm.tqdm.write(f"resuming from step {step}{end}", file=self._stream)
         self._bar = tqdm.tqdm(
             total=total_steps,
             initial=step,
@@ -60,6 +63,9 @@ class Progress(callback_lib.AbstractCallback):
         """Moves the bar."""
         self._averages.add(result)
         self._bar.update(result.steps)
+        if moment.stage != self._stage:
+            self._stage = moment.stage
+            self._compiled = (moment.train_seconds, moment.global_step)
 
     def run(self, moment):
         """Writes the line of an epoch."""
@@ -67,7 +73,7 @@ class Progress(callback_lib.AbstractCallback):
         seconds = moment.train_seconds - self._seconds
         steps = moment.global_step - self._step
         count = steps * moment.examples_per_step
-        left = seconds * (self._total - moment.global_step) / max(steps, 1)
+        left = self._pace(moment) * (self._total - moment.global_step)
         self._seconds, self._step = moment.train_seconds, moment.global_step
         if not means:
             self.tell(f"{moment.stage} fitted in {seconds:.1f} s{measured}")
@@ -83,6 +89,14 @@ class Progress(callback_lib.AbstractCallback):
     def begin_fit(self, stage):
         """Announces a stage without steps, which may take minutes."""
         self.tell(f"{stage}: fitting ...")
+
+    def _pace(self, moment: callback_lib.Moment) -> float:
+        """Returns the seconds a step since the last line or compilation."""
+        before = (self._seconds, self._step)
+        seconds, step = max(before, self._compiled)
+        if step == moment.global_step:  # all steps were in the call that compiled
+            seconds, step = before
+        return (moment.train_seconds - seconds) / max(moment.global_step - step, 1)
 
     def _measured(self, moment: callback_lib.Moment) -> str:
         """Returns what was measured at that moment."""

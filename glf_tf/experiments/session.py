@@ -75,6 +75,7 @@ def carry_out(
             identity.describe(folder, plan, arguments=arguments, sets=sets, step=step)
         session.run()
         if group.is_chief and plan.reports.export:
+            sys.stderr.write(f"exporting to {folder.saved_model}\n")
             about = cards.about(folder, step=session.global_step)
             export.export(model, folder.saved_model, is_of_run=True, about=about)
         # A worker that exits early would seem lost to the others.

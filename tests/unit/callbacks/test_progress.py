@@ -49,3 +49,48 @@ def test_an_epoch_says_its_means_its_pace_and_what_was_measured_now(told):
     assert line == (
         "prior epoch 1/1  nll 3  test/nll 3.5  64.0 s  1 images/s  7 min to go"
     )
+
+
+def moment_at(step, *, seconds):
+    return callback_lib.Moment(
+        stage="joint",
+        step=step,
+        total_steps=100,
+        global_step=step,
+        steps_per_epoch=10,
+        examples_per_step=64,
+        train_seconds=seconds,
+    )
+
+
+def lines_of(*epochs, start=0, total=100):
+    """The lines of epochs: of each, the steps and seconds after each call."""
+    shown, stream = progress.Progress(), io.StringIO()
+    shown._stream = stream
+    shown.open(total_steps=total, step=start)
+    for calls in epochs:
+        for at, seconds in calls:
+            sums = {"nll": 1.0}
+            result = step.Result(steps=1, sums=sums, last=sums)
+            shown.observe(result, moment_at(at, seconds=seconds))
+        shown.run(moment_at(at, seconds=seconds))
+    return stream.getvalue().splitlines()
+
+
+def test_time_to_go_is_without_compilation():
+    # One step of a minute, in which it compiles, then one a second.
+    first, second = lines_of([(1, 60.0), (10, 69.0)], [(20, 79.0)])
+    assert first.endswith("69.0 s  9 images/s  2 min to go")
+    assert second.endswith("10.0 s  64 images/s  80 s to go")
+
+
+def test_an_epoch_in_one_call_has_a_time_to_go():
+    (line,) = lines_of([(10, 5.0)])
+    assert line.endswith("45 s to go")
+
+
+def test_a_resumed_run_says_from_where_and_whether_it_is_over():
+    head, line = lines_of([(61, 30.0), (70, 39.0)], start=60)
+    assert head == "resuming from step 60"
+    assert line.endswith("30 s to go")
+    assert lines_of(start=100) == ["resuming from step 100: nothing is left to train"]
