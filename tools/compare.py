@@ -96,23 +96,21 @@ def main() -> None:
             training_lib.Children(inherit=[descriptor]) as children,
         ):
             how = {"folder": folder, "children": children}
-            table = _compare(jobs, is_shared=is_shared, **how)
+            table, has_samples = _compare(jobs, is_shared=is_shared, **how)
     except loop.Stopped as stopped:
         print(f"{stopped}; the same command continues", file=sys.stderr)
         sys.exit(os.EX_TEMPFAIL)
 
-    _report(table, jobs, folder=folder)
+    _report(table, jobs, folder=folder, has_samples=has_samples)
 
 
-def _report(table, jobs, *, folder) -> None:
+def _report(table, jobs, *, folder, has_samples) -> None:
     """Prints the table, and exits with 1 if a training failed."""
-    print(
-        f"{table.to_text()}\n\n"
-        f"table        {folder.markdown}\n"
-        f"numbers      {folder.numbers}\n"
-        f"samples      {folder.samples}\n"
-        f"TensorBoard  tensorboard --logdir={folder.hparams}"
-    )
+    print(f"{table.to_text()}\n\ntable        {folder.markdown}")
+    print(f"numbers      {folder.numbers}")
+    if has_samples:
+        print(f"samples      {folder.samples}")
+    print(f"TensorBoard  tensorboard --logdir={folder.hparams}")
     failed = [
         training for row in table.rows for training in row.trainings if training.error
     ]
@@ -123,7 +121,12 @@ def _report(table, jobs, *, folder) -> None:
 
 
 def _compare(jobs, *, folder, is_shared, children):
-    """Compares under one protocol, and saves the table."""
+    """Compares under one protocol, and saves the table.
+
+    Returns:
+        table: The table.
+        has_samples: Whether samples were drawn.
+    """
     from glf_tf.comparison import comparison
 
     comparison.leave_memory()
@@ -135,8 +138,7 @@ def _compare(jobs, *, folder, is_shared, children):
     )
     how = {"folder": folder, "measuring": measuring}
     table = comparison.compare(jobs, children=children, about=about, **how)
-    comparison.save(table, **how)
-    return table
+    return table, comparison.save(table, **how)
 
 
 def _measuring(spec, *, is_shared):

@@ -53,14 +53,12 @@ def main() -> None:
     if _RECORDS.value:
         _check_records(table)
     jobs = _jobs(table, folder=folder)
-    shown, has_curves = _run(jobs, table=table, folder=folder)
+    shown, drawn = _run(jobs, table=table, folder=folder)
 
     print(f"{shown.to_text()}\n\ntable        {folder.markdown}")
     print(f"numbers      {folder.numbers}")
-    if folder.samples.exists():
-        print(f"samples      {folder.samples}")
-    if has_curves:
-        print(f"curves       {folder.curves}")
+    for path in drawn:
+        print(f"{path.stem:12} {path}")
     trainings = [training for row in shown.rows for training in row.trainings]
     failed = [training.job.name for training in trainings if training.error]
     if failed:
@@ -124,7 +122,7 @@ def _run(jobs, *, table, folder):
 
     Returns:
         table: The table.
-        has_curves: Whether curves were drawn.
+        drawn: The pictures that were drawn.
     """
     from glf_tf.comparison import comparison
     from glf_tf.comparison import training as training_lib
@@ -145,9 +143,10 @@ def _run(jobs, *, table, folder):
                 **how,
             )
             shown = dataclasses.replace(found, is_sorted=False)
-            comparison.save(shown, **how)
+            drawn = [folder.samples] if comparison.save(shown, **how) else []
             curves = {"scalars": table.curves, "folder": folder}
-            has_curves = training_curves.draw(jobs, **curves)
+            if training_curves.draw(jobs, **curves):
+                drawn.append(folder.curves)
             if _RECORDS.value:
                 measuring = how["measuring"]
                 kept = {"table": table, "source": folder, "measuring": measuring}
@@ -155,7 +154,7 @@ def _run(jobs, *, table, folder):
     except loop.Stopped as stopped:
         print(f"{stopped}; the same command continues", file=sys.stderr)
         sys.exit(os.EX_TEMPFAIL)
-    return shown, has_curves
+    return shown, drawn
 
 
 def _measuring(jobs, *, table):

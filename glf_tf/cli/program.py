@@ -18,7 +18,15 @@ from collections.abc import Callable, Iterator, Sequence
 from absl import flags
 
 from glf_tf import errors, quiet
-from glf_tf.cli import assignment, extras, groups, helping, part_flags, resuming
+from glf_tf.cli import (
+    assignment,
+    extras,
+    groups,
+    helping,
+    part_flags,
+    resuming,
+    values,
+)
 
 FLAGS = flags.FLAGS
 
@@ -71,6 +79,8 @@ def parse(argv: list[str], *, define: Define | None = None) -> None:
         sys.exit(0)
     given = [argument for argument in arguments if argument.name not in part_flags.HELP]
     assignment.assign(given, program=argv[0], known=own_flags())
+    # An empty list would be the default, which often is all there are.
+    values.refuse_empty(*(flag.name for flag in own_flags() if flag.value == []))
     for choice, gone in arguments.forgotten:
         if not choice.files:
             names = ", ".join(f"--{argument.name}" for argument in gone)

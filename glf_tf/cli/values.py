@@ -107,7 +107,7 @@ def refuse_empty(*names: str) -> None:
         InvalidValue: One was.
     """
     for name in names:
-        if FLAGS[name].present and FLAGS[name].value == "":
+        if FLAGS[name].present and FLAGS[name].value in ("", []):
             raise errors.InvalidValue(
                 f"--{name} needs a value",
                 received=f"--{name}= (the value is empty)",

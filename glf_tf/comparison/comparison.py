@@ -78,16 +78,22 @@ def save(
     *,
     folder: folder_lib.Folder,
     measuring: measuring.Measuring | detecting.Detecting,
-) -> None:
-    """Writes the table, all numbers, the samples and the TensorBoard files."""
+) -> bool:
+    """Writes the table, all numbers, the samples and the TensorBoard files.
+
+    Returns:
+        has_samples: Whether there were samples to draw.
+    """
     folder.write(folder.markdown.name, table.to_markdown())
     folder.write(folder.numbers.name, json.dumps(table.to_dict(), indent=2) + "\n")
-    if samples := _samples(table):
+    samples = _samples(table)
+    if samples:
         figure = pictures_lib.draw(samples, real=measuring.test.images[:100])
         with files.replacing(folder.samples) as stream:
             figure.savefig(stream, format="png")
     for row in table.rows:
         _write_hparams(row, folder=folder)
+    return bool(samples)
 
 
 def leave_memory() -> None:

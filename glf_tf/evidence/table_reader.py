@@ -58,6 +58,8 @@ def read(path: pathlib.Path) -> table_file.TableFile:
         ) from error
     except ValueError as error:
         raise _wrong(path, str(error)) from error
+    except RecursionError as error:
+        raise _wrong(path, "tables or lists nested too deep") from error
     try:
         return _table(found, path=path)
     except _Wrong as wrong:
@@ -141,7 +143,7 @@ def _check(table: table_file.TableFile) -> None:
     _expect(
         table_file.FULL not in table.budgets,
         "budgets.full",
-        "absent: it is the file as is",
+        "left out: it is the file as is",
     )
     kinds = ("models", "anomalies")
     _expect(table.measure.kind in kinds, "measure.kind", f"one of {', '.join(kinds)}")
@@ -181,7 +183,8 @@ def _made(kind: type, found: object, *, where: str, **given):
     _expect(isinstance(found, dict), where, "a table")
     fields = {field.name: field for field in dataclasses.fields(kind)}
     for key, value in found.items():
-        _expect(key in fields and key not in given, f"{key} in {where}", "no such key")
+        if key not in fields or key in given:
+            raise _Wrong(f"{where} has no key {key}")
         given[key] = _value(value, fields[key].type, where=f"{key} in {where}")
     for name, field in fields.items():
         nothing = dataclasses.MISSING

@@ -434,6 +434,8 @@ OWN = {
 1 record            @ --records=records
 2 inception         @ --inception_graph=text.cfg
 2 smal              @ --rows=smal
+2 "--rows needs"    @ --rows=
+2 "--seeds needs"   @ --seeds=
 2 "seeds of"        @ --seeds=7
 2 "seeds of"        @ --seeds=x
 1 text.cfg          @ --out=text.cfg
@@ -448,6 +450,7 @@ OWN = {
 1 taken.html        @ --out=taken.html
 1 "no file"         @ --measures=nowhere.json
 1 "has none"        @ --measures=text.cfg
+2 "--measures needs" @ --measures=
 2 nearest           @ --nearest=-1
 1 text.cfg          @ --out=text.cfg/x.html
 """,
