@@ -24,6 +24,9 @@ def load(source, **how):
         InvalidType: The file has a model of another library.
         Damaged: A file is truncated or changed.
     """
+    from glf_tf import quiet
+
+    quiet.load_tensorflow()
     from glf_tf.experiments import trained
 
     return trained.load(source, **how)

@@ -30,10 +30,16 @@ class Ended:
     stderr: str
 
 
-def call(tool: str, *arguments: str) -> Ended:
-    """Calls `tools/TOOL.py` with arguments."""
+class _Terminal(io.TextIOWrapper):
+    def isatty(self):
+        return True
+
+
+def call(tool: str, *arguments: str, on_terminal: bool = False) -> Ended:
+    """Calls `tools/TOOL.py` with arguments; on a terminal, or with streams of files."""
     path = ROOT / "tools" / f"{tool}.py"
-    output, errors = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2))
+    kind = _Terminal if on_terminal else io.TextIOWrapper
+    output, errors = (kind(io.BytesIO(), "utf-8") for _ in range(2))
     with (
         flags_of_its_own(),
         _replaced(sys, argv=[str(path), *arguments]),

@@ -9,8 +9,9 @@ r"""Evaluates the samples of a trained model, a SavedModel, or any images.
 
 A density of vectors has its likelihood and calibration by default.
 
-Prints JSON (or writes it to `--out`), with a table on standard error; the means also go
-to the run's TensorBoard. `--preset` sets counts, trials and references as in a paper.
+Prints a table on standard error, and JSON with protocols and trials on standard output if
+that is no terminal; `--out` writes it to a file. The means also go to the run's
+TensorBoard. `--preset` sets counts, trials and references as in a paper.
 The extractor `classifier` is trained on the data's labels and cached: its distances
 have its name and compare models on that data set alone. Without labels,
 `random_convolutional` is used, a fixed random network; `inception` is the 2015 graph,
@@ -30,6 +31,7 @@ An existing file is replaced only with `--overwrite`.
 
 import contextlib
 import functools
+import io
 import pathlib
 import sys
 
@@ -93,7 +95,7 @@ _AGAINST = kinds.define_path(
     "against", "", "Other images for bits_per_dim: a data set, NAME.npy or a folder."
 )
 _PICTURE = kinds.define_path("calibration_out", None, "PNG of calibration's curves.")
-_OUT = kinds.define_path("out", None, "File for JSON; standard output by default.")
+_OUT = kinds.define_path("out", None, "File for JSON, else standard output.")
 _OVERWRITE = kinds.define_overwrite()
 
 _OF_RUNS = ["checkpoint", "strategy", "inference", "accept_new_data"]
@@ -179,7 +181,10 @@ def _opened(path: str | None):
     """Returns a context that opens an output before anything is measured."""
     if path:
         return files.output(pathlib.Path(path), overwrite=_OVERWRITE.value)
-    return contextlib.nullcontext(sys.stdout.buffer)
+    # Two hundred lines would push the table off a terminal.
+    return contextlib.nullcontext(
+        io.BytesIO() if sys.stdout.isatty() else sys.stdout.buffer
+    )
 
 
 def _measured(source: str, metrics: list[str]):

@@ -22,6 +22,7 @@ ONNX files and the page need `pip install "glf_tf[onnx]"`.
 """
 
 import pathlib
+import shlex
 
 from absl import flags
 
@@ -58,7 +59,8 @@ def main() -> None:
 
     print(f"{path}\nsignatures: {', '.join(signatures)}")
     if "web" in _FORMAT.value:
-        print(f"page: python -m http.server --directory={path / 'web'}")
+        page = shlex.quote(str(path / "web"))
+        print(f"page: python -m http.server --directory={page}")
 
 
 if __name__ == "__main__":

@@ -59,8 +59,11 @@ class Run:
         found = {}
         for line in lines:
             name, _, value = line.removeprefix("--").partition("=")
+            if "=" not in line:  # --name or --noname, of truth values
+                value = str(not name.startswith("no")).lower()
+                name = name.removeprefix("no")
             if line.startswith("--") and name not in _OF_PLACES:
-                found[name] = value if "=" in line else "true"
+                found[name] = value
         return found
 
     @property

@@ -3,8 +3,9 @@
 
 __all__ = ["text"]
 
+import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 _TITLES = {
     "litert": "LiteRT",
@@ -126,8 +127,9 @@ def _format(name: str, other: Mapping) -> str:
 def _signature(name: str, signature: Mapping) -> Iterator[str]:
     yield f"### {name}"
     yield signature["does"]
+    counts = [key for key in ("num_samples", "num_steps") if key in signature["inputs"]]
     rows = [
-        (side, f"`{key}`", _shape(tensor), tensor["meaning"], _values(tensor))
+        (side, f"`{key}`", _shape(tensor, counts), tensor["meaning"], _values(tensor))
         for side, tensors in (
             ("in", signature["inputs"]),
             ("out", signature["outputs"]),
@@ -137,9 +139,13 @@ def _signature(name: str, signature: Mapping) -> Iterator[str]:
     yield _table(("", "name", "type", "meaning", "values"), rows)
 
 
-def _shape(tensor: Mapping) -> str:
-    sizes = ", ".join("n" if size is None else str(size) for size in tensor["shape"])
-    return f"{tensor['dtype']} [{sizes}]"
+def _shape(tensor: Mapping, counts: Collection[str]) -> str:
+    """Returns a type and a shape, whose free sizes have names: n, or an input's."""
+    first = "num_samples" if "num_samples" in counts else "n"
+    others = [each for each in counts if each != first]
+    names = itertools.chain([first, *others], itertools.repeat("m"))
+    sizes = [next(names) if size is None else str(size) for size in tensor["shape"]]
+    return f"{tensor['dtype']} [{', '.join(sizes)}]"
 
 
 def _values(tensor: Mapping) -> str:

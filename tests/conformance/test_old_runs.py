@@ -79,8 +79,12 @@ def test_it_goes_on_to_the_same_end(ended, name):
 
 
 def test_it_is_measured(ended):
-    output = succeeds("evaluate", f"--workdir={ended}", "--metrics=reconstruction")
+    asked = ("evaluate", f"--workdir={ended}", "--metrics=reconstruction")
+    output = succeeds(*asked)
     assert all(np.isfinite(measured["mean"]) for measured in json.loads(output))
+    shown = calls.call(*asked, on_terminal=True)  # with the table alone
+    assert (shown.status, shown.output) == (0, "")
+    assert "reconstruction" in shown.stderr
 
 
 def test_it_is_exported(run, name, tmp_path):

@@ -87,6 +87,14 @@ def test_the_page_holds_all_it_shows(trained):
     assert runs.different(found) == {"epochs": ["2", "3"]}
 
 
+def test_truth_values_are_settings_as_others(trained):
+    settings = runs.read(trained[0], label="a").settings
+    assert settings["stop_gradient"] == "true"
+    assert settings["deterministic"] == "false"
+    assert not [name for name in settings if name.startswith("no") and name != "noise"]
+    assert "download" not in settings
+
+
 def test_curves_are_of_training_and_of_held_out_images(trained):
     (run,) = (runs.read(path, label="x") for path in trained[:1])
     drawn = charts.charts([run])

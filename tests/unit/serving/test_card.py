@@ -81,6 +81,8 @@ def test_each_tensor_has_a_name_a_shape_a_range_and_a_meaning(found):
                 assert told["meaning"]
                 assert told["range"]
                 assert f"| `{key}` | " in text
+    for shape in ("num_samples, 4, 4, 1", "n, num_steps, 4, 4, 1", "n, 4, 4, 1"):
+        assert f"| float32 [{shape}] |" in text
     for line in text.splitlines():  # no cell breaks its row
         assert not line.startswith("| in |") or line.count("|") == 6, line
 
