@@ -9,8 +9,8 @@ r"""Evaluates the samples of a trained model, a SavedModel, or any images.
 
 A density of vectors has its likelihood and calibration by default.
 
-Prints a table on standard error, and JSON with protocols and trials on standard output if
-that is no terminal; `--out` writes it to a file. The means also go to the run's
+Prints a table on standard error, and JSON with protocols and trials on standard output
+if that is no terminal; `--out` writes it to a file. The means also go to the run's
 TensorBoard. `--preset` sets counts, trials and references as in a paper.
 The extractor `classifier` is trained on the data's labels and cached: its distances
 have its name and compare models on that data set alone. Without labels,

@@ -86,7 +86,7 @@ def define_images() -> None:
         kinds.define_path(
             "images",
             None,
-            "A picture, a folder of them, NAME.npy or NAME.npz, instead of test images.",
+            "A picture, a folder of them, NAME.npy or NAME.npz, for the test images.",
         )
     define_skipping()
 
