@@ -64,8 +64,9 @@ class Preset:
     def _lines(self) -> Iterator[str]:
         yield f"{self.name}: {self.title}"
         yield f"  folder   {self.path}"
+        commit = self.commit and f"commit {self.commit}"
         yield f"  trained  {self.command}"
-        yield f"           {self.trained}; commit {self.commit}"
+        yield f"           {'; '.join(filter(None, (self.trained, commit)))}"
         before = {_key(record): record for record in self.measured_before}
         for record in self.measured:
             rest = before.get(_key(record))

@@ -48,6 +48,7 @@ def _chart(runs: Sequence[runs_lib.Run], term: str) -> str:
     if most < 2:
         return ""
     axes.set_xlabel("epochs")
+    axes.locator_params(axis="x", integer=True)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     return _svg(figure)
