@@ -105,9 +105,7 @@ def _pictures(
     images = np.concatenate(list(chunks))
     if resize is not None:
         sized = f"{image_shape[0]}x{image_shape[1]}"
-        logging.warning(
-            "%s: %d pictures read as squares of %s", flag, len(images), sized
-        )
+        logging.warning("%s: pictures are read as squares of %s", flag, sized)
     used = [files[index].relative_to(folder).as_posix() for index in report.used]
     return UserImages(images, [errors.printable(name) for name in used])
 

@@ -22,7 +22,7 @@ def grid(images: np.ndarray, *, columns: int | None = None, gap: int = 2) -> np.
 
     Args:
         images: `[n, height, width, channels]` in [0, 1]; 1 or 3 channels.
-        columns: Images per row; None for about a square.
+        columns: Images per row, if there are so many; None for about a square.
         gap: White pixels between images.
 
     Returns:
@@ -30,7 +30,7 @@ def grid(images: np.ndarray, *, columns: int | None = None, gap: int = 2) -> np.
     """
     images = _enlarged(pixels.rounded(images))
     n, height, width, channels = images.shape
-    columns = columns or math.ceil(math.sqrt(n))
+    columns = min(columns or math.ceil(math.sqrt(n)), max(n, 1))
     rows = math.ceil(n / columns)
     size = (rows * (height + gap) - gap, columns * (width + gap) - gap, channels)
     picture = np.full(size, 255, np.uint8)

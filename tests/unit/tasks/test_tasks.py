@@ -77,6 +77,8 @@ def test_grid_has_every_pixel_at_its_place():
     assert picture[60, 0, 0] == 255  # the gap
     assert picture[0, 0, 0] == 0
     assert (picture[61:, 65:] == 255).all()  # no fourth image
+    # Fewer images than a row holds leave no white beside them.
+    assert pictures.grid(images, columns=8, gap=1).shape == (60, 3 * 65 - 1, 1)
 
 
 def test_small_images_are_enlarged_by_whole_factors():
