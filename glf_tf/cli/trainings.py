@@ -146,7 +146,7 @@ def _recipe(row: table_file.Row) -> job_lib.Recipe:
 
 def _arguments(table: table_file.TableFile, row: table_file.Row) -> list[str]:
     files = [f"--flagfile={file_of(recipe)}" for recipe in row.recipes]
-    return [*files, *row.flags, *table.flags]
+    return [*files, *table.flags_of(row)]
 
 
 def _by_seed(

@@ -114,7 +114,8 @@ class TableFile:
         title: Its title.
         rows: The rows, in the table's order.
         measure: How trainings are measured.
-        flags: Flags of all trainings, after those of their recipes.
+        flags: Flags of all trainings, after those of their recipes and before those of
+            their rows; the last one counts.
         budgets: What smaller budgets change, by name.
         columns: Keys of the columns that documents show; empty for all.
         notes: What documents say below the table.
@@ -173,18 +174,23 @@ class TableFile:
         changed = {name: number for name, number in samples.items() if number}
         return dataclasses.replace(
             self,
-            flags=(*self.flags, *cut.flags),
             max_epochs=cut.max_epochs or self.max_epochs,
-            rows=tuple(_with_seeds(row, cut.seeds) for row in self.rows),
+            rows=tuple(_cut(row, cut) for row in self.rows),
             measure=dataclasses.replace(self.measure, **changed),
         )
 
     def arguments(self, row: Row) -> tuple[str, ...]:
         """Returns what a row trains: its recipes, and all flags."""
-        return (*row.recipes, *row.flags, *self.flags)
+        return (*row.recipes, *self.flags_of(row))
+
+    def flags_of(self, row: Row) -> tuple[str, ...]:
+        """Returns all flags of a row after its recipes."""
+        return (*self.flags, *row.flags)
 
 
-def _with_seeds(row: Row, seeds: tuple[int, ...]) -> Row:
-    """Returns a row with the given seeds of its own, or the first if it has none."""
-    kept = tuple(seed for seed in row.seeds if seed in seeds) or row.seeds[:1]
-    return dataclasses.replace(row, seeds=kept if seeds else row.seeds)
+def _cut(row: Row, budget: Budget) -> Row:
+    """Returns a row with the budget's flags, and its seeds among the row's own."""
+    kept = tuple(seed for seed in row.seeds if seed in budget.seeds) or row.seeds[:1]
+    flags = (*row.flags, *budget.flags)
+    seeds = kept if budget.seeds else row.seeds
+    return dataclasses.replace(row, flags=flags, seeds=seeds)

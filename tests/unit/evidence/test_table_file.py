@@ -61,7 +61,7 @@ def test_a_table_says_what_its_file_says(tmp_path):
     assert (sharpened.title, sharpened.start) == ("Sharpened", "plain")
     assert table.arguments(sharpened) == (
         *("glf/digits", "sharpen/adversarial"),
-        *("--epochs=5", "--draw_every=0"),
+        *("--draw_every=0", "--epochs=5"),  # so that a row's own flag counts
     )
     assert table.row("third") is third
 
