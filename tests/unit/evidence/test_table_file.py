@@ -207,8 +207,8 @@ def test_trainings_start_from_those_of_their_seed_or_from_the_only_one(
     assert f"--start_from={tmp_path}/out/plain_seed_1" in job.command
     flags = [re.sub(r"=.*/", "=", word) for word in job.command[2:]]
     assert flags == [
-        *("--flagfile=digits.cfg", "--flagfile=adversarial.cfg", "--epochs=5"),
-        *("--draw_every=0", "--data_dir=x", "--start_from=plain_seed_1"),
+        *("--flagfile=digits.cfg", "--flagfile=adversarial.cfg", "--draw_every=0"),
+        *("--epochs=5", "--data_dir=x", "--start_from=plain_seed_1"),
         *("--seed=1", "--workdir=sharpened_seed_1", "--resume"),
     ]
 
