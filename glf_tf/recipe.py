@@ -264,6 +264,12 @@ def _file_of(argument: Argument) -> pathlib.Path:
     """Returns the file that a flag stands for."""
     if argument.name == "recipe":
         return resources.recipe(argument.value)
+    if not argument.value:
+        raise errors.InvalidValue(
+            "--flagfile needs a value",
+            received="--flagfile= (the value is empty)",
+            do="Write --flagfile=FILE, or leave it out",
+        )
     # Of pathlib's and os' ways this one leaves an unknown user's home as it is.
     path = pathlib.Path(os.path.expanduser(argument.value))
     return argument.files[-1].parent / path if argument.files else path
@@ -277,7 +283,7 @@ def _text_of(file: pathlib.Path) -> str:
     except (OSError, ValueError) as error:
         raise errors.NotFound(
             "A recipe must be a text file that can be read",
-            received=f"--flagfile={file} ({type(error).__name__})",
+            received=f"--flagfile={file} ({getattr(error, 'strerror', error)})",
             do="Check the path; `glf-tf recipes` lists the library's recipes",
         ) from error
     try:

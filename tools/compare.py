@@ -39,7 +39,7 @@ _RECIPES = kinds.define_paths(
     None,
     "Files of flags, or names of the library's recipes, comma-separated.",
 )
-_SHARED = flags.DEFINE_string(
+_SHARED = kinds.define_path(
     "shared", "", "Recipe of the encoder and decoder from which all recipes start."
 )
 _OUT = kinds.define_path("out", None, "The folder of the comparison.")

@@ -260,6 +260,7 @@ def _settings():
 
 def _drawn(source: str, train):
     """Returns the images to measure, and the model and step of a run."""
+    from glf_tf.data import pictures
     from glf_tf.evaluation import image_sources, user_images
 
     if train.noun == "vectors" and source != "workdir":
@@ -288,6 +289,7 @@ def _drawn(source: str, train):
         pathlib.Path(_SAMPLES.value),
         image_shape=train.image_shape,
         flag="--samples",
+        background=loading.squaring().get("background", pictures.WHITE),
         on_broken=flags.FLAGS.on_broken,
     )
     return image_sources.GivenImages(given.images), None, None

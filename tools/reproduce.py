@@ -29,7 +29,7 @@ from absl import flags
 from glf_tf import errors, files, resources
 from glf_tf.cli import kinds, paths, program, values
 
-_TABLE = flags.DEFINE_string("table", None, "A table's name, or its file, NAME.toml.")
+_TABLE = kinds.define_path("table", None, "A table's name, or its file, NAME.toml.")
 _OUT = kinds.define_path("out", None, "The folder of all trainings, and of the table.")
 _BUDGET = flags.DEFINE_string("budget", "full", "A budget of the table, or full.")
 _ROWS = flags.DEFINE_list("rows", [], "Names of rows; by default all.")

@@ -73,7 +73,7 @@ def _read(path: pathlib.Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise errors.NotFound(
             "A document is a text file that can be read",
-            received=f"{path} ({type(error).__name__})",
+            received=f"{path} ({getattr(error, 'strerror', 'no UTF-8')})",
             do="Check the path",
         ) from error
 

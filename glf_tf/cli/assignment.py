@@ -78,7 +78,7 @@ def _check(argument: recipe.Argument, flag: flags.Flag) -> None:
         enum = isinstance(flag.parser, flags.EnumParser)
         kind = "one of several names" if enum else flag.parser.syntactic_help
         kind = "true or false" if flag.boolean else kind
-        default = flag.default_as_str if flag.default not in (None, "") else ""
+        default = flag.default_as_str if flag.default not in (None, "", []) else ""
         example = f"Use for instance --{flag.name}={default}".replace("'", "")
         do = example if default else "See --help"
         if enum:

@@ -170,6 +170,12 @@ def load_images(count: int | None = None, *, indices: Sequence[int] | None = Non
 
     images = _given_images() if FLAGS.images else load_split("test").images
     chosen = range(min(count, len(images))) if indices is None else indices
+    if indices is not None and len(images) < len(set(indices)):
+        raise errors.InvalidValue(
+            f"There must be {len(set(indices))} images",
+            received=f"{len(images)} in --images={FLAGS.images}",
+            do="Pass a folder or an array of more, or choose one twice",
+        )
     for index in chosen:
         if not 0 <= index < len(images):
             raise errors.InvalidValue(
@@ -185,17 +191,19 @@ def _given_images():
     from glf_tf.evaluation import user_images
     from glf_tf.experiments import restore
 
-    described = folder().read()
-    dataset = catalogue.build(
-        "dataset", described["dataset"], paths=paths_lib.DataPaths()
-    )
     return user_images.read(
         pathlib.Path(FLAGS.images),
-        image_shape=restore.image_shape_of(described),
+        image_shape=restore.image_shape_of(folder().read()),
         flag="--images",
-        resize=dataset.squaring,
+        resize=squaring(),
         on_broken=FLAGS.on_broken,
     ).images
+
+
+def squaring():
+    """Returns how pictures become images of the run or of `--dataset`."""
+    spec = _dataset_spec()
+    return catalogue.build("dataset", spec, paths=paths_lib.DataPaths()).squaring
 
 
 def load_split(split):
@@ -234,12 +242,14 @@ def load_dataset(held_out="test"):
     return found.load("train"), found.load(held_out), paths.chosen()
 
 
+def _dataset_spec():
+    """Returns the data set of the run or preset, or that of `--dataset`."""
+    if FLAGS.workdir or _preset():
+        return folder().read()["dataset"]
+    return part_flags.spec_of("dataset", values.needed("dataset"), prefix="dataset.")
+
+
 def dataset_options() -> str:
     """Returns the data set's options as text, such as "crop=160, size=64"."""
-    if FLAGS.workdir:
-        spec = folder().read()["dataset"]
-    else:
-        spec = part_flags.spec_of(
-            "dataset", values.needed("dataset"), prefix="dataset."
-        )
+    spec = _dataset_spec()
     return ", ".join(f"{key}={spec[key]}" for key in spec if key != "name")

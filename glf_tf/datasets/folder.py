@@ -134,10 +134,15 @@ class Folder(dataset.AbstractDataset):
         if not parts or not any(parts.files.values()):
             raise errors.NotFound(
                 "The data set `folder` needs a folder with pictures",
-                received=f"no pictures in {root}" if root else self.paths.received,
+                received=_described(root) if root else self.paths.received,
                 do="Pass --data_dir=FOLDER with .jpg, .png or other pictures in it",
             )
         return parts
+
+
+def _described(root: pathlib.Path) -> str:
+    """Returns that a folder has no pictures, and what is in it."""
+    return f"no pictures in {root} ({picture_files.survey(root)})"
 
 
 def _is_readable(file: pathlib.Path) -> bool:

@@ -239,7 +239,14 @@ def _read(
 ) -> tuple[np.ndarray, list[str]]:
     is_path = pathlib.Path(against).exists()
     is_plugin = not is_path and catalogue.is_plugin("dataset", against)
-    if is_plugin or against in catalogue.names("dataset"):
+    is_set = is_plugin or against in catalogue.names("dataset")
+    if is_set and is_path:
+        raise errors.InvalidValue(
+            f"{flag} names a data set, or is a path",
+            received=f"{flag}={against}, which is both here",
+            do=f"Pass {pathlib.Path(against).absolute()}, or rename that folder",
+        )
+    if is_set:
         found = catalogue.build("dataset", against, paths=own.paths).load("test")
         found = image_set.checked(found, by="Anomalies")
         return found.images, [f"{against} {i}" for i in range(len(found))]

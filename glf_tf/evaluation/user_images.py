@@ -5,6 +5,7 @@ __all__ = ["UserImages", "read"]
 
 import dataclasses
 import functools
+import os
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -41,6 +42,7 @@ def read(
     image_shape: types.ImageShape,
     flag: str,
     resize: Mapping[str, Any] | None = None,
+    background: tuple[int, int, int] = pictures.WHITE,
     on_broken: decoding.OnBroken = "refuse",
 ) -> UserImages:
     """Returns a user's images in the shape of a run's.
@@ -51,6 +53,7 @@ def read(
         flag: The flag of the path, for messages.
         resize: Arguments of `pictures.square` other than size and channels; None if
             pictures must already have the size.
+        background: Colour behind transparent pictures, without `resize`.
         on_broken: "skip" leaves broken pictures out, with a warning.
 
     Raises:
@@ -58,17 +61,23 @@ def read(
         Damaged: A picture, or the array, cannot be read.
         InvalidValue: An array has another shape, or values outside of [0, 1].
     """
-    path = path.expanduser()
-    if path.is_dir() or (path.is_file() and picture_files.is_picture(path)):
-        return _pictures(path, image_shape, flag, resize=resize, on_broken=on_broken)
-    if not path.exists() or not (arrays.is_array(path) or path.is_file()):
-        raise _not_found(path, flag, "which does not exist")
+    path = pathlib.Path(os.path.expanduser(path))
+    if path.is_dir() or (path.is_file() and not arrays.is_array(path)):
+        decode = _decoder(image_shape, resize=resize, background=background)
+        how = {"flag": flag, "on_broken": on_broken}
+        found = _pictures(path, decode, **how)
+        if resize is not None:
+            sized = f"{image_shape[0]}x{image_shape[1]}"
+            logging.warning("%s: pictures are read as squares of %s", flag, sized)
+        return found
+    if not path.is_file():
+        raise _not_found(path, flag, f"which {_what_is(path)}")
     images = arrays.read(path)
     if images.shape[1:] != tuple(image_shape):
         raise errors.InvalidValue(
             "An array of images must have the shape of the run's data",
             received=f"{images.shape[1:]} in {path} for {tuple(image_shape)}",
-            do=_fitting(images.shape[1:], image_shape),
+            do=_fitting(images.shape, image_shape),
         )
     shown = errors.printable(path)
     names = [f"{shown} {index}" for index in range(len(images))]
@@ -77,10 +86,9 @@ def read(
 
 def _pictures(
     path: pathlib.Path,
-    image_shape: types.ImageShape,
-    flag: str,
+    decode: Callable[[pathlib.Path], pictures.Picture],
     *,
-    resize: Mapping[str, Any] | None,
+    flag: str,
     on_broken: decoding.OnBroken,
 ) -> UserImages:
     folder = path if path.is_dir() else path.parent
@@ -95,23 +103,30 @@ def _pictures(
     report = decoding.Report()
     chunks = decoding.chunks(
         files,
-        _decoder(image_shape, resize=resize),
+        decode,
         name=errors.printable(path),
         total=len(files),
         on_broken=on_broken,
-        flag="--on_broken",
+        flag="--on_broken" if path.is_dir() else "",  # without it nothing is left
         report=report,
     )
     images = np.concatenate(list(chunks))
-    if resize is not None:
-        sized = f"{image_shape[0]}x{image_shape[1]}"
-        logging.warning("%s: pictures are read as squares of %s", flag, sized)
     used = [files[index].relative_to(folder).as_posix() for index in report.used]
     return UserImages(images, [errors.printable(name) for name in used])
 
 
-def _fitting(found: types.ImageShape, wanted: types.ImageShape) -> str:
-    """Returns what makes images of a shape those of another."""
+def _what_is(path: pathlib.Path) -> str:
+    """Returns what is wrong with a path that is no folder and no file."""
+    if path.exists():
+        return "is neither a file nor a folder"
+    return "is a dangling link" if path.is_symlink() else "does not exist"
+
+
+def _fitting(shape: tuple[int, ...], wanted: types.ImageShape) -> str:
+    """Returns what makes images `[size, height, width, channels]` those of a shape."""
+    if shape[:3] == tuple(wanted) and shape[3] == 1:
+        return "One image is an array of one: images[None]"
+    found = shape[1:]
     if found[:2] != tuple(wanted[:2]):
         return "Resize them, or pass a folder of pictures"
     if wanted[2] == 3:
@@ -120,11 +135,15 @@ def _fitting(found: types.ImageShape, wanted: types.ImageShape) -> str:
 
 
 def _decoder(
-    image_shape: types.ImageShape, *, resize: Mapping[str, Any] | None
+    image_shape: types.ImageShape,
+    *,
+    resize: Mapping[str, Any] | None,
+    background: tuple[int, int, int],
 ) -> Callable[[pathlib.Path], pictures.Picture]:
     height, width, channels = image_shape
     if resize is None:
-        return functools.partial(_exact, image_shape=image_shape)
+        exact = {"image_shape": image_shape, "background": background}
+        return functools.partial(_exact, **exact)
     if height != width:
         raise errors.Unsupported(
             "Pictures are made squares",
@@ -134,8 +153,14 @@ def _decoder(
     return functools.partial(pictures.square, size=height, channels=channels, **resize)
 
 
-def _exact(file: pathlib.Path, *, image_shape: types.ImageShape) -> pictures.Picture:
-    picture = pictures.decode(file, channels=image_shape[2])
+def _exact(
+    file: pathlib.Path,
+    *,
+    image_shape: types.ImageShape,
+    background: tuple[int, int, int],
+) -> pictures.Picture:
+    how = {"channels": image_shape[2], "background": background}
+    picture = pictures.decode(file, **how)
     if picture.pixels.shape != tuple(image_shape):
         found, wanted = picture.pixels.shape, image_shape
         raise errors.InvalidValue(

@@ -15,6 +15,8 @@ import shlex
 import numpy as np
 import pytest
 
+from PIL import Image
+
 from glf_tf import errors
 from glf_tf.cli import program, training
 from tests import calls
@@ -322,6 +324,10 @@ OWN = {
 2 "Did you mean best" @ --checkpoint=bast
 """,
     "reconstruct": """
+1 "neither a file"  @ --images=pipe.png
+1 "dangling link"   @ --images=dangling.png
+1 text.cfg          @ --images=text.cfg
+1 picture           @ --images=folder
 2 num_images        @ --num_images=0
 2 num_images        @ --num_images=-1
 2 columns           @ --columns=-1
@@ -356,6 +362,7 @@ OWN = {
 2 "2 comma-separated whole numbers" @ --between=-1,3
 2 "an item is empty" @ --between=1,
 2 indices           @ --between=1,99999
+2 "must be 2 images" @ --images=alone.png
 """,
     "recover": """
 2 occluded          @
@@ -370,6 +377,7 @@ OWN = {
 1 run.json          @ --runs=nowhere
 1 run.json          @ --runs=run,nowhere
 1 nowhere           @ --against=nowhere
+2 "both here"       @ --against=folder
 2 without           --runs=run --out=new
 2 "comma-separated numbers" @ --weights=1,much
 2 weights           @ --weights=nan
@@ -393,7 +401,7 @@ OWN = {
 1 run.json          @ --workdir=nowhere
 1 nowhere           @ --images=nowhere
 1 text.cfg          @ --images=text.cfg
-1 picture           @ --images=folder
+2 "both here"       @ --images=folder
 2 "at most a half"  @ --false_alarms=0.6
 2 finite            @ --false_alarms=nan
 2 "at least 9999"   @ --false_alarms=0.0001
@@ -435,6 +443,7 @@ OWN = {
 2 inception         @ --inception_graph=text.cfg
 2 smal              @ --rows=smal
 2 "--rows needs"    @ --rows=
+2 "See --help"      @ --rows=,
 2 "--seeds needs"   @ --seeds=
 2 "seeds of"        @ --seeds=7
 2 "seeds of"        @ --seeds=x
@@ -599,6 +608,9 @@ def _make_files():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     np.save("zeros.npy", np.zeros([4, 8, 8, 1], np.uint8))
+    Image.fromarray(np.zeros([8, 8], np.uint8)).save("alone.png")
+    pathlib.Path("dangling.png").symlink_to("nothing")
+    os.mkfifo("pipe.png")
     pathlib.Path("binary.cfg").write_bytes(bytes(range(256)))
     pathlib.Path("link").symlink_to("folder")
 

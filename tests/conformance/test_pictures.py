@@ -78,8 +78,9 @@ def set_against(place, on_broken):
 def given(place, on_broken):
     """What reconstruct, inpaint and interpolate take."""
     with pytest.MonkeyPatch.context() as patch:
-        message = types.SimpleNamespace(images=str(place.pictures), on_broken=on_broken)
-        patch.setattr(loading, "FLAGS", message)
+        given = {"images": str(place.pictures), "workdir": str(place.run)}
+        given["on_broken"] = on_broken
+        patch.setattr(loading, "FLAGS", types.SimpleNamespace(**given))
         opened = run_folder.Folder(place.run)
         patch.setattr(loading, "folder", lambda: opened)
         return np.rint(loading.load_images(9) * 255).astype(np.uint8)
@@ -197,6 +198,36 @@ def test_centres_are_exact_to_half_a_pixel(size, margin):
     found = pictures.square(scenes.encoded(ramp), size=size, channels=1).pixels
     middle = found[:, size // 4 : -size // 4].mean()
     assert abs(middle - (63 + margin) / 2) <= 0.51
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_samples_have_the_background_of_the_data(channels, place):
+    clear = np.zeros([*SHAPE[:2], 4], np.uint8)
+    Image.fromarray(clear).save(place.pictures / "clear.png")
+    how = {"image_shape": (*SHAPE[:2], channels), "flag": "--samples"}
+    assert (user_images.read(place.pictures, **how).images == 255).all()
+    grey = user_images.read(place.pictures, background=(9, 9, 9), **how).images
+    assert (grey == 9).all()
+
+
+@pytest.mark.parametrize("name", ["no_suffix", ".png", "x.png.", "x.png ", "x.dat"])
+def test_a_picture_alone_needs_no_suffix(name, place):
+    (place.pictures / name).write_bytes(scenes.encoded(scenes.COLOURS))
+    how = {"image_shape": SHAPE, "flag": "--images"}
+    found = user_images.read(place.pictures / name, **how)
+    np.testing.assert_array_equal(found.images[0], scenes.COLOURS)
+
+
+def test_advice_for_one_picture_can_be_followed(place, tmp_path):
+    np.save(tmp_path / "one.npy", np.zeros(SHAPE, np.uint8))
+    with pytest.raises(errors.InvalidValue, match=r"images\[None\]"):
+        user_images.read(tmp_path / "one.npy", image_shape=SHAPE, flag="--images")
+    (place.pictures / "broken.png").write_bytes(b"broken")
+    with pytest.raises(errors.Damaged) as refused:
+        user_images.read(
+            place.pictures / "broken.png", image_shape=SHAPE, flag="--images"
+        )
+    assert "on_broken" not in str(refused.value)
 
 
 @pytest.mark.parametrize("fit", ["crop", "pad"])
