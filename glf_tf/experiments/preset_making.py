@@ -12,6 +12,7 @@ import tensorflow as tf
 from glf_tf import errors, files, folders
 from glf_tf.experiments import cards, presets, restore
 from glf_tf.experiments import folder as folder_lib
+from glf_tf.models import base_model
 from glf_tf.training import checkpoints, saved_variables
 
 KIND = "preset"
@@ -29,7 +30,8 @@ def make(
     """Writes a preset, and returns it.
 
     Its weights are those that sampling uses: averages, if the run has any. Of what
-    trains the model on, nothing is kept; neither are places of this machine.
+    trains the model on, nothing is kept, such as optimisers or a sharpening with its
+    critic; neither are places of this machine.
 
     Args:
         run: The run's folder.
@@ -51,13 +53,13 @@ def make(
             do="Pass another folder",
         )
     loaded = restore.load(run.path, which=which)
-    described = _without_places(run.read())
+    described = _without_sharpening(_without_places(run.read()))
     texts = {**about, "measured": measured, "measured_before": measured_before}
     with folders.replacing(target, kind=KIND) as aside:
         made = folder_lib.Folder(aside)
         made.describe(described)
         files.write(made.flags, described["history"][-1]["recipe"])
-        _save(loaded, made.checkpoints)
+        _save(loaded, made.checkpoints, kept=restore.built(described))
         files.write(aside / folder_lib.PRESET, json.dumps(texts, indent=1) + "\n")
     return presets.read(target)
 
@@ -81,11 +83,26 @@ def _without_places(described: Mapping) -> dict:
     return {**described, "data_dir": "", "data_source": source, "history": entries}
 
 
-def _save(loaded: restore.Loaded, folder: pathlib.Path) -> None:
-    """Saves a model's variables as the checkpoint of a run that is over."""
+def _without_sharpening(described: Mapping) -> dict:
+    """Returns a run's description with a model that is not sharpened any more."""
+    model = {key: value for key, value in described["model"].items() if key != "sharpen"}
+    return {**described, "model": model}
+
+
+def _save(
+    loaded: restore.Loaded, folder: pathlib.Path, *, kept: base_model.AbstractModel
+) -> None:
+    """Saves a model's variables as the checkpoint of a run that is over.
+
+    Args:
+        loaded: The model, with all its variables.
+        folder: Of the checkpoints.
+        kept: A model with the variables that are to be saved.
+    """
     variables = saved_variables.variables_of(loaded.model)
-    halved = {name: _halved(variable) for name, variable in variables.items()}
-    state = {"stage": len(loaded.model.stages()), "step": 0, "callbacks": {}}
+    names = saved_variables.variables_of(kept)
+    halved = {name: _halved(variables[name]) for name in names}
+    state = {"stage": len(kept.stages()), "step": 0, "callbacks": {}}
     store = checkpoints.Checkpoints(folder, halved)
     store.save({**state, "global_step": loaded.step}, step=loaded.step)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from glf_tf import errors
-from glf_tf.experiments import experiment, folder, plan, restore
+from glf_tf.experiments import experiment, folder, plan, preset_making, restore
 from glf_tf.training import loop
 from tests import descriptors
 from tests.unit.experiments import test_experiment as runs
@@ -55,6 +55,16 @@ def test_what_was_learned_before_stays_bit_for_bit(finished, sharp):
     np.testing.assert_array_equal(before.log_prob(z), after.log_prob(z))
     assert np.abs(before.decode(z) - after.decode(z)).max() > 1e-3
     assert restore.load(sharp).step == restore.load(sharp, which="best").step == 14
+
+
+def test_a_preset_of_it_leaves_the_critic_behind(sharp, tmp_path):
+    about = {"title": "x", "command": "x", "commit": "1", "trained": "x"}
+    preset_making.make(folder.Folder(sharp), tmp_path / "preset", about=about)
+    loaded, before = restore.load_model(tmp_path / "preset"), restore.load_model(sharp)
+    assert loaded.sharpening is None
+    assert len(loaded.variables) < len(before.variables)
+    z = before.encode(descriptors.batch()["image"])
+    np.testing.assert_allclose(loaded.decode(z), before.decode(z), atol=5e-3)
 
 
 def test_its_terms_are_measured(sharp):
