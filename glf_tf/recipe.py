@@ -275,6 +275,14 @@ def _file_of(argument: Argument) -> pathlib.Path:
     return argument.files[-1].parent / path if argument.files else path
 
 
+def _hint(file: pathlib.Path) -> str:
+    """Returns which recipe of the library may have been meant, or where they are."""
+    name = f"{file.parent.name}/{file.stem}"
+    if name in resources.recipes():
+        return f"the library's own is --recipe={name}"
+    return "`glf-tf recipes` lists the library's recipes"
+
+
 def _text_of(file: pathlib.Path) -> str:
     """Returns the text of a recipe."""
     try:
@@ -284,7 +292,7 @@ def _text_of(file: pathlib.Path) -> str:
         raise errors.NotFound(
             "A recipe must be a text file that can be read",
             received=f"--flagfile={file} ({getattr(error, 'strerror', error)})",
-            do="Check the path; `glf-tf recipes` lists the library's recipes",
+            do=f"Check the path; {_hint(file)}",
         ) from error
     try:
         text = data.decode("utf-8-sig")

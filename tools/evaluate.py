@@ -4,14 +4,14 @@ r"""Evaluates the samples of a trained model, a SavedModel, or any images.
     python tools/evaluate.py --workdir=runs/glf/digits --num_samples=300 --trials=2 \
         --out=digits.json
     python tools/evaluate.py --saved_model=DIR --dataset=mnist --data_dir=DIR \
-        --preset=glf_paper
+        --protocol=glf_paper
     python tools/evaluate.py --samples=FOLDER_OR_NPY --dataset=mnist --data_dir=DIR
 
 A density of vectors has its likelihood and calibration by default.
 
 Prints a table on standard error, and JSON with protocols and trials on standard output
 if that is no terminal; `--out` writes it to a file. The means also go to the run's
-TensorBoard. `--preset` sets counts, trials and references as in a paper.
+TensorBoard. `--protocol` sets counts, trials and references as in a paper.
 The extractor `classifier` is trained on the data's labels and cached: its distances
 have its name and compare models on that data set alone. Without labels,
 `random_convolutional` is used, a fixed random network; `inception` is the 2015 graph,
@@ -50,7 +50,9 @@ _METRICS = flags.DEFINE_list(
     "reconstruction, nll, calibration, bound, bits_per_dim, inverse_error, bayes, "
     "label_accuracy, modes, copies; or all.",
 )
-_PRESET = flags.DEFINE_enum("preset", None, ["glf_paper", "lfbm"], "A paper's counts.")
+_PROTOCOL = flags.DEFINE_enum(
+    "protocol", None, ["glf_paper", "lfbm"], "A paper's counts."
+)
 _COUNT = flags.DEFINE_integer("num_samples", None, "Images a trial.", lower_bound=2)
 _TRIALS = flags.DEFINE_integer("trials", None, "Independent draws.", lower_bound=1)
 _SPLIT = flags.DEFINE_enum(
@@ -103,7 +105,8 @@ _OF_RUNS = ["checkpoint", "strategy", "inference", "accept_new_data"]
 
 def main() -> None:
     """Reads the flags, measures and writes the results."""
-    source = values.one_of("workdir", "saved_model", "samples")
+    source = values.one_of("workdir", "preset", "saved_model", "samples")
+    source = "workdir" if source == "preset" else source
     extractors.check(_EXTRACTOR.value)
 
     from glf_tf.evaluation import reporting
@@ -161,13 +164,13 @@ def _refuse_unused(source: str, metrics: list[str]) -> None:
             "bits_per_dim" in metrics,
         ),
         "--metrics=calibration": (["calibration_out"], "calibration" in metrics),
-        "--workdir": ([*_OF_RUNS, "against", "calibration_out"], source == "workdir"),
-        "--workdir, plain sampling and the model's prior": (
+        "a run": ([*_OF_RUNS, "against", "calibration_out"], source == "workdir"),
+        "a run, plain sampling and the model's prior": (
             ["guidance"],
             source == "workdir"
             and (_SAMPLING.value, _LATENTS.value) == ("plain", "prior"),
         ),
-        "--workdir or --saved_model": (["temperature"], source != "samples"),
+        "a run or --saved_model": (["temperature"], source != "samples"),
         "--samples or --against": (
             ["on_broken"],
             source == "samples" or bool(_AGAINST.value),
@@ -229,7 +232,7 @@ def _measured(source: str, metrics: list[str]):
 
 
 def _settings():
-    """Returns the settings of the preset or of the flags."""
+    """Returns the settings of the protocol or of the flags."""
     from glf_tf.evaluation import settings as settings_lib
 
     given = {
@@ -250,9 +253,9 @@ def _settings():
         "temperature": _TEMPERATURE.value,
         "guidance": _GUIDANCE.value,
     }
-    if _PRESET.value:
-        values.refuse_beside("preset", given)
-        return settings_lib.Settings.of_preset(_PRESET.value, **common)
+    if _PROTOCOL.value:
+        values.refuse_beside("protocol", given)
+        return settings_lib.Settings.of_preset(_PROTOCOL.value, **common)
     if "num_samples" in given:
         given["samples"] = given.pop("num_samples")
     return settings_lib.Settings(**given, **common)

@@ -23,6 +23,7 @@ ONNX files and the page need `pip install "glf_tf[onnx]"`.
 
 import pathlib
 import shlex
+import sys
 
 from absl import flags
 
@@ -52,6 +53,7 @@ def main() -> None:
     loaded = loading.load()
     how = {"step": loaded.step, "evaluations": evaluations}
     about = cards.about(loading.folder(), **how)
+    print(f"exporting {', '.join(_FORMAT.value)} to {path}", file=sys.stderr)
     with files.explained(path):
         signatures = export.export(
             loaded.model, path, about=about, formats=_FORMAT.value

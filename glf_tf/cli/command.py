@@ -14,7 +14,9 @@ A subcommand runs the script in `tools/`, so that `python tools/train.py` in a c
 __all__ = ["main"]
 
 import ast
+import itertools
 import pathlib
+import re
 import runpy
 import shutil
 import sys
@@ -91,9 +93,16 @@ def _help() -> str:
 def _recipes() -> str:
     lines = {}
     for name, file in resources.recipes().items():
-        first = file.read_text().partition("\n")[0]
-        lines[name] = first.removeprefix("#").strip()
+        if not name.startswith("base/"):  # a part of the others
+            lines[name] = _first_sentence(file.read_text())
     return _table(lines)
+
+
+def _first_sentence(recipe: str) -> str:
+    """Returns the first sentence of a recipe's header."""
+    header = itertools.takewhile(lambda line: line.startswith("#"), recipe.splitlines())
+    words = " ".join(line.removeprefix("#").strip() for line in header)
+    return f"{re.split(r'[.] |  ', words)[0].rstrip('.')}."
 
 
 def _presets() -> str:
@@ -130,6 +139,7 @@ def _table(lines: dict[str, str]) -> str:
             width=max(width, indent + 24),
             initial_indent=f"  {name}".ljust(indent),
             subsequent_indent=" " * indent,
+            break_on_hyphens=False,
         )
         for name, text in lines.items()
     )

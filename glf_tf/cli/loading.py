@@ -42,11 +42,6 @@ def define_loading() -> list[part_flags.Part]:
             "A trained model of the library, such as glf/digits, in the place of "
             "--workdir; `glf-tf presets` lists all.",
         )
-    return _define_run()
-
-
-def _define_run() -> list[part_flags.Part]:
-    with groups.group("run"):
         kinds.define_path("workdir", None, "The folder of a run.")
         flags.DEFINE_enum(
             "checkpoint",
@@ -68,12 +63,8 @@ def _define_run() -> list[part_flags.Part]:
 
 
 def define_measuring() -> list[part_flags.Part]:
-    """Defines the flags of a tool that loads a model or data set; returns the part.
-
-    It has no `--preset`: in evaluation that is a protocol, and the folder of a preset
-    is a `--workdir`.
-    """
-    _define_run()
+    """Defines the flags of a tool that loads a model or data set; returns the part."""
+    define_loading()
     part = part_flags.Part("dataset", "", prefix="dataset.")
     with groups.group("data"):
         part_flags.define(part, "The data set; by default that of the run.")
@@ -132,8 +123,11 @@ def _preset() -> str | None:
 
 
 def _takes_presets() -> bool:
-    # In tools that measure, `--preset` is a protocol.
     return FLAGS.find_module_defining_flag("preset") == __name__
+
+
+def _is_of_run() -> bool:
+    return bool(FLAGS.workdir or _preset())
 
 
 def load():
@@ -228,13 +222,14 @@ def load_dataset(held_out="test"):
     Raises:
         InvalidValue: Neither or both are given.
     """
-    if FLAGS.workdir and FLAGS.dataset:
+    if _is_of_run() and FLAGS.dataset:
         raise errors.InvalidValue(
             "A run is evaluated on its own data set",
-            received=f"--workdir and --dataset={FLAGS.dataset}",
+            received=f"{'--workdir' if FLAGS.workdir else '--preset'} and "
+            f"--dataset={FLAGS.dataset}",
             do="Leave --dataset out",
         )
-    if FLAGS.workdir:
+    if _is_of_run():
         return load_split("train"), load_split(held_out), paths.chosen()
     values.needed("dataset")
     spec = part_flags.spec_of("dataset", FLAGS.dataset, prefix="dataset.")
@@ -244,7 +239,7 @@ def load_dataset(held_out="test"):
 
 def _dataset_spec():
     """Returns the data set of the run or preset, or that of `--dataset`."""
-    if FLAGS.workdir or _preset():
+    if _is_of_run():
         return folder().read()["dataset"]
     return part_flags.spec_of("dataset", values.needed("dataset"), prefix="dataset.")
 

@@ -101,8 +101,8 @@ class Judgement:
         reported = np.count_nonzero(self.score > self.threshold)
         return (
             f"{by}: {reported} reported, scores above {self.threshold:.5g}.\n"
-            f"Were all of them normal, {low * size:.3g} to {high * size:.3g} would be, "
-            f"{self.false_alarms:g} of them asked for (95 % of thresholds)."
+            f"Were all {size} normal, about {self.false_alarms * size:.2g} would be "
+            f"reported, {low * size:.2g} to {high * size:.2g} by 95 % of thresholds."
         )
 
     def _rates(self) -> tuple[float, float]:

@@ -85,8 +85,9 @@ def _without_places(described: Mapping) -> dict:
 
 def _without_sharpening(described: Mapping) -> dict:
     """Returns a run's description with a model that is not sharpened any more."""
-    model = {key: value for key, value in described["model"].items() if key != "sharpen"}
-    return {**described, "model": model}
+    model = described["model"].items()
+    kept = {key: value for key, value in model if key != "sharpen"}
+    return {**described, "model": kept}
 
 
 def _save(

@@ -141,7 +141,8 @@ def _place(n: int, *, false_alarms: float) -> int:
             f"A rate of false alarms of {false_alarms:g} needs at least "
             f"{math.ceil(1.0 / false_alarms - 1e-9) - 1} held-out normal images",
             received=f"{n}",
-            do="Hold more out, or allow more false alarms",
+            do="Hold more out, as by --dataset.test_fraction in training, or allow "
+            "more false alarms",
         )
     return place
 

@@ -57,9 +57,9 @@ def _enlarged(images: np.ndarray) -> np.ndarray:
     return np.moveaxis(np.array(channels), 1, -1)
 
 
-def save(path: pathlib.Path, picture: np.ndarray) -> None:
+def save(path: str | pathlib.Path, picture: np.ndarray) -> None:
     """Writes a picture, uint8 `[height, width, channels]`, as a PNG file."""
-    files.write(path, to_png(picture))
+    files.write(pathlib.Path(path), to_png(picture))
 
 
 def to_png(picture: np.ndarray) -> bytes:

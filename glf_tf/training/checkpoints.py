@@ -275,10 +275,10 @@ class Checkpoints:
         saved = len(reader.get_variable_to_shape_map()) - 1
         if saved != len(self._variables) and not self._partly:
             raise self._mismatch(folder, f"{saved} variables")
-        halves = self._halves(reader)
+        halves = self._halves(reader, folder)
         try:
             status = self._reading(halves).read(str(folder / saved_variables.PREFIX))
-            if self._partly:
+            if self._partly or halves:
                 status.assert_existing_objects_matched().expect_partial()
             else:
                 status.assert_consumed()
@@ -287,21 +287,31 @@ class Checkpoints:
         except (AssertionError, ValueError) as error:
             raise self._mismatch(folder, str(error).splitlines()[0]) from error
         for name, half in halves.items():
-            self._variables[name].assign(tf.cast(half, self._variables[name].dtype))
+            self._variables[name].assign(half)
 
-    def _halves(self, reader: tf.train.Checkpoint) -> dict[str, tf.Variable]:
-        """Returns what is to hold the variables that were saved in half precision."""
+    def _halves(
+        self, reader: tf.train.Checkpoint, folder: pathlib.Path
+    ) -> dict[str, np.ndarray]:
+        """Returns the values of variables that were saved in half precision.
+
+        Without TensorFlow's float16, of which some processors complain.
+        """
         saved = reader.get_variable_to_dtype_map()
-        return {
-            name: tf.Variable(tf.zeros(variable.shape, tf.float16))
+        found = {
+            name: reader.get_tensor(saved_variables.key(name)).astype(np.float32)
             for name, variable in self._variables.items()
             if saved.get(saved_variables.key(name)) == tf.float16 != variable.dtype
         }
+        for name, value in found.items():
+            if value.shape != tuple(self._variables[name].shape):
+                raise self._mismatch(folder, f"{name} of shape {value.shape}")
+        return found
 
-    def _reading(self, halves: Mapping[str, tf.Variable]) -> tf.train.Checkpoint:
+    def _reading(self, halves: Mapping[str, np.ndarray]) -> tf.train.Checkpoint:
         if not halves:
             return self._checkpoint
-        return tf.train.Checkpoint(variables={**self._variables, **halves})
+        others = {k: v for k, v in self._variables.items() if k not in halves}
+        return tf.train.Checkpoint(variables=others)
 
     def _mismatch(self, folder: pathlib.Path, received: str) -> errors.InvalidValue:
         return errors.InvalidValue(

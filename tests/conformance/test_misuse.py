@@ -14,7 +14,6 @@ import shlex
 
 import numpy as np
 import pytest
-
 from PIL import Image
 
 from glf_tf import errors
@@ -267,8 +266,11 @@ OWN = {
 2 num_samples       @ --num_samples=1
 2 num_samples       @ --num_samples=nan
 2 trials            @ --trials=0
-2 glf_paper         @ --preset=paper
-2 preset            @ --preset=glf_paper
+2 glf_paper         @ --protocol=paper
+2 protocol          @ --protocol=glf_paper
+2 "trained models"  --preset=glf_paper --out=new.json
+2 "Exactly one"     @ --preset=glf/digits
+2 --preset          --preset=glf/digits --dataset=digits --out=new.json
 2 train             @ --reference_split=tran
 2 temperature       @ --temperature=nan
 2 temperature       @ --temperature=-1

@@ -181,6 +181,11 @@ def test_a_missing_recipe_is_named(name):
         expand(f"--flagfile={name}")
 
 
+def test_a_recipe_of_the_library_is_named_where_there_is_no_clone(tmp_path):
+    with pytest.raises(errors.NotFound, match="own is --recipe=glf/digits"):
+        expand(f"--flagfile={tmp_path}/flags/glf/digits.cfg")
+
+
 def test_a_recipe_needs_a_name():
     with pytest.raises(errors.InvalidValue, match="--flagfile needs a value"):
         expand("--flagfile=")

@@ -40,11 +40,19 @@ def test_without_arguments_it_lists_every_subcommand(call):
     assert call("--help") == call("-h") == call("help") == (0, listing, "")
 
 
-def test_recipes_are_listed_with_their_first_line(call):
+def test_recipes_are_listed_with_their_first_sentence(call):
     status, listing, _ = call("recipes")
     assert status == 0
     starts = [line.split()[0] for line in listing.splitlines() if line[2] != " "]
-    assert starts == list(resources.recipes())
+    whole = [name for name in resources.recipes() if not name.startswith("base/")]
+    assert starts == whole
+    # A sentence of two lines is whole, and the last one of the list.
+    words = " ".join(listing.split())
+    assert (
+        "ABP on MNIST without the digit 4, of which it then finds the images. ab"
+        in words
+    )
+    assert listing.rstrip().endswith(".")
     assert "  glf/digits " in listing
     assert "#" not in listing
 
