@@ -85,6 +85,8 @@ class Progress(callback_lib.AbstractCallback):
             f"{count / max(seconds, 1e-9):,.0f} {self._noun}/s"
             + (f"  {progress_lib.duration(left)} to go" if left else "")
         )
+        if not left:
+            self.tell("trained; the last pictures and checkpoint follow")
 
     def begin_fit(self, stage):
         """Announces a stage without steps, which may take minutes."""

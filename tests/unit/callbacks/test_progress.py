@@ -89,6 +89,12 @@ def test_an_epoch_in_one_call_has_a_time_to_go():
     assert line.endswith("45 s to go")
 
 
+def test_the_end_says_what_follows():
+    *_, line, end = lines_of([(9, 8.0), (10, 9.0)], total=10)
+    assert line.endswith("images/s")
+    assert end == "trained; the last pictures and checkpoint follow"
+
+
 def test_a_resumed_run_says_from_where_and_whether_it_is_over():
     head, line = lines_of([(61, 30.0), (70, 39.0)], start=60)
     assert head == "resuming from step 60"
