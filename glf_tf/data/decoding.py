@@ -40,8 +40,9 @@ class Report:
     notes: collections.Counter = dataclasses.field(default_factory=collections.Counter)
 
     def __post_init__(self):
-        """Knows of no advice yet, which caches do not keep."""
+        """Knows of no advice and resized pictures yet, which caches do not keep."""
         self.advice: set[tuple[str, str]] = set()
+        self.resized = 0
 
     @property
     def record(self) -> dict[str, object]:
@@ -61,6 +62,7 @@ class Report:
             else:
                 self.used.append(len(self.used) + len(self.broken))
                 self.notes.update(result.notes)
+                self.resized += result.is_resized
 
     def __str__(self) -> str:
         total = len(self.used) + len(self.broken)

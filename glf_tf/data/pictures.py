@@ -60,10 +60,12 @@ class Picture:
         pixels: uint8 `[height, width, channels]`.
         notes: What its user should know, such as "were enlarged": the rest of a
             sentence that begins with a number of pictures.
+        is_resized: Whether its file had another height or width.
     """
 
     pixels: np.ndarray
     notes: tuple[str, ...] = ()
+    is_resized: bool = False
 
 
 def decode(
@@ -120,7 +122,14 @@ def square(
         shape = functools.partial(
             _centre, size=size, crop=crop, name=_called(picture, name)
         )
-    return _finished(*_plain(picture, channels, background, name, shape))
+    sizes = []
+
+    def shaped(plain, notes):
+        sizes.append(plain.size)
+        return shape(plain, notes)
+
+    made = _finished(*_plain(picture, channels, background, name, shaped))
+    return dataclasses.replace(made, is_resized=sizes != [(size, size)])
 
 
 @functools.cache

@@ -64,12 +64,7 @@ def read(
     path = pathlib.Path(os.path.expanduser(path))
     if path.is_dir() or (path.is_file() and not arrays.is_array(path)):
         decode = _decoder(image_shape, resize=resize, background=background)
-        how = {"flag": flag, "on_broken": on_broken}
-        found = _pictures(path, decode, **how)
-        if resize is not None:
-            sized = f"{image_shape[0]}x{image_shape[1]}"
-            logging.warning("%s: pictures are read as squares of %s", flag, sized)
-        return found
+        return _pictures(path, decode, flag=flag, on_broken=on_broken)
     if not path.is_file():
         raise _not_found(path, flag, f"which {_what_is(path)}")
     images = arrays.read(path)
@@ -111,6 +106,9 @@ def _pictures(
         report=report,
     )
     images = np.concatenate(list(chunks))
+    if report.resized:
+        sized = "{}x{}".format(*images.shape[1:3])
+        logging.warning("%s: %d pictures resized to %s", flag, report.resized, sized)
     used = [files[index].relative_to(folder).as_posix() for index in report.used]
     return UserImages(images, [errors.printable(name) for name in used])
 

@@ -200,6 +200,18 @@ def test_centres_are_exact_to_half_a_pixel(size, margin):
     assert abs(middle - (63 + margin) / 2) <= 0.51
 
 
+def test_what_is_resized_is_counted(place, caplog):
+    how = {"image_shape": SHAPE, "flag": "--images", "resize": {}}
+    (place.pictures / "whole.png").write_bytes(scenes.encoded(scenes.COLOURS))
+    user_images.read(place.pictures, **how)
+    assert "resized" not in caplog.text
+    for name, shape in {"wide": (SHAPE[0], SHAPE[1] + 1), "small": (9, 9)}.items():
+        pixels = np.zeros((*shape, 3), np.uint8)
+        (place.pictures / f"{name}.png").write_bytes(scenes.encoded(pixels))
+    user_images.read(place.pictures, **how)
+    assert f"--images: 2 pictures resized to {SHAPE[0]}x{SHAPE[1]}" in caplog.text
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_samples_have_the_background_of_the_data(channels, place):
     clear = np.zeros([*SHAPE[:2], 4], np.uint8)
