@@ -15,7 +15,7 @@ chains inferred from the visible pixels. If chains start at noise, as with
 `--start=prior`, each has its own start. The default step is for latents of scale 1;
 wider codes, such as those of GLF, need larger steps. `--mask=picture
 --mask.file=NAME.png` hides the dark pixels of a picture of the images' size.
-`--images=FOLDER_OR_NPY` uses your own images instead of test images, resized as in
+`--images=PATH` uses your own images instead of test images, resized as in
 training.
 
 Squared errors of hidden and of all pixels, averaged over images and attempts, are

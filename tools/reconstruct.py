@@ -10,7 +10,7 @@ a chain if the model has no encoder or a sampler is given:
     python tools/reconstruct.py --workdir=runs/glf/digits --inference=langevin \
         --inference.steps=100 --inference.step_size=0.01 --noinference.noise
 
-`--images=FOLDER_OR_NPY` uses your own images instead of test images: all pictures of a
+`--images=PATH` uses your own images instead of test images: all pictures of a
 folder, resized as in training, or an array of the run's image shape.
 
 The error is the squared error summed over pixels in [0, 1], and its mean over pixels in

@@ -56,7 +56,13 @@ def _answer(name: str, rest: list[str]) -> str:
     Raises:
         InvalidValue: The subcommand is unknown, or takes other arguments.
     """
-    if name in _LISTS and len(rest) <= 1:
+    if name in _LISTS:
+        if len(rest) > 1 or any(w.startswith("-") for w in set(rest) - _HELP):
+            raise errors.InvalidValue(
+                f"glf-tf {name} takes one name, or none for all",
+                received=" ".join(rest),
+                do=f"Use for instance `glf-tf {name} glf/digits`",
+            )
         asked = [word for word in rest if word not in _HELP]
         return _ONE_OF[name](*asked) if asked else _LISTS[name]()
     if name in _HELP and not rest:

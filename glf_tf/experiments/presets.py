@@ -32,7 +32,7 @@ _USED = {"source": str, "samples": int, "references": int, "reference_split": st
 """What is shown of a protocol."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Preset:
     """A trained model, and its figures; `print` shows them.
 
@@ -60,6 +60,9 @@ class Preset:
     def __str__(self) -> str:
         """Returns the name, how it was trained, and its figures with their protocol."""
         return "\n".join(self._lines())
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {self.title}>"
 
     def _lines(self) -> Iterator[str]:
         yield f"{self.name}: {self.title}"

@@ -76,6 +76,8 @@ def load(
 
 def _place_of(source: str | os.PathLike) -> pathlib.Path | None:
     """Returns the folder of a preset, or an existing path; None if there is neither."""
+    if source == "":
+        return None  # and not the folder in which one is
     if isinstance(source, str) and source in resources.presets():
         return resources.presets()[source]
     try:

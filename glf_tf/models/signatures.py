@@ -226,11 +226,20 @@ def _inference(model: keras.Model) -> Callable:
     # One function for all signatures, so that the file has the loop once.
     @tf.function(reduce_retracing=True, autograph=False)
     def inferred(image, mask, seed):
+        size = tf.shape(image)[0]
+        image, mask = _at_least_one(image), _at_least_one(mask)
         start = model.first_latents(image, mask, seed=seed) if has_encoder else None
         seen = mask if takes_masks else None
-        return model.infer_latents(image, seen, seed=seed, start=start).z
+        return model.infer_latents(image, seen, seed=seed, start=start).z[:size]
 
     return inferred
+
+
+def _at_least_one(x: tf.Tensor) -> tf.Tensor:
+    """Returns a batch as it is, or one row of ones: gradients fail on empty batches."""
+    lacking = tf.maximum(1 - tf.shape(x)[0], 0)
+    padding = [[0, lacking], *[[0, 0]] * (x.shape.rank - 1)]
+    return tf.pad(x, padding, constant_values=1.0)
 
 
 def _score(model: keras.Model, inferred: Callable) -> Callable:
@@ -324,5 +333,13 @@ def _image(model: keras.Model, name: str = "image") -> tf.TensorSpec:
 
 
 def traced(function: Callable, **inputs: tf.TensorSpec) -> Callable:
-    """Returns a function traced for inputs of these shapes and types."""
-    return tf.function(function, autograph=False).get_concrete_function(**inputs)
+    """Returns a function traced for inputs of these shapes and types.
+
+    It fails for others: a graph alone would take pixels of one shape for another.
+    """
+
+    def checked(**given):
+        fit = {key: tf.ensure_shape(x, inputs[key].shape) for key, x in given.items()}
+        return function(**fit)
+
+    return tf.function(checked, autograph=False).get_concrete_function(**inputs)

@@ -103,7 +103,7 @@ def read(path: pathlib.Path) -> History:
         raise errors.NotFound(
             "A run's scalars are in its metrics.jsonl",
             received=f"{file}, which has none",
-            do="Wait for the run's first epoch to end",
+            do="Wait for the run's first epoch to end; a preset has none",
         )
     return History(path=path, lines=tuple(lines), diverged_at=_diverged_at(path, lines))
 

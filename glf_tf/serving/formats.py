@@ -36,10 +36,19 @@ def parse(asked: str | Sequence[str]) -> tuple[str, ...]:
         asked: Names of formats, as a sequence or with commas between them.
 
     Raises:
+        InvalidType: They are no names.
         InvalidValue: One is not known, or the SavedModel is not among them.
         Unsupported: A library that a format needs is not installed.
     """
-    names = asked.split(",") if isinstance(asked, str) else list(asked)
+    if isinstance(asked, str):
+        asked = asked.split(",")
+    if not isinstance(asked, Sequence):
+        raise errors.InvalidType(
+            "Formats are names, as a sequence or with commas between them",
+            received=f"format={asked!r:.80}",
+            do='Use for instance format="saved_model,litert"',
+        )
+    names = list(asked)
     names = [_KERAS.get(name, name) for name in names]
     unknown = [name for name in names if name not in FORMATS]
     if unknown or "saved_model" not in names:

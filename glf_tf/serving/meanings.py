@@ -89,7 +89,7 @@ def of(model: Any, tensor: str) -> Meaning:
     if tensor == "label":
         return Meaning("labels", f"0 to {max(model.num_classes - 1, 0)}")
     if tensor == "log_prob":
-        return Meaning(model.log_prob_meaning, "finite", "nats")
+        return Meaning(model.log_prob_meaning, "finite, or -inf", "nats")
     return _TENSORS.get(tensor, Meaning(tensor.replace("_", " "), "finite"))
 
 
@@ -107,5 +107,6 @@ def missing(model: Any, names: Collection[str]) -> dict[str, str]:
             "its samples are no map of noise of a fixed size: use `sample`"
         )
     if not hasattr(model, "encode"):
-        found["encode"] = "the model has no encoder"
+        for name in ("encode", "reconstruct", "interpolate"):
+            found[name] = "the model has no encoder"
     return found

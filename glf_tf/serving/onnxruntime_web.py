@@ -63,7 +63,14 @@ def find(start: pathlib.Path) -> Package | None:
 
 
 def _package(folder: pathlib.Path) -> Package:
-    version = json.loads((folder / "package.json").read_bytes())["version"]
+    try:
+        version = str(json.loads((folder / "package.json").read_bytes())["version"])
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise errors.Damaged(
+            f"{NAME} has a package.json with its version",
+            received=f"{folder / 'package.json'} ({type(error).__name__})",
+            do=f"Run `npm install {NAME}@{VERSION}`, or remove that folder",
+        ) from error
     files = {key: folder / "dist" / name for key, name in _FILES.items()}
     for path in files.values():
         if not path.is_file():

@@ -50,6 +50,8 @@ export class Drawing {
   async #redraw() {
     const { law, dim, shape } = this.decoder;
     $("temperature-value").textContent = Number($("temperature").value).toFixed(2);
+    if ($("seed").value === "" || !$("seed").checkValidity())
+      throw new Error("A seed is a whole number from 0 to 4,294,967,295.");
     const seed = Number($("seed").value);
     const rows = noise.draw(law, { count: this.count, dim, seed });
     const images = await this.decoder.decode(rows);

@@ -83,6 +83,7 @@ function startOwn(model, others) {
     if (files.length) event.preventDefault();
     const found = [...files].find(({ type }) => type.startsWith("image/"));
     if (found) own.take(found);
+    else if (files.length) fail(own.notRead(files[0]));
   };
   addEventListener("paste", (event) => takeFirst(event, event.clipboardData.files));
   // Anywhere, as a browser leaves the page for a picture that misses its place.

@@ -22,6 +22,12 @@ export class Own {
     return this.name ? "" : `Pictures are not encoded here: ${whyNot}.`;
   }
 
+  /** Returns the error of a file that is no picture. */
+  notRead({ name }) {
+    const why = "this browser does not read it as a picture; choose a PNG or a JPEG";
+    return new Error(`${name || "the file"}: ${why}.`);
+  }
+
   take(file) {
     this.file = file;
     return this.redraw();
@@ -29,7 +35,12 @@ export class Own {
 
   async #redraw() {
     if (!this.file) return;
-    this.image = await pictures.read(this.file, this.shape, $("invert").checked);
+    const invert = $("invert").checked;
+    this.image = await pictures.read(this.file, this.shape, invert).catch((error) => {
+      console.error(error);
+      $("own-result").hidden = true; // it is that of another picture
+      throw this.notRead(this.file);
+    });
     pictures.show($("seen"), this.image, this.shape);
     $("figures").replaceChildren();
     const parts = [() => this.#rebuild(), () => this.#measure(), () => this.#encode()];

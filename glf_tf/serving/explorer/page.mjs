@@ -41,6 +41,13 @@ export function fail(error) {
   $("status").textContent = `It did not work: ${error.message ?? error}`;
 }
 
+/** Takes back what did not work, as something else is tried. */
+function forget() {
+  if ($("status").className !== "error") return;
+  $("status").className = "";
+  $("status").hidden = true;
+}
+
 /**
  * Returns a function that does work once it is asked, one at a time; if it is asked
  * several times meanwhile, once more.
@@ -52,6 +59,7 @@ export function latest(work) {
     try {
       while (isAsked) {
         isAsked = false;
+        forget();
         await work();
       }
     } catch (error) {

@@ -100,7 +100,8 @@ def test_a_tool_is_run_as_its_script_would_be(call, monkeypatch):
         (["--workdir=x"], "`glf-tf --help` lists them"),
         (["recipes", "glf/digit"], "Did you mean glf/digits or "),
         (["presets", "x"], "Use one of: glf/digits"),
-        (["presets", "x", "y"], "`glf-tf --help` lists them"),
+        (["presets", "x", "y"], "takes one name, or none for all"),
+        (["recipes", "--all"], "takes one name, or none for all"),
         (["--version", "x"], "Received: --version x"),
     ],
 )

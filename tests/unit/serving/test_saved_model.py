@@ -49,6 +49,39 @@ def test_a_session_runs_by_these_names(folder):
     np.testing.assert_allclose(scores[1], expected["log_likelihood"], rtol=1e-5)
 
 
+def _zeros(spec, *, rows, more=0):
+    sizes = [rows if size is None else size for size in spec.shape]
+    if more and len(sizes) > 1:
+        sizes[-1] += more
+    return tf.zeros(sizes, spec.dtype)
+
+
+def test_other_shapes_are_refused(folder):
+    """A graph alone takes pixels of one shape for pixels of another."""
+    served = tf.saved_model.load(str(folder)).signatures
+    count = 0
+    for function in served.values():
+        inputs = function.structured_input_signature[1]
+        for wrong in [key for key, spec in inputs.items() if spec.shape.rank > 1]:
+            given = {k: _zeros(inputs[k], rows=2, more=k == wrong) for k in inputs}
+            with pytest.raises(tf.errors.InvalidArgumentError, match="expected shape"):
+                function(**given)
+            count += 1
+    assert count > 10
+
+
+@pytest.mark.parametrize("name", ["glf", "lebm"])
+def test_batches_may_be_empty(name, tmp_path):
+    export.export(descriptors.model(name), tmp_path / "x")
+    served = tf.saved_model.load(str(tmp_path / "x")).signatures
+    assert {"infer", "inpaint", "score"} <= set(served)
+    for function in served.values():
+        inputs = function.structured_input_signature[1]
+        given = {key: _zeros(spec, rows=0) for key, spec in inputs.items()}
+        for output in function(**given).values():
+            assert output.shape[0] == 0
+
+
 def test_the_fingerprint_is_that_of_the_graph(folder):
     found = tf.saved_model.experimental.read_fingerprint(str(folder))
     before = found.saved_model_checksum

@@ -326,6 +326,38 @@ def test_a_browser_draws_walks_and_rebuilds_what_python_does(visit, window, tmp_
 
 
 @marked
+def test_what_did_not_work_is_told_until_something_does(visit, window, tmp_path):
+    visit(descriptors.model("glf_convolutional"))
+    status = "document.getElementById('status')"
+    (tmp_path / "cut.png").write_bytes(b"\x89PNG cut")
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "own.png")
+    window.give_file("#file", tmp_path / "own.png")
+    window.value("explorer.then((e) => e.own.redraw())")
+    assert not window.value("document.getElementById('own-result').hidden")
+    window.give_file("#file", tmp_path / "cut.png")
+    window.value("explorer.then((e) => e.own.redraw())")
+    assert "cut.png: this browser does not" in window.value(f"{status}.textContent")
+    assert window.value("document.getElementById('own-result').hidden")
+    window.give_file("#file", tmp_path / "own.png")
+    window.value("explorer.then((e) => e.own.redraw())")
+    assert window.value(f"{status}.hidden")
+    assert not window.value("document.getElementById('own-result').hidden")
+
+    before = values(window, "e.drawing.drawn.noise")
+    for seed in ("", "-1", "1.5", "4294967296"):
+        set_value(window, "seed", seed)
+        assert "whole number" in window.value(f"{status}.textContent")
+        assert np.array_equal(values(window, "e.drawing.drawn.noise"), before)
+    set_value(window, "seed", 3)
+    assert window.value(f"{status}.hidden")
+    window.value(
+        """{const files = new DataTransfer(); files.items.add(new File(["x"], "a.txt"));
+        dispatchEvent(new DragEvent("drop", {dataTransfer: files}));}"""
+    )
+    assert "a.txt: this browser does not" in window.value(f"{status}.textContent")
+
+
+@marked
 def test_a_browser_draws_the_label_that_is_chosen(visit, window):
     model = rae.RAE((8, 8, 3), latent_dim=4, prior="labelled_normal", num_classes=10)
     descriptors.perturb(model)
