@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from glf_tf import types
+from glf_tf.bijectors import softplus
 from glf_tf.bijectors.conditioners import gated
 
 
@@ -112,4 +113,4 @@ class Variational(Uniform):
 
 def _log_slope(y: tf.Tensor) -> tf.Tensor:
     """Returns minus the log-determinant of the sigmoid of `y`, `[batch]`."""
-    return tf.reduce_sum(tf.nn.softplus(y) + tf.nn.softplus(-y), [1, 2, 3])
+    return tf.reduce_sum(softplus.softplus(y) + softplus.softplus(-y), [1, 2, 3])

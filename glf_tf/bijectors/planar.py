@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from glf_tf.bijectors import step
+from glf_tf.bijectors import softplus, step
 
 tfb = tfp.bijectors
 
@@ -63,7 +63,7 @@ class PlanarBijector(tfb.Bijector):
     def _constrained(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns `u'`, `[..., event_dim]`, and `m`, `[...]`."""
         free = _dot(self._w, self._u)
-        m = tf.nn.softplus(free + _SHIFT) - 1.0
+        m = softplus.softplus(free + _SHIFT) - 1.0
         length = _dot(self._w, self._w) + _TINY
         return self._u + ((m - free) / length)[..., None] * self._w, m
 

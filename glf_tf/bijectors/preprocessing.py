@@ -15,7 +15,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from glf_tf import errors
-from glf_tf.bijectors import one_pass, step
+from glf_tf.bijectors import one_pass, softplus, step
 
 tfb = tfp.bijectors
 
@@ -51,7 +51,7 @@ class _LogitBijector(one_pass.OnePassBijector):
         return x, -self._log_det(eps)
 
     def _log_det(self, y: tf.Tensor) -> tf.Tensor:
-        slope = tf.nn.softplus(y) + tf.nn.softplus(-y) + math.log(self._width)
+        slope = softplus.softplus(y) + softplus.softplus(-y) + math.log(self._width)
         return tf.reduce_sum(slope, [1, 2, 3])
 
 

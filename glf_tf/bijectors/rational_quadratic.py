@@ -15,6 +15,7 @@ import tensorflow_probability as tfp
 from tensorflow_probability.python.bijectors import rational_quadratic_spline as _tfp
 
 from glf_tf import errors
+from glf_tf.bijectors import softplus
 
 tfb = tfp.bijectors
 
@@ -157,7 +158,7 @@ def spline(parameters: tf.Tensor, *, bound: float) -> RationalQuadraticSpline:
     return RationalQuadraticSpline(
         sizes(widths),
         sizes(heights),
-        LEAST_SLOPE + tf.nn.softplus(slopes + _UNIT_SLOPE),
+        LEAST_SLOPE + softplus.softplus(slopes + _UNIT_SLOPE),
         range_min=-bound,
     )
 
