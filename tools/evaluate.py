@@ -111,6 +111,7 @@ def main() -> None:
 
     from glf_tf.evaluation import reporting
     from glf_tf.evaluation import settings as settings_lib
+    from glf_tf.experiments import cards
     from glf_tf.metrics import protocol
     from glf_tf.metrics.extractors import choice as extractor_lib
 
@@ -131,7 +132,10 @@ def main() -> None:
         if source == "workdir":
             is_chosen = _EXTRACTOR.value != _EXTRACTOR.default
             reporting.log(loading.folder(), found, step=step, is_chosen=is_chosen)
-        stream.write(f"{protocol.to_json(found)}\n".encode())
+        run = None
+        if source == "workdir":
+            run = cards.run_of(loading.folder()) | {"step": step}
+        stream.write(f"{protocol.to_json(found, run=run)}\n".encode())
         if _PICTURE.value:
             _draw(ranks, picture)
     for path in (_OUT.value, _PICTURE.value):

@@ -49,8 +49,11 @@ def main() -> None:
 
     export.check(path)
     formats.parse(_FORMAT.value)
-    evaluations = cards.evaluations_of(map(pathlib.Path, _MEASURED.value))
+    measured = map(pathlib.Path, _MEASURED.value)
+    run = cards.run_of(loading.folder())
+    evaluations = cards.evaluations_of(measured, run=run)
     loaded = loading.load()
+    cards.check_step(evaluations, loaded.step)
     how = {"step": loaded.step, "evaluations": evaluations}
     about = cards.about(loading.folder(), **how)
     print(f"exporting {', '.join(_FORMAT.value)} to {path}", file=sys.stderr)

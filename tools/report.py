@@ -14,6 +14,7 @@ An existing file is replaced only with `--overwrite`.
 """
 
 import pathlib
+import sys
 
 from absl import flags
 
@@ -43,7 +44,7 @@ def main() -> None:
             received=f"--out={out}",
             do="Use for instance --out=report.html",
         )
-    measures = _measures(len(folders))
+    measures = _measures(folders)
 
     from glf_tf.report import page
     from glf_tf.report import runs as runs_lib
@@ -59,29 +60,41 @@ def main() -> None:
 
 def _nearest(runs) -> dict:
     """Returns samples beside their nearest training images, by the run's label."""
+    from glf_tf.experiments import folder as folder_lib
     from glf_tf.report import nearest
+    from glf_tf.training import checkpoints
 
     if not _NEAREST.value:
         return {}
     how = {"count": _NEAREST.value, "paths": paths.chosen()}
-    found = {run.label: nearest.of_run(run.path, **how) for run in runs}
+    found = {}
+    for run in runs:
+        if checkpoints.found(folder_lib.Folder(run.path).checkpoints):
+            found[run.label] = nearest.of_run(run.path, **how)
+        else:
+            print(f"{run.label} has no checkpoint to draw from", file=sys.stderr)
     return {label: each for label, each in found.items() if each is not None}
 
 
-def _measures(count: int) -> list[list]:
+def _measures(folders: list[pathlib.Path]) -> list[list]:
     """Returns the records of measures of each run."""
     from glf_tf.experiments import cards
+    from glf_tf.experiments import folder as folder_lib
 
-    given = [pathlib.Path(path) for path in _MEASURES.value]
+    given, count = [pathlib.Path(path) for path in _MEASURES.value], len(folders)
+    runs = [cards.run_of(folder_lib.Folder(path)) for path in folders]
     if count == 1:
-        return [cards.evaluations_of(given)]
+        return [cards.evaluations_of(given, run=runs[0])]
     if len(given) not in (0, count):
         raise errors.InvalidValue(
             "Of several runs, --measures are one file each, in their order",
             received=f"{len(given)} files of {count} runs",
             do="Pass as many, or none",
         )
-    return [cards.evaluations_of([path]) for path in given] or [[]] * count
+    pairs = zip(given, runs, strict=False)  # none are given, or all
+    return [cards.evaluations_of([path], run=run) for path, run in pairs] or (
+        [[]] * count
+    )
 
 
 def _labels(folders: list[pathlib.Path]) -> list[str]:

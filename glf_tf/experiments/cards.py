@@ -1,19 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run's folder tells for the card of its exported model."""
 
-__all__ = ["about", "evaluations_of", "is_place", "without_places"]
+__all__ = [
+    "about",
+    "check_step",
+    "evaluations_of",
+    "is_place",
+    "run_of",
+    "without_places",
+]
 
 import json
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 
-from glf_tf import errors
+from glf_tf import catalogue, errors
 from glf_tf.experiments import folder as folder_lib
 from glf_tf.experiments import presets
-from glf_tf.metrics import protocol
+from glf_tf.metrics import digest, protocol
 from glf_tf.serving import card
 
 _TESTED = ("test/", "validation/")
+_OF_A_RUN = ("model", "dataset", "data", "batch_size", "seed")
 _PLACES = ("cache_dir", "data_dir", "inception_graph", "start_from")
 
 
@@ -45,12 +53,29 @@ def about(
     )
 
 
-def evaluations_of(paths: Iterable[pathlib.Path]) -> list[dict]:
+def run_of(folder: folder_lib.Folder) -> dict[str, str]:
+    """Returns what tells a run from others: "model", its name, and a "digest"."""
+    described = folder.read()
+    text = json.dumps({key: described.get(key) for key in _OF_A_RUN}, sort_keys=True)
+    return {
+        "model": catalogue.name_of(described["model"]),
+        "digest": digest.of_text(text),
+    }
+
+
+def evaluations_of(
+    paths: Iterable[pathlib.Path], *, run: Mapping[str, str] | None = None
+) -> list[dict]:
     """Returns the records of files that `tools/evaluate.py` wrote.
+
+    Args:
+        paths: The files.
+        run: The run that they are to be of, as `run_of` returns it; None for any.
 
     Raises:
         NotFound: There is no such file.
         Damaged: It has no such records.
+        InvalidValue: It has those of another run.
     """
     found = []
     for path in paths:
@@ -68,8 +93,41 @@ def evaluations_of(paths: Iterable[pathlib.Path]) -> list[dict]:
                 received=f"{path}, which has none: {error}".partition("\n")[0][:200],
                 do="Pass what evaluate --out=FILE.json wrote",
             ) from error
-        found += [record.to_dict() for record in records]
+        of_runs = [record.get("run") for record in json.loads(path.read_text("utf-8"))]
+        if run is not None:
+            _check_run(of_runs, run, path=path)
+        found += [
+            record.to_dict() | ({"run": of} if of else {})
+            for record, of in zip(records, of_runs, strict=True)
+        ]
     return found
+
+
+def _check_run(
+    of_runs: Sequence[Mapping | None], run: Mapping[str, str], *, path: pathlib.Path
+) -> None:
+    for of in of_runs:
+        if of and of.get("digest") != run["digest"]:
+            raise errors.InvalidValue(
+                "Measures are told of the run that was measured",
+                received=f"{path}, of another run, of {of.get('model')}",
+                do="Measure this run, with evaluate --workdir=RUN --out=FILE.json",
+            )
+
+
+def check_step(evaluations: Sequence[Mapping], step: int) -> None:
+    """Checks that measures are those of a checkpoint, as far as they say.
+
+    Raises:
+        InvalidValue: They are those of another one.
+    """
+    steps = {record["run"]["step"] for record in evaluations if "run" in record}
+    if steps - {step}:
+        raise errors.InvalidValue(
+            "Measures are told of the checkpoint that was measured",
+            received=f"step {min(steps - {step}):,} for an export of step {step:,}",
+            do="Measure it with the same --checkpoint",
+        )
 
 
 def without_places(recipe: str) -> str:

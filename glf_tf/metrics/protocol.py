@@ -20,7 +20,7 @@ import dataclasses
 import json
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from glf_tf import errors
@@ -236,11 +236,19 @@ def _renamed(fields: dict[str, Any]) -> dict[str, Any]:
     return {"source" if key == "subject" else key: fields[key] for key in fields}
 
 
-def to_json(measurements: Sequence[Measurement]) -> str:
-    """Returns measurements as a JSON list."""
-    return json.dumps([measurement.to_dict() for measurement in measurements], indent=2)
+def to_json(
+    measurements: Sequence[Measurement], *, run: Mapping[str, Any] | None = None
+) -> str:
+    """Returns measurements as a JSON list.
+
+    Args:
+        measurements: The measurements.
+        run: What tells the run that was measured from others, kept in each as "run".
+    """
+    of_run = {} if run is None else {"run": dict(run)}
+    return json.dumps([each.to_dict() | of_run for each in measurements], indent=2)
 
 
 def from_json(text: str) -> list[Measurement]:
-    """Returns the measurements that `to_json` wrote."""
+    """Returns the measurements that `to_json` wrote; of which run is left out."""
     return [Measurement.from_dict(record) for record in json.loads(text)]

@@ -11,6 +11,7 @@ from glf_tf.plotting import curves_figure
 from glf_tf.report import charts as charts_lib
 from glf_tf.report import nearest as nearest_lib
 from glf_tf.report import runs as runs_lib
+from glf_tf.training import board
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -179,13 +180,19 @@ def _curves(runs: Sequence[runs_lib.Run]) -> str:
         for run, colour in zip(runs, _colours(len(runs)), strict=True)
     )
     figures = [
-        f"<figure>{svg}<figcaption>{_text(term)}</figcaption></figure>"
+        f"<figure>{svg}<figcaption>{_text(_told(term))}</figcaption></figure>"
         for term, svg in drawn.items()
     ]
     return (
         f"<p>{keys}. Solid: averages over training epochs; dashed: images that are not "
         f"for training.</p>{_grid(figures)}"
     )
+
+
+def _told(term: str) -> str:
+    """Returns a term with what it is, in units, where that is known."""
+    what = board.description(term if "/" in term else f"epoch/{term}")
+    return f"{term}: {what}" if what else term
 
 
 def _colours(count: int) -> list[str]:

@@ -71,7 +71,8 @@ _TERMS = {
     "mutual_information": "Estimate of the information of noise and image, in nats.",
     "negative_elbo": "Negative evidence lower bound, in nats an image.",
     "negative_entropy": "Negative entropy of the posterior, in nats an image.",
-    "nll": "-log p(z) of latents, in nats an image.",
+    "nll": "-log p(z) of latents, in nats an image. It rises as codes spread, and "
+    "compares densities of the same codes alone.",
     "penalty": "The penalty on the critic's gradient.",
     "real_error": "Error of real images, reconstructed by the critic.",
     "reconstruction": "Error of reconstructions, an image; by a likelihood, nats.",

@@ -8,6 +8,7 @@ import pytest
 from glf_tf import errors
 from glf_tf.experiments import cards
 from glf_tf.experiments import folder as folder_lib
+from glf_tf.metrics import protocol
 
 
 def entry(number, *, recipe, versions):
@@ -69,3 +70,41 @@ def test_files_that_are_no_records_are_refused_in_a_line(tmp_path, text):
     assert "\n" not in str(error.value)
     with pytest.raises(errors.NotFound, match="none.json"):
         cards.evaluations_of([tmp_path / "none.json"])
+
+
+def measured(path, run):
+    how = {"source": "samples", "dataset": "digits", "extractor": "x"}
+    numbers = {"references": 3, "samples": 3, "trials": 1, "seed": 0}
+    texts = dict.fromkeys(
+        ("extractor_checksum", "reference_split", "reference_digest", "crop"), "x"
+    )
+    told = protocol.Protocol(**how, **numbers, **texts, rounded=True, sampling="plain")
+    found = protocol.Measurement(metric="fd", title="FD", values=(1.0,), protocol=told)
+    path.write_text(protocol.to_json([found], run=run))
+    return path
+
+
+def test_measures_are_told_of_the_run_and_the_step_that_were_measured(folder, tmp_path):
+    run = cards.run_of(folder)
+    assert run["model"] == "vae"
+    own = measured(tmp_path / "own.json", {**run, "step": 4})
+    (record,) = cards.evaluations_of([own], run=run)
+    assert record["run"]["step"] == 4
+    cards.check_step([record], 4)
+    with pytest.raises(errors.InvalidValue, match="step 4 for an export of step 6"):
+        cards.check_step([record], 6)
+
+    other = measured(tmp_path / "o.json", {"model": "glf", "digest": "1", "step": 4})
+    with pytest.raises(errors.InvalidValue, match="another run, of glf"):
+        cards.evaluations_of([other], run=run)
+    assert cards.evaluations_of([other])
+
+    unknown = measured(tmp_path / "unknown.json", None)  # of images, or from before
+    cards.check_step(cards.evaluations_of([unknown], run=run), 6)
+
+
+def test_runs_differ_by_their_seed(folder):
+    run = cards.run_of(folder)
+    described = folder.read()
+    folder.describe({**described, "seed": 1})
+    assert cards.run_of(folder)["digest"] != run["digest"]

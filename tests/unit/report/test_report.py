@@ -3,6 +3,7 @@
 
 import html.parser
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -140,6 +141,31 @@ def test_a_resumed_run_warns_of_what_changed(tmp_path):
     assert "learning_rate from 0.001 to 0.5" in warning
     text = page.render([runs.read(folder, label="x")])
     assert "learning_rate from 0.001 to 0.5" in text
+
+
+def test_a_run_without_a_checkpoint_has_its_curves(trained, tmp_path):
+    run = shutil.copytree(trained[0], tmp_path / "run")
+    shutil.rmtree(run / "checkpoints")
+    done = calls.call("report", f"--runs={run}", f"--out={tmp_path}/a.html")
+    assert done.status == 0, done.stderr
+    assert "run has no checkpoint to draw from" in done.stderr
+    text = (tmp_path / "a.html").read_text()
+    assert "nll: -log p(z) of latents" in text
+    assert "Nearest training images" not in text
+
+
+def test_measures_of_another_run_are_refused(trained, tmp_path):
+    run = {"model": "glf", "digest": "of another", "step": 1}
+    measures = tmp_path / "a.json"
+    measures.write_text(protocol.to_json([measurement(3.0)], run=run))
+    asked = (
+        f"--runs={trained[0]}",
+        f"--measures={measures}",
+        f"--out={tmp_path}/b.html",
+    )
+    done = calls.call("report", *asked)
+    assert done.status == 2
+    assert "a.json, of another run, of glf" in done.stderr
 
 
 def test_the_tool_writes_a_page_and_replaces_none(trained, tmp_path):
