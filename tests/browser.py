@@ -46,8 +46,9 @@ class Page:
         target = next(each for each in found if each["type"] == "page")["targetId"]
         how = {"targetId": target, "flatten": True}
         self._session = self.send("Target.attachToTarget", **how)["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "DOM"):
+        for domain in ("Page", "Runtime", "Log", "DOM", "Network"):
             self.send(f"{domain}.enable")
+        self.send("Network.setCacheDisabled", cacheDisabled=True)
 
     def close(self):
         for end in (self._out, self._in):
@@ -79,13 +80,21 @@ class Page:
         return json.loads(answer)
 
     def open(self, address):
-        """Opens an address, and waits for it to be loaded."""
-        self.send("Page.navigate", url=address)
-        while not any(
-            each.get("method") == "Page.loadEventFired" for each in self.told
-        ):
+        """Opens an address, and waits for it, and no page before it, to be loaded."""
+        loader = self.send("Page.navigate", url=address)["loaderId"]
+        is_there = False
+        for each in self._all_told():
+            frame = each.get("params", {}).get("frame", {})
+            is_there |= frame.get("loaderId") == loader
+            if is_there and each.get("method") == "Page.loadEventFired":
+                return
+
+    def _all_told(self):
+        """Yields what was told, and then what is told, as it comes."""
+        yield from list(self.told)
+        while True:
             self.told.append(self._read())
-        self.told = [e for e in self.told if e.get("method") != "Page.loadEventFired"]
+            yield self.told[-1]
 
     def value(self, expression):
         """Returns what an expression is, once it is there if it is a promise."""
