@@ -81,7 +81,9 @@ class Page:
 
     def open(self, address):
         """Opens an address, and waits for it, and no page before it, to be loaded."""
-        loader = self.send("Page.navigate", url=address)["loaderId"]
+        loader = self.send("Page.navigate", url=address).get("loaderId")
+        if loader is None:  # another place on the same page
+            return
         is_there = False
         for each in self._all_told():
             frame = each.get("params", {}).get("frame", {})

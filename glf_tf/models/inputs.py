@@ -43,7 +43,7 @@ def images(
     if image.shape.rank != 4 or not image.shape[1:].is_compatible_with(shape):
         raise errors.InvalidValue(
             "Images must have the model's shape, [batch, height, width, channels]",
-            received=f"shape {tuple(image.shape)} for {tuple(shape)}",
+            received=f"shape {tuple(image.shape)}",
             do=f"Pass images [batch, {', '.join(map(str, shape))}]",
         )
     image = masked(image, mask)

@@ -73,6 +73,7 @@ def render(
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
 <title>{_text(title)}</title>
 <style>{_STYLE}</style>
 </head>

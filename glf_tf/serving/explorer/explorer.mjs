@@ -24,7 +24,9 @@ async function start() {
 function describe({ model, run, library, web }) {
   $("title").textContent = `${model.class}, a generative model of ${model.examples}`;
   document.title = $("title").textContent;
-  const trained = run.dataset && `Trained to step ${run.step} on ${run.dataset.name}.`;
+  const names = [];
+  for (let each = run.dataset; each?.name; each = each.dataset) names.push(each.name);
+  const trained = run.dataset && `Trained to step ${run.step} on ${names.join(" of ")}.`;
   $("about").textContent = trained ?? "";
   $("made").textContent =
     `Made with glf_tf ${library.glf_tf}; computed in this browser by onnxruntime-web ` +

@@ -63,10 +63,11 @@ class Links(html.parser.HTMLParser):
         self.links, self.open = [], []
 
     def handle_starttag(self, tag, attributes):
-        if tag not in ("meta", "img", "use", "path"):
+        if tag not in ("meta", "link", "img", "use", "path"):
             self.open.append(tag)
         for name, value in attributes:
-            if name in ("src", "href", "xlink:href") and not value.startswith("#"):
+            is_own = value.startswith("#") or value == "data:,"  # no icon is asked for
+            if name in ("src", "href", "xlink:href") and not is_own:
                 self.links.append(value)
 
     def handle_endtag(self, tag):
