@@ -86,14 +86,15 @@ def evaluations_of(
                 do="Write one with evaluate --workdir=RUN --out=FILE.json",
             )
         try:
-            records = protocol.from_json(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            records = protocol.from_json(text)
+            of_runs = [_run_in(record) for record in json.loads(text)]
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise errors.Damaged(
                 "Measures are read from files of tools/evaluate.py",
                 received=f"{path}, which has none: {error}".partition("\n")[0][:200],
                 do="Pass what evaluate --out=FILE.json wrote",
             ) from error
-        of_runs = [record.get("run") for record in json.loads(path.read_text("utf-8"))]
         if run is not None:
             _check_run(of_runs, run, path=path)
         found += [
@@ -103,14 +104,23 @@ def evaluations_of(
     return found
 
 
+def _run_in(record: Mapping) -> Mapping | None:
+    """Returns of which run a record is, or None if it does not say."""
+    found = record.get("run")
+    kinds = {"model": str, "digest": str, "step": int}
+    if found is not None and any(type(found[key]) is not kinds[key] for key in kinds):
+        raise ValueError(f"of no run: {found!r:.80}")
+    return found
+
+
 def _check_run(
     of_runs: Sequence[Mapping | None], run: Mapping[str, str], *, path: pathlib.Path
 ) -> None:
     for of in of_runs:
-        if of and of.get("digest") != run["digest"]:
+        if of and of["digest"] != run["digest"]:
             raise errors.InvalidValue(
                 "Measures are told of the run that was measured",
-                received=f"{path}, of another run, of {of.get('model')}",
+                received=f"{path}, of another run, of {of['model']}",
                 do="Measure this run, with evaluate --workdir=RUN --out=FILE.json",
             )
 

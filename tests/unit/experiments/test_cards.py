@@ -103,6 +103,15 @@ def test_measures_are_told_of_the_run_and_the_step_that_were_measured(folder, tm
     cards.check_step(cards.evaluations_of([unknown], run=run), 6)
 
 
+@pytest.mark.parametrize("run", [3, [], {}, {"model": 1, "digest": "x", "step": 2}])
+def test_records_of_no_run_are_damaged(run, tmp_path):
+    path = measured(tmp_path / "a.json", {"model": "x", "digest": "y", "step": 1})
+    (record,) = json.loads(path.read_text())
+    path.write_text(json.dumps([record | {"run": run}]))
+    with pytest.raises(errors.Damaged, match="a.json"):
+        cards.evaluations_of([path])
+
+
 def test_runs_differ_by_their_seed(folder):
     run = cards.run_of(folder)
     described = folder.read()
