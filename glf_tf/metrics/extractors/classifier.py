@@ -120,16 +120,14 @@ def load_or_fit(
     classifier_training.check(train, test=test)
     classes = int(train[1].max()) + 1
     network = build(train[0].shape[1:], classes=classes, seed=seed)
-    name = _file_name((*train, *test), settings=f"{seed} {epochs}")
+    # Of what it learned from alone, so that it is the same for all held-out images.
+    name = _file_name(train, settings=f"{seed} {epochs}")
     path = pathlib.Path(cache_dir).expanduser() / name
-    accuracy = None
-    for place in (*(folder / name for folder in shipped), path):
-        accuracy = accuracy or _load(place, network=network)
-    if accuracy is None:
-        accuracy = classifier_training.fit(
-            network, train=train, test=test, seed=seed, epochs=epochs
-        )
-        _save(path, network=network, accuracy=accuracy)
+    places = (*(folder / name for folder in shipped), path)
+    if not any(_load(place, network=network) for place in places):
+        classifier_training.fit(network, train=train, seed=seed, epochs=epochs)
+        _save(path, network=network)
+    accuracy = classifier_training.accuracy(network, test=test)
     return Classifier(network, dataset=dataset, accuracy=accuracy)
 
 
@@ -156,42 +154,41 @@ def _file_name(data: tuple[np.ndarray, ...], *, settings: str) -> str:
     return f"classifier-{digest.of_text(' '.join([*parts, settings]))}.npz"
 
 
-def _load(path: pathlib.Path, *, network: keras.Sequential) -> float | None:
-    """Fills the network from a file; returns its accuracy, None if there is no file."""
+def _load(path: pathlib.Path, *, network: keras.Sequential) -> bool:
+    """Fills the network from a file, if there is one of use; returns whether."""
     try:
         found = archive.find(path, kind=KIND, version=VERSION)
         if found is None:
-            return None
-        return _fill(network, *found, path=path)
+            return False
+        _fill(network, found[0], path=path)
+        return True
     except archive.StaleArchive as error:
         warnings.warn(str(error), statistics_cache.StaleCacheWarning, stacklevel=3)
-        return None
+        return False
 
 
-def _fill(network: keras.Sequential, arrays, about, *, path: pathlib.Path) -> float:
-    """Assigns the weights of an archive; returns the accuracy."""
+def _fill(network: keras.Sequential, arrays, *, path: pathlib.Path) -> None:
+    """Assigns the weights of an archive."""
     weights = [arrays.get(f"weight_{i}") for i in range(len(arrays))]
     shapes = [array.shape for array in network.get_weights()]
-    accuracy = about.get("accuracy")
     are_right = [getattr(array, "shape", None) for array in weights] == shapes and all(
         array.dtype == np.float32 and np.isfinite(array).all() for array in weights
     )
-    if not (are_right and isinstance(accuracy, float)):
+    if not are_right:
         raise archive.StaleArchive(
             "A classifier's file holds its weights",
             received=f"{path}, which holds something else",
             do="Delete it; it will be made anew",
         )
     network.set_weights(weights)
-    return accuracy
 
 
-def _save(path: pathlib.Path, *, network: keras.Sequential, accuracy: float) -> None:
+def _save(path: pathlib.Path, *, network: keras.Sequential) -> None:
     weights = network.get_weights()
     archive.keep(
         path,
         kind=KIND,
         version=VERSION,
         arrays={f"weight_{i}": weight for i, weight in enumerate(weights)},
-        about={"accuracy": accuracy},
+        about={},
     )

@@ -28,8 +28,7 @@ def test_classifier_of_the_digits_is_not_trained(tmp_path, monkeypatch):
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
 def test_files_can_be_read(path):
     kinds = {"kind": classifier.KIND, "version": classifier.VERSION}
-    arrays, about = archive.load(path, **kinds)
-    assert about["accuracy"] > 0.9
+    arrays, _ = archive.load(path, **kinds)
     assert arrays["weight_10"].shape[1] == classifier.DIM
 
 

@@ -98,6 +98,17 @@ def test_shipped_file_comes_before_the_cache(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("eager")
+def test_held_out_images_decide_the_accuracy_alone(tmp_path):
+    data = {"train": tiny(), "dataset": "noise", "epochs": 1}
+    first = classifier.load_or_fit(tmp_path, test=tiny(seed=1), **data)
+    images, labels = tiny(seed=1)
+    other = classifier.load_or_fit(tmp_path, test=(images, 1 - labels), **data)
+    assert len(list(tmp_path.iterdir())) == 1
+    assert other.checksum == first.checksum
+    assert other.accuracy == pytest.approx(1.0 - first.accuracy)
+
+
+@pytest.mark.usefixtures("eager")
 def test_other_data_seed_and_epochs_are_other_files(tmp_path):
     data = {"train": tiny(seed=0), "test": tiny(seed=1)}
     for changes in ({}, {"seed": 1}, {"epochs": 2}, {"train": tiny(seed=2)}):
