@@ -16,6 +16,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 
 from glf_tf.comparison import row as row_lib
+from glf_tf.metrics import written
 
 NONE = "-"
 """The cell of what was not measured."""
@@ -154,10 +155,7 @@ def of_densities(distance: str, *, others: Mapping[str, str]) -> list[Column]:
 
 def cell(number: tuple[float, float | None] | None) -> str:
     """Returns the cell of a mean and its deviation, either of which may be None."""
-    if number is None:
-        return NONE
-    mean, deviation = number
-    return f"{mean:.4g}" + ("" if deviation is None else f" ± {deviation:.2g}")
+    return NONE if number is None else written.number(*number)
 
 
 def _plain(value: float | None) -> str:

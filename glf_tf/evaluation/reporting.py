@@ -6,7 +6,7 @@ __all__ = ["log", "table"]
 from collections.abc import Sequence
 
 from glf_tf.experiments import folder as folder_lib
-from glf_tf.metrics import protocol
+from glf_tf.metrics import protocol, written
 from glf_tf.training import summaries
 
 
@@ -51,10 +51,10 @@ def table(measurements: Sequence[protocol.Measurement]) -> str:
 
 
 def _row(measurement: protocol.Measurement) -> tuple[str, str, str, str]:
-    used, std = measurement.protocol, measurement.std
+    used = measurement.protocol
     return (
         measurement.title,
-        f"{measurement.mean:.4g}" + ("" if std is None else f" ± {std:.2g}"),
+        written.number(measurement.mean, measurement.std),
         used.source + ("" if used.sampling == "plain" else "*"),
         f"{used.samples:,} against {used.references:,} {used.reference_split}",
     )

@@ -25,6 +25,7 @@ from absl import logging
 
 from glf_tf import errors, files, resources
 from glf_tf.experiments import folder as folder_lib
+from glf_tf.metrics import written
 
 _MOST_BYTES = 2**22
 _TEXTS = ("title", "command", "commit", "trained")
@@ -163,5 +164,4 @@ def _key(record: Mapping) -> str:
 
 
 def _value(record: Mapping) -> str:
-    std = record.get("std")
-    return f"{record['mean']:.4g}" + ("" if std is None else f" ± {std:.2g}")
+    return written.number(record["mean"], record.get("std"))

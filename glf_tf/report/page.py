@@ -6,7 +6,7 @@ __all__ = ["render"]
 import html
 from collections.abc import Iterable, Mapping, Sequence
 
-from glf_tf.metrics import protocol
+from glf_tf.metrics import protocol, written
 from glf_tf.plotting import curves_figure
 from glf_tf.report import charts as charts_lib
 from glf_tf.report import nearest as nearest_lib
@@ -128,8 +128,7 @@ def _measures(runs: Sequence[runs_lib.Run]) -> str:
 
 
 def _number(found: protocol.Measurement) -> str:
-    spread = "" if found.std is None else f" ± {found.std:.2g}"
-    return f"{found.mean:.4g}{spread}"
+    return written.number(found.mean, found.std)
 
 
 def _how(used: protocol.Protocol) -> str:

@@ -154,9 +154,9 @@ def test_a_document_shows_means_over_seeds_and_says_what_was_not_run(
         *("recipe", "FD", "seeds"),
         *("published, not comparable", "why it differs"),
     ]
-    assert rows[2] == ["real images", "0.6 ± 0.14", "-", "", ""]
+    assert rows[2] == ["real images", "0.60 ± 0.14", "-", "", ""]
     assert rows[3] == ["plain", "3.5 ± 2.1", "2", "FID 8.2", ""]
-    assert rows[4] == ["Other", "8 ± 1.4", "1", "", r"No \| reason"]
+    assert rows[4] == ["Other", "8.0 ± 1.4", "1", "", r"No \| reason"]
     for said in (
         "* 300 samples.",
         "* A note.",

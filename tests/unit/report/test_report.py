@@ -121,7 +121,7 @@ def test_measures_stand_beside_each_other_and_text_is_escaped(trained):
     assert "FD <b>" not in text
     row = re.search(r"<tr><td>FD &lt;b&gt;.*?</tr>", text).group()
     cells = re.findall(r"<td[^>]*>(.*?)</td>", row)
-    assert cells[2:4] == ["2 ± 1.4", "6 ± 1.4"]
+    assert cells[2:4] == ["2.0 ± 1.4", "6.0 ± 1.4"]
     assert cells[4] == "classifier: 300 against 364 test images, 2 draws"
 
 
@@ -177,7 +177,7 @@ def test_the_tool_writes_a_page_and_replaces_none(trained, tmp_path):
     done = calls.call("report", *asked, f"--measures={measures}", "--nearest=8")
     assert done.status == 0, done.stderr
     text = (tmp_path / "a.html").read_text()
-    assert "4 ± 1.4" in text
+    assert "4.0 ± 1.4" in text
     assert "its nearest training image" in text
     again = calls.call("report", *asked)
     assert (again.status, "Pass --overwrite" in again.stderr) == (1, True)
