@@ -34,6 +34,8 @@ tf.config.set_logical_device_configuration(
 # What was imported stays: collections leave it out.
 gc.collect()
 gc.freeze()
+# Graphs are collected between tests, below.
+gc.set_threshold(5_000, 20, 1_000_000)
 _GROWTH = 200_000  # blocks of memory, that of two thousand operations of graphs
 _PAGES = 50_000  # of 4 KB: models of large images are few blocks
 
@@ -103,6 +105,13 @@ _give_memory_back = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)
 
 # TensorFlow keeps the gradients of custom functions, and of those it loads, likewise.
 _GRADIENTS = ops.gradient_registry._registry
+
+
+def pytest_collection_finish(session):
+    """Leaves the tests themselves out of collections, as what was imported for them."""
+    del session
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_addoption(parser):
