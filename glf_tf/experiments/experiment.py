@@ -104,6 +104,7 @@ def check(
     starting.check_finished(plan.start, model)
     if plan.start.start_from:
         starting.check_start(plan.start, model)
+        starting.check_same(plan, model)
     if often.patience or often.best_by not in ("", plan_lib.Reports.best_by):
         how = {"split": sets[-1].split, "metric": often.evaluate_metric}
         reports.check_best_by(often.best_by, model=model, **how)

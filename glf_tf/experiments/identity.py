@@ -10,10 +10,13 @@ __all__ = [
     "describe",
     "history_of",
     "arguments_of",
+    "changed_model",
+    "recorded",
 ]
 
 import dataclasses
 import pathlib
+import re
 from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
@@ -24,6 +27,8 @@ from glf_tf.data import image_set
 from glf_tf.experiments import description, history, outside_files
 from glf_tf.experiments import folder as folder_lib
 from glf_tf.experiments import plan as plan_lib
+
+_START = re.compile(r"^--start_from=(.+)$", re.MULTILINE)
 
 _FILES = "files"
 """What a run's data have beside splits: files that its model reads."""
@@ -47,21 +52,48 @@ def check(folder: folder_lib.Folder, plan: plan_lib.Plan, *, resume: bool) -> No
             do="Go on with it by --resume, in Python resume=True, or use another "
             "--workdir",
         )
-    before = _plain(folder.read())
-    # Runs from before an option was added have its default.
-    for kind in ("dataset", "model"):
-        before[kind] = _plain(catalogue.completed(kind, before[kind]))
+    before = recorded(folder)
     changed = [
         change
         for key, value in _identity(plan).items()
         for change in _changes(before[key], value, of=key)
-    ]
+    ] + _changed_start(history_of(folder), plan)
     if changed:
         raise errors.InvalidValue(
-            "A run must keep its model, data, batch size and seed",
+            "A run must keep its model, data, batch size, seed and start",
             received=", ".join(changed),
             do=f"Use the flags in {folder.flags}, or another --workdir",
         )
+
+
+def _changed_start(entries: Sequence[history.Entry], plan: plan_lib.Plan) -> list[str]:
+    """Returns that a run is to start from other weights: its start is over."""
+    before, after = (
+        found.group(1) if (found := _START.search(recipe)) else ""
+        for recipe in (entries[0].recipe if entries else "", plan.recipe)
+    )
+    is_kept = not after or _absolute(pathlib.Path(before)) == _absolute(
+        pathlib.Path(after)
+    )
+    return [] if is_kept else [f"start_from={after} after {before or 'none'}"]
+
+
+def recorded(folder: folder_lib.Folder) -> dict:
+    """Returns the description of a run, with what its data set and model have today.
+
+    Runs from before an option was added have its default.
+    """
+    found = _plain(folder.read())
+    for kind in ("dataset", "model"):
+        found[kind] = _plain(catalogue.completed(kind, found[kind]))
+    return found
+
+
+def changed_model(folder: folder_lib.Folder, spec: types.Model) -> list[str]:
+    """Returns how a model differs from a run's, each as text, but for sharpening."""
+    after = _plain(catalogue.completed("model", spec))
+    before = recorded(folder)["model"]
+    return _changes({**before, "sharpen": None}, {**after, "sharpen": None}, of="model")
 
 
 def _changes(before: object, after: object, *, of: str) -> list[str]:

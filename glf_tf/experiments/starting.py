@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The weights that a run starts from, if they are those of another run."""
 
-__all__ = ["check_finished", "check_start", "take_over"]
+__all__ = ["check_finished", "check_same", "check_start", "take_over"]
 
 import pathlib
 from collections.abc import Mapping
@@ -11,10 +11,15 @@ from absl import logging
 
 from glf_tf import errors
 from glf_tf.experiments import folder as folder_lib
+from glf_tf.experiments import identity, restore
 from glf_tf.experiments import plan as plan_lib
-from glf_tf.experiments import restore
 from glf_tf.models import base_model, sharpened
 from glf_tf.training import averages, checkpoints, saved_variables
+
+_RECIPE = (
+    "Use the recipe of that run: --flagfile=RUN/flags.cfg --start_from=RUN "
+    "--sharpen=adversarial --sharpen.alone, and no --start_layers"
+)
 
 
 def check_finished(start: plan_lib.Start, model: base_model.AbstractModel) -> None:
@@ -32,6 +37,30 @@ def check_finished(start: plan_lib.Start, model: base_model.AbstractModel) -> No
         )
 
 
+def check_same(plan: plan_lib.Plan, model: base_model.AbstractModel) -> None:
+    """Checks that a model that is only sharpened is that of the run it starts from.
+
+    Weights of equal shapes alone do not make an encoder: slopes and scales have none.
+
+    Raises:
+        NotFound: There is no run.
+        InvalidValue: It has other options, sharpening aside.
+    """
+    if not (isinstance(model, sharpened.Sharpens) and model.is_only_sharpened):
+        return
+    changed = identity.changed_model(_folder(plan.start), plan.model)
+    if changed:
+        raise errors.InvalidValue(
+            "What is sharpened alone is the model of a finished run, with its options",
+            received=", ".join(changed),
+            do=_RECIPE,
+        )
+
+
+def _folder(start: plan_lib.Start) -> folder_lib.Folder:
+    return folder_lib.Folder(pathlib.Path(start.start_from).expanduser())
+
+
 def check_start(
     start: plan_lib.Start, model: base_model.AbstractModel
 ) -> tuple[pathlib.Path, dict[str, tf.Variable]]:
@@ -41,7 +70,7 @@ def check_start(
         NotFound: There is no run or no checkpoint.
         InvalidValue: There is no layer of that name.
     """
-    folder = folder_lib.Folder(pathlib.Path(start.start_from).expanduser())
+    folder = _folder(start)
     folder.read()
     layers = tuple(name for name in start.start_layers.split(",") if name)
     variables = saved_variables.variables_of(model)
@@ -133,6 +162,5 @@ def _check_whole(
             "What is sharpened alone takes all other weights from a finished run",
             received=f"{len(missing)} of {len(wanted)} that are not taken from "
             f"{checkpoint}, such as {missing[0]}",
-            do="Use the recipe of that run: --flagfile=RUN/flags.cfg --start_from=RUN "
-            "--sharpen=adversarial --sharpen.alone, and no --start_layers",
+            do=_RECIPE,
         )

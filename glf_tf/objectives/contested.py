@@ -88,9 +88,11 @@ class AbstractContested(reconstruction.AbstractReconstruction):
             "reconstruction", error, image_shape=self.image_shape, name="error"
         )
         _check_alone(self.error)
-        self.critic = patch_critic.patch_critic(
-            self.image_shape, widths=tuple(widths), is_spectral=spectral
-        )
+        # Of its own scope: a model that is sharpened has another critic of patches.
+        with keras.name_scope("reconstruction"):
+            self.critic = patch_critic.patch_critic(
+                self.image_shape, widths=tuple(widths), is_spectral=spectral
+            )
         checks.not_negative("noise", noise)
         self._judge = judging.Judge(self.critic, noise=noise)
 

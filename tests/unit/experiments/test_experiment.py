@@ -29,6 +29,7 @@ def make_plan(
     export=False,
     best_by=plan.Reports.best_by,
     patience=0,
+    recipe="--model=glf\n",
     **settings,
 ):
     reports = {"best_by": best_by, "patience": patience, "export": export}
@@ -37,7 +38,7 @@ def make_plan(
         model={"name": "glf", **descriptors.MODELS[model]},
         training=options.Training(epochs=epochs or {"": 2}, batch_size=batch_size),
         reports=plan.Reports(log_every=3, draw_every=draw_every, **reports),
-        recipe="--model=glf\n",
+        recipe=recipe,
         flags={"model": "glf", "beta": 1.0},
         **settings,
     )
@@ -325,6 +326,31 @@ def test_a_run_can_start_from_the_weights_of_another(tmp_path):
     image = descriptors.batch()["image"]
     np.testing.assert_array_equal(first.reconstruct(image), second.reconstruct(image))
     assert np.abs(first.sample(3, seed=1) - second.sample(3, seed=1)).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_kept"),
+    [
+        ("--start_from=a\n", "--start_from=b\n", False),
+        ("--start_from=\n", "--start_from=b\n", False),
+        ("--start_from=a\n", "--start_from=\n", True),
+        ("--start_from=a\n", "--start_from=$HERE/a\n", True),
+    ],
+)
+def test_a_run_that_goes_on_does_not_start_from_other_weights(
+    tmp_path, monkeypatch, before, after, is_kept
+):
+    monkeypatch.chdir(tmp_path)
+    after = after.replace("$HERE", str(tmp_path))
+    where = folder.Folder(tmp_path / "run")
+    run = make_plan(epochs={"": 0}, recipe=f"--model=glf\n{before}")
+    experiment.train(run, where)
+    again = make_plan(epochs={"": 0}, recipe=f"--model=glf\n{after}")
+    if is_kept:
+        experiment.train(again, where, resume=True)
+        return
+    with pytest.raises(errors.InvalidValue, match=r"start_from=b after (a|none)"):
+        experiment.train(again, where, resume=True)
 
 
 def test_all_layers_can_be_taken_over(tmp_path):

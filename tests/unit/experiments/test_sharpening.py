@@ -21,6 +21,10 @@ SHARPENING = {
 }
 
 
+OTHER_SCALE = {**descriptors.MODELS["glf"]["flow"], "scale": "exp"}
+"""An option without a variable: all weights agree, and the density is another one."""
+
+
 def make_plan(start, **given):
     """A plan to sharpen a run of GLF, alone."""
     made = runs.make_plan(start=start)
@@ -92,6 +96,7 @@ def test_it_resumes_bit_for_bit(finished, sharp, tmp_path, monkeypatch):
         ({"latent_dim": 5}, "", "not taken from"),
         ({"procedure": "two_stage", "noise": "student_t"}, "", "such as model/.*noise"),
         ({}, "decoder", "such as model/encoder"),
+        ({"flow": OTHER_SCALE}, "", "model.flow.scale=exp after soft_clamp"),
     ],
 )
 def test_another_model_than_the_finished_one_is_refused(
@@ -101,6 +106,23 @@ def test_another_model_than_the_finished_one_is_refused(
     with pytest.raises(errors.InvalidValue, match=word):
         experiment.train(asked, folder.Folder(tmp_path))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_run_whose_reconstruction_has_a_critic_is_sharpened(tmp_path):
+    """There are two critics of patches then, each with variables of its own."""
+    contested = {"reconstruction": {"name": "critic_features", "widths": (3, 4)}}
+    first = runs.make_plan()
+    first = dataclasses.replace(first, model={**first.model, **contested})
+    before = experiment.train(first, folder.Folder(tmp_path / "first"))
+    asked = make_plan(plan.Start(str(tmp_path / "first")), **contested)
+    after = experiment.train(asked, folder.Folder(tmp_path / "second"))
+    for old, new in zip(
+        before.reconstruction.variables, after.reconstruction.variables, strict=True
+    ):
+        np.testing.assert_array_equal(old, new, err_msg=old.path)
+    z = before.encode(descriptors.batch()["image"])
+    np.testing.assert_array_equal(before.log_prob(z), after.log_prob(z))
+    assert np.abs(before.decode(z) - after.decode(z)).max() > 1e-3
 
 
 def test_it_needs_a_finished_run(tmp_path):
