@@ -251,7 +251,8 @@ def check_best_by(
     known = [f"evaluation/{metric}"] if metric in _SMALLER_IS_BETTER else []
     for stage in model.stages():
         if stage.is_measured:
-            known += [f"{split}/{name}" for name in stage.term_names]
+            unordered = {name for each in stage.updates for name in each.unordered}
+            known += [f"{split}/{n}" for n in stage.term_names if n not in unordered]
     if best_by not in known:
         raise errors.InvalidValue(
             "`best_by` must be a measured scalar whose minimum is its best value",

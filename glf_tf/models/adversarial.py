@@ -42,6 +42,8 @@ class AbstractAdversarial(noises.DecodesNoise, model.GenerativeModel):
 
     Attributes:
         critic_bound: Bound on all weights of the critic; 0 for none.
+        ordered_terms: The terms that are smaller for a better generator, whatever the
+            critic has learned.
 
     Deviation: compare_gan updates the generator first at step 0, and then after every
         `disc_iters` steps; here the critic always comes first. Generators are
@@ -50,6 +52,7 @@ class AbstractAdversarial(noises.DecodesNoise, model.GenerativeModel):
     """
 
     critic_bound = 0.0
+    ordered_terms = frozenset[str]()
 
     def __init__(
         self,
@@ -143,12 +146,14 @@ class AbstractAdversarial(noises.DecodesNoise, model.GenerativeModel):
             terms=self.critic_terms,
             weights=self.critic_weights,
             repeats=self.disc_iters,
+            unordered=tuple(self.critic_weights.keys() - self.ordered_terms),
         )
         generator = stages_lib.Update(
             "generator",
             (stages_lib.Group("generator", layers=self.generator_layers),),
             terms=self.generator_terms,
             weights=self.generator_weights,
+            unordered=tuple(self.generator_weights.keys() - self.ordered_terms),
         )
         return (stages_lib.Stage("joint", (critic, generator), infer=self._with_noise),)
 

@@ -50,6 +50,8 @@ class BEGAN(adversarial.AbstractAdversarial):
         **kwargs: As in `AbstractAdversarial`.
     """
 
+    ordered_terms = frozenset({"convergence"})
+
     def __init__(
         self,
         image_shape: types.ImageShape,

@@ -128,6 +128,8 @@ class Update:
         weights: The weight of each term, by name.
         repeats: Number of repetitions per training step, each on a new batch; at most
             32.
+        unordered: Terms of which a smaller mean is no better model, such as those of a
+            player whose opponent learns too: they choose no checkpoint.
     """
 
     name: str
@@ -135,6 +137,7 @@ class Update:
     terms: Callable[..., types.Terms]
     weights: Mapping[str, Weight]
     repeats: int = 1
+    unordered: tuple[str, ...] = ()
 
     def __post_init__(self):
         """Checks the values.
