@@ -53,7 +53,7 @@ def main() -> None:
     if _RECORDS.value:
         _check_records(table)
     jobs = _jobs(table, folder=folder)
-    shown, drawn = _run(jobs, table=table, folder=folder)
+    shown, drawn = _run(jobs, whole=whole, table=table, folder=folder)
 
     print(f"{shown.to_text()}\n\ntable        {folder.markdown}")
     print(f"numbers      {folder.numbers}")
@@ -117,7 +117,15 @@ def _jobs(table, *, folder) -> list:
     return found
 
 
-def _run(jobs, *, table, folder):
+def _budget(whole) -> str:
+    """Returns the budget, and what it changes, whatever titles of rows say."""
+    if _BUDGET.value not in whole.budgets:
+        return _BUDGET.value
+    changed = whole.budgets[_BUDGET.value].described()
+    return f"{_BUDGET.value}, that is {changed} in the place of what titles say"
+
+
+def _run(jobs, *, whole, table, folder):
     """Trains and measures what is not done, and writes all.
 
     Returns:
@@ -139,10 +147,10 @@ def _run(jobs, *, table, folder):
             found = comparison.compare(
                 [job for job, _ in jobs],
                 children=children,
-                about=(f"{table.title}; budget: {_BUDGET.value}",),
+                about=(f"{table.title}; budget: {_budget(whole)}",),
                 **how,
             )
-            shown = dataclasses.replace(found, is_sorted=False)
+            shown = dataclasses.replace(found, is_sorted=False, keys=table.columns)
             drawn = [folder.samples] if comparison.save(shown, **how) else []
             curves = {"scalars": table.curves, "folder": folder}
             if training_curves.draw(jobs, **curves):

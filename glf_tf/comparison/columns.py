@@ -5,6 +5,7 @@ __all__ = [
     "NONE",
     "Column",
     "cell",
+    "chosen",
     "of_anomalies",
     "of_densities",
     "of_models",
@@ -13,8 +14,9 @@ __all__ = [
 ]
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
+from glf_tf import errors
 from glf_tf.comparison import row as row_lib
 from glf_tf.metrics import written
 
@@ -151,6 +153,38 @@ def of_densities(distance: str, *, others: Mapping[str, str]) -> list[Column]:
         _cost("fit s", "fit_seconds"),
         _cost("latents/s", "latents_per_second"),
     ]
+
+
+def chosen(
+    keys: Sequence[str],
+    *,
+    distance: str = "FD",
+    others: Mapping[str, str] | None = None,
+    finds_anomalies: bool = False,
+) -> list[Column]:
+    """Returns the columns of keys.
+
+    Args:
+        keys: Keys of columns.
+        distance: The name of the main distance.
+        others: The extractors of further distances, by the distance's name.
+        finds_anomalies: Whether they are of `of_anomalies`, and of no other.
+
+    Raises:
+        InvalidValue: There is no such column.
+    """
+    how = {"others": others or {}}
+    found = [*of_modes(), *of_densities(distance, **how), *of_models(distance, **how)]
+    found = [*(of_anomalies() if finds_anomalies else found), seeds()]
+    by_key = {column.key: column for column in found}
+    for key in keys:
+        if key not in by_key:
+            raise errors.InvalidValue(
+                "The columns of a table must be measured",
+                received=key,
+                do=errors.suggestion(key, by_key),
+            )
+    return [by_key[key] for key in keys]
 
 
 def cell(number: tuple[float, float | None] | None) -> str:

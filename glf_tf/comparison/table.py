@@ -6,7 +6,6 @@ __all__ = ["Table"]
 import dataclasses
 from collections.abc import Sequence
 
-from glf_tf import errors
 from glf_tf.comparison import columns as columns_lib
 from glf_tf.comparison import row as row_lib
 from glf_tf.metrics import protocol
@@ -151,36 +150,23 @@ class Table:
     def columns(self) -> list[columns_lib.Column]:
         """Returns the columns: first those of modes, if any were counted."""
         if not self.real:
-            return self._chosen([*columns_lib.of_anomalies(), columns_lib.seeds()])
-        results = [result for row in self.rows for result in row.results]
+            if self.keys:
+                return columns_lib.chosen(self.keys, finds_anomalies=True)
+            return [*columns_lib.of_anomalies(), columns_lib.seeds()]
         others = {
             each.title: each.protocol.extractor
             for each in self.real
             if each.metric == "fd" and each.title != self._distance
         }
+        how = {"distance": self._distance, "others": others}
+        if self.keys:
+            return columns_lib.chosen(self.keys, **how)
+        results = [result for row in self.rows for result in row.results]
         source = "validation latents"
         is_shared = any(result.of("nll", source=source) for result in results)
         made = columns_lib.of_densities if is_shared else columns_lib.of_models
         has_modes = any(each.metric == "modes_covered" for each in self.real)
-        first = columns_lib.of_modes() if has_modes else []
-        found = [*first, *made(self._distance, others=others)]
-        return self._chosen([*found, columns_lib.seeds()]) if self.keys else found
-
-    def _chosen(
-        self, columns: Sequence[columns_lib.Column]
-    ) -> list[columns_lib.Column]:
-        """Returns the columns of the keys; all if there is none."""
-        if not self.keys:
-            return list(columns)
-        by_key = {column.key: column for column in columns}
-        for key in self.keys:
-            if key not in by_key:
-                raise errors.InvalidValue(
-                    "The columns of a table are measured",
-                    received=key,
-                    do=errors.suggestion(key, by_key),
-                )
-        return [by_key[key] for key in self.keys]
+        return [*(columns_lib.of_modes() if has_modes else []), *made(**how)]
 
     def _values(
         self, row: row_lib.Row, columns: Sequence[columns_lib.Column]

@@ -101,11 +101,17 @@ def to_markdown(table: table_file.TableFile, *, folder: pathlib.Path) -> str:
 def _about(table, found) -> list[str]:
     """Returns how a table comes about again."""
     versions = {f"TensorFlow {each.versions.get('tensorflow')}" for each in found}
+    where = "" if _comes_along(found[0].flags) else " --data_dir=FOLDER_OF_THE_DATA"
     return [
-        f"`python tools/reproduce.py --table={table.name} --out=FOLDER`, "
+        f"`python tools/reproduce.py --table={table.name} --out=FOLDER{where}`, "
         f"{', '.join(sorted(versions))}; ± is the deviation over seeds, or over draws "
         "where there is one seed",
     ]
+
+
+def _comes_along(flags) -> bool:
+    """Returns whether a run's data need no files: the innermost data set is digits."""
+    return any(k.split(".")[-1] == "dataset" and flags[k] == "digits" for k in flags)
 
 
 def _row(row: table_file.Row, found: list[records.Evidence]) -> row_lib.Row:

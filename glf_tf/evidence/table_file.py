@@ -103,6 +103,18 @@ class Budget:
     samples: int = 0
     trials: int = 0
 
+    def described(self) -> str:
+        """Returns what it changes, such as "--epochs=3, seeds 0, 500 samples"."""
+        counts = {
+            "epochs a stage at most": self.max_epochs,
+            "samples": self.samples,
+            "draws": self.trials,
+        }
+        seeds = ", ".join(map(str, self.seeds))
+        found = [*self.flags, *([f"seeds {seeds}"] if seeds else [])]
+        found += [f"{count:,} {what}" for what, count in counts.items() if count]
+        return ", ".join(found) or "nothing"
+
 
 @dataclasses.dataclass(frozen=True)
 class TableFile:

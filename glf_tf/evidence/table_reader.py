@@ -35,10 +35,12 @@ import re
 import tomllib
 
 from glf_tf import errors
+from glf_tf.comparison import columns as columns_lib
 from glf_tf.evidence import table_file
 from glf_tf.metrics.extractors import names as extractor_names
 
 _NAME = re.compile(r"[a-z0-9_]+")
+_SEEDS = 2**31
 
 
 def read(path: pathlib.Path) -> table_file.TableFile:
@@ -72,9 +74,9 @@ class _Wrong(Exception):
 
 def _wrong(path: pathlib.Path, what: str) -> errors.InvalidValue:
     return errors.InvalidValue(
-        "The file of a table is TOML with a title and rows, as in glf_tf/evidence",
+        "The file of a table is TOML with a title and rows",
         received=f"{path}: {what}",
-        do="Correct it",
+        do="Correct it; docs/tables.md has all keys",
     )
 
 
@@ -148,6 +150,7 @@ def _check(table: table_file.TableFile) -> None:
     kinds = ("models", "anomalies")
     _expect(table.measure.kind in kinds, "measure.kind", f"one of {', '.join(kinds)}")
     _check_measure(table.measure)
+    _check_columns(table)
     before = {}
     for row in table.rows:
         where = f"row {row.name}"
@@ -156,6 +159,8 @@ def _check(table: table_file.TableFile) -> None:
         _expect(row.recipes, f"recipes of {where}", "one or more")
         distinct = len(set(row.seeds)) == len(row.seeds)
         _expect(row.seeds and distinct, f"seeds of {where}", "distinct, one or more")
+        seeds = f"{_SEEDS:,}"
+        _expect(max(row.seeds) < _SEEDS, f"seeds of {where}", f"below {seeds}")
         if row.start:
             _expect(row.start in before, f"start of {where}", "an earlier row")
             seeds = before[row.start].seeds
@@ -176,6 +181,17 @@ def _check_measure(measure: table_file.Measure) -> None:
             extractor_names.check(name)
         except errors.InvalidValue as error:
             raise _Wrong(f"{error.received}: {error.rule}") from error
+
+
+def _check_columns(table: table_file.TableFile) -> None:
+    """Checks the columns, before anything is trained."""
+    measure = table.measure
+    others = {name: name for name in measure.extractors[1:]}
+    is_kind = {"finds_anomalies": measure.kind == "anomalies"}
+    try:
+        columns_lib.chosen(table.columns, others=others, **is_kind)
+    except errors.InvalidValue as error:
+        raise _Wrong(f"columns has {error.received}: {error.do}") from error
 
 
 def _made(kind: type, found: object, *, where: str, **given):

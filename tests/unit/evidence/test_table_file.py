@@ -69,6 +69,12 @@ def test_a_table_says_what_its_file_says(tmp_path):
 def test_a_budget_cuts_epochs_seeds_and_samples(tmp_path):
     table = table_reader.read(write(tmp_path))
     assert table.cut("full") is table
+    described = table.budgets["quick"].described()
+    assert described == "--epochs=1, seeds 1, 50 samples"
+    assert table_file.Budget(max_epochs=2, trials=1).described() == (
+        "2 epochs a stage at most, 1 draws"
+    )
+    assert table_file.Budget().described() == "nothing"
     cut = table.cut("quick")
     assert [row.seeds for row in cut.rows] == [(1,), (1,), (0,)]
     assert (cut.measure.samples, cut.measure.trials) == (50, 3)
@@ -93,6 +99,8 @@ def test_a_budget_cuts_epochs_seeds_and_samples(tmp_path):
         ('name = "third"', 'name = "A b"', "named by a-z, 0-9 and _"),
         ('name = "third"', "", r"name in rows\[2\] must be there"),
         ('start = "plain"', 'start = "third"', "start of row sharpened must be an ear"),
+        ('columns = ["fd"]', 'columns = ["fdd"]', "columns has fdd: Did you mean fd"),
+        ("seeds = [0, 1]", "seeds = [2147483648]", "must be below 2,147,483,648"),
         ("seeds = [1]\n[[", "seeds = [2]\n[[", "must be among those of plain"),
         ("seeds = [0, 1]", "seeds = [0, 0]", "seeds of row plain must be distinct"),
         ("seeds = [0, 1]", "seeds = [true]", "must be a list of numbers"),
