@@ -48,6 +48,9 @@ BAD_WORLD = 1
 _NEAR = 3
 """Maximum number of suggested names."""
 
+_LIKE = 0.65
+"""How much of two names must be alike, as `difflib` counts, to suggest one."""
+
 
 class UserError(Exception):
     """An error with a three-part message; the base of all errors below.
@@ -148,15 +151,17 @@ def near(name: str, known: Iterable[str]) -> list[str]:
     """Returns at most three known names that are similar to an unknown one.
 
     Names in folders, and options of parts, are also compared by their last word:
-    "digit" is near "glf/digits", and "hiden" near "network.hidden".
+    "digit" is near "glf/digits", and "hiden" near "network.hidden". Those with the same
+    one come first: "gan/folder" is near "glf/folder".
     """
     known = list(known)
     leaves: dict[str, list[str]] = {}
     for found in known:
         leaves.setdefault(_leaf(found), []).append(found)
-    whole = difflib.get_close_matches(name, known, n=_NEAR)
-    by_leaf = difflib.get_close_matches(_leaf(name), leaves, n=_NEAR)
-    found = [*whole, *(found for leaf in by_leaf for found in leaves[leaf])]
+    same = leaves.get(_leaf(name), [])
+    whole = difflib.get_close_matches(name, known, n=_NEAR, cutoff=_LIKE)
+    by_leaf = difflib.get_close_matches(_leaf(name), leaves, n=_NEAR, cutoff=_LIKE)
+    found = [*same, *whole, *(found for leaf in by_leaf for found in leaves[leaf])]
     return list(dict.fromkeys(found))[:_NEAR]
 
 

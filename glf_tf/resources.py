@@ -63,7 +63,8 @@ def recipe(name: str) -> pathlib.Path:
     """
     known = recipes()
     if name not in known:
-        near = errors.near(name, known)
+        whole = [other for other in known if not other.startswith("base/")]
+        near = errors.near(name, whole)
         start = f"Did you mean {' or '.join(near)}? " if near else ""
         raise errors.InvalidValue(
             "--recipe names a recipe of the library; --flagfile takes a path",

@@ -82,7 +82,10 @@ def _answer(name: str, rest: list[str]) -> str:
 def _help() -> str:
     tools = resources.tools()
     lines = {name: _first_line(file.read_text()) for name, file in tools.items()}
-    lines["recipes"] = "Lists the recipes of the library, for --recipe, or shows one."
+    lines["recipes"] = (
+        "Lists the recipes of the library, for --recipe, or those of a word such as "
+        "folder, or shows one."
+    )
     lines["presets"] = (
         "Lists trained models of the library, for --preset, or shows one."
     )
@@ -96,12 +99,13 @@ def _help() -> str:
     )
 
 
-def _recipes() -> str:
+def _recipes(word: str = "") -> str:
+    """Returns the recipes in whose names there is a word, each with what it is."""
     lines = {}
     for name, file in resources.recipes().items():
-        if not name.startswith("base/"):  # a part of the others
+        if word in name and not name.startswith("base/"):  # a part of the others
             lines[name] = _first_sentence(file.read_text())
-    return _table(lines)
+    return _table(lines) if lines else ""
 
 
 def _first_sentence(recipe: str) -> str:
@@ -116,6 +120,9 @@ def _presets() -> str:
 
 
 def _recipe(name: str) -> str:
+    """Returns a recipe, or those in whose names there is a word, such as "folder"."""
+    if name not in resources.recipes() and (listed := _recipes(name)):
+        return listed
     return resources.recipe(name).read_text().rstrip()
 
 

@@ -72,6 +72,9 @@ def test_one_of_a_list_is_shown(call):
     assert "glf/mnist" not in shown
     status, shown, _ = call("recipes", "glf/digits")
     assert (status, shown) == (0, resources.recipe("glf/digits").read_text())
+    status, listed, _ = call("recipes", "folder")
+    starts = [line.split()[0] for line in listed.splitlines() if line[2] != " "]
+    assert (status, starts) == (0, ["gan_r3gan/folder", "glf/folder", "vae/folder"])
     assert call("presets", "--help") == call("presets")
 
 
@@ -98,7 +101,10 @@ def test_a_tool_is_run_as_its_script_would_be(call, monkeypatch):
         (["recipe"], "Did you mean recipes"),
         (["preset"], "Did you mean presets"),
         (["--workdir=x"], "`glf-tf --help` lists them"),
-        (["recipes", "glf/digit"], "Did you mean glf/digits or "),
+        (["recipes", "glf/digt"], "Did you mean glf/digits or "),
+        (["recipes", "gan_r3gan/foldr"], "Did you mean gan_r3gan/folder"),
+        (["recipes", "rae/folder"], "gan_r3gan/folder or glf/folder or vae/folder"),
+        (["recipes", "nothing"], "lists all"),
         (["presets", "x"], "Use one of: glf/digits"),
         (["presets", "x", "y"], "takes one name, or none for all"),
         (["recipes", "--all"], "takes one name, or none for all"),
