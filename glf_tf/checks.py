@@ -16,7 +16,7 @@ def not_negative(name: str, value: float) -> float:
     """
     if not 0.0 <= value < math.inf:
         raise errors.InvalidValue(
-            f"`{name}` must not be negative",
+            f"`{name}` must not be negative, infinite or NaN",
             received=f"{name}={value}",
             do="Use 0 or a positive number",
         )
@@ -31,7 +31,7 @@ def positive(name: str, value: float) -> float:
     """
     if not 0.0 < value < math.inf:
         raise errors.InvalidValue(
-            f"`{name}` must be positive",
+            f"`{name}` must be positive, and finite",
             received=f"{name}={value}",
             do=f"Use a positive {name}",
         )

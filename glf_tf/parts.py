@@ -257,7 +257,7 @@ def _check_kind(kind: str, value: Any) -> None:
     raise errors.InvalidType(
         f"A {kind} is given as an object, a specification or a name",
         received=shown,
-        do=f"Pass one of the kind, or for instance {kind}={catalogue.names(kind)[0]!r}",
+        do=f"Pass one of the kind, or a name, such as {catalogue.names(kind)[0]!r}",
     )
 
 

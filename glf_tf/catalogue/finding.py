@@ -144,7 +144,7 @@ def _found(kind: str, name: str) -> plugin_lib.Plugin | None:
     if plugin is None:
         raise errors.InvalidValue(
             f"The {kind} must be built-in, of an installed package, or module:Class",
-            received=f"{kind}={name!r}",
+            received=repr(name),
             do=errors.suggestion(name, known(kind)),
         )
     return plugin

@@ -44,10 +44,13 @@ class Saved:
             Unsupported: The model has no encoder.
         """
         if type(self).call is keras.Model.call:
+            by_chains = "Use tools/reconstruct.py, whose chains need none"
             raise errors.Unsupported(
                 "Models with an encoder predict reconstructions",
                 received=type(self).__name__,
-                do="Use tools/reconstruct.py, whose chains need none",
+                do=by_chains
+                if hasattr(self, "infer_latents")
+                else "Use sample, which is what such a model does",
             )
         x = self._unrounded(x)
         if batch_size is not None:

@@ -133,7 +133,8 @@ def _of_one_value(layer: BatchNorm, *, received: str) -> errors.InvalidValue:
         "Batch normalisation needs at least two values for each mean: a single value "
         "becomes a constant",
         received=f"{received} for {layer.path}",
-        do="Use --batch_size=2 or more, or parts without batch normalisation",
+        do="Use batches of 2 or more, which need as many examples, or parts without "
+        "batch normalisation",
     )
 
 

@@ -28,6 +28,7 @@ from glf_tf import errors, files, folders
 from glf_tf.training import manifest, saved_variables
 
 _STATE = "state.json"
+_AVERAGE = "_average"
 _MOST_STATE_BYTES = 2**26
 _NAME = re.compile(r"step_([0-9]{8,})")
 _STATE_KINDS = {"stage": int, "step": int, "global_step": int, "callbacks": dict}
@@ -314,10 +315,16 @@ class Checkpoints:
         return tf.train.Checkpoint(variables=others)
 
     def _mismatch(self, folder: pathlib.Path, received: str) -> errors.InvalidValue:
+        """Returns that a checkpoint is another model's, and how to load it."""
+        do = "Use the flags that the run was made with (its flags.cfg)"
+        has_averages = saved_variables.has(folder, suffix=_AVERAGE)
+        if has_averages != any(name.endswith(_AVERAGE) for name in self._variables):
+            averages = "averages" if has_averages else "no averages"
+            do = f"Leave --ema_decay as it was: the run has {averages} of weights"
         return errors.InvalidValue(
             f"A checkpoint must have this model's {len(self._variables)} variables",
             received=f"{received} in {folder}",
-            do="Use the flags that the run was made with (its flags.cfg)",
+            do=do,
         )
 
     def _not_written(self, target: pathlib.Path, error: Exception) -> errors.Exhausted:

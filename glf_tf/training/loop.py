@@ -22,6 +22,10 @@ from glf_tf.training import pace as pace_lib
 from glf_tf.training import stages as stages_lib
 from glf_tf.training import step as step_lib
 
+_ADVICE = (
+    "Lower the learning rate, set --clip_norm, or check options far from their defaults"
+)
+
 
 class NonFinite(errors.Diverged):
     """A loss term became NaN or infinite.
@@ -48,7 +52,7 @@ class NonFinite(errors.Diverged):
         super().__init__(
             "Every loss term must stay finite",
             received=f"{_listed(bad)} at step {step} (stage {stage}){beside}",
-            do=known[0] if known else "Lower the learning rate or set --clip_norm",
+            do=known[0] if known else _ADVICE,
         )
         self.step, self.terms, self.batch = step, dict(terms), dict(batch)
 

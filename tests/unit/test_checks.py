@@ -16,13 +16,13 @@ def test_good_numbers_are_given_back():
 
 @pytest.mark.parametrize("value", [-1e-9, *NO_NUMBERS])
 def test_numbers_below_zero_and_none_are_refused(value):
-    with pytest.raises(errors.InvalidValue, match="`share` must not be negative"):
+    with pytest.raises(errors.InvalidValue, match="`share` must not be negative, inf"):
         checks.not_negative("share", value)
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, *NO_NUMBERS])
 def test_numbers_that_are_not_positive_are_refused(value):
-    with pytest.raises(errors.InvalidValue, match="`share` must be positive"):
+    with pytest.raises(errors.InvalidValue, match="`share` must be positive, and fin"):
         checks.positive("share", value)
 
 

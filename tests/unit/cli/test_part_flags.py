@@ -100,7 +100,7 @@ def test_none_takes_an_optional_part_away(tmp_path):
         (["--flow=my_flow", "--flow.extra=3"], "Use one of: 1, 2"),
         (["--flow=my_flow", "--flow.scales=1,x"], "comma-separated numbers"),
         (["--flow=my_flow", "--flow.extr=1"], "Did you mean --flow.extra"),
-        (["--flow=none"], "flow='none'"),
+        (["--flow=none"], "Received: 'none'"),
         (["--balance_rate=1"], "--balance_rate is an option of other models: began"),
         (["--sharpen=adversarial", "--model=gan"], "of other models: abp, bigan, "),
     ],

@@ -203,6 +203,17 @@ def test_another_models_checkpoint_is_refused(tmp_path):
             other.restore()
 
 
+@pytest.mark.parametrize("has_averages", [True, False])
+def test_averages_that_are_one_sided_are_named(tmp_path, has_averages):
+    with_averages = {"a": tf.Variable(1.0), "optimizer/a_average": tf.Variable(1.0)}
+    both = with_averages, {"a": tf.Variable(1.0)}
+    saved, loaded = both if has_averages else both[::-1]
+    checkpoints.Checkpoints(tmp_path, saved).save(state(1), step=1)
+    said = "has averages" if has_averages else "has no averages"
+    with pytest.raises(errors.InvalidValue, match=f"--ema_decay as it was.*{said}"):
+        checkpoints.Checkpoints(tmp_path, loaded).restore()
+
+
 def test_part_of_a_checkpoint_can_be_loaded(tmp_path):
     store(tmp_path, value=4.0)[0].save(state(), step=1)
     variable = tf.Variable([0.0, 0.0])
