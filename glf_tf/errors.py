@@ -33,6 +33,7 @@ __all__ = [
     "near",
     "printable",
     "suggestion",
+    "line_of",
 ]
 
 import difflib
@@ -139,6 +140,13 @@ def printable(text: object) -> str:
         else character.encode("unicode_escape").decode()
         for character in str(text)
     )
+
+
+def line_of(error: Exception) -> str:
+    """Returns an error's message in a line, without the graph that TensorFlow adds."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    telling = [line for line in lines if "OOM" in line or "space" in line] or lines
+    return telling[0].split("}} ")[-1].split(" [Op:")[0].strip()
 
 
 class Busy(UserError, RuntimeError):

@@ -161,7 +161,7 @@ def _explained(error: Exception) -> errors.UserError | None:
     if isinstance(error, MemoryError) or _is_of_tensorflow(error, "ResourceExhausted"):
         return errors.Exhausted(
             "The data and the model must fit into memory",
-            received=str(error) or "no memory left",
+            received=errors.line_of(error) if str(error) else "no memory left",
             do="Use fewer or smaller examples, or a smaller model",
         )
     if isinstance(error, ModuleNotFoundError):

@@ -72,7 +72,7 @@ def _is_full_disk(error: Exception) -> bool:
 def _disk(folder: folder_lib.Folder, error: Exception) -> errors.Exhausted:
     return errors.Exhausted(
         "A run needs free space on the disk of its folder",
-        received=f"--workdir={folder.path}: {_line(error)}",
+        received=f"--workdir={folder.path}: {errors.line_of(error)}",
         do="Free some space, then continue from the newest checkpoint with --resume",
     )
 
@@ -80,7 +80,7 @@ def _disk(folder: folder_lib.Folder, error: Exception) -> errors.Exhausted:
 def _memory(plan: plan_lib.Plan, error: Exception) -> errors.Exhausted:
     return errors.Exhausted(
         "A batch and its activations must fit in memory",
-        received=f"batch_size={plan.training.batch_size}: {_line(error)}",
+        received=f"batch_size={plan.training.batch_size}: {errors.line_of(error)}",
         do="Free memory and continue with --resume, or train in "
         "another --workdir with a smaller --batch_size",
     )
@@ -94,10 +94,3 @@ def _lost(folder: folder_lib.Folder, error: Exception) -> errors.Lost:
         do="Check its output; then restart all of them with --resume, which "
         f"continues from the newest checkpoint in {folder.checkpoints}",
     )
-
-
-def _line(error: Exception) -> str:
-    """Returns the message of an error, without the graph that TensorFlow adds."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    telling = [line for line in lines if "OOM" in line or "space" in line] or lines
-    return telling[0].split("}} ")[-1].split(" [Op:")[0].strip()

@@ -330,7 +330,7 @@ class Checkpoints:
     def _not_written(self, target: pathlib.Path, error: Exception) -> errors.Exhausted:
         latest = self.latest()
         kept = f"{latest} is intact" if latest else "there is none before it"
-        reason = str(error).split("} ")[-1].split(" [Op:")[0]
+        reason = errors.line_of(error)
         return errors.Exhausted(
             "A checkpoint needs a writable disk with free space",
             received=f"{reason}, while {target} was written; {kept}",

@@ -34,3 +34,19 @@ def test_near_names_are_at_most_three_by_whole_or_last_word():
     assert errors.near("network.hiden", known) == ["network.hidden"]
     assert errors.near("flow.hidden", known) == ["network.hidden"]
     assert errors.near("qqq", known) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        (
+            "{{function_node x}} OOM when allocating [3] [Op:Mul]",
+            "OOM when allocating [3]",
+        ),
+        ("2 root errors\n  OOM when allocating [3]\n hint", "OOM when allocating [3]"),
+        ("no disk", "no disk"),
+        ("", "ValueError"),
+    ],
+)
+def test_what_tensorflow_says_becomes_a_line(said, line):
+    assert errors.line_of(ValueError(said)) == line
