@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shows progress: a bar on a terminal, a line per epoch elsewhere."""
+"""Shows progress: a bar on a terminal, elsewhere a line per epoch and half minute."""
 
 __all__ = ["Progress"]
 
 import math
 import sys
+import time
 from collections.abc import Mapping, Sequence
 
 import tqdm
@@ -16,6 +17,8 @@ from glf_tf.training import callback as callback_lib
 
 class Progress(callback_lib.AbstractCallback):
     """A progress bar over all stages, and a line per epoch.
+
+    Without a terminal, epochs that take longer say each half minute how far they are.
 
     A line has the averages of the epoch's terms, what was measured after it, and how
     long the steps that are left take if they are as fast, without the first call of a
@@ -43,6 +46,7 @@ class Progress(callback_lib.AbstractCallback):
         self._bar, self._total = None, 0
         self._seconds, self._step = 0.0, 0
         self._stage, self._compiled = "", (0.0, 0)
+        self._told = time.monotonic()
 
     def open(self, *, total_steps: int, step: int) -> None:
         """Starts the bar at a step."""
@@ -66,6 +70,25 @@ class Progress(callback_lib.AbstractCallback):
         if moment.stage != self._stage:
             self._stage = moment.stage
             self._compiled = (moment.train_seconds, moment.global_step)
+        is_late = time.monotonic() - self._told >= progress_lib.SECONDS
+        if is_late and not self._stream.isatty() and not self._ends_epoch(moment):
+            self.tell(self._place(moment))
+
+    @staticmethod
+    def _ends_epoch(moment: callback_lib.Moment) -> bool:
+        """Returns whether the line of an epoch follows."""
+        return (
+            moment.step == moment.total_steps
+            or moment.step % moment.steps_per_epoch == 0
+        )
+
+    def _place(self, moment: callback_lib.Moment) -> str:
+        """Returns how far training is within an epoch, and how long the rest takes."""
+        left = self._pace(moment) * (self._total - moment.global_step)
+        return (
+            f"{moment.stage}: step {moment.global_step:,} of {self._total:,}, "
+            f"{progress_lib.duration(left)} to go"
+        )
 
     def run(self, moment):
         """Writes the line of an epoch."""
@@ -112,6 +135,7 @@ class Progress(callback_lib.AbstractCallback):
         if not self._is_silent:
             tqdm.tqdm.write(line, file=self._stream)
             self._stream.flush()
+            self._told = time.monotonic()
 
     def close(self) -> None:
         """Closes the bar."""

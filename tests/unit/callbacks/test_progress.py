@@ -100,3 +100,17 @@ def test_a_resumed_run_says_from_where_and_whether_it_is_over():
     assert head == "resuming from step 60"
     assert line.endswith("30 s to go")
     assert lines_of(start=100) == ["resuming from step 100: nothing is left to train"]
+
+
+def test_a_long_epoch_says_each_half_minute_how_far_it_is(monkeypatch):
+    now = iter(10.0 * count for count in range(100))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(now))
+    calls = [(at, 10.0 * at) for at in range(1, 11)]
+    *places, epoch = lines_of(calls)
+    # Each call looks at the clock, and each line once more.
+    assert places == [
+        "joint: step 3 of 100, 16 min to go",
+        "joint: step 6 of 100, 16 min to go",
+        "joint: step 9 of 100, 15 min to go",
+    ]
+    assert epoch.startswith("joint epoch 1/10")
