@@ -34,6 +34,7 @@ import functools
 import io
 import pathlib
 import sys
+from collections.abc import Sequence
 
 from absl import flags
 
@@ -220,9 +221,12 @@ def _measured(source: str, metrics: list[str]):
     images, model, step = _drawn(source, train)
     others = _others() if _AGAINST.value else None
     is_of_vectors = test.noun == "vectors" and not flags.FLAGS["metrics"].present
+    has_labels = train.labels is not None and test.labels is not None
+    known = settings_lib.supported(model, has_labels=has_labels)
     if _METRICS.value == ["all"] or is_of_vectors:
-        has_labels = train.labels is not None and test.labels is not None
-        metrics = settings_lib.supported(model, has_labels=has_labels)
+        metrics = known
+    elif model is not None:
+        _check_latents(metrics, known=known, of=type(model).__name__)
     found = measuring.samples(images, metrics=metrics)
     if "floor" in metrics:
         found += measuring.floor(metrics=metrics)
@@ -233,6 +237,18 @@ def _measured(source: str, metrics: list[str]):
             model, others, of=f"{others.name} images"
         )
     return found, measuring, step
+
+
+def _check_latents(metrics: list[str], *, known: Sequence[str], of: str) -> None:
+    """Refuses measures of latents that a model has not, before samples are measured."""
+    of_latents = ("reconstruction_fd", "reconstruction", "nll", "calibration")
+    lacking = [each for each in metrics if each in of_latents and each not in known]
+    if lacking:
+        raise errors.Unsupported(
+            "Each of --metrics must be a measure that the model has",
+            received=f"{', '.join(lacking)} of {of}, which has no latents of images",
+            do=f"Leave it out, or use some of: {', '.join(known)}",
+        )
 
 
 def _settings():

@@ -282,6 +282,21 @@ def test_a_table_is_reproduced_recorded_and_shown(tmp_path):
 
 
 @pytest.mark.slow
+def test_measures_that_a_model_has_not_are_refused_before_any_is_taken(tmp_path):
+    small = ("--network.filters=2", "--network.hidden=4", "--latent_dim=2")
+    done = run(
+        *("train", f"--workdir={tmp_path}/gan", "--model=gan", *small, "--noexport"),
+        *("--dataset=digits", "--epochs=1", "--batch_size=700", "--draw_every=0"),
+    )
+    assert done.status == 0, done.stderr
+    asked = (f"--workdir={tmp_path}/gan", "--metrics=fd,nll,calibration")
+    done = run("evaluate", *asked, f"--out={tmp_path}/x.json")
+    assert (done.status, done.output) == (2, "")
+    assert "Received: nll, calibration of GAN" in done.stderr
+    assert "measure samples" not in done.stderr
+
+
+@pytest.mark.slow
 def test_plot_draws_a_run(trained, tmp_path):
     folder, _ = trained
     how = (f"--runs={folder}", "--label=beta", "--out=new/x.png")
