@@ -167,6 +167,7 @@ def near(name: str, known: Iterable[str]) -> list[str]:
     for found in known:
         leaves.setdefault(_leaf(found), []).append(found)
     same = leaves.get(_leaf(name), [])
+    same = difflib.get_close_matches(name, same, n=_NEAR, cutoff=0.0)  # in their order
     whole = difflib.get_close_matches(name, known, n=_NEAR, cutoff=_LIKE)
     by_leaf = difflib.get_close_matches(_leaf(name), leaves, n=_NEAR, cutoff=_LIKE)
     found = [*same, *whole, *(found for leaf in by_leaf for found in leaves[leaf])]

@@ -305,7 +305,7 @@ def test_batches_of_one_are_refused_where_their_statistics_count(name, model):
         if isinstance(layer, normalization.BatchNorm) and layer.input_spec.ndim == 2
     ]
     if of_vectors:
-        with pytest.raises(errors.InvalidValue, match="Use --batch_size=2"):
+        with pytest.raises(errors.InvalidValue, match="Use batches of 2"):
             normalization.check_batch_size(layers, 1)
         return
     normalization.check_batch_size(layers, 1)

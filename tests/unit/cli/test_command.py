@@ -103,7 +103,10 @@ def test_a_tool_is_run_as_its_script_would_be(call, monkeypatch):
         (["--workdir=x"], "`glf-tf --help` lists them"),
         (["recipes", "glf/digt"], "Did you mean glf/digits or "),
         (["recipes", "gan_r3gan/foldr"], "Did you mean gan_r3gan/folder"),
-        (["recipes", "rae/folder"], "gan_r3gan/folder or glf/folder or vae/folder"),
+        (
+            ["recipes", "rae/folder"],
+            "Did you mean vae/folder or glf/folder or gan_r3gan/folder",
+        ),
         (["recipes", "nothing"], "lists all"),
         (["presets", "x"], "Use one of: glf/digits"),
         (["presets", "x", "y"], "takes one name, or none for all"),

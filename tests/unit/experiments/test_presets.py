@@ -22,6 +22,7 @@ from glf_tf.datasets import digits
 from glf_tf.evaluation import reporting
 from glf_tf.experiments import cards, experiment, folder, preset_making, restore
 from glf_tf.experiments import presets as presets_lib
+from glf_tf.metrics import written
 from glf_tf.training import options, saved_variables
 from tests.unit.experiments import test_history
 
@@ -78,7 +79,8 @@ def test_what_comes_with_the_library_is_small_and_knows_its_figures(name):
     assert {"nll", "reconstruction per image"} <= {
         record["title"] for record in preset.measured
     }
-    assert str(preset.measured[0]["mean"])[:4] in str(preset)
+    first = preset.measured[0]
+    assert written.number(first["mean"], first["std"]) in str(preset)
 
 
 @pytest.mark.parametrize("name", resources.presets())
