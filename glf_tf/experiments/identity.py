@@ -15,6 +15,7 @@ __all__ = [
 ]
 
 import dataclasses
+import os
 import pathlib
 import re
 from collections.abc import Mapping, Sequence
@@ -72,10 +73,17 @@ def _changed_start(entries: Sequence[history.Entry], plan: plan_lib.Plan) -> lis
         found.group(1) if (found := _START.search(recipe)) else ""
         for recipe in (entries[0].recipe if entries else "", plan.recipe)
     )
-    is_kept = not after or _absolute(pathlib.Path(before)) == _absolute(
-        pathlib.Path(after)
-    )
-    return [] if is_kept else [f"start_from={after} after {before or 'none'}"]
+    if not after or (before and _is_same_place(before, after)):
+        return []
+    return [f"start_from={after} after {before or 'none'}"]
+
+
+def _is_same_place(before: str, after: str) -> bool:
+    """Returns whether two paths may be one; of a relative one only its end is known."""
+    now = pathlib.Path(os.path.abspath(pathlib.Path(after).expanduser()))
+    then = pathlib.Path(os.path.normpath(pathlib.Path(before).expanduser()))
+    own = [part for part in then.parts if part != ".."]
+    return now == then if then.is_absolute() else list(now.parts[-len(own) :]) == own
 
 
 def recorded(folder: folder_lib.Folder) -> dict:

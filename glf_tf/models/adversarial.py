@@ -146,14 +146,14 @@ class AbstractAdversarial(noises.DecodesNoise, model.GenerativeModel):
             terms=self.critic_terms,
             weights=self.critic_weights,
             repeats=self.disc_iters,
-            unordered=tuple(self.critic_weights.keys() - self.ordered_terms),
+            unordered=tuple(sorted(self.critic_weights.keys() - self.ordered_terms)),
         )
         generator = stages_lib.Update(
             "generator",
             (stages_lib.Group("generator", layers=self.generator_layers),),
             terms=self.generator_terms,
             weights=self.generator_weights,
-            unordered=tuple(self.generator_weights.keys() - self.ordered_terms),
+            unordered=tuple(sorted(self.generator_weights.keys() - self.ordered_terms)),
         )
         return (stages_lib.Stage("joint", (critic, generator), infer=self._with_noise),)
 
