@@ -32,13 +32,14 @@ __all__ = [
     "Busy",
     "near",
     "printable",
+    "question",
     "suggestion",
     "line_of",
 ]
 
 import difflib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 BAD_COMMAND = 2
 """Exit status if the command is wrong."""
@@ -172,6 +173,11 @@ def near(name: str, known: Iterable[str]) -> list[str]:
     by_leaf = difflib.get_close_matches(_leaf(name), leaves, n=_NEAR, cutoff=_LIKE)
     found = [*same, *whole, *(found for leaf in by_leaf for found in leaves[leaf])]
     return list(dict.fromkeys(found))[:_NEAR]
+
+
+def question(names: Sequence[str]) -> str:
+    """Returns "Did you mean a or b? " of near names; "" if there are none."""
+    return f"Did you mean {' or '.join(names)}? " if names else ""
 
 
 def _leaf(name: str) -> str:

@@ -12,6 +12,7 @@ __all__ = [
     "RECIPES",
     "TABLES",
     "TOOLS",
+    "advice",
     "presets",
     "recipe",
     "recipes",
@@ -63,15 +64,18 @@ def recipe(name: str) -> pathlib.Path:
     """
     known = recipes()
     if name not in known:
-        whole = [other for other in known if not other.startswith("base/")]
-        near = errors.near(name, whole)
-        start = f"Did you mean {' or '.join(near)}? " if near else ""
         raise errors.InvalidValue(
             "--recipe names a recipe of the library; --flagfile takes a path",
             received=f"--recipe={name}",
-            do=f"{start}`glf-tf recipes` lists all",
+            do=advice(name),
         )
     return known[name]
+
+
+def advice(name: str) -> str:
+    """Returns what to do about a recipe of an unknown name."""
+    whole = [other for other in recipes() if not other.startswith("base/")]
+    return f"{errors.question(errors.near(name, whole))}`glf-tf recipes` lists all"
 
 
 def presets() -> dict[str, pathlib.Path]:

@@ -60,9 +60,7 @@ def _near(name: str, known: Iterable[str]) -> str:
     if owners and part not in known:
         return f"--{part} is an option of other models: {', '.join(owners)}"
     near = [f"--{found}" for found in errors.near(name, [*known, *_ALWAYS])]
-    return (f"Did you mean {' or '.join(near)}? " if near else "") + (
-        "--help lists the flags"
-    )
+    return f"{errors.question(near)}--help lists the flags"
 
 
 def _check(argument: recipe.Argument, flag: flags.Flag) -> None:

@@ -71,11 +71,10 @@ def _answer(name: str, rest: list[str]) -> str:
         return f"glf_tf {glf_tf.__version__}"
     known = [*resources.tools(), *_LISTS]
     near = errors.near(name, [other for other in known if other != name])
-    start = f"Did you mean {' or '.join(near)}? " if near else ""
     raise errors.InvalidValue(
         "glf-tf takes a subcommand, followed by its flags",
         received=" ".join([name, *rest]),
-        do=f"{start}`glf-tf --help` lists them",
+        do=f"{errors.question(near)}`glf-tf --help` lists them",
     )
 
 

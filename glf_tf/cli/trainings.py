@@ -147,12 +147,10 @@ def _recipe(row: table_file.Row) -> job_lib.Recipe:
 def _arguments(table: table_file.TableFile, row: table_file.Row) -> list[str]:
     for recipe in row.recipes:
         if not pathlib.Path(file_of(recipe)).is_file():
-            near = errors.near(recipe, resources.recipes())
-            start = f"Did you mean {' or '.join(near)}? " if near else ""
             raise errors.InvalidValue(
                 "A recipe of a table is one of the library, or a file NAME.cfg",
                 received=f"{recipe} in row {row.name}",
-                do=f"{start}`glf-tf recipes` lists all",
+                do=resources.advice(recipe),
             )
     files = [f"--flagfile={file_of(recipe)}" for recipe in row.recipes]
     return [*files, *table.flags_of(row)]
