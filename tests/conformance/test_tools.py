@@ -260,6 +260,8 @@ def test_a_table_is_reproduced_recorded_and_shown(tmp_path):
     assert "plain.json" not in os.listdir(tmp_path / "records/two")
     text = (tmp_path / "out/table.md").read_text()
     assert "Two rows; budget: full" in text
+    titles = "FD-random_convolutional | error an image | epochs | seeds"
+    assert f"| recipe | {titles} |" in text
     assert Image.open(tmp_path / "out/curves.png").width > 500
     drawn = (tmp_path / "out/curves.csv").read_text().splitlines()[1:]
     assert {line.split(",")[0] for line in drawn} == {"epoch/judged"}
