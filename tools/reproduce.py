@@ -179,6 +179,7 @@ def _measuring(jobs, *, table):
         extractors=asked.extractors,
         inception_graph=_GRAPH.value,
         has_likelihoods=asked.likelihoods,
+        inferred=asked.inferred,
         settings=settings.Settings(
             samples=asked.samples,
             trials=asked.trials,

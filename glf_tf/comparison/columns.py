@@ -3,11 +3,13 @@
 
 __all__ = [
     "NONE",
+    "RECOVERED",
     "Column",
     "cell",
     "chosen",
     "of_anomalies",
     "of_densities",
+    "of_hidden",
     "of_models",
     "of_modes",
     "seeds",
@@ -22,6 +24,9 @@ from glf_tf.metrics import written
 
 NONE = "-"
 """The cell of what was not measured."""
+
+RECOVERED = "recovered"
+"""What recovered training images are called, beside the names of masks."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,6 +117,16 @@ def of_modes() -> list[Column]:
     return [_measured("modes", "modes_covered"), _measured("KL of modes", "modes_kl")]
 
 
+def of_hidden(names: Sequence[str]) -> list[Column]:
+    """Returns the columns of errors where pixels were hidden, by what hid them."""
+    titles = {"hidden_error": "hidden pixels", "all_error": "all pixels"}
+    return [
+        _measured(f"{name.replace('_', ' ')}, {title}", metric, name)
+        for name in names
+        for metric, title in titles.items()
+    ]
+
+
 def of_models(distance: str, *, others: Mapping[str, str]) -> list[Column]:
     """Returns the columns of whole models; see `of_densities`."""
     of = "reconstructions"
@@ -160,6 +175,7 @@ def chosen(
     *,
     distance: str = "FD",
     others: Mapping[str, str] | None = None,
+    hidden: Sequence[str] = (),
     finds_anomalies: bool = False,
 ) -> list[Column]:
     """Returns the columns of keys.
@@ -168,6 +184,7 @@ def chosen(
         keys: Keys of columns.
         distance: The name of the main distance.
         others: The extractors of further distances, by the distance's name.
+        hidden: What pixels were hidden of.
         finds_anomalies: Whether they are of `of_anomalies`, and of no other.
 
     Raises:
@@ -175,6 +192,7 @@ def chosen(
     """
     how = {"others": others or {}}
     found = [*of_modes(), *of_densities(distance, **how), *of_models(distance, **how)]
+    found += of_hidden(hidden)
     found = [*(of_anomalies() if finds_anomalies else found), seeds()]
     by_key = {column.key: column for column in found}
     for key in keys:

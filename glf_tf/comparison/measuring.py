@@ -9,12 +9,14 @@ import datetime
 import functools
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from glf_tf import catalogue, errors, files
 from glf_tf.comparison import cost as cost_lib
 from glf_tf.comparison import folder as folder_lib
+from glf_tf.comparison import inferring as inferring_lib
 from glf_tf.comparison import job as job_lib
 from glf_tf.comparison import record as record_lib
 from glf_tf.data import image_set, pixels
@@ -22,9 +24,11 @@ from glf_tf.data import paths as paths_lib
 from glf_tf.evaluation import evaluation, image_sources
 from glf_tf.evaluation import settings as settings_lib
 from glf_tf.experiments import restore
+from glf_tf.inference import sampler
 from glf_tf.metrics import protocol
 from glf_tf.metrics.extractors import choice as extractor_lib
 from glf_tf.metrics.extractors import features
+from glf_tf.models import chains
 from glf_tf.models import model as model_lib
 from glf_tf.tasks import sample
 
@@ -53,10 +57,9 @@ class Measuring:
     """The protocol of a comparison: data, extractor and settings.
 
     Attributes:
-        needs_one_dataset: All runs are compared by the same images.
+        needs_one_dataset: All runs are of one data set, unless each recovers training
+            images of its own.
     """
-
-    needs_one_dataset = True
 
     def __init__(
         self,
@@ -67,6 +70,7 @@ class Measuring:
         settings: settings_lib.Settings,
         others: Sequence[features.AbstractExtractor] = (),
         validation: image_set.ImageSet | None = None,
+        inferring: inferring_lib.Inferring | None = None,
         cache_dir=None,
     ):
         """Initializes the protocol.
@@ -79,25 +83,36 @@ class Measuring:
             others: Further extractors, by which distances alone are measured.
             validation: Images that were held out, for models that share an encoder:
                 then the likelihoods of their codes, and of those of `test`, compare.
+            inferring: How chains find latents, and what they tell of hidden pixels;
+                None for the models' own way, and nothing hidden.
             cache_dir: Folder that caches statistics of real images; None for no cache.
         """
         self.train, self.test = train, test
         self.settings, self.extractor = settings, extractor
         self.others, self.validation = tuple(others), validation
+        self._inferring = inferring
+        self.needs_one_dataset = inferring is None or not inferring.recovered
         self._make = functools.partial(
-            evaluation.Evaluation, train=train, settings=settings, cache_dir=cache_dir
+            evaluation.Evaluation, train=train, cache_dir=cache_dir
         )
         has_modes = train.channel_set is not None and isinstance(
             extractor, features.AbstractClassifier
         )
         self._metrics = MODE_METRICS if has_modes else SAMPLE_METRICS
-        self._evaluation = functools.cache(self._evaluated_by)
+        self._evaluated = functools.cache(self._evaluated_by)
 
-    def _evaluated_by(
-        self, extractor: features.AbstractExtractor
+    def _evaluation(
+        self,
+        extractor: features.AbstractExtractor,
+        *,
+        chain: sampler.AbstractSampler | None = None,
     ) -> evaluation.Evaluation:
+        return self._evaluated(extractor, chain)
+
+    def _evaluated_by(self, extractor, chain) -> evaluation.Evaluation:
         how = {"extractor": lambda: extractor, "classifier": lambda: extractor}
-        return self._make(test=self.test, **how)
+        settings = dataclasses.replace(self.settings, chain=chain)
+        return self._make(test=self.test, settings=settings, **how)
 
     @functools.cached_property
     def identity(self) -> dict[str, object]:
@@ -111,6 +126,8 @@ class Measuring:
                 further["other_metrics"] = [*OTHER_METRICS, *OTHER_MODEL_METRICS]
         if self.validation is not None:
             further["validation"] = self.validation.digest
+        if self._inferring is not None:
+            further["inferring"] = self._inferring.identity
         return {
             **further,
             "version": protocol.VERSION,
@@ -159,8 +176,10 @@ class Measuring:
             found += self._evaluation(other).samples(drawn, metrics=OTHER_METRICS)
         # Models without latents cannot reconstruct.
         with contextlib.suppress(errors.Unsupported):
-            found += measuring.model(model, metrics=MODEL_METRICS)
-            found += self._reconstructions_by_others(model)
+            found += self._reconstructions(model)
+        if self._inferring is not None and isinstance(model, chains.InfersLatents):
+            how = {"run": job.folder.path, "test": self.test}
+            found += self._inferring.measure(model, **how)
         if self.validation is not None:
             found += self._likelihoods(model)
         drawn = next(sample.sample(model, PICTURED, seed=self.settings.seed))
@@ -174,19 +193,22 @@ class Measuring:
             date=datetime.date.today().isoformat(),
         )
 
-    def _reconstructions_by_others(
+    def _reconstructions(
         self, model: model_lib.GenerativeModel
     ) -> list[protocol.Measurement]:
-        """Measures reconstructions by further extractors, unless all are the same."""
-        if self.validation is not None:
-            return []
-        return [
-            measurement
-            for other in self.others
-            for measurement in self._evaluation(other).model(
-                model, metrics=OTHER_MODEL_METRICS
-            )
-        ]
+        """Measures reconstructions; by one extractor, where all models have the same.
+
+        Raises:
+            Unsupported: The model has no latents.
+        """
+        by = self._inferring
+        chain = None if by is None else by.of_reconstructions(model)
+        measuring = self._evaluation(self.extractor, chain=chain)
+        found = measuring.model(model, metrics=MODEL_METRICS)
+        for other in self.others if self.validation is None else ():
+            measuring = self._evaluation(other, chain=chain)
+            found += measuring.model(model, metrics=OTHER_MODEL_METRICS)
+        return found
 
     def _likelihoods(
         self, model: model_lib.GenerativeModel
@@ -195,7 +217,8 @@ class Measuring:
         found = []
         by_split = {images.split: images for images in (self.validation, self.test)}
         for images in by_split.values():
-            by = self._make(test=images, extractor=lambda: self.extractor)
+            how = {"test": images, "settings": self.settings}
+            by = self._make(extractor=lambda: self.extractor, **how)
             (nll,) = by.model(model, metrics=("nll",))
             source = f"{images.split} latents"
             how = dataclasses.replace(nll.protocol, source=source)
@@ -211,6 +234,7 @@ def of_dataset(
     settings: settings_lib.Settings,
     inception_graph: str = "",
     has_likelihoods: bool = False,
+    inferred: Mapping[str, Any] | None = None,
 ) -> Measuring:
     """Returns the protocol of a comparison on a data set.
 
@@ -223,11 +247,18 @@ def of_dataset(
         inception_graph: File of the 2015 graph.
         has_likelihoods: Whether models share an encoder, so that the likelihoods of
             codes compare.
+        inferred: Options of `Inferring`; None for none.
     """
     dataset = catalogue.build("dataset", spec, paths=paths)
-    options = ", ".join(f"{key}={spec[key]}" for key in spec if key != "name")
+    # What training hides is each run's own, and nothing is hidden of test images.
+    left_out = ("name", "mask") if (inferred or {}).get("recovered") else ("name",)
+    options = ", ".join(f"{key}={spec[key]}" for key in spec if key not in left_out)
     held_out = "validation" if settings.reference_split == "validation" else "test"
     data = {"train": dataset.load("train"), "test": dataset.load(held_out)}
+    inferring = None
+    if inferred is not None:
+        shape = data["test"].image_shape
+        inferring = inferring_lib.Inferring(shape, paths=paths, **inferred)
     extractor, *others = (
         extractor_lib.make(name, **data, paths=paths, inception_graph=inception_graph)
         for name in extractors
@@ -237,6 +268,7 @@ def of_dataset(
         extractor=extractor,
         others=others,
         validation=dataset.load_for_training()[1] if has_likelihoods else None,
+        inferring=inferring,
         settings=dataclasses.replace(settings, crop=options),
         cache_dir=paths.cache_dir / "statistics",
     )

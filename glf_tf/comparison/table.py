@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from glf_tf.comparison import columns as columns_lib
+from glf_tf.comparison import record as record_lib
 from glf_tf.comparison import row as row_lib
 from glf_tf.metrics import protocol
 from glf_tf.metrics.extractors import features
@@ -159,14 +160,16 @@ class Table:
             if each.metric == "fd" and each.title != self._distance
         }
         how = {"distance": self._distance, "others": others}
-        if self.keys:
-            return columns_lib.chosen(self.keys, **how)
         results = [result for row in self.rows for result in row.results]
+        hidden = _hidden(results)
+        if self.keys:
+            return columns_lib.chosen(self.keys, hidden=hidden, **how)
         source = "validation latents"
         is_shared = any(result.of("nll", source=source) for result in results)
         made = columns_lib.of_densities if is_shared else columns_lib.of_models
         has_modes = any(each.metric == "modes_covered" for each in self.real)
-        return [*(columns_lib.of_modes() if has_modes else []), *made(**how)]
+        modes = columns_lib.of_modes() if has_modes else []
+        return [*modes, *made(**how), *columns_lib.of_hidden(hidden)]
 
     def _values(
         self, row: row_lib.Row, columns: Sequence[columns_lib.Column]
@@ -174,6 +177,17 @@ class Table:
         if not row.results:
             return ["failed", *[columns_lib.NONE] * (len(columns) - 1)]
         return [column.value(row) for column in columns]
+
+
+def _hidden(results: Sequence[record_lib.Result]) -> list[str]:
+    """Returns what pixels were hidden of, in the order of the measurements."""
+    found = [
+        each.protocol.source
+        for result in results
+        for each in result.measurements
+        if each.metric == "hidden_error"
+    ]
+    return list(dict.fromkeys(found))
 
 
 def _shortened(cell: str, *, most: int = 40) -> str:

@@ -6,8 +6,10 @@ __all__ = ["FULL", "Budget", "Measure", "Row", "TableFile", "Vary"]
 import dataclasses
 import pathlib
 from collections.abc import Mapping
+from typing import Any
 
 from glf_tf import errors
+from glf_tf.comparison import columns as columns_lib
 
 FULL = "full"
 """The budget of a table as it stands in its file."""
@@ -74,6 +76,14 @@ class Measure:
         reference_split: The split of the real images.
         likelihoods: Whether all rows start from one encoder, so that the likelihoods of
             its codes compare and are measured too.
+        inference: The specification of the chains that reconstruct for models without
+            an encoder, and find what is hidden; empty for the models' own.
+        masks: Specifications of what is hidden of test images, by the name of a column:
+            chains complete them.
+        completed: Number of test images that are completed.
+        attempts: Completions an image.
+        recovered: Number of training images that are recovered, whose pixels training
+            hid; 0 for none.
     """
 
     kind: str = "models"
@@ -83,6 +93,40 @@ class Measure:
     extractors: tuple[str, ...] = ("classifier", "random_convolutional")
     reference_split: str = "test"
     likelihoods: bool = False
+    inference: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    masks: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    completed: int = 200
+    attempts: int = 4
+    recovered: int = 0
+
+    @property
+    def inferred(self) -> dict[str, Any] | None:
+        """What chains do, as options of `comparison.inferring`; None for nothing."""
+        if not (self.inference or self.masks or self.recovered):
+            return None
+        return {
+            "chain": self.inference,
+            "masks": self.masks,
+            "completed": self.completed,
+            "attempts": self.attempts,
+            "recovered": self.recovered,
+        }
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """What pixels are hidden of: the names of masks, and of what is recovered."""
+        return (*self.masks, *([columns_lib.RECOVERED] if self.recovered else []))
+
+    def cut(self, *, samples: int, trials: int) -> "Measure":
+        """Returns the measures of fewer samples and trials; 0 for as many."""
+        most = samples or max(self.completed, self.recovered)
+        return dataclasses.replace(
+            self,
+            samples=samples or self.samples,
+            trials=trials or self.trials,
+            completed=min(self.completed, most),
+            recovered=min(self.recovered, most),
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +137,8 @@ class Budget:
         flags: Further flags of all trainings.
         max_epochs: The most epochs of any stage; 0 for as many as without it.
         seeds: The only seeds of which there is training; empty for all of a row's.
-        samples: Number of samples a trial; 0 for those of the table.
+        samples: Number of samples a trial, and the most images that are completed and
+            recovered; 0 for those of the table.
         trials: Number of draws; 0 for those of the table.
     """
 
@@ -182,13 +227,11 @@ class TableFile:
                 do=errors.suggestion(budget, known),
             )
         cut = self.budgets[budget]
-        samples = {"samples": cut.samples, "trials": cut.trials}
-        changed = {name: number for name, number in samples.items() if number}
         return dataclasses.replace(
             self,
             max_epochs=cut.max_epochs or self.max_epochs,
             rows=tuple(_cut(row, cut) for row in self.rows),
-            measure=dataclasses.replace(self.measure, **changed),
+            measure=self.measure.cut(samples=cut.samples, trials=cut.trials),
         )
 
     def arguments(self, row: Row) -> tuple[str, ...]:

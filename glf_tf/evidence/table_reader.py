@@ -33,6 +33,8 @@ import math
 import pathlib
 import re
 import tomllib
+from collections.abc import Mapping
+from typing import Any
 
 from glf_tf import errors
 from glf_tf.comparison import columns as columns_lib
@@ -176,6 +178,11 @@ def _check_measure(measure: table_file.Measure) -> None:
     _expect(measure.samples >= 2, "samples in measure", "2 or more")
     _expect(measure.trials >= 1, "trials in measure", "1 or more")
     _expect(measure.extractors, "extractors", "one or more")
+    _expect(measure.completed >= 1, "completed in measure", "1 or more")
+    _expect(measure.attempts >= 1, "attempts in measure", "1 or more")
+    for name in measure.masks:
+        is_free = _NAME.fullmatch(name) and name != columns_lib.RECOVERED
+        _expect(is_free, f"masks.{name}", f"of a-z, 0-9 and _, not {name}")
     for name in measure.extractors:
         try:
             extractor_names.check(name)
@@ -188,8 +195,9 @@ def _check_columns(table: table_file.TableFile) -> None:
     measure = table.measure
     others = {name: name for name in measure.extractors[1:]}
     is_kind = {"finds_anomalies": measure.kind == "anomalies"}
+    how = {"others": others, "hidden": measure.hidden, **is_kind}
     try:
-        columns_lib.chosen(table.columns, others=others, **is_kind)
+        columns_lib.chosen(table.columns, **how)
     except errors.InvalidValue as error:
         raise _Wrong(f"columns has {error.received}: {error.do}") from error
 
@@ -223,6 +231,14 @@ def _value(value: object, kind: object, *, where: str) -> object:
     if kind is int:
         _expect(_is_whole(value), where, "a whole number, 0 or more")
         return value
+    if kind == Mapping[str, Any]:
+        return _specification(value, where=where)
+    if kind == Mapping[str, Mapping[str, Any]]:
+        _expect(isinstance(value, dict), where, "a table of specifications")
+        names = value.items()
+        return {
+            name: _specification(v, where=f"{name} of {where}") for name, v in names
+        }
     is_list = isinstance(value, list)
     if kind == tuple[int, ...]:
         _expect(is_list and all(map(_is_whole, value)), where, "a list of numbers")
@@ -230,6 +246,13 @@ def _value(value: object, kind: object, *, where: str) -> object:
         are_texts = is_list and all(isinstance(each, str) for each in value)
         _expect(are_texts, where, "a list of texts")
     return tuple(value)
+
+
+def _specification(value: object, *, where: str) -> dict[str, Any]:
+    """Returns the specification of a part, which is checked when it is built."""
+    has_name = isinstance(value, dict) and isinstance(value.get("name"), str)
+    _expect(has_name, where, 'a part, as in {name = "square", size = 4}')
+    return value
 
 
 def _is_whole(value: object) -> bool:

@@ -66,6 +66,36 @@ def test_a_table_says_what_its_file_says(tmp_path):
     assert table.row("third") is third
 
 
+def test_a_table_says_how_chains_find_what_is_hidden(tmp_path):
+    hidden = """
+recovered = 1000
+inference = {name = "langevin", steps = 30}
+masks.half = {name = "half", side = "right"}
+masks.middle.name = "square"
+"""
+    columns = '["fd", "hidden_error/half", "all_error/recovered"]'
+    text = WHOLE.replace("samples = 300", f"samples = 300{hidden}")
+    text = text.replace('["fd"]', columns)
+    measure = table_reader.read(write(tmp_path, text)).measure
+    assert measure.hidden == ("half", "middle", "recovered")
+    assert measure.inferred == {
+        "chain": {"name": "langevin", "steps": 30},
+        "masks": {
+            "half": {"name": "half", "side": "right"},
+            "middle": {"name": "square"},
+        },
+        "completed": 200,
+        "attempts": 4,
+        "recovered": 1000,
+    }
+    cut = table_reader.read(write(tmp_path, text)).cut("quick").measure
+    assert (cut.completed, cut.recovered, cut.samples) == (50, 50, 50)
+    assert table_reader.read(write(tmp_path)).measure.inferred is None
+    without = text.replace("masks.half = ", "masks.other = ")
+    with pytest.raises(errors.InvalidValue, match="columns has hidden_error/half"):
+        table_reader.read(write(tmp_path, without))
+
+
 def test_a_budget_cuts_epochs_seeds_and_samples(tmp_path):
     table = table_reader.read(write(tmp_path))
     assert table.cut("full") is table
@@ -93,6 +123,13 @@ def test_a_budget_cuts_epochs_seeds_and_samples(tmp_path):
         ("samples = 300", "sample = 300", "measure has no key sample"),
         ("samples = 300", "samples = -1", "a whole number, 0 or more"),
         ("likelihoods = true", "likelihoods = 1", "must be true or false"),
+        ("likelihoods = true", "completed = 0", "completed in measure must be 1 or"),
+        ("likelihoods = true", "attempts = 0", "attempts in measure must be 1 or more"),
+        ("likelihoods = true", 'masks = "half"', "must be a table of specifications"),
+        ("likelihoods = true", 'masks.half = "half"', "half of masks in measure must"),
+        ("likelihoods = true", "inference = {steps = 3}", "must be a part, as in"),
+        ("likelihoods = true", 'masks."A b".name = "half"', "masks.A b must be of a-z"),
+        ("likelihoods = true", 'masks.recovered.name = "half"', "not recovered"),
         ('["classifier"]', '["clasifier"]', "clasifier.: An extractor is a known"),
         ("[budgets.quick]", "[budgets.full]", "budgets.full must be left out"),
         ('name = "third"', 'name = "plain"', "row plain must be there once"),
