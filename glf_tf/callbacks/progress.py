@@ -21,8 +21,8 @@ class Progress(callback_lib.AbstractCallback):
     Without a terminal, epochs that take longer say each half minute how far they are.
 
     A line has the averages of the epoch's terms, what was measured after it, and how
-    long the steps that are left take if they are as fast, without the first call of a
-    stage, which compiles.
+    long the steps that are left of the stage take if they are as fast, without its
+    first call, which compiles. Those of another stage may be a hundred times as fast.
     """
 
     def __init__(
@@ -84,11 +84,15 @@ class Progress(callback_lib.AbstractCallback):
 
     def _place(self, moment: callback_lib.Moment) -> str:
         """Returns how far training is within an epoch, and how long the rest takes."""
-        left = self._pace(moment) * (self._total - moment.global_step)
-        return (
-            f"{moment.stage}: step {moment.global_step:,} of {self._total:,}, "
-            f"{progress_lib.duration(left)} to go"
-        )
+        place = f"step {moment.step:,} of {moment.total_steps:,}"
+        return f"{moment.stage}: {place}, {self._to_go(moment)}"
+
+    def _to_go(self, moment: callback_lib.Moment) -> str:
+        """Returns how long the rest of a stage takes, and whether it is the last."""
+        steps = moment.total_steps - moment.step
+        is_last = moment.global_step + steps >= self._total
+        left = progress_lib.duration(self._pace(moment) * steps)
+        return f"{left} to go" + ("" if is_last else " in this stage")
 
     def run(self, moment):
         """Writes the line of an epoch."""
@@ -96,7 +100,7 @@ class Progress(callback_lib.AbstractCallback):
         seconds = moment.train_seconds - self._seconds
         steps = moment.global_step - self._step
         count = steps * moment.examples_per_step
-        left = self._pace(moment) * (self._total - moment.global_step)
+        left = self._to_go(moment) if moment.step < moment.total_steps else ""
         self._seconds, self._step = moment.train_seconds, moment.global_step
         if not means:
             self.tell(f"{moment.stage} fitted in {seconds:.1f} s{measured}")
@@ -106,9 +110,9 @@ class Progress(callback_lib.AbstractCallback):
             f"{moment.stage} epoch {math.ceil(moment.epoch)}/{epochs}{_listed(means)}"
             f"{measured}  {seconds:.1f} s  "
             f"{count / max(seconds, 1e-9):,.0f} {self._noun}/s"
-            + (f"  {progress_lib.duration(left)} to go" if left else "")
+            + (f"  {left}" if left else "")
         )
-        if not left:
+        if moment.global_step == self._total:
             self.tell("trained; the last pictures and checkpoint follow")
 
     def begin_fit(self, stage):

@@ -20,7 +20,7 @@ def told():
     ]
     shown, shown_stream = progress.Progress(measures=measures), io.StringIO()
     shown._stream = shown_stream
-    shown.open(total_steps=8, step=0)
+    shown.open(total_steps=1, step=0)
     moment = callback_lib.Moment(
         stage="prior",
         step=1,
@@ -45,10 +45,9 @@ def test_a_fit_says_that_it_begins_and_how_long_it_took(told):
 
 
 def test_an_epoch_says_its_means_its_pace_and_what_was_measured_now(told):
-    (_, line) = told({"nll": 3.0})
-    assert line == (
-        "prior epoch 1/1  nll 3  test/nll 3.5  64.0 s  1 images/s  7 min to go"
-    )
+    _, line, end = told({"nll": 3.0})
+    assert line == "prior epoch 1/1  nll 3  test/nll 3.5  64.0 s  1 images/s"
+    assert end == "trained; the last pictures and checkpoint follow"
 
 
 def moment_at(step, *, seconds):
@@ -89,8 +88,15 @@ def test_an_epoch_in_one_call_has_a_time_to_go():
     assert line.endswith("45 s to go")
 
 
+def test_time_to_go_is_that_of_the_stage():
+    # As many steps follow in another one, at a pace that nobody knows yet.
+    first, *_, last = lines_of([(10, 10.0)], [(100, 100.0)], total=200)
+    assert first.endswith("2 min to go in this stage")
+    assert last.endswith("images/s")
+
+
 def test_the_end_says_what_follows():
-    *_, line, end = lines_of([(9, 8.0), (10, 9.0)], total=10)
+    *_, line, end = lines_of([(99, 98.0), (100, 99.0)])
     assert line.endswith("images/s")
     assert end == "trained; the last pictures and checkpoint follow"
 
