@@ -180,6 +180,7 @@ def _measuring(jobs, *, table):
         inception_graph=_GRAPH.value,
         has_likelihoods=asked.likelihoods,
         inferred=asked.inferred,
+        scalars=asked.scalars,
         settings=settings.Settings(
             samples=asked.samples,
             trials=asked.trials,

@@ -12,6 +12,7 @@ __all__ = [
     "of_hidden",
     "of_models",
     "of_modes",
+    "of_scalars",
     "seeds",
 ]
 
@@ -127,6 +128,14 @@ def of_hidden(names: Sequence[str]) -> list[Column]:
     ]
 
 
+def of_scalars(names: Sequence[str]) -> list[Column]:
+    """Returns the columns of scalars of training, whose keys are their names."""
+    return [
+        dataclasses.replace(_measured(name, name, "training"), key=name)
+        for name in names
+    ]
+
+
 def of_models(distance: str, *, others: Mapping[str, str]) -> list[Column]:
     """Returns the columns of whole models; see `of_densities`."""
     of = "reconstructions"
@@ -176,6 +185,7 @@ def chosen(
     distance: str = "FD",
     others: Mapping[str, str] | None = None,
     hidden: Sequence[str] = (),
+    scalars: Sequence[str] = (),
     finds_anomalies: bool = False,
 ) -> list[Column]:
     """Returns the columns of keys.
@@ -185,14 +195,15 @@ def chosen(
         distance: The name of the main distance.
         others: The extractors of further distances, by the distance's name.
         hidden: What pixels were hidden of.
+        scalars: Names of scalars of training.
         finds_anomalies: Whether they are of `of_anomalies`, and of no other.
 
     Raises:
         InvalidValue: There is no such column.
     """
     how = {"others": others or {}}
-    found = [*of_modes(), *of_densities(distance, **how), *of_models(distance, **how)]
-    found += of_hidden(hidden)
+    found = [*of_scalars(scalars), *of_hidden(hidden), *of_modes()]
+    found += [*of_densities(distance, **how), *of_models(distance, **how)]
     found = [*(of_anomalies() if finds_anomalies else found), seeds()]
     by_key = {column.key: column for column in found}
     for key in keys:

@@ -19,6 +19,7 @@ from glf_tf.comparison import folder as folder_lib
 from glf_tf.comparison import inferring as inferring_lib
 from glf_tf.comparison import job as job_lib
 from glf_tf.comparison import record as record_lib
+from glf_tf.comparison import training_scalars
 from glf_tf.data import image_set, pixels
 from glf_tf.data import paths as paths_lib
 from glf_tf.evaluation import evaluation, image_sources
@@ -71,6 +72,7 @@ class Measuring:
         others: Sequence[features.AbstractExtractor] = (),
         validation: image_set.ImageSet | None = None,
         inferring: inferring_lib.Inferring | None = None,
+        scalars: Sequence[str] = (),
         cache_dir=None,
     ):
         """Initializes the protocol.
@@ -85,12 +87,13 @@ class Measuring:
                 then the likelihoods of their codes, and of those of `test`, compare.
             inferring: How chains find latents, and what they tell of hidden pixels;
                 None for the models' own way, and nothing hidden.
+            scalars: Scalars of training, such as "epoch/nll", whose last values count.
             cache_dir: Folder that caches statistics of real images; None for no cache.
         """
         self.train, self.test = train, test
         self.settings, self.extractor = settings, extractor
         self.others, self.validation = tuple(others), validation
-        self._inferring = inferring
+        self._inferring, self._scalars = inferring, tuple(scalars)
         self.needs_one_dataset = inferring is None or not inferring.recovered
         self._make = functools.partial(
             evaluation.Evaluation, train=train, cache_dir=cache_dir
@@ -128,6 +131,8 @@ class Measuring:
             further["validation"] = self.validation.digest
         if self._inferring is not None:
             further["inferring"] = self._inferring.identity
+        if self._scalars:
+            further["scalars"] = list(self._scalars)
         return {
             **further,
             "version": protocol.VERSION,
@@ -182,6 +187,7 @@ class Measuring:
             found += self._inferring.measure(model, **how)
         if self.validation is not None:
             found += self._likelihoods(model)
+        found += training_scalars.last(job.folder.path, self._scalars, train=self.train)
         drawn = next(sample.sample(model, PICTURED, seed=self.settings.seed))
         with files.replacing(job.folder.path / SAMPLES) as stream:
             np.save(stream, pixels.rounded(drawn))
@@ -235,6 +241,7 @@ def of_dataset(
     inception_graph: str = "",
     has_likelihoods: bool = False,
     inferred: Mapping[str, Any] | None = None,
+    scalars: Sequence[str] = (),
 ) -> Measuring:
     """Returns the protocol of a comparison on a data set.
 
@@ -248,6 +255,7 @@ def of_dataset(
         has_likelihoods: Whether models share an encoder, so that the likelihoods of
             codes compare.
         inferred: Options of `Inferring`; None for none.
+        scalars: Scalars of training whose last values count.
     """
     dataset = catalogue.build("dataset", spec, paths=paths)
     # What training hides is each run's own, and nothing is hidden of test images.
@@ -269,6 +277,7 @@ def of_dataset(
         others=others,
         validation=dataset.load_for_training()[1] if has_likelihoods else None,
         inferring=inferring,
+        scalars=scalars,
         settings=dataclasses.replace(settings, crop=options),
         cache_dir=paths.cache_dir / "statistics",
     )

@@ -161,15 +161,22 @@ class Table:
         }
         how = {"distance": self._distance, "others": others}
         results = [result for row in self.rows for result in row.results]
-        hidden = _hidden(results)
+        hidden, scalars = _hidden(results), _scalars(results)
         if self.keys:
-            return columns_lib.chosen(self.keys, hidden=hidden, **how)
+            # A table's file was checked: what no row has is an empty column.
+            how |= {"hidden": hidden, "scalars": self.keys}
+            return columns_lib.chosen(self.keys, **how)
         source = "validation latents"
         is_shared = any(result.of("nll", source=source) for result in results)
         made = columns_lib.of_densities if is_shared else columns_lib.of_models
         has_modes = any(each.metric == "modes_covered" for each in self.real)
         modes = columns_lib.of_modes() if has_modes else []
-        return [*modes, *made(**how), *columns_lib.of_hidden(hidden)]
+        return [
+            *modes,
+            *made(**how),
+            *columns_lib.of_hidden(hidden),
+            *columns_lib.of_scalars(scalars),
+        ]
 
     def _values(
         self, row: row_lib.Row, columns: Sequence[columns_lib.Column]
@@ -181,13 +188,16 @@ class Table:
 
 def _hidden(results: Sequence[record_lib.Result]) -> list[str]:
     """Returns what pixels were hidden of, in the order of the measurements."""
-    found = [
-        each.protocol.source
-        for result in results
-        for each in result.measurements
-        if each.metric == "hidden_error"
-    ]
-    return list(dict.fromkeys(found))
+    measured = [each for result in results for each in result.measurements]
+    errors = [each for each in measured if each.metric == "hidden_error"]
+    return list(dict.fromkeys(each.protocol.source for each in errors))
+
+
+def _scalars(results: Sequence[record_lib.Result]) -> list[str]:
+    """Returns the names of scalars of training, in the order of the measurements."""
+    measured = [each for result in results for each in result.measurements]
+    of_training = [each for each in measured if each.protocol.source == "training"]
+    return list(dict.fromkeys(each.metric for each in of_training))
 
 
 def _shortened(cell: str, *, most: int = 40) -> str:

@@ -76,6 +76,7 @@ class Measure:
         reference_split: The split of the real images.
         likelihoods: Whether all rows start from one encoder, so that the likelihoods of
             its codes compare and are measured too.
+        scalars: Scalars of training, such as "epoch/nll", whose last values are shown.
         inference: The specification of the chains that reconstruct for models without
             an encoder, and find what is hidden; empty for the models' own.
         masks: Specifications of what is hidden of test images, by the name of a column:
@@ -93,6 +94,7 @@ class Measure:
     extractors: tuple[str, ...] = ("classifier", "random_convolutional")
     reference_split: str = "test"
     likelihoods: bool = False
+    scalars: tuple[str, ...] = ()
     inference: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     masks: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     completed: int = 200

@@ -178,7 +178,8 @@ def _check_measure(measure: table_file.Measure) -> None:
     _expect(measure.samples >= 2, "samples in measure", "2 or more")
     _expect(measure.trials >= 1, "trials in measure", "1 or more")
     _expect(measure.extractors, "extractors", "one or more")
-    _expect(measure.completed >= 1, "completed in measure", "1 or more")
+    _expect(measure.completed >= 2, "completed in measure", "2 or more")
+    _expect(measure.recovered != 1, "recovered in measure", "0, or 2 or more")
     _expect(measure.attempts >= 1, "attempts in measure", "1 or more")
     for name in measure.masks:
         is_free = _NAME.fullmatch(name) and name != columns_lib.RECOVERED
@@ -195,7 +196,8 @@ def _check_columns(table: table_file.TableFile) -> None:
     measure = table.measure
     others = {name: name for name in measure.extractors[1:]}
     is_kind = {"finds_anomalies": measure.kind == "anomalies"}
-    how = {"others": others, "hidden": measure.hidden, **is_kind}
+    further = {"hidden": measure.hidden, "scalars": measure.scalars}
+    how = {"others": others, **further, **is_kind}
     try:
         columns_lib.chosen(table.columns, **how)
     except errors.InvalidValue as error:
