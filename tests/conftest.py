@@ -129,6 +129,18 @@ def pytest_addoption(parser):
         help="Of how many pictures test_large_set.py makes its set; 0 for no such set.",
     )
     parser.addoption(
+        "--recipes",
+        type=int,
+        default=8,
+        help="How many of all recipes test_every_recipe.py trains, for two steps each.",
+    )
+    parser.addoption(
+        "--tables",
+        type=int,
+        default=0,
+        help="How many tables of digits test_quick_tables.py trains; 0 for none.",
+    )
+    parser.addoption(
         "--mutations",
         type=int,
         default=2000,

@@ -13,10 +13,6 @@ from glf_tf.data import paths as paths_lib
 from glf_tf.metrics.extractors import names
 from glf_tf.training import options
 
-"""The feature extractors; "auto" is the classifier if the data set has labels for it,
-otherwise the random convolutional network.
-"""
-
 
 # Before the classes, as `Plan` uses the others as defaults.
 def _check_names(settings: object) -> None:
