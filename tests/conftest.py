@@ -132,7 +132,7 @@ def pytest_addoption(parser):
         "--recipes",
         type=int,
         default=8,
-        help="How many of all recipes test_every_recipe.py trains, for two steps each.",
+        help="How many of all recipes test_every_recipe.py trains, for an epoch each.",
     )
     parser.addoption(
         "--tables",

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every recipe trains each of its stages, on random images of its data's shape.
 
-Two steps of each, with the recipe's own model, optimisers and settings of training; of
-chains two steps as well, as a processor would take minutes for all of them, and no
-draws. `--recipes=1000` trains all, and takes half an hour.
+An epoch of two batches each, with the recipe's own model, optimisers and settings of
+training; of chains two steps, as a processor would take minutes for all of them.
+`--recipes=1000` trains all, and takes half an hour.
 """
 
 import dataclasses
@@ -94,7 +94,7 @@ def train_features(dataset, data_dir):
 
 
 @pytest.mark.slow
-def test_two_steps_of_each_stage(path, tmp_path):
+def test_an_epoch_of_each_stage(path, tmp_path):
     plan = plan_of(path)
     count = CLASSES * OF_A_CLASS if plan.model.get("num_classes") else COUNT
     dataset, data_dir = write_data(plan.dataset, tmp_path, count=count)
@@ -127,5 +127,5 @@ def test_two_steps_of_each_stage(path, tmp_path):
         for name, value in line.items()
         if name.startswith("epoch/")
     ]
-    assert lines[-1]["step"] >= 2
+    assert lines[-1]["step"] >= 1
     assert np.isfinite(np.asarray(terms, float)).all()
