@@ -7,8 +7,9 @@ r"""Trains recipes with one budget, and evaluates them under one protocol in a t
 Each recipe is trained by its own process of tools/train.py, with a --workdir in
 `--out`. Finished work is not repeated: after a kill, SIGTERM or Ctrl-C (which save the
 state and exit with status 75) the same command continues, and with more `--seeds`, or
-for recipes of one stage more `--epochs`, only new work is done. A recipe whose training
-fails has a row with the error, and the exit status is 1.
+for recipes of one stage more `--epochs`, only new work is done. `--jobs` trains several
+at once. A recipe whose training fails has a row with the error, and the exit status is
+1.
 
 With `--shared`, recipes are densities on the codes of one autoencoder, which is trained
 first. Its flags hold for all recipes, which say what differs, such as
@@ -65,6 +66,9 @@ _SPLIT = flags.DEFINE_enum(
     "Real images; validation: everything is measured on images that the data set holds "
     "out, and the test images are not read.",
 )
+_JOBS = flags.DEFINE_integer(
+    "jobs", 1, "Trainings at once, each on its share of the CPUs.", lower_bound=1
+)
 _GRAPH = kinds.define_path("inception_graph", "", "File of the 2015 Inception graph.")
 
 _LAYERS = "encoder,decoder"
@@ -93,7 +97,9 @@ def main() -> None:
     try:
         with (
             folder.lock() as descriptor,
-            training_lib.Children(inherit=[descriptor]) as children,
+            training_lib.Children(
+                at_once=_JOBS.value, inherit=[descriptor]
+            ) as children,
         ):
             how = {"folder": folder, "children": children}
             table, has_samples = _compare(jobs, is_shared=is_shared, **how)

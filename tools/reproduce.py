@@ -8,8 +8,8 @@ A table is a file under reproduce/, or one of your own, NAME.toml: it lists trai
 recipe, flags, seeds and the row from which they start, and says how all are measured.
 Finished work is not repeated: after a kill, SIGTERM or Ctrl-C (which save the state and
 exit with status 75) the same command continues. `--rows` and `--seeds` choose a part of
-it, with the rows from which these start. A training that fails has a row with the
-error, and the exit status is 1.
+it, with the rows from which these start; `--jobs` trains several at once. A training
+that fails has a row with the error, and the exit status is 1.
 
 A budget other than `full` trains less, as the table's file says, and the table says so.
 
@@ -35,6 +35,9 @@ _BUDGET = flags.DEFINE_string("budget", "full", "A budget of the table, or full.
 _ROWS = flags.DEFINE_list("rows", [], "Names of rows; by default all.")
 _SEEDS = flags.DEFINE_list("seeds", [], "Seeds of these rows; by default all.")
 _RECORDS = kinds.define_path("records", "", "A folder of records to write to.")
+_JOBS = flags.DEFINE_integer(
+    "jobs", 1, "Trainings at once, each on its share of the CPUs.", lower_bound=1
+)
 _GRAPH = kinds.define_path("inception_graph", "", "File of the 2015 Inception graph.")
 
 
@@ -141,7 +144,9 @@ def _run(jobs, *, whole, table, folder):
     try:
         with (
             folder.lock() as descriptor,
-            training_lib.Children(inherit=[descriptor]) as children,
+            training_lib.Children(
+                at_once=_JOBS.value, inherit=[descriptor]
+            ) as children,
         ):
             how = {"folder": folder, "measuring": _measuring(jobs, table=table)}
             found = comparison.compare(

@@ -3,6 +3,7 @@
 
 __all__ = ["compare", "save", "leave_memory"]
 
+import dataclasses
 import gc
 import json
 import pathlib
@@ -14,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from glf_tf import errors, files, folders
-from glf_tf.comparison import detecting, measuring
+from glf_tf.comparison import detecting, measuring, order
 from glf_tf.comparison import folder as folder_lib
 from glf_tf.comparison import job as job_lib
 from glf_tf.comparison import pictures as pictures_lib
@@ -60,12 +61,13 @@ def compare(
     for start in _starts_without_a_row(jobs):
         _train_start(start, children=children)
     _check_starts(jobs)
-    failures = _train_all(jobs, children=children)
+    failures = order.train_all(jobs, children=children)
     real = measuring.real_images(folder)
     rows: dict[job_lib.Recipe, list[row_lib.Training]] = {}
     for job in jobs:
         failure = failures[job.folder.path]
-        rows.setdefault(job.recipe, []).append(_measure(job, measuring, failure))
+        done = _measure(job, measuring, failure, at_once=children.at_once)
+        rows.setdefault(job.recipe, []).append(done)
     return table_lib.Table(
         rows=tuple(row_lib.Row(recipe, tuple(done)) for recipe, done in rows.items()),
         real=tuple(real),
@@ -115,7 +117,7 @@ def _starts_without_a_row(jobs: Sequence[job_lib.Job]) -> list[job_lib.Job]:
 
 def _train_start(job: job_lib.Job, *, children: training_lib.Children) -> None:
     """Trains what others start from."""
-    if failure := _train(job, children=children, place="[shared]"):
+    if failure := order.train(job, children=children, place="[shared]"):
         raise errors.Damaged(
             "The training from which all recipes start must not fail",
             received=f"{job.name}: {failure}",
@@ -139,36 +141,12 @@ def _check_starts(jobs: Sequence[job_lib.Job]) -> None:
         )
 
 
-def _train_all(
-    jobs: Sequence[job_lib.Job], *, children: training_lib.Children
-) -> dict[pathlib.Path, str]:
-    """Trains the jobs that are not done; returns the error, or "", by folder."""
-    found = {}
-    for number, job in enumerate(jobs, start=1):
-        start = job.start
-        if start is not None and found.get(start.folder.path):
-            failure = f"It starts from {start.name}, whose training failed"
-        else:
-            place = f"[{number}/{len(jobs)}]"
-            failure = _train(job, children=children, place=place)
-        found[job.folder.path] = failure
-    return found
-
-
-def _train(job: job_lib.Job, *, children: training_lib.Children, place: str) -> str:
-    """Trains a job unless it is done; returns the error, or ""."""
-    kept = record_lib.read(job.folder)
-    if kept is not None and kept.is_trained_by(job):
-        _print(f"{place} {job.name} is trained")
-        return ""
-    _print(f"{place} training {job.name}")
-    return children.run(job.command, log=job.folder.path / "training.log")
-
-
 def _measure(
     job: job_lib.Job,
     measuring: measuring.Measuring | detecting.Detecting,
     failure: str,
+    *,
+    at_once: int,
 ) -> row_lib.Training:
     """Measures a job unless it is done."""
     if failure:
@@ -182,7 +160,7 @@ def _measure(
         return row_lib.Training(job, kept.result)
     _print(f"measuring {job.name}")
     try:
-        result = measuring.measure(job)
+        result = _noted(measuring.measure(job), at_once=at_once)
     except errors.UserError as error:
         return row_lib.Training(job, None, str(error))
     finally:
@@ -196,6 +174,15 @@ def _measure(
     )
     record_lib.write(job.folder, record)
     return row_lib.Training(job, result)
+
+
+def _noted(result: record_lib.Result, *, at_once: int) -> record_lib.Result:
+    """Returns a result that says of its seconds what they had of the processors."""
+    if at_once == 1:
+        return result
+    note = f"{at_once} trainings at once, each on its share of the CPUs"
+    cost = dataclasses.replace(result.cost, notes=(*result.cost.notes, note))
+    return dataclasses.replace(result, cost=cost)
 
 
 def _samples(table: table_lib.Table) -> dict[str, np.ndarray]:

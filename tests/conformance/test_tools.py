@@ -257,6 +257,7 @@ def test_a_table_is_reproduced_recorded_and_shown(tmp_path):
     done = process("reproduce", *asked, "--rows=sharpened")
     assert done.returncode == 0, done.stderr
     assert "[shared] training plain_seed_1" in done.stderr
+    assert "plain_seed_1: joint" not in done.stderr
     assert "plain.json" not in os.listdir(tmp_path / "records/two")
     text = (tmp_path / "out/table.md").read_text()
     assert "Two rows; budget: full" in text
@@ -266,8 +267,11 @@ def test_a_table_is_reproduced_recorded_and_shown(tmp_path):
     drawn = (tmp_path / "out/curves.csv").read_text().splitlines()[1:]
     assert {line.split(",")[0] for line in drawn} == {"epoch/judged"}
 
-    done = process("reproduce", *asked)
+    done = process("reproduce", *asked, "--jobs=2")
     assert done.returncode == 0, done.stderr
+    assert "plain: joint epoch 2/2" in done.stderr
+    text = (tmp_path / "out/table.md").read_text()
+    assert "2 trainings at once, each on its share of the CPUs" in text
     assert "plain_seed_1 is trained" not in done.stderr  # it had not been measured
     assert "sharpened_seed_1 is trained" in done.stderr
     assert done.stderr.count("measuring") == 2

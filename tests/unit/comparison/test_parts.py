@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parts of comparisons: names, published figures, children that are told to stop."""
 
+import dataclasses
 import os
 import pathlib
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent import futures
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from glf_tf import catalogue, errors
 from glf_tf.comparison import cost as cost
 from glf_tf.comparison import folder as folder_lib
 from glf_tf.comparison import job as job_lib
+from glf_tf.comparison import order
 from glf_tf.comparison import training as training_lib
 from glf_tf.plotting import curves
 from glf_tf.training import loop
@@ -203,3 +206,123 @@ def test_parameters_count_what_is_fitted_to_codes(changes, fitted):
     model = catalogue.build("model", spec, image_shape=descriptors.IMAGE_SHAPE)
     learned = sum(np.size(v) for v in model.trainable_variables)
     assert cost.number_of_parameters(model) == learned + fitted
+
+
+def test_several_children_have_a_share_of_the_processors_each(tmp_path):
+    told = (
+        "import os, sys, time; print(*os.sched_getaffinity(0), file=sys.stderr); "
+        "open(sys.argv[1], 'w').close(); "
+        "[time.sleep(0.01) for _ in range(2000) if not os.path.exists(sys.argv[2])]"
+    )
+    names = ("one", "other")
+    with training_lib.Children(at_once=2) as children:
+
+        def call(own, its):
+            command = [sys.executable, "-c", told, tmp_path / own, tmp_path / its]
+            return children.run(command, log=tmp_path / f"{own}.log", prefix="x: ")
+
+        with futures.ThreadPoolExecutor(2) as threads:
+            ended = list(threads.map(call, names, names[::-1]))  # each waits for both
+    assert ended == ["", ""]
+    shares = [
+        set(map(int, (tmp_path / f"{name}.log").read_text().split())) for name in names
+    ]
+    known = os.sched_getaffinity(0)
+    assert shares[0] | shares[1] == known
+    assert len(known) < 2 or not shares[0] & shares[1]
+
+
+def test_a_request_to_stop_reaches_all_children(tmp_path):
+    logs = [tmp_path / name for name in ("one", "other")]
+
+    def interrupt():
+        while not all(log.exists() and "ready" in log.read_text() for log in logs):
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=interrupt).start()
+    command = [sys.executable, "-c", PATIENT]
+
+    def run_both():
+        with (
+            training_lib.Children(at_once=2) as children,
+            futures.ThreadPoolExecutor(2) as threads,
+        ):
+            both = [threads.submit(children.run, command, log=log) for log in logs]
+            return [each.result() for each in both]
+
+    with pytest.raises(loop.Stopped):
+        run_both()
+    assert [log.read_text() for log in logs] == ["ready\nsaved\n"] * 2
+
+
+@dataclasses.dataclass
+class Calls:
+    """Children that note when each begins and ends, and fail as they are told."""
+
+    at_once: int
+    fails: tuple[str, ...] = ()
+    stops: str = ""
+
+    def __post_init__(self):
+        self.noted, self.is_stopped = [], False
+
+    def run(self, command, *, log, prefix=""):
+        name = log.parent.name
+        assert prefix == (f"{name}: " if self.at_once > 1 else "")
+        self.noted.append(f"begin {name}")
+        if name == self.stops:
+            raise KeyboardInterrupt
+        time.sleep(0.05)
+        self.noted.append(f"end {name}")
+        return "no" if name in self.fails else ""
+
+    def stop(self):
+        self.is_stopped = True
+
+
+def jobs_of(folder, *names, starts=()):
+    """Jobs with these names; each in `starts` begins from the first of all."""
+    found = []
+    for name in names:
+        recipe = job_lib.Recipe(name, folder / f"{name}.cfg", published="")
+        start = found[0] if name in starts else None
+        run = folder_lib.Folder(folder).run(name)
+        found.append(job_lib.Job(recipe, 0, run, (), {"flags": {}}, start))
+    return found
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_as_many_jobs_at_once_as_are_asked_for_and_starts_first(at_once, tmp_path):
+    jobs = jobs_of(tmp_path, "a", "b", "c", "d", starts="b")
+    children = Calls(at_once)
+    found = order.train_all(jobs, children=children)
+    assert found == dict.fromkeys((job.folder.path for job in jobs), "")
+    running, most = set(), 0
+    for word, name in map(str.split, children.noted):
+        (running.add if word == "begin" else running.discard)(name)
+        most = max(most, len(running))
+    assert most == at_once
+    assert children.noted.index("end a") < children.noted.index("begin b")
+    if at_once == 1:
+        assert children.noted[::2] == [f"begin {name}" for name in "abcd"]
+
+
+def test_what_starts_from_a_failed_training_is_not_trained(tmp_path):
+    jobs = jobs_of(tmp_path, "a", "b", "c", starts="b")
+    children = Calls(2, fails=("a",))
+    found = order.train_all(jobs, children=children)
+    assert "begin b" not in children.noted
+    errors_of = {path.name: error for path, error in found.items()}
+    assert errors_of["a"] == "no"
+    assert errors_of["b"] == "It starts from a, whose training failed"
+    assert errors_of["c"] == ""
+
+
+def test_one_training_that_is_stopped_stops_all(tmp_path):
+    jobs = jobs_of(tmp_path, "a", "b", "c")
+    children = Calls(2, stops="a")
+    with pytest.raises(KeyboardInterrupt):
+        order.train_all(jobs, children=children)
+    assert children.is_stopped
+    assert "begin c" not in children.noted
