@@ -135,6 +135,12 @@ def pytest_addoption(parser):
         help="How many of all recipes test_every_recipe.py trains, for an epoch each.",
     )
     parser.addoption(
+        "--rows",
+        type=int,
+        default=4,
+        help="How many rows of all tables it trains, in the same way.",
+    )
+    parser.addoption(
         "--tables",
         type=int,
         default=0,

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every recipe trains each of its stages, on random images of its data's shape.
+"""Every recipe, and every row of a table, trains each of its stages.
 
-An epoch of two batches each, with the recipe's own model, optimisers and settings of
-training; of chains two steps, as a processor would take minutes for all of them.
-`--recipes=1000` trains all, and takes half an hour.
+An epoch of two batches each, on random images of the data's shape, with the recipe's
+own model, optimisers and settings of training; of chains two steps, as a processor
+would take minutes for all of them. `--recipes=1000 --rows=1000` trains all.
 """
 
 import dataclasses
@@ -14,38 +14,89 @@ import shutil
 import numpy as np
 import pytest
 
-from glf_tf.cli import program, training
+from glf_tf import resources
+from glf_tf.cli import program, training, trainings
 from glf_tf.data import paths as paths_lib
+from glf_tf.evidence import table_reader
 from glf_tf.experiments import experiment
 from glf_tf.experiments import folder as folder_lib
 from tests import calls
 from tests.conformance import test_flagfiles
 
-ROOT = test_flagfiles.ROOT
-RUNNABLE = test_flagfiles.RUNNABLE
 COUNT = 64
-"""Images, in two batches; enough to fit 50 components to the codes of all."""
+"""Images, in two batches, where no density needs more."""
 
-CLASSES, OF_A_CLASS = 10, 20
-"""Where a density has labels, components are fitted to the codes of each."""
+CLASSES = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """What tools/train.py can be asked for.
+
+    Attributes:
+        name: Its name.
+        arguments: Of the tool.
+        before: What it starts from; None for nothing.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    before: "Case | None" = None
+
+
+def recipe(path):
+    """The case of a recipe, which starts from another one if its header says so."""
+    name = "/".join(path.with_suffix("").parts[-2:])
+    found = re.search(r"--start_from=runs/(\S+)", path.read_text())
+    before = found and recipe(test_flagfiles.ROOT / "flags" / f"{found[1]}.cfg")
+    return Case(name, (f"--flagfile={path}",), before)
+
+
+def rows(name):
+    """The cases of a table's rows; of a flag that varies, one value."""
+    table = table_reader.read(resources.tables()[name])
+    found = {}
+    for row in table.rows:
+        files = [f"--flagfile={trainings.file_of(each)}" for each in row.recipes]
+        arguments = (*files, *table.flags_of(row))
+        before = found.get(row.start)
+        found[row.name] = Case(f"{name}/{row.name}", arguments, before)
+    value = table.vary and table.vary.values[0]
+    return [found[row.name] for row in table.rows if row.value in ("", value)]
+
+
+RECIPES = list(map(recipe, test_flagfiles.RUNNABLE))
+ROWS = [case for name in sorted(resources.tables()) for case in rows(name)]
 
 
 def pytest_generate_tests(metafunc):
-    """Chooses recipes that lie as far apart in the list as they can."""
-    if "path" not in metafunc.fixturenames:
+    """Chooses recipes and rows that lie as far apart in their lists as they can."""
+    if "case" not in metafunc.fixturenames:
         return
-    count = min(metafunc.config.getoption("--recipes"), len(RUNNABLE))
-    places = np.linspace(0, len(RUNNABLE) - 1, count).round().astype(int)
-    chosen = [RUNNABLE[place] for place in dict.fromkeys(places)]
-    ids = ["/".join(path.with_suffix("").parts[-2:]) for path in chosen]
-    metafunc.parametrize("path", chosen, ids=ids)
+    chosen = []
+    for cases, option in ((RECIPES, "--recipes"), (ROWS, "--rows")):
+        count = min(metafunc.config.getoption(option), len(cases))
+        places = np.linspace(0, len(cases) - 1, count).round().astype(int)
+        chosen += [cases[place] for place in dict.fromkeys(places)]
+    metafunc.parametrize("case", chosen, ids=[case.name for case in chosen])
 
 
-def plan_of(path):
+def plan_of(case):
     with calls.flags_of_its_own():
-        arguments = ["train", f"--flagfile={path}", "--workdir=unused"]
+        arguments = ["train", *case.arguments, "--workdir=unused"]
         program.parse(arguments, define=training.define_training)
         return training.plan()
+
+
+def needed(spec):
+    """How many images the densities of a model need, of each label if it has labels."""
+    found = [COUNT]
+    for name, value in spec.items():
+        if isinstance(value, dict):
+            found.append(needed(value))
+        elif name == "components" and isinstance(value, int):
+            found.append(2 * value)
+    return max(found) * (CLASSES if spec.get("num_classes") else 1)
 
 
 def write_data(spec, folder, *, count):
@@ -90,33 +141,29 @@ def cut(spec, *, features):
     return {**spec, "reconstruction": judged} if judged else spec
 
 
-def start_of(path):
-    """The recipe of the run from which a recipe starts, as its header says; or None."""
-    found = re.search(r"--start_from=runs/(\S+)", path.read_text())
-    return found and ROOT / "flags" / f"{found[1]}.cfg"
-
-
 def train_features(dataset, data_dir):
     """Trains the network of which a recipe's header says how, for a step."""
     file = data_dir / "features.keras"
-    data = (f"--dataset={dataset}", f"--data_dir={data_dir}")
+    data = (f"--dataset={dataset}", f"--data_dir={data_dir}", "--overwrite")
     ended = calls.call("train_features", *data, "--steps=1", f"--out={file}")
     assert ended.status == 0, ended.stderr
     return str(file)
 
 
-def train(path, tmp_path):
-    """Trains a recipe, and first what it starts from; returns the run."""
-    plan = plan_of(path)
-    count = CLASSES * OF_A_CLASS if plan.model.get("num_classes") else COUNT
+def train(case, tmp_path):
+    """Trains a case, and first what it starts from; returns the run."""
+    plan = plan_of(case)
+    count = needed(plan.model)
     dataset, data_dir = write_data(plan.dataset, tmp_path, count=count)
     start = plan.start
-    if before := start_of(path):
-        start = dataclasses.replace(start, start_from=str(train(before, tmp_path).path))
+    if case.before:
+        before = train(case.before, tmp_path)
+        start = dataclasses.replace(start, start_from=str(before.path))
     best_by = plan.reports.best_by
     if dataset == "arrays":  # of which nothing is held out
         best_by = best_by.replace("validation/", "test/")
-    epochs = {stage: min(count, 1) for stage, count in plan.training.epochs.items()}
+    epochs = {stage: min(epochs, 1) for stage, epochs in plan.training.epochs.items()}
+    reports = {"draw_every": 0, "evaluate_every": 0, "export": False}
     plan = dataclasses.replace(
         plan,
         dataset=dataset,
@@ -126,22 +173,16 @@ def train(path, tmp_path):
         training=dataclasses.replace(
             plan.training, epochs=epochs, batch_size=count // 2
         ),
-        reports=dataclasses.replace(
-            plan.reports,
-            draw_every=0,
-            evaluate_every=0,
-            export=False,
-            best_by=best_by,
-        ),
+        reports=dataclasses.replace(plan.reports, best_by=best_by, **reports),
     )
-    run = folder_lib.Folder(tmp_path / path.stem)
+    run = folder_lib.Folder(tmp_path / case.name.replace("/", "_"))
     experiment.train(plan, run)
     return run
 
 
 @pytest.mark.slow
-def test_an_epoch_of_each_stage(path, tmp_path):
-    run = train(path, tmp_path)
+def test_an_epoch_of_each_stage(case, tmp_path):
+    run = train(case, tmp_path)
     lines = [json.loads(line) for line in (run.path / "metrics.jsonl").open()]
     terms = [
         value

@@ -37,7 +37,7 @@ SHAPES = {
 
 def shape_of(spec):
     """The images' shape of a data set, or of the one that it is a part of."""
-    if spec["name"] in ("subset", "held_out", "without"):
+    if spec["name"] in ("subset", "held_out", "without", "occluded"):
         return shape_of(spec["dataset"])
     if spec["name"] in ("celeb_a", "folder"):
         return (spec["size"], spec["size"], 3)
