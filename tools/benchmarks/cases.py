@@ -133,6 +133,9 @@ CASES = {
         "images",
         _GANS,
     ),
+    "train_gan_bfloat16": Case(
+        "training, the same GAN, its networks in bfloat16", "images", _GANS
+    ),
     "workers_cifar10": Case(
         "training, GLF of the paper, 32 x 32 x 3, batch 256 a worker",
         "images",

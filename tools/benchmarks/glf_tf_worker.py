@@ -196,6 +196,9 @@ def main():
             ),
             "train_slides": lambda: _train("glf/mnist_mlp"),
             "train_gan": lambda: _train("gan/mnist"),
+            "train_gan_bfloat16": lambda: _train(
+                "gan/mnist", "--network.precision=bfloat16"
+            ),
             "train_glow": lambda: _train("glow/mnist"),
             "recompute_glow": lambda: _train("glow/mnist"),
             "recompute_deep_glow": lambda: _train("glow/mnist", "--flow.blocks=32"),

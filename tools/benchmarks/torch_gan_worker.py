@@ -2,6 +2,7 @@
 """A non-saturating GAN of PyTorch, with the networks and settings of `flags/gan/mnist`.
 
     python torch_gan_worker.py train_gan eager|channels_last|compiled
+    python torch_gan_worker.py train_gan_bfloat16 eager|channels_last|compiled
 
 The images that the critic judges in the generator's turn are those of its own turn: the
 generator and its noise have not changed in between, so that they are made once.
@@ -22,8 +23,9 @@ _SHAPE = (28, 28, 1)
 class _GAN:
     """Both players, their optimisers, and a step of each."""
 
-    def __init__(self, variant):
+    def __init__(self, variant, *, is_mixed):
         torch.manual_seed(0)
+        self._is_mixed = is_mixed
         critic, generator = torch_networks.infogan(
             _SHAPE, _LATENT_DIM, code_dim=1, slope=0.2
         )
@@ -41,17 +43,22 @@ class _GAN:
 
     def step(self, image):
         """Updates the critic, then the generator."""
-        made = self.generator(2.0 * torch.rand(len(image), _LATENT_DIM) - 1.0)
-        real, fake = self.critic(image), self.critic(made.detach())
+        with self._precision():
+            made = self.generator(2.0 * torch.rand(len(image), _LATENT_DIM) - 1.0)
+            real, fake = self.critic(image), self.critic(made.detach())
         loss = functional.softplus(-real).mean() + functional.softplus(fake).mean()
         self._minimise(loss, of=self.optimizers[0])
         for parameter in self.critic.parameters():
             parameter.requires_grad_(False)
-        self._minimise(
-            functional.softplus(-self.critic(made)).mean(), of=self.optimizers[1]
-        )
+        with self._precision():
+            fake = self.critic(made)
+        self._minimise(functional.softplus(-fake).mean(), of=self.optimizers[1])
         for parameter in self.critic.parameters():
             parameter.requires_grad_(True)
+
+    def _precision(self):
+        how = {"dtype": torch.bfloat16, "enabled": self._is_mixed}
+        return torch.autocast("cpu", **how)
 
     def _minimise(self, loss, *, of):
         of.zero_grad(set_to_none=True)
@@ -59,8 +66,8 @@ class _GAN:
         of.step()
 
 
-def _train(variant):
-    model = _GAN(variant)
+def _train(variant, *, is_mixed=False):
+    model = _GAN(variant, is_mixed=is_mixed)
     height, width, channels = _SHAPE
     shape = (_IMAGES, channels, height, width)
     drawn = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
@@ -80,7 +87,12 @@ def _train(variant):
 
 def main():
     """Serves the case of the arguments."""
-    worker.serve({"train_gan": lambda: _train(sys.argv[2])})
+    worker.serve(
+        {
+            "train_gan": lambda: _train(sys.argv[2]),
+            "train_gan_bfloat16": lambda: _train(sys.argv[2], is_mixed=True),
+        }
+    )
 
 
 if __name__ == "__main__":
