@@ -131,13 +131,13 @@ def pytest_addoption(parser):
     parser.addoption(
         "--recipes",
         type=int,
-        default=8,
+        default=6,
         help="How many of all recipes test_every_recipe.py trains, for an epoch each.",
     )
     parser.addoption(
         "--rows",
         type=int,
-        default=4,
+        default=2,
         help="How many rows of all tables it trains, in the same way.",
     )
     parser.addoption(
