@@ -141,6 +141,8 @@ def _run(jobs, *, whole, table, folder):
     from glf_tf.training import loop
 
     comparison.leave_memory()
+    # Before anything is written: a mask may not fit the images.
+    measuring = _measuring(jobs, table=table)
     try:
         with (
             folder.lock() as descriptor,
@@ -148,7 +150,7 @@ def _run(jobs, *, whole, table, folder):
                 at_once=_JOBS.value, inherit=[descriptor]
             ) as children,
         ):
-            how = {"folder": folder, "measuring": _measuring(jobs, table=table)}
+            how = {"folder": folder, "measuring": measuring}
             found = comparison.compare(
                 [job for job, _ in jobs],
                 children=children,
@@ -161,7 +163,6 @@ def _run(jobs, *, whole, table, folder):
             if training_curves.draw(jobs, **curves):
                 drawn.append(folder.curves)
             if _RECORDS.value:
-                measuring = how["measuring"]
                 kept = {"table": table, "source": folder, "measuring": measuring}
                 records.export(jobs, folder=pathlib.Path(_RECORDS.value), **kept)
     except loop.Stopped as stopped:

@@ -437,6 +437,9 @@ OWN = {
 1 nowhere.toml      @ --table=nowhere.toml
 2 "line 1"          @ --table=typo.toml
 2 "must be there"   @ --table=untitled.toml
+2 "must fit in the" @ --table=large_mask.toml
+2 jobs              @ --jobs=0
+2 jobs              @ --jobs=many
 2 quick             @ --budget=quik
 2 --budget          @ --budget=
 2 --budget=full     @ --budget=quick --records=new2
@@ -482,6 +485,7 @@ OWN = {
 2 "line 2"          @ --recipes=typo.cfg
 2 nosuch            @ --recipes=typo_of_flag.cfg
 2 trials            @ --trials=0
+2 jobs              @ --jobs=0
 2 num_samples       @ --num_samples=1
 2 "whole numbers"   @ --seeds=0,0
 2 "whole numbers"   @ --seeds=-1
@@ -559,6 +563,12 @@ recipes = ["small.cfg"]
 """
 
 
+LARGE_MASK = """[measure.masks.all]
+name = "square"
+size = 8
+"""
+
+
 def tables_of(name):
     return f"<!-- table: {name} -->\n<!-- end of table -->\n"
 
@@ -590,6 +600,7 @@ def _make_files():
         "small.toml": TITLED,
         "typo.toml": "title\n",
         "untitled.toml": TITLED.partition("\n")[2],
+        "large_mask.toml": f"{TITLED}{LARGE_MASK}",
         "small.md": "# Nothing\n",
         "misspelt.md": tables_of("sharpening_digit"),
         "unmeasured.md": tables_of("sharpening_digits"),
