@@ -26,6 +26,7 @@ def draw(
         jobs: Trainings, each with its row.
         scalars: Names of scalars of `metrics.jsonl`, such as "epoch/nll"; those that no
             training has are left out with a warning, and with none nothing is drawn.
+            Trainings that have none of them have no line.
         folder: The folder of all trainings.
     """
     first = {row.name: (job, row) for job, row in reversed(jobs)}
@@ -43,6 +44,7 @@ def draw(
         logging.warning("No training has the curves %s.", ", ".join(missing))
     if not drawn:
         return False
+    lines = [line for line in lines if set(drawn) & set(line.history.names)]
     figure = curves_figure.draw(lines, scalars=drawn)
     with files.replacing(folder.curves) as stream:
         figure.savefig(stream, format="png")
