@@ -141,9 +141,13 @@ class Perceptual(reconstruction.AbstractReconstruction):
     def __call__(self, image, logits):
         """Reads the network, once; returns `call(image, logits)`, `[batch]`."""
         # Not in `call`, where Keras would change the errors.
+        self.prepare()
+        return super().__call__(image, logits)
+
+    def prepare(self):
+        """Reads the network, once, and counts its levels."""
         self._network.load()
         self._factors = self._factors or self._weights()
-        return super().__call__(image, logits)
 
     def call(self, image, logits):
         """Returns the weighted distance of each image, `[batch]`."""

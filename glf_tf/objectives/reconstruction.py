@@ -46,6 +46,14 @@ class AbstractReconstruction(parts.Part, keras.layers.Layer, abc.ABC):
                 is the image.
         """
 
+    def prepare(self) -> None:
+        """Reads what it needs beside images, before anything is trained.
+
+        Raises:
+            NotFound: A file is missing.
+            InvalidValue: What is in it does not fit the images or the options.
+        """
+
     def learned_layers(self) -> tuple[keras.layers.Layer, ...]:
         """Returns the layers that learn together with what reconstructs."""
         # No property: Keras looks for layers to be saved in what properties return.

@@ -11,6 +11,7 @@ import tensorflow as tf
 from glf_tf import errors
 from glf_tf.data import image_set, pipeline
 from glf_tf.layers import normalization
+from glf_tf.objectives import reconstruction
 from glf_tf.training import callback as callback_lib
 from glf_tf.training import delayed, loop, measuring
 from glf_tf.training import listeners as listeners_lib
@@ -109,13 +110,17 @@ def check(
 
     Raises:
         InvalidValue: A batch is larger than the training set or cannot be shared, the
-            data are not fit, a stage is named that there is not, or a term begins after
-            the end of its stage.
+            data are not fit, a stage is named that there is not, a term begins after
+            the end of its stage, or a file does not fit the model.
+        NotFound: A file that the model reads is missing.
     """
     batches = pipeline.steps_per_epoch(len(data), batch_size=options.batch_size)
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     pipeline.share(options.batch_size, replicas=replicas)
     normalization.check_batch_size(model._flatten_layers(), options.batch_size)
+    for layer in model._flatten_layers():
+        if isinstance(layer, reconstruction.AbstractReconstruction):
+            layer.prepare()
     model.check_data(data)
     stages = stages_lib.of_model(model)
     if not stages:

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from glf_tf import errors
+from glf_tf import catalogue, errors
 from glf_tf.experiments import experiment, folder, outside_files, restore
 from glf_tf.training import loop
 from tests import descriptors
@@ -95,3 +95,39 @@ def test_a_layer_comes_back_with_the_run(tmp_path):
     np.testing.assert_allclose(
         loaded.reconstruction(batch, -batch), trained.reconstruction(batch, -batch)
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"network": "none.keras"}, errors.NotFound, "nothing at .*none.keras"),
+        ({"level_weights": "1,2,3"}, errors.InvalidValue, "must be 2 comma-separated"),
+        ({"layers": ("third",)}, errors.InvalidValue, "third"),
+    ],
+)
+@pytest.mark.parametrize("part", ["reconstruction", "error"])
+def test_what_does_not_fit_is_said_before_the_run_begins(
+    network, tmp_path, options, error, said, part
+):
+    """So that the corrected command is not one of another run."""
+    right = {**ERROR, "network": str(network)}
+    run = folder.Folder(tmp_path / "run")
+    of_part = {"reconstruction": lambda spec: spec, "error": _judged}[part]
+    plan = dataclasses.replace(
+        test_history.make_plan(), model=glf(of_part({**right, **options}))
+    )
+    with pytest.raises(error, match=said):
+        experiment.train(plan, run, resume=True)
+    assert not run.holds_run
+    plan = dataclasses.replace(plan, model=glf(of_part(right)))
+    experiment.check(plan, **_made(plan))
+
+
+def _judged(error):
+    return {"name": "patch_adversarial", "error": error, "widths": (4, 4)}
+
+
+def _made(plan):
+    """A model of a plan and its data, for a check."""
+    model = catalogue.build("model", plan.model, image_shape=(8, 8, 1))
+    return {"model": model, "sets": [descriptors.images(300)] * 2}
