@@ -33,7 +33,7 @@ def train_all(
     with futures.ThreadPoolExecutor(children.at_once) as threads:
         try:
             while waiting or running:
-                for place, job in _ready(waiting, found, running.values()):
+                for place, job in _ready(waiting, running.values()):
                     if len(running) < children.at_once:
                         del waiting[place]
                         how = {"children": children, "place": place}
@@ -66,14 +66,18 @@ def train(job: job_lib.Job, *, children: training_lib.Children, place: str) -> s
     return children.run(job.command, log=log, prefix=prefix)
 
 
-def _ready(waiting, found, running) -> list[tuple[str, job_lib.Job]]:
-    """Returns the jobs whose start is trained, or is none of these jobs."""
+def _ready(waiting, running) -> list[tuple[str, job_lib.Job]]:
+    """Returns the jobs that may begin: whose start is trained, or no other one here.
+
+    Where nothing runs, the first one may: what it starts from came before it.
+    """
     unfinished = {job.folder.path for job in (*waiting.values(), *running)}
-    return [
+    found = [
         (place, job)
         for place, job in waiting.items()
         if job.start is None or job.start.folder.path not in unfinished
     ]
+    return found if found or running else list(waiting.items())[:1]
 
 
 def _train(job: job_lib.Job, found, *, children, place: str) -> str:

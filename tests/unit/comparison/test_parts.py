@@ -319,6 +319,12 @@ def test_what_starts_from_a_failed_training_is_not_trained(tmp_path):
     assert errors_of["c"] == ""
 
 
+def test_a_job_that_waits_for_none_but_itself_begins(tmp_path):
+    (job,) = jobs_of(tmp_path, "a")
+    own = dataclasses.replace(job, start=job)
+    assert order.train_all([own], children=Calls(2)) == {job.folder.path: ""}
+
+
 def test_one_training_that_is_stopped_stops_all(tmp_path):
     jobs = jobs_of(tmp_path, "a", "b", "c")
     children = Calls(2, stops="a")
