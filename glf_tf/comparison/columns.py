@@ -4,6 +4,7 @@
 __all__ = [
     "NONE",
     "RECOVERED",
+    "TRAINING",
     "Column",
     "cell",
     "chosen",
@@ -28,6 +29,9 @@ NONE = "-"
 
 RECOVERED = "recovered"
 """What recovered training images are called, beside the names of masks."""
+
+TRAINING = "training"
+"""What scalars of training are of, in the place of samples."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,8 +135,7 @@ def of_hidden(names: Sequence[str]) -> list[Column]:
 def of_scalars(names: Sequence[str]) -> list[Column]:
     """Returns the columns of scalars of training, whose keys are their names."""
     return [
-        dataclasses.replace(_measured(name, name, "training"), key=name)
-        for name in names
+        dataclasses.replace(_measured(name, name, TRAINING), key=name) for name in names
     ]
 
 

@@ -196,7 +196,8 @@ def _hidden(results: Sequence[record_lib.Result]) -> list[str]:
 def _scalars(results: Sequence[record_lib.Result]) -> list[str]:
     """Returns the names of scalars of training, in the order of the measurements."""
     measured = [each for result in results for each in result.measurements]
-    of_training = [each for each in measured if each.protocol.source == "training"]
+    source = columns_lib.TRAINING
+    of_training = [each for each in measured if each.protocol.source == source]
     return list(dict.fromkeys(each.metric for each in of_training))
 
 

@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run wrote of its own training, beside what is measured of its model."""
 
-__all__ = ["SOURCE", "last"]
+__all__ = ["last"]
 
 import math
 import pathlib
 from collections.abc import Sequence
 
+from glf_tf.comparison import columns
 from glf_tf.data import image_set
 from glf_tf.metrics import protocol
 from glf_tf.plotting import curves
-
-SOURCE = "training"
-"""What such scalars are of, in the place of samples."""
 
 
 def last(
@@ -33,7 +31,7 @@ def last(
     """
     history = curves.read(run) if names else None
     how = protocol.Protocol(
-        source=SOURCE,
+        source=columns.TRAINING,
         dataset=train.name,
         extractor="",
         extractor_checksum="",

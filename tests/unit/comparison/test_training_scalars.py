@@ -48,7 +48,7 @@ def test_the_last_value_of_each_scalar_counts(run, train):
         name: [line[name] for line in lines if name in line][-1] for name in NAMES[:2]
     }
     assert {each.metric: each.mean for each in found} == expected  # a GLF has no KL
-    assert {each.protocol.source for each in found} == {training_scalars.SOURCE}
+    assert {each.protocol.source for each in found} == {columns.TRAINING}
     assert training_scalars.last(run.path, (), train=train) == []
 
 
