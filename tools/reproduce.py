@@ -157,7 +157,7 @@ def _run(jobs, *, whole, table, folder):
                 about=(f"{table.title}; budget: {_budget(whole)}",),
                 **how,
             )
-            shown = dataclasses.replace(found, is_sorted=False, keys=table.columns)
+            shown = dataclasses.replace(found, is_sorted=False, **table.shown)
             drawn = [folder.samples] if comparison.save(shown, **how) else []
             curves = {"scalars": table.curves, "folder": folder}
             if training_curves.draw(jobs, **curves):

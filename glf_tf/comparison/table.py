@@ -24,6 +24,8 @@ class Table:
         real: The measurements of real images; none where anomalies are found.
         protocol: Lines that describe the protocol.
         keys: Keys of the columns it shows; empty for all.
+        hidden: What pixels were to be hidden of, which no row need have measured.
+        scalars: Scalars of training that were asked for, which no row need have.
         is_sorted: Whether the best row is the first; otherwise in the given order.
     """
 
@@ -31,6 +33,8 @@ class Table:
     real: tuple[protocol.Measurement, ...]
     protocol: tuple[str, ...]
     keys: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+    scalars: tuple[str, ...] = ()
     is_sorted: bool = True
 
     @property
@@ -161,10 +165,10 @@ class Table:
         }
         how = {"distance": self._distance, "others": others}
         results = [result for row in self.rows for result in row.results]
-        hidden, scalars = _hidden(results), _scalars(results)
+        hidden = list(dict.fromkeys((*self.hidden, *_hidden(results))))
+        scalars = list(dict.fromkeys((*self.scalars, *_scalars(results))))
         if self.keys:
-            # A table's file was checked: what no row has is an empty column.
-            how |= {"hidden": hidden, "scalars": self.keys}
+            how |= {"hidden": hidden, "scalars": scalars}
             return columns_lib.chosen(self.keys, **how)
         source = "validation latents"
         is_shared = any(result.of("nll", source=source) for result in results)

@@ -87,8 +87,8 @@ def to_markdown(table: table_file.TableFile, *, folder: pathlib.Path) -> str:
         ),
         real=real.measurements,
         protocol=(found[0].text,),
-        keys=table.columns,
         is_sorted=False,
+        **table.shown,
     )
     lines = shown.lines() if table.vary is None else by_value.lines(table, shown)
     notes = [*shown.protocol, *_about(table, found), *shown.notes, *table.notes]

@@ -197,6 +197,13 @@ class TableFile:
     max_epochs: int = 0
     curves: tuple[str, ...] = ()
 
+    @property
+    def shown(self) -> dict[str, tuple[str, ...]]:
+        """What it shows, as fields of `comparison.table.Table`."""
+        measure = self.measure
+        scalars = measure.scalars
+        return {"keys": self.columns, "hidden": measure.hidden, "scalars": scalars}
+
     def row(self, name: str) -> Row:
         """Returns the row of a name.
 

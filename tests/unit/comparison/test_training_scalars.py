@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scalars of training as columns of a table."""
 
+import dataclasses
 import json
 
 import pytest
@@ -70,12 +71,16 @@ def test_a_comparison_has_them_in_columns_of_their_names(run, train):
     keys = ("fd", *NAMES)
     shown = table.Table(rows=(row,), real=result.measurements[:1], protocol=())
     assert [column.key for column in shown.columns()][-2:] == list(NAMES[:2])
-    chosen = table.Table(
-        rows=(row,), real=result.measurements[:1], protocol=(), keys=keys
-    )
+    chosen = dataclasses.replace(shown, keys=keys, scalars=NAMES)
     assert [column.key for column in chosen.columns()] == list(keys)
     *_, without = chosen.columns()
     assert without.value(row) == columns.NONE
+    with pytest.raises(errors.InvalidValue, match="Received: fid. Did you mean fd"):
+        dataclasses.replace(chosen, keys=("fid",)).columns()
+    hidden = dataclasses.replace(chosen, keys=("hidden_error/half",), hidden=("half",))
+    assert [column.value(row) for column in hidden.columns()] == [columns.NONE]
+    with pytest.raises(errors.InvalidValue, match="hidden_error/half"):
+        dataclasses.replace(hidden, hidden=()).columns()
 
 
 def test_a_column_of_no_scalar_that_was_asked_for_is_refused():
