@@ -3,7 +3,7 @@
 #   make train                               GLF on the embedded digits, a few minutes;
 #                                            goes on where it was stopped
 #   make train RECIPE=flags/glf/mnist.cfg DATA_DIR=/path/to/idx/files
-#   make test                                the whole suite
+#   make test                                the suite; TESTS=--all: of costly laws all
 #   make quick                               the suite without its slow tests
 #   make lint                                ruff, format and rules
 #   make docs                                the site, from docs/ into site/

@@ -9,11 +9,13 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 # What XLA makes of a graph counts, and not how fast it is.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
+import collections
 import ctypes
 import gc
 import pathlib
 import random
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -107,6 +109,25 @@ _give_memory_back = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)
 _GRADIENTS = ops.gradient_registry._registry
 
 
+def pytest_collection_modifyitems(config, items):
+    """Leaves out instances of costly laws, unless all or some of them are asked for."""
+    if config.getoption("--all") or any("::" in word for word in config.args):
+        return
+    left_out = set()
+    laws = collections.defaultdict(list)
+    for item in items:
+        laws[item.nodeid.split("[")[0]].append(item)
+    for instances in laws.values():
+        if mark := instances[0].get_closest_marker("one_in"):
+            (count,) = mark.args
+            # Laws begin at different ones, so that each instance is tried by some.
+            first = zlib.crc32(instances[0].originalname.encode()) % count
+            first = min(first, len(instances) - 1)
+            left_out |= set(instances) - set(instances[first::count])
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=list(left_out))
+
+
 def pytest_collection_finish(session):
     """Leaves the tests themselves out of collections, as what was imported for them."""
     del session
@@ -116,6 +137,11 @@ def pytest_collection_finish(session):
 
 def pytest_addoption(parser):
     """Adds the options of long tests."""
+    parser.addoption(
+        "--all",
+        action="store_true",
+        help="Try costly laws of all their instances, and not of one in some.",
+    )
     parser.addoption(
         "--kills",
         type=int,

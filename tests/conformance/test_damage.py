@@ -189,6 +189,7 @@ def test_a_cut_export_ends_an_evaluation_in_one_line(name, whole, tmp_path):
     assert str(path) in message
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damage_is_reported_and_costs_nothing_else(
     damage, whole, cheap, tmp_path, caplog

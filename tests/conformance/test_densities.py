@@ -163,6 +163,7 @@ def test_standardisation_starts_once(name):
         np.testing.assert_array_equal(variable, value)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("strategy", ["one_device", "mirrored"])
 @pytest.mark.parametrize("name", LEARNED)
 def test_a_fit_lowers_the_terms(name, strategy):
@@ -205,6 +206,7 @@ def test_predict_gives_log_densities(model):
     np.testing.assert_allclose(found, model.log_prob(vectors()), **CLOSE)
 
 
+@pytest.mark.one_in(3)
 def test_saved_model_equals_the_density(model, tmp_path):
     names = export.export(model, tmp_path / "saved")
     call = tf.saved_model.load(str(tmp_path / "saved")).signatures

@@ -52,6 +52,7 @@ def values(variables):
     return [np.array(variable) for variable in variables]
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", sorted(descriptors.MODELS))
 def test_every_model_is_fitted_to_an_array(name, eagerly):
     model = for_images(name)

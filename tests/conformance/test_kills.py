@@ -102,6 +102,7 @@ def kept(where, name):
     return found
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_a_killed_run_ends_as_if_it_had_not_been(model, tmp_path, request):

@@ -260,6 +260,7 @@ def test_interpolation_ends_at_both_ends(model):
 # Training.
 
 
+@pytest.mark.one_in(2)
 def test_a_stage_learns_with_its_own_variables_and_no_others(fresh):
     for stage, batch in staged(fresh):
         before = values_of(fresh)
@@ -285,6 +286,7 @@ def test_families_are_all_there():
     assert kinds == set(descriptors.catalogue.names("model")) - {"density"}
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", descriptors.FAMILIES)
 def test_xla_trains_a_stage(name):
     fresh = descriptors.model(name)
@@ -346,6 +348,7 @@ def train_losses(strategy, name):
     return recorder.sums
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", descriptors.FAMILIES)
 def test_two_replicas_equal_one_device(name):
     two = train_losses(strategies.strategy("mirrored"), name)
@@ -416,6 +419,7 @@ def test_weights_file_keeps_the_model(name, model, tmp_path):
     assert_same(model, other)
 
 
+@pytest.mark.one_in(3)
 def test_saved_model_equals_the_model(name, model):
     call = served(name)
     drawn = call["sample"](

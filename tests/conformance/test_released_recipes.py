@@ -55,6 +55,7 @@ def few_steps(spec: dict) -> dict:
     return spec
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.slow
 @pytest.mark.parametrize(("system", "recipe"), RECIPES)
 def test_two_steps_of_training(system, recipe):

@@ -55,6 +55,7 @@ BY_TURNS = [
 ]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize(("phase", "number"), BY_TURNS)
 def test_a_signal_ends_training_with_its_state_saved(

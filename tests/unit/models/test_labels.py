@@ -81,6 +81,7 @@ def test_the_saved_model_is_conditional(trained, data, tmp_path):
     assert np.isnan(found["log_prob"][2])
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     ("cls", "options"),
     [

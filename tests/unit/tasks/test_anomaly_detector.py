@@ -18,6 +18,7 @@ IMAGES = descriptors.images(7).images
 ABLE = (scoring.ScoresAnomalies, chains_lib.InfersLatents, image_flow.ImageFlow)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", sorted(descriptors.MODELS))
 def test_every_model_is_a_detector_or_says_that_it_is_none(name):
     model = descriptors.model(name)

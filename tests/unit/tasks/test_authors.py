@@ -33,6 +33,7 @@ def fitted(name):
     return model
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", PLAIN)
 def test_the_priors_own_draws_are_decoded(name):
     model = fitted(name)

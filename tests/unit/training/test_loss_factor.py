@@ -49,6 +49,7 @@ def exact(name):
     return model.get_weights(), last_terms(model)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 @pytest.mark.parametrize("name", NAMES)
 def test_training_in_16_bits_follows_that_in_32(name, precision):
