@@ -30,6 +30,9 @@ from glf_tf.training import stages as stages_lib
 
 _MOST_ITERATIONS = 32
 
+_MADE = "made"
+"""The images of the generator in batches, where both players have the same."""
+
 
 class AbstractAdversarial(noises.DecodesNoise, model.GenerativeModel):
     """A generator of noise, and a critic, which learn in turns.
@@ -48,7 +51,8 @@ class AbstractAdversarial(noises.DecodesNoise, model.GenerativeModel):
     Deviation: compare_gan updates the generator first at step 0, and then after every
         `disc_iters` steps; here the critic always comes first. Generators are
         normalised over the batch in the critic's turns too, so that their moving
-        averages advance in all turns.
+        averages advance in all turns; with `shared_noise` once a batch, as both
+        players have the same images.
     """
 
     critic_bound = 0.0
@@ -155,12 +159,13 @@ class AbstractAdversarial(noises.DecodesNoise, model.GenerativeModel):
             weights=self.generator_weights,
             unordered=tuple(sorted(self.generator_weights.keys() - self.ordered_terms)),
         )
-        return (stages_lib.Stage("joint", (critic, generator), infer=self._with_noise),)
+        if not self._shares_noise:
+            return (stages_lib.Stage("joint", (critic, generator)),)
+        both = {"infer": self._with_noise, "shared": {_MADE: self._made}}
+        return (stages_lib.Stage("joint", (critic, generator), **both),)
 
     def _with_noise(self, batch: types.Batch, *, seed: tf.Tensor) -> types.Batch:
-        """Returns the batch with noise "z", if both players shall have the same."""
-        if not self._shares_noise:
-            return batch
+        """Returns the batch with noise "z", which both players have."""
         count = tf.shape(batch["image"])[0]
         return {**batch, "z": self.draws(count, seed=seed)}
 
@@ -170,10 +175,15 @@ class AbstractAdversarial(noises.DecodesNoise, model.GenerativeModel):
         """Returns images of the generator, as many as there are in a batch.
 
         Args:
-            batch: Images, and "z" if both players have the same noise.
+            batch: Images, and with them these if both players have the same.
             seed: Of the noise otherwise.
             training: Whether batches are normalised by their own statistics.
         """
+        if _MADE in batch:
+            return batch[_MADE]
+        return self._made(batch, seed=seed, training=training)
+
+    def _made(self, batch, *, seed, training):
         return self._decode(self.noise(batch, seed=seed), training=training)
 
     def noise(self, batch: types.Batch, *, seed: types.Seed) -> tf.Tensor:

@@ -166,7 +166,7 @@ class MEG(scoring.ScoresAnomalies, adversarial.AbstractAdversarial):
         """Returns "generator", "information" and "mutual_information", `[batch]`."""
         noise_seed, _ = seeds.split(seed, 2)
         noise = self.noise(batch, seed=noise_seed)
-        made = self._decode(noise, training=training)
+        made = self.made(batch, seed=noise_seed, training=training)
         joint = self.estimator(made, noise, training=training).score
         apart = self.estimator(made, information.mixed(noise), training=training).score
         return {

@@ -97,6 +97,9 @@ class Recounting:
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         seed = seeds.fold(self._seed, step, done, replica)
         numbered = {(turn,): batch for turn, batch in enumerate(batches)}
-        for update, batch, own in stages_lib.turns(self._stage, numbered, seed=seed):
+        forward = functools.partial(self._stage.forward, training=True)
+        for update, batch, own in stages_lib.turns(
+            self._stage, numbered, seed=seed, forward=forward
+        ):
             if update.name in self._updates:
                 update.measure(batch, seed=own, training=True)

@@ -3,9 +3,11 @@
 
 __all__ = [
     "cached",
+    "free",
     "groups",
     "inferred",
     "measured",
+    "shared",
     "term_names",
     "terms",
     "weights",
@@ -61,6 +63,36 @@ def measured(functions: Mapping, *, has_updates: bool, stage: str) -> None:
             "`measured` is of a stage without updates, whose terms are measured anyway",
             received=f"{', '.join(functions)} in the stage {stage}",
             do="Make them terms of an update, of weight 0 if they are only measured",
+        )
+
+
+def shared(functions: Mapping, *, repeats: Sequence[int], stage: str) -> None:
+    """Checks that there are updates that can share.
+
+    Args:
+        functions: What is shared, by name.
+        repeats: Of each update.
+        stage: The name of the stage.
+    """
+    for name, function in functions.items():
+        takes = "batch, *, seed, training"
+        contract.function(function, of=f"shared[{name!r}]", takes=takes)
+    if functions and (len(repeats) < 2 or repeats[-1] > 1):
+        raise errors.InvalidValue(
+            "What is shared is of two updates or more, the last of one turn a step",
+            received=f"updates of {', '.join(map(str, repeats)) or 'no'} turns in the "
+            f"stage {stage}",
+            do="Compute it in the update's `terms`",
+        )
+
+
+def free(names: Iterable[str], *, batch: types.Batch, stage: str) -> None:
+    """Checks that a batch has nothing of the names of what is shared."""
+    if taken := set(names) & set(batch):
+        raise errors.InvalidValue(
+            "What updates share must have a name that the batch has not",
+            received=f"{', '.join(sorted(taken))} in the stage {stage}",
+            do="Rename it in the model's `stages`",
         )
 
 

@@ -21,6 +21,7 @@ __all__ = [
 ]
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Mapping
 
 import keras
@@ -211,6 +212,10 @@ class Stage:
             row i belongs to image i; None for images.
         infer: Returns the batch with inferred values, computed outside any tape, such
             as the latents "z" of chains, `infer(batch, *, seed)`.
+        shared: What all updates take of layers that the last one alone trains, such as
+            made images of a generator, by its name in the batch: `shared[name](batch,
+            *, seed, training)`. It is computed once a batch, before the updates, and
+            the last update's gradient flows through it.
         keeps_images: Whether batches have the images beside the arrays of `cache`.
         max_steps: Maximum number of steps, for short stages; None for its epochs alone.
         is_validated: Whether its terms can be measured on new images, which is not
@@ -227,6 +232,9 @@ class Stage:
     begin_epoch: Callable[..., None] = _nothing
     cache: Callable[[image_set.ImageSet], Mapping[str, np.ndarray] | None] = _nothing
     infer: Callable[..., types.Batch] = _as_it_is
+    shared: Mapping[str, Callable[..., tf.Tensor]] = dataclasses.field(
+        default_factory=dict
+    )
     keeps_images: bool = False
     max_steps: int | None = None
     is_validated: bool = True
@@ -259,6 +267,8 @@ class Stage:
         checks.measured(self.measured, has_updates=bool(updates), stage=self.name)
         checks.term_names(self.term_names, of=f"the stage {self.name}")
         checks.groups([update.groups for update in updates], stage=self.name)
+        repeats = [update.repeats for update in updates]
+        checks.shared(self.shared, repeats=repeats, stage=self.name)
 
     @classmethod
     def of(
@@ -304,6 +314,20 @@ class Stage:
         found = self.infer(batch, seed=seed)
         checks.inferred(found, batch=batch, stage=self.name)
         return found
+
+    def forward(
+        self, batch: types.Batch, *, seed: tf.Tensor, training: bool
+    ) -> types.Batch:
+        """Returns what is shared, of a batch with inferred values.
+
+        Raises:
+            InvalidValue: The batch has something else of that name.
+        """
+        checks.free(self.shared, batch=batch, stage=self.name)
+        return {
+            name: function(batch, seed=seed, training=training)
+            for name, function in self.shared.items()
+        }
 
     @property
     def term_names(self) -> tuple[str, ...]:
@@ -369,9 +393,13 @@ def of_model(model: keras.Model) -> tuple[Stage, ...]:
 
 
 def turns(
-    stage: Stage, batches: Mapping[tuple[int, ...], types.Batch], *, seed: tf.Tensor
+    stage: Stage,
+    batches: Mapping[tuple[int, ...], types.Batch],
+    *,
+    seed: tf.Tensor,
+    forward: Callable[..., types.Batch],
 ) -> Iterator[tuple[Update, types.Batch, tf.Tensor]]:
-    """Infers once, then yields the turns of a stage's updates, in order.
+    """Infers and shares once, then yields the turns of a stage's updates, in order.
 
     Args:
         stage: The stage.
@@ -379,12 +407,19 @@ def turns(
             folded into the seeds: (0,), (1,), ... in training, and () in evaluation,
             which has a single turn.
         seed: A stateless seed.
+        forward: Computes what is shared, `forward(batch, *, seed)`: `stage.forward`, in
+            the mode and under the tape that the caller needs.
 
     Yields:
-        turn: The update, its batch with inferred values, and a seed.
+        turn: The update, its batch with inferred and shared values, and a seed.
     """
     batches = {
         turn: stage.inferred(batch, seed=seeds.fold(seed, 0, *turn))
+        for turn, batch in batches.items()
+    }
+    last = len(stage.updates) + 1
+    batches = {
+        turn: {**batch, **forward(batch, seed=seeds.fold(seed, last, *turn))}
         for turn, batch in batches.items()
     }
     for index, update in enumerate(stage.updates):
@@ -401,6 +436,9 @@ def evaluate(stage: Stage, batch: types.Batch, *, seed: types.Seed) -> types.Ter
         seed: A stateless seed.
     """
     terms = {name: of(batch, seed=seed) for name, of in stage.measured.items()}
-    for update, inferred, own_seed in turns(stage, {(): batch}, seed=seed):
-        terms |= update.measure(inferred, seed=own_seed, training=False)
+    forward = functools.partial(stage.forward, training=False)
+    for update, given, own_seed in turns(
+        stage, {(): batch}, seed=seed, forward=forward
+    ):
+        terms |= update.measure(given, seed=own_seed, training=False)
     return terms

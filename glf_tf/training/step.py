@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The traced function that trains a stage, several steps per call.
 
-A training step: `infer` once, outside every tape; then, for each update in order, a
-tape, the weighted sum of the terms' means over the number of replicas, the gradient
-with respect to the update's groups, and each group's optimiser.
+A training step: `infer` once, outside every tape, and what updates share, under a tape
+for the last of them; then, for each update in order, a tape, the weighted sum of the
+terms' means over the number of replicas, the gradient with respect to the update's
+groups, and each group's optimiser.
 """
 
 __all__ = ["StageTrainer", "Result", "weighted_sum"]
@@ -20,6 +21,8 @@ from glf_tf.layers import replicas
 from glf_tf.objectives import contested
 from glf_tf.training import optimizers as optimizers_lib
 from glf_tf.training import stages as stages_lib
+
+_Gradients = dict[str, list[tf.Tensor | tf.IndexedSlices | None]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,11 +86,12 @@ class StageTrainer:
             for update in stage.updates
         }
         self._gradients = self._differentiate
+        self._forward = functools.partial(stage.forward, training=True)
         if jit_compile:
             _check_compiled(model, strategy=self._strategy)
-            self._gradients = tf.function(
-                self._differentiate, jit_compile=True, autograph=False
-            )
+            compiled = functools.partial(tf.function, jit_compile=True, autograph=False)
+            self._gradients = compiled(self._differentiate)
+            self._forward = compiled(self._forward) if stage.shared else self._forward
         # Without AutoGraph, errors are raised unchanged.
         # A new trace for each stage and fit is meant: of a partial function, TensorFlow
         # does not count them, and does not warn.
@@ -146,11 +150,20 @@ class StageTrainer:
         replica = context.replica_id_in_sync_group
         seed = seeds.fold(self._seed, step, replica)
         numbered = {(turn,): batch for turn, batch in enumerate(batches)}
+        *_, last = self._stage.updates
+        tape = tf.GradientTape(watch_accessed_variables=False)
+
+        def forward(batch, *, seed):
+            with tape:
+                tape.watch([v for group in _variables(last).values() for v in group])
+                return self._forward(batch, seed=seed)
+
         terms = {}  # for a repeated update, those of the last turn
         for update, batch, own_seed in stages_lib.turns(
-            self._stage, numbered, seed=seed
+            self._stage, numbered, seed=seed, forward=forward
         ):
-            terms |= self._update(update, batch, own_seed, step)
+            through = tape if update is last else None
+            terms |= self._update(update, batch, own_seed, step, through=through)
         return terms
 
     def _update(
@@ -159,10 +172,20 @@ class StageTrainer:
         batch: types.Batch,
         seed: tf.Tensor,
         step: tf.Tensor,
+        *,
+        through: tf.GradientTape | None,
     ) -> types.Terms:
         optimizers = self._optimizers[update]
         factor = optimizers_lib.loss_factor(optimizers.values())
-        means, gradients = self._gradients(update, batch, seed, step, factor)
+        means, gradients, of_shared = self._gradients(update, batch, seed, step, factor)
+        variables = _variables(update)
+        if through is not None and self._stage.shared:
+            shared = {name: batch[name] for name in self._stage.shared}
+            further = through.gradient(shared, variables, output_gradients=of_shared)
+            gradients = tf.nest.map_structure(_sum, gradients, further)
+        _check_gradients(gradients, update=update)
+        # Gathered rows, such as those of a table of latents, have sparse gradients.
+        gradients = tf.nest.map_structure(tf.convert_to_tensor, gradients)
         for name, optimizer in optimizers.items():
             optimizer.apply(gradients[name], loss_factor=factor)
         if not self._norms:
@@ -180,22 +203,36 @@ class StageTrainer:
         seed: tf.Tensor,
         step: tf.Tensor,
         loss_factor: tf.Tensor | None,
-    ) -> tuple[types.Terms, dict[str, list[tf.Tensor]]]:
-        """Returns the terms' means, and each group's gradients, times the factor."""
-        variables = {group.name: group.variables for group in update.groups}
+    ) -> tuple[types.Terms, _Gradients, dict[str, tf.Tensor]]:
+        """Returns the terms' means, and gradients times the factor.
+
+        Those of each group, and those of what updates share; None where the terms do
+        not depend on it.
+        """
+        variables = _variables(update)
+        shared = {name: batch[name] for name in self._stage.shared}
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch([v.value for group in variables.values() for v in group])
+            tape.watch([v for group in variables.values() for v in group])
+            tape.watch(list(shared.values()))
             terms = update.measure(batch, seed=seed, training=True)
             means = {name: tf.reduce_mean(value) for name, value in terms.items()}
             loss = weighted_sum(means, weights=update.weights, step=step)
             loss /= self._strategy.num_replicas_in_sync
             if loss_factor is not None:
                 loss *= loss_factor
-        values = {name: [v.value for v in group] for name, group in variables.items()}
-        gradients = tape.gradient(loss, values)
-        _check_gradients(gradients, variables=variables, update=update.name)
-        # Gathered rows, such as those of a table of latents, have sparse gradients.
-        return means, tf.nest.map_structure(tf.convert_to_tensor, gradients)
+        gradients, of_shared = tape.gradient(loss, (variables, shared))
+        return means, gradients, of_shared
+
+
+def _variables(update: stages_lib.Update) -> dict[str, list[tf.Variable]]:
+    """Returns the variables of an update's groups, by the groups' names."""
+    return {group.name: [v.value for v in group.variables] for group in update.groups}
+
+
+def _sum(first: tf.Tensor | None, second: tf.Tensor | None) -> tf.Tensor | None:
+    """Returns the sum of two gradients, where None is nothing."""
+    found = [gradient for gradient in (first, second) if gradient is not None]
+    return tf.add_n(found) if found else None
 
 
 def norm_name(group: str) -> str:
@@ -288,18 +325,18 @@ def _check_trainable(stage: stages_lib.Stage) -> None:
         )
 
 
-def _check_gradients(
-    gradients: Mapping[str, list], *, variables: Mapping[str, list], update: str
-) -> None:
+def _check_gradients(gradients: _Gradients, *, update: stages_lib.Update) -> None:
     missing = [
         variable.path
-        for name, group in variables.items()
-        for variable, gradient in zip(group, gradients[name], strict=True)
+        for group in update.groups
+        for variable, gradient in zip(
+            group.variables, gradients[group.name], strict=True
+        )
         if gradient is None
     ]
     if missing:
         raise errors.InvalidValue(
-            f"Every variable of the update {update} must have a gradient",
+            f"Every variable of the update {update.name} must have a gradient",
             received=f"none for {', '.join(missing[:5])} ({len(missing)} in all)",
             do="Let a term of the update depend on it, or remove it from the group",
         )

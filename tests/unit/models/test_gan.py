@@ -10,7 +10,7 @@ from glf_tf import catalogue, errors, seeds
 from glf_tf.data import image_set
 from glf_tf.models import gan
 from glf_tf.objectives import adversarial, gradient_penalty
-from glf_tf.training import loop, optimizers, options, step
+from glf_tf.training import loop, optimizers, options, stages, step
 from tests import descriptors
 
 
@@ -180,6 +180,23 @@ def test_noise_is_shared_where_it_is_said():
     model = make(shared_noise=True)
     made = model.made(batch, seed=seeds.make(1), training=False)
     np.testing.assert_allclose(made, model.decode(batch["z"]), atol=1e-6)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_images_of_shared_noise_are_made_once_a_batch(shared, monkeypatch):
+    """The moving averages of the generator's moments count the calls."""
+    network = {"name": "infogan", "filters": 4, "hidden": 8}
+    model = make(network=network, shared_noise=shared)
+    calls, decode = [], model._decode
+
+    def counted(z, *, training):
+        calls.append(training)
+        return decode(z, training=training)
+
+    monkeypatch.setattr(model, "_decode", counted)
+    (joint,) = model.stages()
+    stages.evaluate(joint, descriptors.batch(), seed=seeds.make(0))
+    assert calls == [False] * (1 if shared else 2)
 
 
 @pytest.mark.parametrize(

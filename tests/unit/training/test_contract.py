@@ -40,6 +40,11 @@ def named(name, term, *groups):
     return update(name, groups, weights={term: 1.0})
 
 
+def shared_image(batch, *, seed, training):
+    """What a stage may share."""
+    return batch["image"]
+
+
 REFUSED = {
     "two groups of one name": (
         lambda: stage(updates=(update(groups=(group(), group(layers=(B,)))),)),
@@ -118,6 +123,24 @@ REFUSED = {
     "a number that is measured": (
         lambda: stage(updates=(), measured={"nll": 3.0}),
         r"batch, \*, seed",
+    ),
+    "a single update that shares": (
+        lambda: stage(shared={"made": shared_image}),
+        "of two updates or more.*Received: updates of 1 turns in the stage one",
+    ),
+    "a last update of two turns that shares": (
+        lambda: stage(
+            updates=(
+                named("u", "x", group()),
+                update("v", (group("h", (B,)),), repeats=2),
+            ),
+            shared={"made": shared_image},
+        ),
+        "updates of 1, 2 turns",
+    ),
+    "a number that is shared": (
+        lambda: stage(shared={"made": 3.0}),
+        r"shared\['made'\].*batch, \*, seed, training",
     ),
     "a ramp of no steps": (lambda: stages.Ramp(0.0, 0), "`steps` must be at least 1"),
     "a cosine of no steps": (

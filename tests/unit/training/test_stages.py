@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stages carry functions: who calls them, in which order, and with which seeds."""
 
+import dataclasses
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -49,7 +52,9 @@ def test_each_batch_is_inferred_once_and_each_turn_has_its_batch_and_seed():
     batches = {(turn,): {"n": 10 + turn} for turn in range(stage.batches_per_step)}
     turns = [
         (update.name, batch["n"], *np.asarray(own))
-        for update, batch, own in stages.turns(stage, batches, seed=seed)
+        for update, batch, own in stages.turns(
+            stage, batches, seed=seed, forward=lambda *_, **__: {}
+        )
     ]
     inferred = [("infer", 10 + n, *np.asarray(seeds.fold(seed, 0, n))) for n in (0, 1)]
     assert noted.calls == inferred
@@ -60,6 +65,30 @@ def test_each_batch_is_inferred_once_and_each_turn_has_its_batch_and_seed():
     ]
     every = [*inferred, *turns]
     assert len({call[-2:] for call in every}) == len(every)
+
+
+def test_what_is_shared_is_computed_once_a_batch_and_joins_it():
+    noted, seed = Noted(), seeds.make(7)
+    plain = noted.stage(critic=2, generator=1)
+
+    def made(batch, *, seed, training):
+        noted.calls.append(("made", batch["n"], training, *np.asarray(seed)))
+        return tf.constant(2.0 * batch["z"])
+
+    stage = dataclasses.replace(plain, shared={"made": made})
+    forward = functools.partial(stage.forward, training=True)
+    batches = {(turn,): {"n": 10 + turn} for turn in range(2)}
+    turns = list(stages.turns(stage, batches, seed=seed, forward=forward))
+    assert [float(batch["made"]) for _, batch, _ in turns] == [-20.0, -22.0, -20.0]
+    own = [seeds.fold(seed, 3, turn) for turn in range(2)]
+    calls = [("made", 10 + n, True, *np.asarray(own[n])) for n in range(2)]
+    assert noted.calls[2:] == calls
+    noted.calls.clear()
+    stages.evaluate(stage, {"n": 5}, seed=seed)
+    names = [(call[0], call[2]) for call in noted.calls[1:]]
+    assert names == [("made", False), ("critic", False), ("generator", False)]
+    with pytest.raises(errors.InvalidValue, match="name that the batch has not.*made"):
+        stages.evaluate(stage, {"n": 5, "made": 1.0}, seed=seed)
 
 
 def test_evaluation_takes_one_turn_with_moving_averages():
