@@ -178,10 +178,9 @@ class StageTrainer:
         optimizers = self._optimizers[update]
         factor = optimizers_lib.loss_factor(optimizers.values())
         means, gradients, of_shared = self._gradients(update, batch, seed, step, factor)
-        variables = _variables(update)
         if through is not None and self._stage.shared:
             shared = {name: batch[name] for name in self._stage.shared}
-            further = through.gradient(shared, variables, output_gradients=of_shared)
+            further = _chained(through, shared, of_shared, variables=_variables(update))
             gradients = tf.nest.map_structure(_sum, gradients, further)
         _check_gradients(gradients, update=update)
         # Gathered rows, such as those of a table of latents, have sparse gradients.
@@ -227,6 +226,21 @@ class StageTrainer:
 def _variables(update: stages_lib.Update) -> dict[str, list[tf.Variable]]:
     """Returns the variables of an update's groups, by the groups' names."""
     return {group.name: [v.value for v in group.variables] for group in update.groups}
+
+
+def _chained(
+    tape: tf.GradientTape,
+    shared: types.Batch,
+    of_shared: Mapping[str, tf.Tensor | None],
+    *,
+    variables: dict[str, list[tf.Variable]],
+) -> _Gradients:
+    """Returns the gradients that reach variables through what is shared."""
+    given = {
+        name: tf.zeros_like(value) if of_shared[name] is None else of_shared[name]
+        for name, value in shared.items()
+    }
+    return tape.gradient(shared, variables, output_gradients=given)
 
 
 def _sum(first: tf.Tensor | None, second: tf.Tensor | None) -> tf.Tensor | None:

@@ -160,6 +160,27 @@ def test_what_is_shared_has_the_gradient_that_it_has_if_computed_twice(compiled)
     assert toy.right.value < 2.1  # its own term alone would have made it 2.3
 
 
+def test_what_the_last_update_leaves_alone_moves_nothing():
+    def critic(m, batch, seed):
+        return {"critic": m.left.value.value * batch["made"]}
+
+    toy = Toy(
+        (1, 1, 1),
+        updates=lambda m: (
+            m.update("critic", "left", terms=critic),
+            m.update(
+                "generator",
+                "right",
+                terms=lambda m, *_: {"generator": -1e-3 * m.right.value.value},
+            ),
+        ),
+    )
+    toy._of_stage["shared"] = {"made": lambda *_, **__: toy.right.value.value**2}
+    run(toy)
+    # By its own term alone it grows; the gradient of `made` would be a larger one.
+    np.testing.assert_allclose(toy.right.value, 2.1, rtol=1e-3)
+
+
 def test_random_numbers_are_fresh_at_every_step_and_the_same_in_every_run():
     def noise(m, batch, seed):
         drawn = tf.random.stateless_normal([], seed)
