@@ -100,17 +100,28 @@ def _made(
 def fingerprint(files: Iterable[pathlib.Path], *, root: pathlib.Path) -> str:
     """Returns a digest of the files' names below `root`, sizes and modification times.
 
+    What is no file, or may not be looked at, has its name alone or that of a link:
+    decoding reports what is wrong with it.
+
     Raises:
         FileNotFoundError: A file does not exist.
     """
     sha = hashlib.sha256()
     for file in files:
-        # A dangling link counts as a file; decoding reports what is wrong with it.
-        is_dangling = file.is_symlink() and not file.exists()
-        status = file.lstat() if is_dangling else file.stat()
-        line = f"{file.relative_to(root)}\0{status.st_size}\0{status.st_mtime_ns}\n"
+        size, time = _size_and_time(file)
+        line = f"{file.relative_to(root)}\0{size}\0{time}\n"
         sha.update(line.encode("utf-8", "surrogateescape"))
     return sha.hexdigest()
+
+
+def _size_and_time(file: pathlib.Path) -> tuple[int, int]:
+    """Returns size and modification time; -1 in a folder that may not be entered."""
+    try:
+        is_dangling = file.is_symlink() and not file.exists()
+        status = file.lstat() if is_dangling else file.stat()
+    except PermissionError:
+        return -1, -1
+    return status.st_size, status.st_mtime_ns
 
 
 def _first(

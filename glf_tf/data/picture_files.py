@@ -127,7 +127,7 @@ def _is_hidden(name: str) -> bool:
 
 def _is_lost(path: pathlib.Path) -> bool:
     """Returns whether a dangling link pointed to a folder, as on an unmounted disk."""
-    return not path.suffix and path.is_symlink() and not path.exists()
+    return not path.suffix and os.path.islink(path) and not os.path.exists(path)
 
 
 def is_picture(path: pathlib.Path) -> bool:

@@ -50,6 +50,9 @@ _UNSIGNED = {"IM", "PCD", "TGA"}
 
 # Twice as many pixels are Pillow's own error; as many, a warning on standard error.
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
+# What it warns of in a file that is cut off is refused in the next moment.
+_CUT_OFF = "Corrupt EXIF data|Truncated File Read"
+warnings.filterwarnings("ignore", message=_CUT_OFF, category=UserWarning)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,6 +4,7 @@
 __all__ = ["Parts", "found"]
 
 import dataclasses
+import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
@@ -99,7 +100,7 @@ def _split_folders(root: pathlib.Path) -> tuple[dict[str, pathlib.Path], list[st
     by_role = {}
     for place in sorted(root.glob("*")):
         for role, names in _NAMES.items():
-            if place.name.lower() in names and place.is_dir():
+            if place.name.lower() in names and os.path.isdir(place):
                 by_role.setdefault(role, []).append(place)
     serving = "test" if "test" in by_role else "validation"
     if "train" not in by_role or serving not in by_role:
@@ -141,8 +142,8 @@ def _classes(roots: dict, files: dict) -> tuple[str, ...]:
     """Returns the names of the classes, () if the folders are not classes."""
     depths, names = set(), set()
     for split, place in roots.items():
-        # A dangling link is broken, and must not decide what the folders are.
-        for file in filter(pathlib.Path.is_file, files[split]):
+        # What is broken or may not be looked at must not decide what the folders are.
+        for file in filter(os.path.isfile, files[split]):
             parts = file.relative_to(place).parts
             depths.add(len(parts))
             names.add(parts[0])

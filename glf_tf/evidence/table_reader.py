@@ -193,6 +193,8 @@ def _check_measure(measure: table_file.Measure) -> None:
 
 def _check_columns(table: table_file.TableFile) -> None:
     """Checks the columns, before anything is trained."""
+    _expect(all(table.columns), "columns", "names of columns")
+    _expect(len(set(table.columns)) == len(table.columns), "columns", "distinct")
     measure = table.measure
     others = {name: name for name in measure.extractors[1:]}
     is_kind = {"finds_anomalies": measure.kind == "anomalies"}

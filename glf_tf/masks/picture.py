@@ -5,11 +5,11 @@ __all__ = ["PictureMask"]
 
 import pathlib
 
-import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from glf_tf import errors, types
-from glf_tf.data import pictures
+from glf_tf.data import decoding, pictures
 from glf_tf.masks import mask
 
 _HALF = 128
@@ -31,7 +31,8 @@ class PictureMask(mask.AbstractMask):
                 received="no file",
                 do="Pass --mask.file=NAME.png",
             )
-        self._visible = _read(pathlib.Path(file).expanduser()) >= _HALF
+        found = _read(pathlib.Path(file).expanduser())
+        self._visible = found.pixels[..., 0] >= _HALF
         size = self.image_shape[:2]
         if self._visible.shape != size:
             raise errors.InvalidValue(
@@ -42,9 +43,10 @@ class PictureMask(mask.AbstractMask):
             )
         if self._visible.all() or not self._visible.any():
             kind = "all visible" if self._visible.all() else "all hidden"
+            said = "".join(f"; such pictures {note}" for note in found.notes)
             raise errors.InvalidValue(
                 "A mask needs hidden pixels, which are dark, and visible ones",
-                received=f"{file}, where they are {kind}",
+                received=f"{file}, where they are {kind}{said}",
                 do="Draw both in black and white",
             )
 
@@ -54,14 +56,19 @@ class PictureMask(mask.AbstractMask):
         return mask.fixed(self._visible, index=index)
 
 
-def _read(file: pathlib.Path) -> np.ndarray:
+def _read(file: pathlib.Path) -> pictures.Picture:
+    """Returns the grey picture, with a word on what its user should know."""
     if not file.exists():
         raise errors.NotFound(
             "The picture of a mask must exist",
             received=f"--mask.file={file}",
             do="Pass a PNG file of the images' size, white where they are visible",
         )
-    return pictures.decode(file, channels=1).pixels[..., 0]
+    found, report = pictures.decode(file, channels=1), decoding.Report()
+    report.add([found])
+    if report.notes:
+        logging.warning("%s: %s", errors.printable(file), report)
+    return found
 
 
 def _sized(shape: tuple[int, int]) -> str:

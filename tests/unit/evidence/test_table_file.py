@@ -138,6 +138,8 @@ def test_a_budget_cuts_epochs_seeds_and_samples(tmp_path):
         ('name = "third"', "", r"name in rows\[2\] must be there"),
         ('start = "plain"', 'start = "third"', "start of row sharpened must be an ear"),
         ('columns = ["fd"]', 'columns = ["fdd"]', "columns has fdd: Did you mean fd"),
+        ('columns = ["fd"]', 'columns = ["fd", "fd"]', "columns must be distinct"),
+        ('columns = ["fd"]', 'columns = [""]', "columns must be names of columns"),
         ("seeds = [0, 1]", "seeds = [2147483648]", "must be below 2,147,483,648"),
         ("seeds = [1]\n[[", "seeds = [2]\n[[", "must be among those of plain"),
         ("seeds = [0, 1]", "seeds = [0, 0]", "seeds of row plain must be distinct"),
