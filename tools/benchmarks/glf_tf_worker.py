@@ -26,6 +26,12 @@ def _train(recipe, *arguments, image_shape=training.MNIST):
     return training.work(recipe, *arguments, *sys.argv[2:], image_shape=image_shape)
 
 
+def _train_of_table_4():
+    """Steps of the recipe that the arguments name."""
+    arguments = ("--network.precision=bfloat16", "--batch_size=64")
+    return training.work(sys.argv[2], *arguments, image_shape=training.MNIST)
+
+
 def _sample(recipe, image_shape, *, batch_size=256):
     asked = training.plan(recipe)
     processors.configure(model=asked["model"], batch_size=batch_size)
@@ -199,6 +205,7 @@ def main():
             "train_gan_bfloat16": lambda: _train(
                 "gan/mnist", "--network.precision=bfloat16"
             ),
+            "table_4": _train_of_table_4,
             "train_glow": lambda: _train("glow/mnist"),
             "recompute_glow": lambda: _train("glow/mnist"),
             "recompute_deep_glow": lambda: _train("glow/mnist", "--flow.blocks=32"),

@@ -96,14 +96,20 @@ def work(recipe, *arguments, image_shape, batch_size=0):
     )
     return worker.Work(
         lambda steps: trainer.run(iterator, first_step=0, steps=steps),
-        batch_size,
-        flop=_FLOP[catalogue.name_of(asked["model"])](model),
+        batch_size * stage.batches_per_step,
+        flop=_flop(model, stage, name=catalogue.name_of(asked["model"])),
         about={**about(), "parameters": f"{_parameters(model):,}"},
     )
 
 
 def _parameters(model):
     return sum(math.prod(weight.shape) for weight in model.trainable_weights)
+
+
+def _flop(model, stage, *, name):
+    """Multiplications and additions of a step, per image; 0 where nobody counted."""
+    count = _FLOP.get(name)
+    return 0.0 if count is None or stage.batches_per_step > 1 else count(model)
 
 
 def _glf_flop(model):
@@ -152,6 +158,7 @@ def _gan_flop(model):
 
 
 _FLOP = {"gan": _gan_flop, "glf": _glf_flop, "image_flow": _image_flow_flop}
+"""By names of models; of others nothing is counted."""
 
 
 def _products(layer):
