@@ -120,7 +120,7 @@ def pytest_collection_modifyitems(config, items):
     for instances in laws.values():
         if mark := instances[0].get_closest_marker("one_in"):
             (count,) = mark.args
-            # Laws begin at different ones, so that each instance is tried by some.
+            # Laws begin at different ones, so as not to leave out the same models.
             first = zlib.crc32(instances[0].originalname.encode()) % count
             first = min(first, len(instances) - 1)
             left_out |= set(instances) - set(instances[first::count])

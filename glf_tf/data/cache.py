@@ -100,7 +100,7 @@ def _made(
 def fingerprint(files: Iterable[pathlib.Path], *, root: pathlib.Path) -> str:
     """Returns a digest of the files' names below `root`, sizes and modification times.
 
-    What is no file, or may not be looked at, has its name alone or that of a link:
+    A dangling link counts as a file, and so does one that may not be looked at:
     decoding reports what is wrong with it.
 
     Raises:
