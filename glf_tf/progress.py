@@ -42,7 +42,7 @@ def bar(name: str, *, total: int | None = None, unit: str = "it") -> Bar:
     return _Lines(name, total=total, unit=unit, stream=sys.stderr)
 
 
-def over(items: Iterable[T], name: str, *, unit: str = "it") -> Iterator[T]:
+def over(items: Iterable[T], name: str, *, unit: str = "iteration") -> Iterator[T]:
     """Yields items, and shows how far one is."""
     total = len(items) if isinstance(items, Sized) else None
     with bar(name, total=total, unit=unit) as shown:

@@ -118,18 +118,18 @@ class Inference:
         given = {"mask": masks, "start": start}
         given = {name: tensor for name, tensor in given.items() if tensor is not None}
         found = []
-        starts = range(0, len(images), CHUNK)
-        told = "infer latents, batches of 500"
-        for number, first in enumerate(progress.over(starts, told, unit="batch")):
-            part = slice(first, first + CHUNK)
-            asked = {name: tensor[part] for name, tensor in given.items()}
-            seen = inputs.images(
-                to_unit(images[part]),
-                shape=self.model.image_shape,
-                mask=asked.get("mask"),
-            )
-            asked |= {"image": seen, "seed": seeds.fold(seed, number)}
-            found.append(find(asked))
+        with progress.bar("infer latents", total=len(images), unit="image") as bar:
+            for number, first in enumerate(range(0, len(images), CHUNK)):
+                part = slice(first, first + CHUNK)
+                asked = {name: tensor[part] for name, tensor in given.items()}
+                seen = inputs.images(
+                    to_unit(images[part]),
+                    shape=self.model.image_shape,
+                    mask=asked.get("mask"),
+                )
+                asked |= {"image": seen, "seed": seeds.fold(seed, number)}
+                found.append(find(asked))
+                bar.update(len(seen))
         return np.concatenate(found)
 
     def decode(self, z: np.ndarray) -> np.ndarray:
