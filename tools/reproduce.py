@@ -178,7 +178,8 @@ def _measuring(jobs, *, table):
 
     asked = table.measure
     if asked.kind == "anomalies":
-        return detecting.Detecting(paths=paths.chosen(), weight=asked.weight)
+        how = {"weight": asked.weight, "chain": asked.inference}
+        return detecting.Detecting(paths=paths.chosen(), **how)
     return measuring.of_dataset(
         jobs[0][0].plan["dataset"],
         paths=paths.chosen(),

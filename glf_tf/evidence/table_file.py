@@ -68,8 +68,9 @@ class Measure:
     Attributes:
         kind: "models": distances and costs of whole models; "anomalies": how well they
             find the class that training left out, for which nothing below but `weight`
-            counts.
-        weight: Weight of the likelihood in scores of anomalies.
+            and `inference` counts.
+        weight: Weight of the likelihood in scores of anomalies; a model's own score is
+            as in its options.
         samples: Number of samples a trial.
         trials: Number of independent draws.
         extractors: What makes features, the main one first.
@@ -77,8 +78,9 @@ class Measure:
         likelihoods: Whether all rows start from one encoder, so that the likelihoods of
             its codes compare and are measured too.
         scalars: Scalars of training, such as "epoch/nll", whose last values are shown.
-        inference: The specification of the chains that reconstruct for models without
-            an encoder, and find what is hidden; empty for the models' own.
+        inference: The specification of the chains that reconstruct and score for
+            models without an encoder, and find what is hidden; empty for the models'
+            own.
         masks: Specifications of what is hidden of test images, by the name of a column:
             chains complete them.
         completed: Number of test images that are completed.

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from glf_tf import catalogue
 from glf_tf.comparison import comparison, detecting
 from glf_tf.comparison import folder as folder_lib
 from glf_tf.comparison import job as job_lib
@@ -13,10 +14,12 @@ from glf_tf.comparison import training as training_lib
 from glf_tf.data import paths as paths_lib
 from glf_tf.evaluation import anomaly_sets, detection
 from glf_tf.experiments import experiment, plan
+from glf_tf.experiments import folder as run_folder
 from glf_tf.training import options
 from tests import descriptors
 
 PATHS = paths_lib.DataPaths()
+LAST = ("average_precision", "last")
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +62,68 @@ def jobs(tmp_path_factory):
             )
         )
     return folder, found
+
+
+def _measured(run, **how):
+    """Returns what is measured of a run, by (metric, source)."""
+    job = job_lib.Job(
+        recipe=job_lib.Recipe("any", run.path / "run.json", published=""),
+        seed=0,
+        folder=run,
+        command=(sys.executable, "-c", ""),
+        plan={"epochs": {"": 1}, "batch_size": 200, "dataset": {}, "flags": {}},
+    )
+    found = detecting.Detecting(paths=PATHS, **how).measure(job).measurements
+    return {(one.metric, one.protocol.source): one.values[0] for one in found}
+
+
+@pytest.fixture(scope="module")
+def without_4(tmp_path_factory):
+    """Runs of a model with chains, one with an encoder, and one with its own score."""
+    found = {}
+    for name in ("abp", "vae", "bigan"):
+        run = run_folder.Folder(tmp_path_factory.mktemp(name) / "run")
+        experiment.train(
+            plan.Plan(
+                dataset={"name": "without", "dataset": "digits", "label": 4},
+                model=descriptors.MODELS[name],
+                training=options.Training(epochs={"": 1}, batch_size=200),
+                reports=plan.Reports(draw_every=0, validate_every=0, export=False),
+            ),
+            run,
+        )
+        found[name] = run
+    return found
+
+
+def test_a_chain_of_the_table_infers_latents_where_there_is_no_encoder(without_4):
+    chain = {"name": "langevin", "steps": 30, "noise": False}
+    by_chain = catalogue.build("inference", chain)
+    found = {}
+    for name, asked in (("abp", by_chain), ("vae", None)):
+        run = without_4[name]
+        images = anomaly_sets.of_run(run.path, paths=PATHS)
+        how = {"weights": (2.0,), "chain": asked}
+        expected = detection.detect(run.path, images, **how).scores(2.0)
+        found[name] = _measured(run, weight=2.0, chain=chain)[LAST]
+        np.testing.assert_allclose(found[name], expected.average_precision, rtol=1e-5)
+    assert _measured(without_4["abp"], weight=2.0)[LAST] != found["abp"]
+
+
+def test_a_score_of_a_models_own_has_no_weight(without_4):
+    images = anomaly_sets.of_run(without_4["bigan"].path, paths=PATHS)
+    found = _measured(without_4["bigan"], weight=3.0)[LAST]
+    expected = detection.detect(without_4["bigan"].path, images, weights=(1.0,))
+    value = expected.scores(1.0).average_precision
+    np.testing.assert_allclose(found, value, rtol=1e-5)
+
+
+def test_the_chain_and_the_weight_are_part_of_the_protocol():
+    plain = detecting.Detecting(paths=PATHS)
+    chained = detecting.Detecting(paths=PATHS, chain={"name": "langevin", "steps": 7})
+    assert plain.identity != chained.identity
+    assert "langevin, steps=7" in chained.text
+    assert "langevin" not in plain.text
 
 
 def test_each_run_finds_the_anomalies_of_its_own(jobs, monkeypatch):
