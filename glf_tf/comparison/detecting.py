@@ -86,8 +86,10 @@ class Detecting:
         )
         if not self._spec:
             return found
-        options = ", ".join(f"{key}={value}" for key, value in self._spec.items())
-        return f"{found}; models without an encoder infer latents by {options}"
+        given = {key: value for key, value in self._spec.items() if key != "name"}
+        options = ", ".join(f"{key}={value}" for key, value in given.items())
+        by = f"{self._spec['name']}({options})"
+        return f"{found}; models without an encoder infer latents by {by}"
 
     def real_images(self, folder: folder_lib.Folder) -> list[protocol.Measurement]:
         """Returns no measurement: images have no score without a model."""

@@ -122,7 +122,7 @@ def test_the_chain_and_the_weight_are_part_of_the_protocol():
     plain = detecting.Detecting(paths=PATHS)
     chained = detecting.Detecting(paths=PATHS, chain={"name": "langevin", "steps": 7})
     assert plain.identity != chained.identity
-    assert "langevin, steps=7" in chained.text
+    assert "by langevin(steps=7)" in chained.text
     assert "langevin" not in plain.text
 
 
