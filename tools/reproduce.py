@@ -137,7 +137,7 @@ def _run(jobs, *, whole, table, folder):
     """
     from glf_tf.comparison import comparison
     from glf_tf.comparison import training as training_lib
-    from glf_tf.evidence import records, training_curves
+    from glf_tf.evidence import by_value, records, training_curves
     from glf_tf.training import loop
 
     comparison.leave_memory()
@@ -162,6 +162,9 @@ def _run(jobs, *, whole, table, folder):
             curves = {"scalars": table.curves, "folder": folder}
             if training_curves.draw(jobs, **curves):
                 drawn.append(folder.curves)
+            by = {"path": folder.values}
+            if table.vary is not None and by_value.draw(table, shown, **by):
+                drawn.append(folder.values)
             if _RECORDS.value:
                 kept = {"table": table, "source": folder, "measuring": measuring}
                 records.export(jobs, folder=pathlib.Path(_RECORDS.value), **kept)

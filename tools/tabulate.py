@@ -11,8 +11,12 @@ A document says where a table stands, by two comments in lines of their own:
 What lies between them is replaced. A table is one under reproduce/; its records are
 what `tools/reproduce.py --records` wrote. With `--check` nothing is written, and a
 document that is out of date is an error.
+
+With `--pictures=docs/images`, NAME.png there shows the measures of each table that
+varies a flag by its values.
 """
 
+import itertools
 import pathlib
 
 from absl import flags
@@ -23,6 +27,9 @@ from glf_tf.cli import kinds, program, values
 _DOCUMENTS = kinds.define_paths("documents", None, "Markdown files, comma-separated.")
 _RECORDS = kinds.define_path(
     "records", str(resources.TABLES / "records"), "The folder of the records."
+)
+_PICTURES = kinds.define_path(
+    "pictures", "", 'The folder for pictures of tables that vary a flag; "": none.'
 )
 _CHECK = flags.DEFINE_bool("check", False, "Write nothing; refuse what is out of date.")
 
@@ -50,11 +57,33 @@ def main() -> None:
     for path, text in changed:
         files.write(path, text)
         print(path)
+    if _PICTURES.value and not _CHECK.value:
+        for name in dict.fromkeys(itertools.chain(*map(documents.names, texts))):
+            _draw(name)
+
+
+def _draw(name: str) -> None:
+    """Draws a table by the values of its flag, if it varies one."""
+    from glf_tf.evidence import by_value, documents
+
+    table = _table(name)
+    if table.vary is not None:
+        shown, _ = documents.measured(table, folder=pathlib.Path(_RECORDS.value))
+        path = pathlib.Path(_PICTURES.value) / f"{name}.png"
+        if by_value.draw(table, shown, path=path):
+            print(path)
 
 
 def _render(name: str) -> str:
     """Returns a table in Markdown."""
-    from glf_tf.evidence import documents, table_reader
+    from glf_tf.evidence import documents
+
+    return documents.to_markdown(_table(name), folder=pathlib.Path(_RECORDS.value))
+
+
+def _table(name: str):
+    """Returns a table of the repository."""
+    from glf_tf.evidence import table_reader
 
     known = resources.tables()
     if name not in known:
@@ -63,8 +92,7 @@ def _render(name: str) -> str:
             received=name,
             do=errors.suggestion(name, known),
         )
-    table = table_reader.read(known[name])
-    return documents.to_markdown(table, folder=pathlib.Path(_RECORDS.value))
+    return table_reader.read(known[name])
 
 
 def _read(path: pathlib.Path) -> str:

@@ -43,12 +43,15 @@ class Column:
         title: Its title.
         value: Returns the cell of a row.
         real: The metric of real images that it shows; "" for none.
+        number: Returns mean and deviation of a row, or None; for a column of words it
+            is always None.
     """
 
     key: str
     title: str
     value: Callable[[row_lib.Row], str]
     real: str = ""
+    number: Callable[[row_lib.Row], tuple[float, float | None] | None] = lambda _: None
 
 
 def _measured(
@@ -72,7 +75,11 @@ def _measured(
     of_real = real or (metric if source == "samples" else "")
     named = [metric, *([] if source == "samples" else [source]), extractor]
     key = "/".join(filter(None, named))
-    return Column(key, title, lambda row: cell(row.number(metric, **how)), real=of_real)
+
+    def number(row: row_lib.Row) -> tuple[float, float | None] | None:
+        return row.number(metric, **how)
+
+    return Column(key, title, lambda row: cell(number(row)), of_real, number)
 
 
 def _cost(title: str, field: str) -> Column:

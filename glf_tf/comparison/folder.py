@@ -14,7 +14,7 @@ from glf_tf.experiments import locking
 
 _OUTPUTS = (
     *("lock", "table.md", "table.json", "samples.png", "curves.png", "curves.csv"),
-    "hparams",
+    *("values.png", "hparams"),
 )
 
 
@@ -29,6 +29,7 @@ class Folder:
     table.json        all numbers, by seed and trial
     samples.png       samples side by side
     curves.png        what a table shows of training, and curves.csv its numbers
+    values.png        measures by the values of the flag that a table varies
     hparams/          settings and numbers, for TensorBoard's HParams page
     real_images.json  measurements of real images under the same protocol
 
@@ -57,6 +58,11 @@ class Folder:
     def curves(self) -> pathlib.Path:
         """Curves of training."""
         return self.path / "curves.png"
+
+    @property
+    def values(self) -> pathlib.Path:
+        """Measures by the values of a flag."""
+        return self.path / "values.png"
 
     @property
     def hparams(self) -> pathlib.Path:

@@ -8,7 +8,7 @@ They lie between two comments, which stay:
 <!-- end of table -->
 """
 
-__all__ = ["updated", "to_markdown"]
+__all__ = ["names", "updated", "measured", "to_markdown"]
 
 import pathlib
 import re
@@ -26,6 +26,11 @@ _BLOCK = re.compile(
     r"^<!-- table: (?P<name>.*?) -->\n(?P<text>.*?)^<!-- end of table -->$", re.M | re.S
 )
 _COMMENT = re.compile(r"^<!-- (table: .*|end of table) -->$", re.M)
+
+
+def names(text: str) -> list[str]:
+    """Returns the names of a document's tables."""
+    return [block["name"] for block in _BLOCK.finditer(text)]
 
 
 def updated(text: str, *, render: Callable[[str], str]) -> str:
@@ -53,8 +58,10 @@ def updated(text: str, *, render: Callable[[str], str]) -> str:
     return _BLOCK.sub(made, text)
 
 
-def to_markdown(table: table_file.TableFile, *, folder: pathlib.Path) -> str:
-    """Returns what a document says of a table: its records, and how they came about.
+def measured(
+    table: table_file.TableFile, *, folder: pathlib.Path
+) -> tuple[table_lib.Table, list[records.Evidence]]:
+    """Returns what the records of a table say, and the records.
 
     Args:
         table: The table.
@@ -90,9 +97,28 @@ def to_markdown(table: table_file.TableFile, *, folder: pathlib.Path) -> str:
         is_sorted=False,
         **table.shown,
     )
-    lines = shown.lines() if table.vary is None else by_value.lines(table, shown)
+    return shown, found
+
+
+def to_markdown(table: table_file.TableFile, *, folder: pathlib.Path) -> str:
+    """Returns what a document says of a table: its records, and how they came about.
+
+    Args:
+        table: The table.
+        folder: The folder of all records.
+
+    Raises:
+        NotFound: No row was measured.
+        Damaged: A record is not one of this table, or rows had different protocols.
+    """
+    shown, found = measured(table, folder=folder)
+    if table.vary is None:
+        known = {row.recipe.name for row in shown.rows}
+        missing = [row.title or row.name for row in table.rows if row.name not in known]
+        lines = shown.lines()
+    else:
+        missing, lines = by_value.missing(table, shown), by_value.lines(table, shown)
     notes = [*shown.protocol, *_about(table, found), *shown.notes, *table.notes]
-    missing = [row.title or row.name for row in table.rows if not by_row[row.name]]
     if missing:
         notes.append(f"Not run here: {', '.join(missing)}")
     return "\n".join([*lines, "", *(f"* {note}." for note in notes)]) + "\n"

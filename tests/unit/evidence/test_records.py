@@ -3,14 +3,17 @@
 
 import dataclasses
 import json
+import math
 import shutil
 
 import pytest
+from matplotlib.figure import Figure
 
 from glf_tf import errors
 from glf_tf.comparison import cost, record
-from glf_tf.evidence import documents, records, table_file
+from glf_tf.evidence import by_value, documents, records, table_file
 from glf_tf.metrics import protocol
+from glf_tf.plotting import sweep_figure
 
 HOW = protocol.Protocol(
     source="samples",
@@ -184,7 +187,23 @@ def test_a_varied_flag_has_a_column_for_each_value(tmp_path, monkeypatch):
         "| :-- | --: | --: |",
         "| Plain | - (2) | 3.5 ± 2.1 (8) |",
     ]
-    assert "* Not run here: plain_2." in text
+    assert "Not run here" not in text  # a cell says so
+
+
+def test_what_is_the_same_for_all_systems_has_one_row(varied, tmp_path):
+    text = documents.to_markdown(varied, folder=tmp_path / "records")
+    assert "| **a** | 2.0 ± 1.4 (FID 8.2) | 4 ± 0 (FID 8.2) |" in text
+    assert "| b | - (FID 8.2) | 8.0 ± 1.4 (FID 8.2) |" in text
+    assert (
+        "| epochs | latents: 2 | latents: 8 |\n| :-- | --: | --: |\n| all | 1 | 1 |"
+        in text
+    )
+
+
+def test_a_system_without_any_record_is_named(varied, tmp_path):
+    (tmp_path / "records" / "small" / "b_8.json").unlink()
+    text = documents.to_markdown(varied, folder=tmp_path / "records")
+    assert "* Not run here: b." in text
 
 
 def test_a_table_without_records_or_of_two_protocols_is_refused(tmp_path, monkeypatch):
@@ -216,3 +235,63 @@ def test_tables_of_a_document_are_replaced_and_nothing_else():
 def test_a_comment_without_the_other_is_refused(text):
     with pytest.raises(errors.InvalidValue, match="without the other"):
         documents.updated(text, render=str)
+
+
+@pytest.fixture
+def varied(tmp_path, monkeypatch):
+    """A table of two systems by two values, of which one has no record."""
+    rows = [
+        dataclasses.replace(TABLE.rows[0], name=f"{name}_{v}", group=name, value=v)
+        for name in ("**a**", "b")
+        for v in ("2", "8")
+    ]
+    rows = [dataclasses.replace(row, name=row.name.replace("*", "")) for row in rows]
+    vary = table_file.Vary("latent_dim", ("2", "8"), title="latents:")
+    table = dataclasses.replace(
+        TABLE, rows=tuple(rows), vary=vary, columns=("fd", "epochs", "seeds")
+    )
+    by_row = {"a_2": [(1.0, 3.0)], "a_8": [(4.0, 4.0)], "b_8": [(7.0, 9.0)]}
+    write(tmp_path, by_row, monkeypatch, table=table)
+    return table
+
+
+def test_a_picture_has_a_panel_a_measure_and_a_line_a_system(
+    varied, tmp_path, monkeypatch
+):
+    shown, _ = documents.measured(varied, folder=tmp_path / "records")
+    drawn = []
+    monkeypatch.setattr(
+        sweep_figure, "draw", lambda *of, **how: drawn.append((of, how)) or Figure()
+    )
+    path = tmp_path / "values.png"
+    assert by_value.draw(varied, shown, path=path)
+    ((panels,), how) = drawn[0]
+    assert how == {"option": "latents"}
+    assert list(panels) == ["FD"]  # words, and what is the same for all, have none
+    assert panels["FD"]["a"] == [("2", 2.0, 2**0.5), ("8", 4.0, 0.0)]
+    first, second = panels["FD"]["b"]
+    assert (first.value, math.isnan(first.mean), first.deviation) == ("2", True, None)
+    assert second == ("8", 8.0, 2**0.5)
+    assert path.exists()
+
+
+def test_a_picture_shows_its_numbers():
+    points = [sweep_figure.Point("2", 1.5, 0.5), sweep_figure.Point("8", 3.0)]
+    figure = sweep_figure.draw({"AP": {"VAE": points}}, option="latents")
+    panel = figure.axes[0]
+    line, *_ = panel.containers[0].lines
+    assert list(line.get_ydata()) == [1.5, 3.0]
+    labels = [text.get_text() for text in panel.get_xticklabels()]
+    assert (labels, panel.get_xlabel(), panel.get_title()) == (
+        ["2", "8"],
+        "latents",
+        "AP",
+    )
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["VAE"]
+
+
+def test_nothing_is_drawn_of_nothing(varied, tmp_path):
+    shown, _ = documents.measured(varied, folder=tmp_path / "records")
+    shown = dataclasses.replace(shown, rows=())
+    assert not by_value.draw(varied, shown, path=tmp_path / "none.png")
+    assert not (tmp_path / "none.png").exists()
