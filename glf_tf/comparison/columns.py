@@ -43,8 +43,8 @@ class Column:
         title: Its title.
         value: Returns the cell of a row.
         real: The metric of real images that it shows; "" for none.
-        number: Returns mean and deviation of a row, or None; for a column of words it
-            is always None.
+        number: Returns mean and deviation of a row, or None; for a column of words or
+            costs it is always None.
     """
 
     key: str
@@ -86,6 +86,12 @@ def _cost(title: str, field: str) -> Column:
     return Column(field, title, lambda row: _plain(row.cost(field)))
 
 
+def _speed(title: str, metric: str) -> Column:
+    """Returns the column of a speed that was measured, which no picture shows."""
+    measured = _measured(title, metric, "all")
+    return Column(measured.key, title, measured.value)
+
+
 def _epochs() -> Column:
     return Column("epochs", "epochs", lambda row: row.epochs or NONE)
 
@@ -120,7 +126,7 @@ def of_anomalies() -> list[Column]:
         _cost("parameters", "parameters"),
         _epochs(),
         _cost("s/epoch", "seconds_per_epoch"),
-        _measured("scored/s", "scored_per_second", "all"),
+        _speed("scored/s", "scored_per_second"),
     ]
 
 

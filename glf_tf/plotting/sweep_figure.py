@@ -34,7 +34,8 @@ def draw(
 
     Args:
         panels: By the name of a measure, the points of each system. All systems have
-            the same values, which lie evenly spaced.
+            the same values, which lie evenly spaced; those without a number have no
+            line.
         option: What the values are of.
     """
     columns = min(len(panels), curves_figure.PANELS_A_ROW)
@@ -46,8 +47,14 @@ def draw(
         _draw_panel(place, lines, title=title, option=option)
     for place in places[len(panels) :]:
         place.set_axis_off()
-    handles, labels = places[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right center", frameon=False)
+    drawn = places[0].containers
+    figure.legend(
+        handles=[container.lines[0] for container in drawn],
+        labels=[container.get_label() for container in drawn],
+        loc="outside right center",
+        handlelength=3.5,
+        frameon=False,
+    )
     return figure
 
 
@@ -62,6 +69,8 @@ def _draw_panel(
     panel.set_xlabel(option)
     colours, styles = curves_figure.COLOURS, curves_figure.STYLES
     for index, (label, points) in enumerate(lines.items()):
+        if all(math.isnan(point.mean) for point in points):
+            continue
         panel.errorbar(
             range(len(points)),
             [point.mean for point in points],

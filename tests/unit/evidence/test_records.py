@@ -277,7 +277,9 @@ def test_a_picture_has_a_panel_a_measure_and_a_line_a_system(
 
 def test_a_picture_shows_its_numbers():
     points = [sweep_figure.Point("2", 1.5, 0.5), sweep_figure.Point("8", 3.0)]
-    figure = sweep_figure.draw({"AP": {"VAE": points}}, option="latents")
+    nothing = [sweep_figure.Point(value, math.nan) for value in ("2", "8")]
+    lines = {"absent": nothing, "VAE": points}
+    figure = sweep_figure.draw({"AP": lines}, option="latents")
     panel = figure.axes[0]
     line, *_ = panel.containers[0].lines
     assert list(line.get_ydata()) == [1.5, 3.0]

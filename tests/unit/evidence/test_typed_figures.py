@@ -25,7 +25,6 @@ TYPED = {
     "A flow prior, an energy prior and none",
     "Completing masked images",
     "Recovering what training hid",
-    "Anomalies on MNIST",
     "The measures themselves",
     "Not run here",
 }
