@@ -112,7 +112,7 @@ def test_a_chain_of_the_table_infers_latents_where_there_is_no_encoder(without_4
 
 def test_a_score_of_a_models_own_has_no_weight(without_4):
     images = anomaly_sets.of_run(without_4["bigan"].path, paths=PATHS)
-    found = _measured(without_4["bigan"], weight=3.0)[LAST]
+    found = _measured(without_4["bigan"], weight=0.0)[LAST]
     expected = detection.detect(without_4["bigan"].path, images, weights=(1.0,))
     value = expected.scores(1.0).average_precision
     np.testing.assert_allclose(found, value, rtol=1e-5)

@@ -297,3 +297,11 @@ def test_nothing_is_drawn_of_nothing(varied, tmp_path):
     shown = dataclasses.replace(shown, rows=())
     assert not by_value.draw(varied, shown, path=tmp_path / "none.png")
     assert not (tmp_path / "none.png").exists()
+
+
+def test_what_is_the_same_for_all_systems_is_not_drawn(varied, tmp_path, monkeypatch):
+    by_row = {name: [(2.0, 2.0)] for name in ("a_2", "a_8", "b_2", "b_8")}
+    write(tmp_path / "same", by_row, monkeypatch, table=varied)
+    shown, _ = documents.measured(varied, folder=tmp_path / "same" / "records")
+    assert len(shown.rows) == len(by_row)
+    assert not by_value.draw(varied, shown, path=tmp_path / "none.png")
