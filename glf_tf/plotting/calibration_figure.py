@@ -8,7 +8,7 @@ from matplotlib import axes as axes_lib
 from matplotlib import figure as figure_lib
 
 from glf_tf.evaluation import calibrations
-from glf_tf.plotting import curves_figure
+from glf_tf.plotting import panels as panels_lib
 
 
 def draw(ranks: calibrations.Ranks) -> figure_lib.Figure:
@@ -21,7 +21,7 @@ def draw(ranks: calibrations.Ranks) -> figure_lib.Figure:
     figure = figure_lib.Figure(figsize=(9.6, 4.8), dpi=150, layout="constrained")
     regions, coordinates = figure.subplots(1, 2)
     level = np.linspace(0.0, 1.0, 501)
-    blue = curves_figure.COLOURS[0]
+    blue = panels_lib.colour(0)
     _name_axes(regions, "regions of highest density", x="probability of the region")
     _shade(regions, ranks.chance(curves=1))
     regions.plot(level, ranks.regions.coverage(level), color=blue, linewidth=1.8)
@@ -51,11 +51,7 @@ def _numbers(error: float, bias: float) -> str:
 
 def _name_axes(panel: axes_lib.Axes, title: str, *, x: str) -> None:
     panel.plot([0, 1], [0, 1], color="#888888", linestyle="dotted")
-    panel.set_title(title, fontsize=11)
-    panel.set_xlabel(x)
-    panel.set_ylabel("share of held-out latents")
+    panels_lib.plain(panel, title=title, x=x, y="share of held-out latents")
     panel.set_xlim(0.0, 1.0)
     panel.set_ylim(0.0, 1.0)
     panel.set_aspect("equal")
-    panel.grid(color="#dddddd", linewidth=0.6)
-    panel.spines[["top", "right"]].set_visible(False)

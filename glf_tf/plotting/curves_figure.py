@@ -16,24 +16,8 @@ from matplotlib import ticker
 
 from glf_tf import errors
 from glf_tf.plotting import curves
+from glf_tf.plotting import panels as panels_lib
 
-COLOURS = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#56B4E9",
-    "#E69F00",
-    "#000000",
-)
-"""Okabe and Ito's colours, which the colour-blind can distinguish, without yellow,
-which is too pale for lines on white.
-"""
-
-STYLES = ("solid", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)))
-"""Line styles, changed after each pass through the colours."""
-
-PANELS_A_ROW = 3
 _BEYOND = 0.5
 """Maximum extension of an axis by a diverged line, relative to the other lines."""
 
@@ -75,20 +59,15 @@ def draw(
         InvalidValue: No run has one of the scalars.
     """
     _check(lines, scalars=scalars)
-    columns = min(len(scalars), PANELS_A_ROW)
-    rows = -(-len(scalars) // columns)
-    size = (max(4.4 * columns, 6.0), 3.4 * rows + 0.6)
-    figure = figure_lib.Figure(figsize=size, dpi=150, layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    for panel, scalar in zip(panels, scalars, strict=False):
+    figure, panels = panels_lib.figure_of(len(scalars))
+    for panel, scalar in zip(panels, scalars, strict=True):
         _draw_panel(panel, lines, scalar=scalar, log_y=log_y)
-    for panel in panels[len(scalars) :]:
-        panel.set_axis_off()
+    width = figure.get_figwidth()
     handles = [_handle(line, index) for index, line in enumerate(lines)]
     figure.legend(
         handles=handles,
         loc="outside lower center",
-        ncols=max(1, min(len(lines), int(size[0] // _legend_inches(lines)))),
+        ncols=max(1, min(len(lines), int(width // _legend_inches(lines)))),
         frameon=False,
     )
     return figure
@@ -136,12 +115,8 @@ def _check(lines: Sequence[Line], *, scalars: Sequence[str]) -> None:
 def _draw_panel(
     panel: axes_lib.Axes, lines: Sequence[Line], *, scalar: str, log_y: bool
 ) -> None:
-    panel.set_title(scalar, fontsize=11, pad=12)
-    panel.set_xlabel("epoch")
+    panels_lib.plain(panel, title=scalar, x="epoch")
     panel.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
-    panel.grid(color="#dddddd", linewidth=0.6)
-    panel.set_axisbelow(True)
-    panel.spines[["top", "right"]].set_visible(False)
     if log_y:
         panel.set_yscale("log", nonpositive="mask")
     drawn = [_finite(line.history.curve(scalar), log_y=log_y) for line in lines]
@@ -150,9 +125,13 @@ def _draw_panel(
         panel.set_ylim(*bounds)
     for index, (line, (epochs, values)) in enumerate(zip(lines, drawn, strict=True)):
         marker = "o" if len(epochs) == 1 else None
-        panel.plot(epochs, values, marker=marker, markersize=4, **_look(index))
+        panel.plot(
+            epochs, values, marker=marker, markersize=4, **panels_lib.look(index)
+        )
         if line.history.diverged_at is not None and len(epochs):
-            _cross(panel, epochs[-1], values[-1], colour=_look(index)["color"])
+            _cross(
+                panel, epochs[-1], values[-1], colour=panels_lib.look(index)["color"]
+            )
 
 
 def _cross(panel: axes_lib.Axes, epoch: float, value: float, *, colour: str) -> None:
@@ -200,16 +179,6 @@ def _bounds(
     return (np.exp(low), np.exp(high)) if log_y else (low, high)
 
 
-def _look(index: int) -> dict:
-    """Returns colour and style of a line."""
-    turn, place = divmod(index, len(COLOURS))
-    return {
-        "color": COLOURS[place],
-        "linestyle": STYLES[turn % len(STYLES)],
-        "linewidth": 1.6,
-    }
-
-
 def _handle(line: Line, index: int) -> lines_lib.Line2D:
     """Returns a line of the legend, with a cross for a diverged run."""
     diverged = line.history.diverged_at is not None
@@ -220,7 +189,7 @@ def _handle(line: Line, index: int) -> lines_lib.Line2D:
         marker="X" if diverged else None,
         markersize=8,
         markeredgecolor="white",
-        **_look(index),
+        **panels_lib.look(index),
     )
 
 

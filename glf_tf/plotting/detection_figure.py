@@ -11,7 +11,7 @@ from matplotlib import axes as axes_lib
 from matplotlib import figure as figure_lib
 
 from glf_tf.evaluation import detection, selection
-from glf_tf.plotting import curves_figure
+from glf_tf.plotting import panels as panels_lib
 
 _ON_TEST = (
     f"{selection.ON_TEST}: chosen on the test images, anomalies included; not what a "
@@ -168,12 +168,7 @@ def _draw_run(
     index: int,
     label: str | None,
 ) -> None:
-    turn, colour = divmod(index, len(curves_figure.COLOURS))
-    look = {
-        "color": curves_figure.COLOURS[colour],
-        "linestyle": curves_figure.STYLES[turn % len(curves_figure.STYLES)],
-        "linewidth": 1.4,
-    }
+    look = panels_lib.look(index)
     truth, score = (
         detected.anomaly_set.is_anomaly,
         detected.densities.score(weight=weight),
@@ -186,14 +181,10 @@ def _draw_run(
 
 
 def _name_axes(panel: axes_lib.Axes, title: str, x: str, y: str) -> None:
-    panel.set_title(title, fontsize=11)
-    panel.set_xlabel(x)
-    panel.set_ylabel(y)
+    panels_lib.plain(panel, title=title, x=x, y=y)
     panel.set_xlim(-0.01, 1.01)
     panel.set_ylim(-0.01, 1.01)
     panel.set_aspect("equal")
-    panel.grid(color="#dddddd", linewidth=0.6)
-    panel.spines[["top", "right"]].set_visible(False)
 
 
 def _label(group: detection.Group) -> str:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from matplotlib import axes as axes_lib
 from matplotlib import figure as figure_lib
 
-from glf_tf.plotting import curves_figure
+from glf_tf.plotting import panels as panels_lib
 
 
 class Point(NamedTuple):
@@ -38,19 +38,13 @@ def draw(
             line.
         option: What the values are of.
     """
-    columns = min(len(panels), curves_figure.PANELS_A_ROW)
-    rows = -(-len(panels) // columns)
-    size = (max(4.4 * columns, 6.0), 3.4 * rows + 0.6)
-    figure = figure_lib.Figure(figsize=size, dpi=150, layout="constrained")
-    places = figure.subplots(rows, columns, squeeze=False).ravel()
-    for place, (title, lines) in zip(places, panels.items(), strict=False):
+    figure, places = panels_lib.figure_of(len(panels))
+    for place, (title, lines) in zip(places, panels.items(), strict=True):
         _draw_panel(place, lines, title=title, option=option)
-    for place in places[len(panels) :]:
-        place.set_axis_off()
-    drawn = places[0].containers
+    drawn = {line.get_label(): line for place in places for line in place.containers}
     figure.legend(
-        handles=[container.lines[0] for container in drawn],
-        labels=[container.get_label() for container in drawn],
+        handles=[line.lines[0] for line in drawn.values()],
+        labels=list(drawn),
         loc="outside right center",
         handlelength=3.5,
         frameon=False,
@@ -65,9 +59,7 @@ def _draw_panel(
     title: str,
     option: str,
 ) -> None:
-    panel.set_title(title, fontsize=11, pad=12)
-    panel.set_xlabel(option)
-    colours, styles = curves_figure.COLOURS, curves_figure.STYLES
+    panels_lib.plain(panel, title=title, x=option)
     for index, (label, points) in enumerate(lines.items()):
         if all(math.isnan(point.mean) for point in points):
             continue
@@ -76,14 +68,10 @@ def _draw_panel(
             [point.mean for point in points],
             yerr=[point.deviation or math.nan for point in points],
             label=label,
-            color=colours[index % len(colours)],
-            linestyle=styles[index // len(colours) % len(styles)],
             marker="o",
             markersize=4,
             capsize=2,
-            linewidth=1.5,
+            **panels_lib.look(index),
         )
     values = [point.value for point in next(iter(lines.values()))]
     panel.set_xticks(range(len(values)), values)
-    panel.grid(color="#dddddd", linewidth=0.6)
-    panel.spines[["top", "right"]].set_visible(False)

@@ -10,7 +10,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib import figure as figure_lib
 
-from glf_tf.plotting import curves_figure
+from glf_tf.plotting import panels
 from glf_tf.report import runs as runs_lib
 from glf_tf.training import board
 
@@ -39,7 +39,7 @@ def _chart(runs: Sequence[runs_lib.Run], term: str) -> str:
     axes = figure.subplots()
     most = 0
     for index, run in enumerate(runs):
-        colour = curves_figure.COLOURS[index % len(curves_figure.COLOURS)]
+        colour = panels.colour(index)
         for name, style in _lines(term):
             curve = run.history.curve(name)
             shown = np.isfinite(curve.values)

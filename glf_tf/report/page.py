@@ -7,7 +7,7 @@ import html
 from collections.abc import Iterable, Mapping, Sequence
 
 from glf_tf.metrics import protocol, written
-from glf_tf.plotting import curves_figure
+from glf_tf.plotting import panels
 from glf_tf.report import charts as charts_lib
 from glf_tf.report import nearest as nearest_lib
 from glf_tf.report import runs as runs_lib
@@ -196,8 +196,7 @@ def _told(term: str) -> str:
 
 
 def _colours(count: int) -> list[str]:
-    known = curves_figure.COLOURS
-    return [known[index % len(known)] for index in range(count)]
+    return [panels.colour(index) for index in range(count)]
 
 
 def _settings(runs: Sequence[runs_lib.Run]) -> str:

@@ -289,7 +289,19 @@ def test_a_picture_shows_its_numbers():
         "latents",
         "AP",
     )
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["VAE"]
+    assert _legend(figure) == ["VAE"]
+
+
+def test_a_legend_names_what_any_panel_shows():
+    points = [sweep_figure.Point("2", 1.5), sweep_figure.Point("8", 3.0)]
+    nothing = [sweep_figure.Point(value, math.nan) for value in ("2", "8")]
+    first, second = {"VAE": points, "GAN": nothing}, {"VAE": points, "GAN": points}
+    figure = sweep_figure.draw({"MSE": first, "FD": second}, option="latents")
+    assert _legend(figure) == ["VAE", "GAN"]
+
+
+def _legend(figure) -> list[str]:
+    return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def test_nothing_is_drawn_of_nothing(varied, tmp_path):
