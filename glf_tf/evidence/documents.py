@@ -120,7 +120,7 @@ def to_markdown(table: table_file.TableFile, *, folder: pathlib.Path) -> str:
         missing, lines = by_value.missing(table, shown), by_value.lines(table, shown)
     notes = [*shown.protocol, *_about(table, found), *shown.notes, *table.notes]
     if missing:
-        notes.append(f"Not run here: {', '.join(missing)}")
+        notes.append(f"Not run here: {'; '.join(missing)}")
     return "\n".join([*lines, "", *(f"* {note}." for note in notes)]) + "\n"
 
 
