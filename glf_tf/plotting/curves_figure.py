@@ -116,9 +116,11 @@ def _draw_panel(
     panel: axes_lib.Axes, lines: Sequence[Line], *, scalar: str, log_y: bool
 ) -> None:
     panels_lib.plain(panel, title=scalar, x="epoch")
-    panel.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
+    panel.xaxis.set_major_locator(ticker.MaxNLocator(integer=True, steps=(1, 2, 5, 10)))
     if log_y:
         panel.set_yscale("log", nonpositive="mask")
+        panel.yaxis.set_major_formatter(ticker.LogFormatter())
+        panel.yaxis.set_minor_formatter(ticker.LogFormatter(minor_thresholds=(2, 0.5)))
     drawn = [_finite(line.history.curve(scalar), log_y=log_y) for line in lines]
     bounds = _bounds(lines, drawn, log_y=log_y)
     if bounds is not None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures of panels in rows of three, and how their lines look."""
+"""Figures of panels in rows, and how their lines look."""
 
 __all__ = ["figure_of", "colour", "look", "plain"]
 
@@ -26,8 +26,8 @@ _A_ROW = 3
 
 
 def figure_of(count: int) -> tuple[figure_lib.Figure, list[axes_lib.Axes]]:
-    """Returns a figure with `count` panels, and the panels."""
-    columns = min(count, _A_ROW)
+    """Returns a figure with so many panels, at most three in a row, and the panels."""
+    columns = 2 if count == 4 else min(count, _A_ROW)
     rows = -(-count // columns)
     size = (max(4.4 * columns, 6.0), 3.4 * rows + 0.6)
     figure = figure_lib.Figure(figsize=size, dpi=150, layout="constrained")

@@ -13,7 +13,7 @@ import pytest
 from glf_tf import errors
 from glf_tf.data import paths as paths_lib
 from glf_tf.experiments import experiment, folder, plan
-from glf_tf.plotting import curves, curves_figure
+from glf_tf.plotting import curves, curves_figure, panels
 from glf_tf.training import options
 from tests import descriptors
 
@@ -150,6 +150,22 @@ def test_many_lines_and_panels_make_a_picture(tmp_path, log_y):
     legend = figure.legends[0].get_window_extent()
     assert legend.x0 >= inside.x0
     assert legend.x1 <= inside.x1
+
+
+def test_axes_have_plain_numbers(tmp_path):
+    path = write(tmp_path / "run", [epoch(5 * k, a=9.0 - k) for k in range(1, 6)])
+    figure = curves_figure.draw([line_of(path)], scalars=["a"], log_y=True)
+    figure.savefig(tmp_path / "x.png")
+    ticks = [*figure.axes[0].yaxis.get_ticklabels(which="both")]
+    numbers = [float(tick.get_text()) for tick in ticks if tick.get_text()]
+    assert {4.0, 5.0, 6.0} <= set(numbers)
+
+
+@pytest.mark.parametrize(("count", "columns"), [(1, 1), (3, 3), (4, 2), (5, 3)])
+def test_panels_lie_in_rows(count, columns):
+    _, places = panels.figure_of(count)
+    assert len(places) == count
+    assert {place.get_gridspec().ncols for place in places} == {columns}
 
 
 def test_what_cannot_be_drawn_is_refused(tmp_path):
