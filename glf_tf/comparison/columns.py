@@ -187,7 +187,7 @@ def of_densities(distance: str, *, others: Mapping[str, str]) -> list[Column]:
         *_distances(distance, others=others),
         _measured("recall", "recall"),
         _measured("coverage", "coverage"),
-        _cost("parameters", "prior_parameters"),
+        _cost("density's parameters", "prior_parameters"),
         _epochs(),
         _cost("training s", "training_seconds"),
         _cost("fit s", "fit_seconds"),
