@@ -45,6 +45,7 @@ class Column:
         real: The metric of real images that it shows; "" for none.
         number: Returns mean and deviation of a row, or None; for a column of words or
             costs it is always None.
+        notes: Returns the caveats of a row's measurements.
     """
 
     key: str
@@ -52,6 +53,7 @@ class Column:
     value: Callable[[row_lib.Row], str]
     real: str = ""
     number: Callable[[row_lib.Row], tuple[float, float | None] | None] = lambda _: None
+    notes: Callable[[row_lib.Row], Sequence[str]] = lambda _: ()
 
 
 def _measured(
@@ -79,7 +81,10 @@ def _measured(
     def number(row: row_lib.Row) -> tuple[float, float | None] | None:
         return row.number(metric, **how)
 
-    return Column(key, title, lambda row: cell(number(row)), of_real, number)
+    def notes(row: row_lib.Row) -> Sequence[str]:
+        return row.caveats(metric, **how)
+
+    return Column(key, title, lambda row: cell(number(row)), of_real, number, notes)
 
 
 def _cost(title: str, field: str) -> Column:

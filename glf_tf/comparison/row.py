@@ -8,6 +8,7 @@ import statistics
 
 from glf_tf.comparison import job as job_lib
 from glf_tf.comparison import record as record_lib
+from glf_tf.metrics import protocol
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,13 +54,21 @@ class Row:
 
         Over the seeds; over the trials if there is only one seed.
         """
-        how = {"source": source, "extractor": extractor}
-        found = [result.of(metric, **how) for result in self.results]
-        found = [measurement for measurement in found if measurement is not None]
+        found = self._measured(metric, source, extractor)
         if len(found) == 1:
             return found[0].mean, found[0].std
         means = [measurement.mean for measurement in found]
         return (statistics.fmean(means), statistics.stdev(means)) if means else None
+
+    def caveats(self, metric: str, *, source: str, extractor: str = "") -> list[str]:
+        """Returns the notes on a measurement, without repetition."""
+        found = self._measured(metric, source, extractor)
+        return list(dict.fromkeys(note for each in found for note in each.notes))
+
+    def _measured(self, metric, source, extractor) -> list[protocol.Measurement]:
+        how = {"source": source, "extractor": extractor}
+        found = [result.of(metric, **how) for result in self.results]
+        return [measurement for measurement in found if measurement is not None]
 
     def cost(self, field: str) -> float | None:
         """Returns the mean of a cost over the seeds, or None."""
@@ -97,7 +106,7 @@ class Row:
 
     @property
     def notes(self) -> list[str]:
-        """Failures, and notes on the measurements."""
+        """Failures, and notes on the costs."""
         notes = []
         for training in self.trainings:
             result = training.result

@@ -4,6 +4,7 @@
 __all__ = ["Table"]
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 from glf_tf.comparison import columns as columns_lib
@@ -55,15 +56,10 @@ class Table:
 
     @property
     def notes(self) -> list[str]:
-        """All notes, without repetition."""
+        """Notes on what the table shows, without repetition."""
         found = [note for row in self.sorted_rows for note in row.notes]
+        found += self._caveats()
         results = [result for row in self.rows for result in row.results]
-        for result in results:
-            found += [
-                note
-                for measurement in result.measurements
-                for note in measurement.notes
-            ]
         dates = sorted({result.date for result in results})
         devices = sorted({result.cost.device for result in results})
         if dates:
@@ -75,6 +71,20 @@ class Table:
                 f"with {self._distance}"
             )
         return list(dict.fromkeys(found))
+
+    def _caveats(self) -> list[str]:
+        """Returns the notes on what is shown, with their rows if others have none."""
+        measured = [row for row in self.sorted_rows if row.results]
+        names: dict[str, list[str]] = {}
+        for row in measured:
+            shown = [column.notes(row) for column in self.columns()]
+            for note in dict.fromkeys(itertools.chain(*shown)):
+                names.setdefault(note, []).append(row.recipe.title or row.recipe.name)
+        is_everywhere = {note: len(of) == len(measured) for note, of in names.items()}
+        return [
+            note if is_everywhere[note] else f"{note} ({'; '.join(of)})"
+            for note, of in names.items()
+        ]
 
     def to_text(self) -> str:
         """Returns the table for a terminal."""

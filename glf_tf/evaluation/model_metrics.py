@@ -94,7 +94,7 @@ class ModelMetrics:
         error, notes = likelihoods.solver_error(model, self._test), ()
         if error is not None:
             notes = (
-                f"nll is that of a solver: twice its steps change it by {error:.2g}",
+                f"nll is that of a solver: twice its steps change it by {error:.1g}",
             )
         source = self._source(model)
         how = {"of": self._scored(model), "notes": notes}
