@@ -138,16 +138,11 @@ class Detecting:
         how = protocol.Protocol(
             source=source,
             dataset=images.title,
-            extractor="",
-            extractor_checksum="",
             reference_split="test",
             reference_digest=_digest(images),
             references=len(images.images),
             samples=max(2, int(np.sum(images.is_anomaly))),
-            trials=1,
             rounded=True,
-            crop="",
-            sampling="plain",
             seed=self._seed,
         )
         notes = _notes(chosen)

@@ -145,15 +145,10 @@ class Inferring:
             source=source,
             dataset=data.name,
             extractor="pixels",
-            extractor_checksum="",
             reference_split=data.split,
             reference_digest=digest.of_array(data.images),
             references=len(data),
             samples=len(data),
-            trials=1,
-            rounded=False,
-            crop="",
-            sampling="plain",
             seed=self._seed,
         )
         errors = {"hidden_error": error.hidden_symmetric}

@@ -33,17 +33,10 @@ def last(
     how = protocol.Protocol(
         source=columns.TRAINING,
         dataset=train.name,
-        extractor="",
-        extractor_checksum="",
         reference_split="train",
         reference_digest=train.digest,
         references=len(train),
         samples=len(train),
-        trials=1,
-        rounded=False,
-        crop="",
-        sampling="plain",
-        seed=0,
     )
     found = {name: history.curve(name).values for name in names}
     return [

@@ -81,12 +81,12 @@ class Protocol:
         source: The images measured: "samples", "reconstructions", "real train images",
             "test latents" of which the density is known.
         dataset: The name of the data set.
-        extractor: The extractor's name.
-        extractor_checksum: The digest of its weights.
         reference_split: The split of the real images, such as "test".
         reference_digest: Digest of the real images.
         references: Number of real images.
         samples: Number of images measured per trial.
+        extractor: The extractor's name; "" for none.
+        extractor_checksum: The digest of its weights; "" for none.
         trials: Number of independent draws.
         rounded: Whether the images were rounded to uint8.
         crop: How the real images were cropped and resized; "" for not at all.
@@ -98,17 +98,17 @@ class Protocol:
 
     source: str
     dataset: str
-    extractor: str
-    extractor_checksum: str
     reference_split: str
     reference_digest: str
     references: int
     samples: int
-    trials: int
-    rounded: bool
-    crop: str
-    sampling: Sampling
-    seed: int
+    extractor: str = ""
+    extractor_checksum: str = ""
+    trials: int = 1
+    rounded: bool = False
+    crop: str = ""
+    sampling: Sampling = "plain"
+    seed: int = 0
     preset: str = ""
 
     def __post_init__(self):
@@ -211,7 +211,7 @@ class Measurement:
                 title=record["title"],
                 values=tuple(_number(value) for value in record["values"]),
                 notes=tuple(record["notes"]),
-                protocol=Protocol(**_renamed(record["protocol"])),
+                protocol=Protocol(**_fields(record["protocol"])),
             )
         except (KeyError, TypeError) as error:
             raise errors.InvalidValue(
@@ -231,9 +231,18 @@ def _number(value: float | str) -> float:
     return float(value) if value in ("inf", "-inf", "nan") else value
 
 
-def _renamed(fields: dict[str, Any]) -> dict[str, Any]:
-    """Returns the fields of a protocol; older records call `source` "subject"."""
-    return {"source" if key == "subject" else key: fields[key] for key in fields}
+def _fields(record: dict[str, Any]) -> dict[str, Any]:
+    """Returns the fields of a protocol; older records call `source` "subject".
+
+    Raises:
+        KeyError: A field is missing, which a default would hide.
+    """
+    found = {"source" if k == "subject" else k: v for k, v in record.items()}
+    names = {field.name for field in dataclasses.fields(Protocol)}
+    names -= {"preset"}  # which older records have not
+    if missing := names - found.keys():
+        raise KeyError(*sorted(missing))
+    return found
 
 
 def to_json(

@@ -98,6 +98,14 @@ def test_incomplete_record_is_refused(name):
         protocol.Measurement.from_dict(record)
 
 
+@pytest.mark.parametrize("name", ["source", "extractor", "trials", "rounded", "seed"])
+def test_a_field_that_has_a_default_is_not_left_out_of_a_record(name):
+    record = measurement().to_dict()
+    del record["protocol"][name]
+    with pytest.raises(ValueError, match=name):
+        protocol.Measurement.from_dict(record)
+
+
 def test_record_with_an_unknown_field_is_refused():
     record = measurement().to_dict()
     record["protocol"]["colour"] = "blue"
