@@ -9,8 +9,10 @@ A document says where a table stands, by two comments in lines of their own:
     <!-- end of table -->
 
 What lies between them is replaced. A table is one under reproduce/; its records are
-what `tools/reproduce.py --records` wrote. With `--check` nothing is written, and a
-document that is out of date is an error.
+what `tools/reproduce.py --records` wrote. Between <!-- evaluation: NAME --> and
+<!-- end of evaluation --> stands what `tools/evaluate.py --out` wrote of one run, into
+files of the folder evaluations/NAME of the records. With `--check` nothing is written,
+and a document that is out of date is an error.
 
 With `--pictures=docs/images`, NAME.png there shows the measures of each table that
 varies a flag by its values.
@@ -41,8 +43,9 @@ def main() -> None:
 
     from glf_tf.evidence import documents
 
+    renders = {"table": _render, "evaluation": _render_evaluation}
     texts = [_read(path) for path in paths]
-    made = [documents.updated(text, render=_render) for text in texts]
+    made = [documents.updated(text, render=renders) for text in texts]
     changed = [
         (path, text)
         for path, text, before in zip(paths, made, texts, strict=True)
@@ -79,6 +82,13 @@ def _render(name: str) -> str:
     from glf_tf.evidence import documents
 
     return documents.to_markdown(_table(name), folder=pathlib.Path(_RECORDS.value))
+
+
+def _render_evaluation(name: str) -> str:
+    """Returns a table of what was measured of one run, in Markdown."""
+    from glf_tf.evidence import evaluations
+
+    return evaluations.to_markdown(pathlib.Path(_RECORDS.value) / "evaluations" / name)
 
 
 def _table(name: str):

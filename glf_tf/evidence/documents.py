@@ -6,13 +6,16 @@ They lie between two comments, which stay:
 <!-- table: sharpening_mnist -->
 ...
 <!-- end of table -->
+
+Those of the measures of one run, by tools/evaluate.py, lie between
+<!-- evaluation: NAME --> and <!-- end of evaluation -->.
 """
 
 __all__ = ["names", "updated", "measured", "to_markdown"]
 
 import pathlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from glf_tf import errors
 from glf_tf.comparison import job as job_lib
@@ -21,37 +24,42 @@ from glf_tf.comparison import table as table_lib
 from glf_tf.evidence import by_value, records, table_file
 from glf_tf.experiments import folder as folder_lib
 
-_START, _END = "<!-- table: {} -->", "<!-- end of table -->"
 _BLOCK = re.compile(
-    r"^<!-- table: (?P<name>.*?) -->\n(?P<text>.*?)^<!-- end of table -->$", re.M | re.S
+    r"^(?P<start><!-- (?P<kind>table|evaluation): (?P<name>.*?) -->)\n"
+    r".*?^(?P<end><!-- end of (?P=kind) -->)$",
+    re.M | re.S,
 )
-_COMMENT = re.compile(r"^<!-- (table: .*|end of table) -->$", re.M)
+_COMMENT = re.compile(
+    r"^<!-- ((table|evaluation): .*|end of (table|evaluation)) -->$", re.M
+)
 
 
 def names(text: str) -> list[str]:
     """Returns the names of a document's tables."""
-    return [block["name"] for block in _BLOCK.finditer(text)]
+    found = _BLOCK.finditer(text)
+    return [block["name"] for block in found if block["kind"] == "table"]
 
 
-def updated(text: str, *, render: Callable[[str], str]) -> str:
+def updated(text: str, *, render: Mapping[str, Callable[[str], str]]) -> str:
     """Returns a document with its tables made anew.
 
     Args:
         text: The document.
-        render: Returns a table in Markdown by its name.
+        render: Functions that return a table in Markdown by its name, one for each
+            kind, "table" and "evaluation".
 
     Raises:
         InvalidValue: A comment has no other one.
     """
 
     def made(block):
-        name = block["name"]
-        return f"{_START.format(name)}\n{render(name)}{_END}"
+        text = render[block["kind"]](block["name"])
+        return f"{block['start']}\n{text}{block['end']}"
 
     without = _BLOCK.sub("", text)
     if alone := _COMMENT.search(without):
         raise errors.InvalidValue(
-            f"A table lies between <!-- table: NAME --> and {_END}",
+            "A table lies between <!-- table: NAME --> and <!-- end of table -->",
             received=f"{alone.group()} without the other",
             do="Add the other comment, in a line of its own",
         )

@@ -473,6 +473,7 @@ OWN = {
 1 nowhere.md        @ --documents=small.md,nowhere.md
 2 sharpening_digits @ --documents=misspelt.md
 1 needs             @ --documents=unmeasured.md
+1 "evaluate.py"     @ --documents=unevaluated.md
 2 "without the"     @ --documents=alone.md
 2 --records         @ --records=
 """,
@@ -604,6 +605,7 @@ def _make_files():
         "small.md": "# Nothing\n",
         "misspelt.md": tables_of("sharpening_digit"),
         "unmeasured.md": tables_of("sharpening_digits"),
+        "unevaluated.md": "<!-- evaluation: x -->\n<!-- end of evaluation -->\n",
         "records/small/small.json": "of somebody",
         "alone.md": "<!-- end of table -->\n",
         "other.cfg": "\n".join((*SMALL, "--dataset=subset", "--dataset.count=300")),

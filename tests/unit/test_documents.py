@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from glf_tf import catalogue, resources
-from glf_tf.evidence import documents, table_reader
+from glf_tf.evidence import documents, evaluations, table_reader
 from tests import shown
 from tests.conformance import test_layering
 from tests.shown import DOCUMENTS, ROOT, TOOLS
@@ -243,10 +243,16 @@ def test_every_picture_is_shown():
 
 
 def test_tables_of_documents_are_those_of_the_records():
-    def render(name):
-        table = table_reader.read(resources.tables()[name])
-        return documents.to_markdown(table, folder=resources.TABLES / "records")
+    records = resources.TABLES / "records"
 
+    def table(name):
+        found = table_reader.read(resources.tables()[name])
+        return documents.to_markdown(found, folder=records)
+
+    def evaluation(name):
+        return evaluations.to_markdown(records / "evaluations" / name)
+
+    render = {"table": table, "evaluation": evaluation}
     for path in DOCUMENTS:
         text = path.read_text()
         assert documents.updated(text, render=render) == text, path

@@ -223,18 +223,31 @@ def test_a_table_without_records_or_of_two_protocols_is_refused(tmp_path, monkey
 
 def test_tables_of_a_document_are_replaced_and_nothing_else():
     text = "a\n<!-- table: x -->\nold\n<!-- end of table -->\nb\n"
-    text += "<!-- table: y -->\n<!-- end of table -->\nc\n"
-    made = documents.updated(text, render=lambda name: f"table {name}\n")
+    text += "<!-- evaluation: y -->\n<!-- end of evaluation -->\nc\n"
+    render = {
+        "table": lambda name: f"table {name}\n",
+        "evaluation": lambda name: f"measures {name}\n",
+    }
+    made = documents.updated(text, render=render)
     assert made == text.replace("old", "table x").replace(
-        "<!-- table: y -->\n", "<!-- table: y -->\ntable y\n"
+        "<!-- evaluation: y -->\n", "<!-- evaluation: y -->\nmeasures y\n"
     )
-    assert documents.updated(made, render=lambda name: f"table {name}\n") == made
+    assert documents.updated(made, render=render) == made
+    assert documents.names(text) == ["x"]
 
 
-@pytest.mark.parametrize("text", ["<!-- table: x -->\na\n", "<!-- end of table -->\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<!-- table: x -->\na\n",
+        "<!-- end of table -->\n",
+        "<!-- evaluation: x -->\na\n",
+        "<!-- table: x -->\n<!-- end of evaluation -->\n",
+    ],
+)
 def test_a_comment_without_the_other_is_refused(text):
     with pytest.raises(errors.InvalidValue, match="without the other"):
-        documents.updated(text, render=str)
+        documents.updated(text, render={})
 
 
 @pytest.fixture

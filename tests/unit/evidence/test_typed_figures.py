@@ -28,7 +28,9 @@ TYPED = {
 """Sections of docs/results.md whose figures are not of records yet."""
 
 _TABLE = re.compile(
-    r"^<!-- table: (?P<name>.*?) -->\n(?P<text>.*?)^<!-- end of table -->$", re.M | re.S
+    r"^<!-- (?P<kind>table|evaluation): (?P<name>.*?) -->\n(?P<text>.*?)"
+    r"^<!-- end of (?P=kind) -->$",
+    re.M | re.S,
 )
 _CODE = re.compile(r"^    .*$|`[^`]*`|\]\([^)]*\)|\d{4}-\d{2}-\d{2}", re.M)
 _NUMBER = re.compile(r"(?<![\w.,/-])(?:\d[\d,]*)?\.?\d+(?!\w)")
@@ -58,9 +60,11 @@ def known(section):
     found = []
     for table in _TABLE.finditer(section):
         found += [float(n.replace(",", "")) for n in numbers(table["text"])]
-        for path in (RECORDS / table["name"]).glob("*.json"):
+        of_evaluations = "evaluations" if table["kind"] == "evaluation" else ""
+        for path in (RECORDS / of_evaluations / table["name"]).glob("*.json"):
             record = json.loads(path.read_text())
-            found += leaves(record.get("result", record))
+            is_result = isinstance(record, dict)
+            found += leaves(record.get("result", record) if is_result else record)
     return found
 
 

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tables of what tools/evaluate.py measured of one run, in documents."""
+
+__all__ = ["to_markdown"]
+
+import pathlib
+from collections.abc import Mapping, Sequence
+
+from glf_tf import errors
+from glf_tf.experiments import cards
+from glf_tf.metrics import protocol, written
+
+
+def to_markdown(folder: pathlib.Path) -> str:
+    """Returns a table with a row for what was measured, such as samples.
+
+    Args:
+        folder: A folder of files of `evaluate --out`, which are read in the order of
+            their names.
+
+    Raises:
+        NotFound: There is none.
+        Damaged: A file has no measurements.
+        InvalidValue: A measurement is of another version.
+    """
+    paths = sorted(folder.glob("*.json"))
+    if not paths:
+        raise errors.NotFound(
+            "A table of evaluations needs files of tools/evaluate.py",
+            received=f"none in {folder}",
+            do=f"Write one with evaluate --workdir=RUN --out={folder / 'samples.json'}",
+        )
+    records = cards.evaluations_of(paths)
+    found = [protocol.Measurement.from_dict(_measured(record)) for record in records]
+    lines = [*_lines(found), "", *(f"* {note}." for note in _notes(found, records))]
+    return "\n".join(lines) + "\n"
+
+
+def _measured(record: Mapping) -> dict:
+    """Returns a record without the run that it is of."""
+    return {key: value for key, value in record.items() if key != "run"}
+
+
+def _lines(found: Sequence[protocol.Measurement]) -> list[str]:
+    """Returns the table: a row for each source, a column for each measure."""
+    titles = list(dict.fromkeys(each.title for each in found))
+    rows: dict[str, dict[str, str]] = {}
+    for each in found:
+        cells = rows.setdefault(_source(each.protocol), {})
+        cells[each.title] = written.number(each.mean, each.std)
+    head = ["measured", *titles]
+    body = [[name, *(rows[name].get(title, "-") for title in titles)] for name in rows]
+    aligned = [":--", *["--:"] * len(titles)]
+    return [f"| {' | '.join(row)} |" for row in (head, aligned, *body)]
+
+
+def _source(how: protocol.Protocol) -> str:
+    is_plain = how.sampling == "plain"
+    return how.source if is_plain else f"{how.source}, as the authors' script draws"
+
+
+def _notes(
+    found: Sequence[protocol.Measurement], records: Sequence[Mapping]
+) -> list[str]:
+    """Returns how the measures came about, without repetition."""
+    runs = [record["run"] for record in records if "run" in record]
+    notes = [f"a run of {run['model']}, step {run['step']:,}" for run in runs]
+    notes += [_described(each.protocol) for each in found]
+    notes += [note for each in found for note in each.notes]
+    return list(dict.fromkeys(notes))
+
+
+def _described(how: protocol.Protocol) -> str:
+    by = f", checksum {how.extractor_checksum}" if how.extractor_checksum else ""
+    seen = "whole" if how.extractor == "pixels" else f"by {how.extractor}{by}"
+    draws = "" if how.trials == 1 else f", {how.trials} draws"
+    return (
+        f"{how.samples:,} against {how.references:,} {how.reference_split} images of "
+        f"{how.dataset}{draws}, {seen}"
+    )

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was measured of one run, as a document's table."""
+
+import dataclasses
+
+import pytest
+
+from glf_tf import errors
+from glf_tf.evidence import evaluations
+from glf_tf.metrics import protocol
+
+HOW = protocol.Protocol(
+    source="samples",
+    dataset="digits",
+    reference_split="test",
+    reference_digest="1",
+    references=364,
+    samples=300,
+    extractor="classifier",
+    extractor_checksum="abc",
+    trials=2,
+)
+
+
+def measured(title, *values, notes=(), **how):
+    how = dataclasses.replace(HOW, trials=len(values), **how)
+    made = {"metric": title.lower(), "title": title, "notes": notes}
+    return protocol.Measurement(**made, values=values, protocol=how)
+
+
+def write(folder, name, *found, **run):
+    folder.mkdir(exist_ok=True)
+    run = run and {"model": "glf", "digest": "d", **run}
+    (folder / f"{name}.json").write_text(protocol.to_json(found, run=run or None))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    authors = {"source": "samples", "sampling": "authors"}
+    pixels = {"source": "reconstructions", "extractor": "pixels"}
+    pixels |= {"extractor_checksum": ""}
+    write(tmp_path, "1", measured("FD", 3.0, 5.0), measured("KD", 0.1, 0.3), step=120)
+    write(tmp_path, "3", measured("error", 0.5, notes=("it is odd",), **pixels))
+    write(tmp_path, "2", measured("FD", 2.0, 2.5, **authors), step=120)
+    return tmp_path
+
+
+def test_a_row_is_what_was_measured_and_a_column_a_measure(folder):
+    lines = evaluations.to_markdown(folder).splitlines()
+    assert lines[:5] == [
+        "| measured | FD | KD | error |",
+        "| :-- | --: | --: | --: |",
+        "| samples | 4.0 ± 1.4 | 0.20 ± 0.14 | - |",
+        "| samples, as the authors' script draws | 2.25 ± 0.35 | - | - |",
+        "| reconstructions | - | - | 0.5 |",
+    ]
+
+
+def test_below_stands_once_how_it_was_measured(folder):
+    assert evaluations.to_markdown(folder).splitlines()[5:] == [
+        "",
+        "* a run of glf, step 120.",
+        "* 300 against 364 test images of digits, 2 draws, by classifier, "
+        "checksum abc.",
+        "* 300 against 364 test images of digits, whole.",
+        "* it is odd.",
+    ]
+
+
+def test_what_is_not_there_or_damaged_is_said(folder):
+    with pytest.raises(errors.NotFound, match="nowhere"):
+        evaluations.to_markdown(folder / "nowhere")
+    (folder / "2.json").write_text("[{}]")
+    with pytest.raises(errors.Damaged, match=r"2\.json"):
+        evaluations.to_markdown(folder)
