@@ -1,16 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """The callback that saves checkpoints while training."""
 
-__all__ = ["Saving"]
+__all__ = ["Saving", "score_in"]
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from absl import logging
 
 from glf_tf.callbacks import reports
 from glf_tf.training import callback as callback_lib
 from glf_tf.training import checkpoints
+
+
+def score_in(state: Mapping) -> float | None:
+    """Returns the score in the state of the best checkpoint.
+
+    None if its stage did not measure the scalar: then it is the newest of the stage,
+    and nothing was chosen.
+    """
+    return state["callbacks"].get("Saving", {}).get("best")
 
 
 class Saving(callback_lib.AbstractCallback):

@@ -12,6 +12,7 @@ import dataclasses
 import pathlib
 from collections.abc import Sequence
 
+from glf_tf.callbacks import saving
 from glf_tf.evaluation import anomaly_sets, detection
 from glf_tf.experiments import folder as folder_lib
 from glf_tf.experiments import restore
@@ -30,8 +31,9 @@ def by_checkpoint(
 ) -> list[detection.Detection]:
     """Returns the detections of all checkpoints that a run kept, oldest first.
 
-    The best one is among them if the run has one; it is called "best", and where it is
-    one of the others as well, it is scored once.
+    The best one is among them if the run chose one, by a scalar that its last stage
+    measured; it is called "best", and where it is one of the others as well, it is
+    scored once.
 
     Args:
         workdir: The run's folder.
@@ -46,11 +48,11 @@ def by_checkpoint(
         detection.detect(workdir, images, which=step, **how)
         for step in restore.kept_steps(workdir)
     ]
-    best = checkpoints.step_of_best(folder_lib.Folder(workdir).checkpoints)
-    if best is None:
+    state = checkpoints.state_of_best(folder_lib.Folder(workdir).checkpoints)
+    if state is None or saving.score_in(state) is None:
         return found
     for known in found:
-        if known.step == best:
+        if known.step == state["global_step"]:
             return [*found, dataclasses.replace(known, checkpoint="best")]
     return [*found, detection.detect(workdir, images, which="best", **how)]
 
@@ -62,7 +64,7 @@ def choices(found: Sequence[detection.Detection]) -> list[detection.Detection]:
         found: Those of its checkpoints; see `by_checkpoint`.
 
     Returns:
-        chosen: "best" is left out if the run has none; there is one of "best_on_test"
+        chosen: "best" is left out if the run chose none; there is one of "best_on_test"
             for each weight, by the average precision with it.
     """
     kept = [known for known in found if known.checkpoint != "best"]

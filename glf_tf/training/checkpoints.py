@@ -13,7 +13,7 @@ Variables are stored under their own paths, such as `encoder/conv_0/kernel`, as
 place of float32, as those of presets have, is read into float32.
 """
 
-__all__ = ["Checkpoints", "found", "name_of", "step_of", "step_of_best"]
+__all__ = ["Checkpoints", "found", "name_of", "step_of", "state_of_best"]
 
 import json
 import pathlib
@@ -56,14 +56,14 @@ def step_of(folder: pathlib.Path) -> int:
     return int(_NAME.fullmatch(folder.name)[1])
 
 
-def step_of_best(folder: pathlib.Path) -> int | None:
-    """Returns the global step of `best/` in a folder of checkpoints; None without it.
+def state_of_best(folder: pathlib.Path) -> dict | None:
+    """Returns the state of `best/` in a folder of checkpoints; None without it.
 
     Raises:
         Damaged: It has no valid state.
     """
     best = folder / "best"
-    return _read_state(best / _STATE)["global_step"] if best.exists() else None
+    return _read_state(best / _STATE) if best.exists() else None
 
 
 class Checkpoints:

@@ -123,8 +123,11 @@ def test_choices_are_the_first_the_last_the_best_and_a_look_at_the_test(run, fou
     assert len(figure.axes[0].lines) == 1 + 4
 
 
-def test_without_a_best_one_there_is_none(tmp_path):
-    run = train(tmp_path / "x", epochs=1, best_by="")
+@pytest.mark.parametrize("best_by", ["", "test/reconstruction"])
+def test_without_a_best_one_there_is_none(best_by, tmp_path):
+    # The second is not measured: images are held out, and the newest is called best.
+    run = train(tmp_path / "x", epochs=1, best_by=best_by)
+    assert (run / "checkpoints" / "best").exists() == bool(best_by)
     asked = anomaly_sets.of_run(run, paths=PATHS)
     found = selection.by_checkpoint(run, asked)
     names = [each.checkpoint for each in selection.choices(found)]
