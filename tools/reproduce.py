@@ -15,8 +15,8 @@ A budget other than `full` trains less, as the table's file says, and the table 
 
 Writes what tools/compare.py writes: table.md, table.json (every number, by seed and
 trial), samples.png and hparams/, and curves.png if the table lists some. With
-`--records`, each measured training of the full budget is also written to a small file
-there, of which tools/tabulate.py makes the tables of documents.
+`--records`, each training of the full budget, measured or failed, is also written to a
+small file there, of which tools/tabulate.py makes the tables of documents.
 """
 
 import dataclasses
@@ -166,7 +166,10 @@ def _run(jobs, *, whole, table, folder):
             if table.vary is not None and by_value.draw(table, shown, **by):
                 drawn.append(folder.values)
             if _RECORDS.value:
+                trainings = [each for row in shown.rows for each in row.trainings]
+                failures = {each.job.folder.path: each.error for each in trainings}
                 kept = {"table": table, "source": folder, "measuring": measuring}
+                kept |= {"failures": failures}
                 records.export(jobs, folder=pathlib.Path(_RECORDS.value), **kept)
     except loop.Stopped as stopped:
         print(f"{stopped}; the same command continues", file=sys.stderr)

@@ -45,7 +45,8 @@ class Cost:
     Attributes:
         parameters: Number of learned parameters; see `number_of_parameters`.
         epochs: Actual number of epochs of each stage that has any.
-        seconds_per_epoch: Median over the epochs of all stages; None for no epochs.
+        seconds_per_epoch: Median over the epochs of the stage that took longest; None
+            for no epochs.
         training_seconds: Total time of training steps over all epochs.
         fit_seconds: Time of a fit to the training codes without gradients.
         prior_parameters: Those of the prior alone; None if not asked for.
@@ -116,13 +117,19 @@ def of(
     epochs = {
         stage.name: sum(epoch.stage is stage for epoch in ended) for stage in stages
     }
-    seconds = [epoch.seconds(batch_size=batch_size) for epoch in ended]
-    usual = seconds[1:] or seconds  # the first epoch traces the graph
+    by_stage = {
+        stage.name: [
+            e.seconds(batch_size=batch_size) for e in ended if e.stage is stage
+        ]
+        for stage in stages
+    }
+    longest = max(by_stage.values(), key=sum, default=[])
+    usual = longest[1:] or longest  # the first epoch traces the graph
     return Cost(
         parameters=number_of_parameters(model),
         epochs=epochs,
         seconds_per_epoch=statistics.median(usual) if usual else None,
-        training_seconds=sum(seconds),
+        training_seconds=sum(map(sum, by_stage.values())),
         samples_per_second=sampling_speed(model),
         device=device(),
         notes=_notes(stages, epochs=epochs, plan=job.plan, images=len(data)),

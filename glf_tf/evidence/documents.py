@@ -29,6 +29,9 @@ _BLOCK = re.compile(
     r".*?^(?P<end><!-- end of (?P=kind) -->)$",
     re.M | re.S,
 )
+_MOST_NAMES = 4
+"""Rows that are named one by one below a table."""
+
 _COMMENT = re.compile(
     r"^<!-- ((table|evaluation): .*|end of (table|evaluation)) -->$", re.M
 )
@@ -96,6 +99,7 @@ def measured(
                 f"{evidence.seed}",
                 do="Measure it again: the same command does",
             )
+    _check_starts(table, by_row)
     shown = table_lib.Table(
         rows=tuple(
             _row(table.row(name), each) for name, each in by_row.items() if each
@@ -127,6 +131,7 @@ def to_markdown(table: table_file.TableFile, *, folder: pathlib.Path) -> str:
     else:
         missing, lines = by_value.missing(table, shown), by_value.lines(table, shown)
     notes = [*shown.protocol, *_about(table, found), *shown.notes, *table.notes]
+    notes += _fewer(table, shown)
     if missing:
         notes.append(f"Not run here: {'; '.join(missing)}")
     return "\n".join([*lines, "", *(f"* {note}." for note in notes)]) + "\n"
@@ -146,6 +151,39 @@ def _about(table, found) -> list[str]:
 def _comes_along(flags) -> bool:
     """Returns whether a run's data need no files: the innermost data set is digits."""
     return any(k.split(".")[-1] == "dataset" and flags[k] == "digits" for k in flags)
+
+
+def _check_starts(
+    table: table_file.TableFile, by_row: Mapping[str, list[records.Evidence]]
+) -> None:
+    """Checks that trainings started from those of the rows that their table names."""
+    for row in table.rows:
+        known = {each.seed: each.checkpoint for each in by_row.get(row.start, ())}
+        is_shared = row.start and len(table.row(row.start).seeds) == 1
+        for each in by_row[row.name]:
+            of = known.get(next(iter(known), 0) if is_shared else each.seed)
+            if of and each.start and each.start != of:
+                raise errors.Damaged(
+                    "A training must have started from the one that its table names",
+                    received=f"{row.name}, seed {each.seed}, from another one than "
+                    f"that of {row.start}",
+                    do="Train it again: the same command does",
+                )
+
+
+def _fewer(table: table_file.TableFile, shown: table_lib.Table) -> list[str]:
+    """Returns which rows have fewer trainings than their table lists."""
+    found: dict[str, list[str]] = {}
+    for row in shown.rows:
+        have, seeds = len(row.trainings), len(table.row(row.recipe.name).seeds)
+        if have < seeds:
+            name = row.recipe.title or row.recipe.name
+            found.setdefault(f"{have} of the {seeds} seeds", []).append(name)
+    return [
+        f"{what} that the table lists: "
+        + ("; ".join(names) if len(names) <= _MOST_NAMES else f"{len(names)} rows")
+        for what, names in found.items()
+    ]
 
 
 def _row(row: table_file.Row, found: list[records.Evidence]) -> row_lib.Row:
@@ -168,4 +206,4 @@ def _training(recipe, evidence) -> row_lib.Training:
         command=(),
         plan={"flags": evidence.flags},
     )
-    return row_lib.Training(job, evidence.result)
+    return row_lib.Training(job, evidence.result, error=evidence.error)

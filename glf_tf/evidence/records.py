@@ -38,7 +38,8 @@ class Evidence:
     """A measured training.
 
     Attributes:
-        arguments: The recipes and flags of its row in the table's file, as they were.
+        arguments: The recipes and flags of its row in the table's file, as they were,
+            and the most epochs of any stage if the table cuts them.
         seed: The seed.
         flags: The value of every flag that determines the trained model.
         versions: Versions of the libraries that trained it, and a digest of the source.
@@ -47,7 +48,8 @@ class Evidence:
         start: Digest of the checkpoint from which it started; "" for none.
         protocol: Everything that determines a measurement except for the model.
         text: The protocol in one line.
-        result: The measurements and costs.
+        result: The measurements and costs; None if the training failed.
+        error: Why it failed; "" if it did not.
     """
 
     arguments: tuple[str, ...]
@@ -59,7 +61,8 @@ class Evidence:
     start: str
     protocol: Mapping[str, object]
     text: str
-    result: record_lib.Result
+    result: record_lib.Result | None
+    error: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -97,8 +100,9 @@ def export(
     source: folder_lib.Folder,
     measuring: measuring_lib.Measuring,
     folder: pathlib.Path,
+    failures: Mapping[pathlib.Path, str] | None = None,
 ) -> list[pathlib.Path]:
-    """Writes the records of all jobs that are measured.
+    """Writes the records of all jobs that are measured, or failed.
 
     Args:
         jobs: The trainings, and the row of each.
@@ -106,9 +110,10 @@ def export(
         source: The folder in which they were trained and measured.
         measuring: How they were measured.
         folder: The folder of all records.
+        failures: Why trainings failed, by their folders.
 
     Returns:
-        written: The files, one for each measured training.
+        written: The files, one for each training that is measured or failed.
     """
     check(folder, table)
     real = {
@@ -118,25 +123,44 @@ def export(
     _write(_real_file(folder, table), real)
     written = []
     for job, row in jobs:
-        kept = record_lib.read(job.folder)
-        if kept is None or kept.evaluation != measuring.identity:
+        outcome = _outcome(
+            job, measuring, failure=(failures or {}).get(job.folder.path)
+        )
+        if outcome is None:
             continue
         found = {
-            "arguments": list(table.arguments(row)),
+            "arguments": list(table.recorded(row)),
             "seed": job.seed,
-            "flags": _without_paths(kept.training),
             "versions": _versions(job),
             "commit": _commit(),
-            "checkpoint": kept.checkpoint,
-            "start": kept.start,
-            "protocol": kept.evaluation,
+            "protocol": measuring.identity,
             "text": measuring.text,
-            "result": kept.result.to_dict(),
+            **outcome,
         }
         written.append(_file(folder, table, row, seed=job.seed))
         if not _is_there(written[-1], found):
             _write(written[-1], found)
     return written
+
+
+def _outcome(
+    job: job_lib.Job, measuring: measuring_lib.Measuring, *, failure: str | None
+) -> dict | None:
+    """Returns what came of a training; None if it is not measured."""
+    if failure:
+        # What was received may be a path of this machine.
+        error = failure.partition(". Received: ")[0]
+        nothing = {"checkpoint": "", "start": "", "result": None}
+        return {"flags": _without_paths(job.training), "error": error, **nothing}
+    kept = record_lib.read(job.folder)
+    if kept is None or kept.evaluation != measuring.identity:
+        return None
+    return {
+        "flags": _without_paths(kept.training),
+        "checkpoint": kept.checkpoint,
+        "start": kept.start,
+        "result": kept.result.to_dict(),
+    }
 
 
 def read(
@@ -154,10 +178,11 @@ def read(
             continue
         values = _read(file)
         with _damaged_if_wrong(file):
-            result = record_lib.Result.from_dict(values.pop("result"))
+            result = values.pop("result")
+            result = result and record_lib.Result.from_dict(result)
             arguments = tuple(values.pop("arguments"))
             evidence = Evidence(**values, result=result, arguments=arguments)
-        if evidence.arguments != table.arguments(row):
+        if evidence.arguments != table.recorded(row):
             raise errors.Damaged(
                 "A record must be of the recipes and flags that its table has",
                 received=f"{file}, of {' '.join(evidence.arguments)}",
@@ -192,8 +217,14 @@ def _real_file(folder, table) -> pathlib.Path:
 
 
 def _is_there(file: pathlib.Path, found: Mapping) -> bool:
-    """Returns whether a file has the same record: then it keeps its commit."""
+    """Returns whether a file has the same record, or measures that a failure has not.
+
+    The same one keeps its commit; and a training that failed on one machine takes
+    nothing away.
+    """
     kept = _read(file) if file.exists() else {}
+    if kept.get("result") and found["result"] is None:
+        return True
     return {**kept, "commit": ""} == {**json.loads(json.dumps(found)), "commit": ""}
 
 

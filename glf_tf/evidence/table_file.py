@@ -249,6 +249,11 @@ class TableFile:
         """Returns what a row trains: its recipes, and all flags."""
         return (*row.recipes, *self.flags_of(row))
 
+    def recorded(self, row: Row) -> tuple[str, ...]:
+        """Returns what a record says of its row: the arguments, and a cut of epochs."""
+        most = (f"max_epochs={self.max_epochs}",) if self.max_epochs else ()
+        return (*self.arguments(row), *most)
+
     def flags_of(self, row: Row) -> tuple[str, ...]:
         """Returns all flags of a row after its recipes."""
         return (*self.flags, *row.flags)

@@ -205,7 +205,8 @@ def test_numbers_are_those_of_the_model(trained, data, children):
     ]
     seconds = [7 * BATCH_SIZE / speed for speed in speeds]
     np.testing.assert_allclose(cost.training_seconds, sum(seconds))
-    np.testing.assert_allclose(cost.seconds_per_epoch, np.median(seconds[1:]))
+    longest = max(seconds[:EPOCHS], seconds[EPOCHS:], key=sum)
+    np.testing.assert_allclose(cost.seconds_per_epoch, np.median(longest[1:]))
     assert cost.samples_per_second > 0
     kept = np.load(trained.run("vae_digits").path / measuring.SAMPLES)
     drawn = np.round(255 * model.sample(len(kept), seed=0).numpy())

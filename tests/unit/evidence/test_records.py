@@ -66,6 +66,7 @@ class Job:
     def __init__(self, folder, *, seed):
         folder.mkdir(parents=True)
         self.folder, self.seed = records.folder_lib.Folder(folder), seed
+        self.training = {"start_from": str(folder), "beta": 1.0}
 
 
 def write(tmp_path, by_row, monkeypatch, *, table=TABLE):
@@ -91,13 +92,26 @@ def write(tmp_path, by_row, monkeypatch, *, table=TABLE):
             record.write(job.folder, kept)
             jobs.append((job, table.row(name)))
     unmeasured = Job(tmp_path / "runs" / "unmeasured", seed=0)
+    return export([*jobs, (unmeasured, table.rows[-1])], tmp_path, table=table)
+
+
+def export(jobs, tmp_path, *, table=TABLE, **how):
     return records.export(
-        [*jobs, (unmeasured, table.rows[-1])],
+        jobs,
         table=table,
         source=None,
         measuring=Measuring(),
         folder=tmp_path / "records",
+        **how,
     )
+
+
+def fail(tmp_path, name, *, seed=0):
+    """Records that a training failed, with a message that has a path."""
+    job = Job(tmp_path / "failed" / f"{name}_{seed}", seed=seed)
+    message = f"It broke. Received: {tmp_path}. Mend it."
+    how = {"failures": {job.folder.path: message}}
+    return export([(job, TABLE.row(name))], tmp_path, **how)
 
 
 def test_a_record_has_the_result_and_no_path_of_the_machine(tmp_path, monkeypatch):
@@ -168,6 +182,79 @@ def test_a_document_shows_means_over_seeds_and_says_what_was_not_run(
     ):
         assert said in text
     assert "--table=small --out=FOLDER" in text
+
+
+def test_a_training_that_failed_is_no_training_that_was_not_run(tmp_path, monkeypatch):
+    write(tmp_path, {"plain": [(1.0, 3.0)]}, monkeypatch)
+    (first,) = fail(tmp_path, "other")
+    (second,) = fail(tmp_path, "plain", seed=1)
+    assert str(tmp_path) not in first.read_text() + second.read_text()
+    text = documents.to_markdown(TABLE, folder=tmp_path / "records")
+    assert "| Other | failed |" in text
+    assert "| plain | 2.0 ± 1.4 | 1 |" in text
+    for said in (
+        "* other: It broke.",
+        "* plain_seed_1: It broke.",
+        "run here: absent",
+    ):
+        assert said in text
+
+
+def test_a_failure_takes_no_record_away(tmp_path, monkeypatch):
+    (file,) = write(tmp_path, {"other": [(1.0, 3.0)]}, monkeypatch)
+    before = file.read_text()
+    assert fail(tmp_path, "other") == [file]
+    assert file.read_text() == before
+
+
+def test_trainings_that_are_missing_are_counted(tmp_path, monkeypatch):
+    write(tmp_path, {"plain": [(1.0, 3.0)], "other": [(7.0, 9.0)]}, monkeypatch)
+    text = documents.to_markdown(TABLE, folder=tmp_path / "records")
+    assert "* 1 of the 2 seeds that the table lists: plain." in text
+    many = dataclasses.replace(
+        TABLE,
+        rows=[
+            dataclasses.replace(TABLE.rows[0], name=f"n{number}", title=f"N {number}")
+            for number in range(5)
+        ],
+    )
+    write(
+        tmp_path / "many",
+        {row.name: [(1.0, 3.0)] for row in many.rows},
+        monkeypatch,
+        table=many,
+    )
+    text = documents.to_markdown(many, folder=tmp_path / "many" / "records")
+    assert "* 1 of the 2 seeds that the table lists: 5 rows." in text
+
+
+@pytest.mark.parametrize("seeds", [(0,), (0, 1)])
+def test_a_training_started_from_that_of_its_table(seeds, tmp_path, monkeypatch):
+    plain, other, absent = TABLE.rows
+    plain = dataclasses.replace(plain, seeds=seeds)
+    other = dataclasses.replace(other, seeds=(0, 1), start="plain")
+    table = dataclasses.replace(TABLE, rows=(plain, other, absent))
+    by_row = {"plain": [(1.0, 3.0)] * len(seeds), "other": [(1.0, 3.0)] * 2}
+    files = write(tmp_path, by_row, monkeypatch, table=table)
+    ends = {file.name: file for file in files}
+    for name, file in ends.items():  # each start is another training
+        values = json.loads(file.read_text())
+        of = name.replace("other", "plain")
+        values["checkpoint"] = name
+        values["start"] = of if of in ends else "plain.json"
+        file.write_text(json.dumps(values))
+    documents.to_markdown(table, folder=tmp_path / "records")
+    last = ends["other_seed_1.json"]
+    last.write_text(json.dumps({**json.loads(last.read_text()), "start": "another"}))
+    with pytest.raises(errors.Damaged, match="other, seed 1, from another one"):
+        documents.to_markdown(table, folder=tmp_path / "records")
+
+
+def test_a_record_of_more_epochs_is_refused(tmp_path, monkeypatch):
+    write(tmp_path, {"other": [(1.0, 3.0)]}, monkeypatch)
+    cut = dataclasses.replace(TABLE, max_epochs=3)
+    with pytest.raises(errors.Damaged, match="must be of the recipes and flags"):
+        records.read(tmp_path / "records", cut, cut.rows[1])
 
 
 def test_a_varied_flag_has_a_column_for_each_value(tmp_path, monkeypatch):
