@@ -14,6 +14,8 @@ from glf_tf.metrics import protocol, written
 def to_markdown(folder: pathlib.Path) -> str:
     """Returns a table with a row for what was measured, such as samples.
 
+    Measures of one of them alone stand below the table.
+
     Args:
         folder: A folder of files of `evaluate --out`, which are read in the order of
             their names.
@@ -32,8 +34,9 @@ def to_markdown(folder: pathlib.Path) -> str:
         )
     records = cards.evaluations_of(paths)
     found = [protocol.Measurement.from_dict(_measured(record)) for record in records]
-    lines = [*_lines(found), "", *(f"* {note}." for note in _notes(found, records))]
-    return "\n".join(lines) + "\n"
+    shared, alone = _by_sources(found)
+    notes = [*_notes(found, records), *map(_line, alone.items())]
+    return "\n".join([*_lines(shared), "", *(f"* {note}." for note in notes)]) + "\n"
 
 
 def _measured(record: Mapping) -> dict:
@@ -41,17 +44,52 @@ def _measured(record: Mapping) -> dict:
     return {key: value for key, value in record.items() if key != "run"}
 
 
+def _by_sources(
+    found: Sequence[protocol.Measurement],
+) -> tuple[list[protocol.Measurement], dict[str, list[protocol.Measurement]]]:
+    """Returns measures of several sources, and the others by their only source.
+
+    If there is one source, there are no others.
+    """
+    sources: dict[str, set[str]] = {}
+    for each in found:
+        sources.setdefault(each.title, set()).add(_source(each.protocol))
+    is_one = len(set.union(*sources.values())) == 1
+    shared, alone = [], {}
+    for each in found:
+        if is_one or len(sources[each.title]) > 1:
+            shared.append(each)
+        else:
+            alone.setdefault(_source(each.protocol), []).append(each)
+    return shared, alone
+
+
 def _lines(found: Sequence[protocol.Measurement]) -> list[str]:
     """Returns the table: a row for each source, a column for each measure."""
-    titles = list(dict.fromkeys(each.title for each in found))
     rows: dict[str, dict[str, str]] = {}
     for each in found:
         cells = rows.setdefault(_source(each.protocol), {})
-        cells[each.title] = written.number(each.mean, each.std)
+        cells[_title(each)] = written.number(each.mean, each.std)
+    titles = list(dict.fromkeys(map(_title, found)))
     head = ["measured", *titles]
     body = [[name, *(rows[name].get(title, "-") for title in titles)] for name in rows]
     aligned = [":--", *["--:"] * len(titles)]
     return [f"| {' | '.join(row)} |" for row in (head, aligned, *body)]
+
+
+def _line(item: tuple[str, Sequence[protocol.Measurement]]) -> str:
+    source, measured = item
+    values = (
+        f"{_title(each)} {written.number(each.mean, each.std)}" for each in measured
+    )
+    return f"{source}: {', '.join(values)}"
+
+
+def _title(measured: protocol.Measurement) -> str:
+    """Returns its title; that of a distance alone names the extractor."""
+    is_distance = measured.metric == "fd"
+    by = f"-{measured.protocol.extractor}"
+    return measured.title if is_distance else measured.title.removesuffix(by)
 
 
 def _source(how: protocol.Protocol) -> str:

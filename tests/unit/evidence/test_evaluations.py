@@ -24,7 +24,8 @@ HOW = protocol.Protocol(
 
 def measured(title, *values, notes=(), **how):
     how = dataclasses.replace(HOW, trials=len(values), **how)
-    made = {"metric": title.lower(), "title": title, "notes": notes}
+    metric = title.partition("-")[0].lower()
+    made = {"metric": metric, "title": title, "notes": notes}
     return protocol.Measurement(**made, values=values, protocol=how)
 
 
@@ -39,32 +40,44 @@ def folder(tmp_path):
     authors = {"source": "samples", "sampling": "authors"}
     pixels = {"source": "reconstructions", "extractor": "pixels"}
     pixels |= {"extractor_checksum": ""}
-    write(tmp_path, "1", measured("FD", 3.0, 5.0), measured("KD", 0.1, 0.3), step=120)
+    samples = measured("FD-classifier", 3.0, 5.0), measured("KD-classifier", 0.1, 0.3)
+    write(tmp_path, "1", *samples, measured("copying", 0.5), step=120)
     write(tmp_path, "3", measured("error", 0.5, notes=("it is odd",), **pixels))
-    write(tmp_path, "2", measured("FD", 2.0, 2.5, **authors), step=120)
+    made = measured("FD-classifier", 2.0, 2.5, **authors)
+    write(tmp_path, "2", made, measured("KD-classifier", 0.1, **authors), step=120)
     return tmp_path
 
 
 def test_a_row_is_what_was_measured_and_a_column_a_measure(folder):
     lines = evaluations.to_markdown(folder).splitlines()
-    assert lines[:5] == [
-        "| measured | FD | KD | error |",
-        "| :-- | --: | --: | --: |",
-        "| samples | 4.0 ± 1.4 | 0.20 ± 0.14 | - |",
-        "| samples, as the authors' script draws | 2.25 ± 0.35 | - | - |",
-        "| reconstructions | - | - | 0.5 |",
+    assert lines[:4] == [
+        "| measured | FD-classifier | KD |",
+        "| :-- | --: | --: |",
+        "| samples | 4.0 ± 1.4 | 0.20 ± 0.14 |",
+        "| samples, as the authors' script draws | 2.25 ± 0.35 | 0.1 |",
     ]
 
 
-def test_below_stands_once_how_it_was_measured(folder):
-    assert evaluations.to_markdown(folder).splitlines()[5:] == [
+def test_below_stands_how_it_was_measured_and_what_is_of_one_alone(folder):
+    by = "by classifier, checksum abc."
+    assert evaluations.to_markdown(folder).splitlines()[4:] == [
         "",
         "* a run of glf, step 120.",
-        "* 300 against 364 test images of digits, 2 draws, by classifier, "
-        "checksum abc.",
+        f"* 300 against 364 test images of digits, 2 draws, {by}",
+        f"* 300 against 364 test images of digits, {by}",
         "* 300 against 364 test images of digits, whole.",
         "* it is odd.",
+        "* samples: copying 0.5.",
+        "* reconstructions: error 0.5.",
     ]
+
+
+def test_what_is_measured_of_one_source_is_a_row(folder):
+    for name in "23":
+        (folder / f"{name}.json").unlink()
+    lines = evaluations.to_markdown(folder).splitlines()
+    assert lines[0] == "| measured | FD-classifier | KD | copying |"
+    assert lines[2] == "| samples | 4.0 ± 1.4 | 0.20 ± 0.14 | 0.5 |"
 
 
 def test_what_is_not_there_or_damaged_is_said(folder):
