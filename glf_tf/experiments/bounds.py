@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 
 from glf_tf import catalogue
 
-MAX_WEIGHTS = 2**28
+MAX_WEIGHTS = 2**29
 MAX_SIZE, _MAX_DEPTH, _MAX_STEPS = 2**16, 2**9, 10**7
 _MAX_ITEMS = 64
 _MAX_NESTING, _MAX_FOREIGN_NESTING = 16, 64
@@ -209,7 +209,7 @@ def check_weights(model: Mapping, *, arguments: Mapping) -> None:
         "num_images codes": arguments.get("num_images", 1) * latent,
     }
     for what, weights in connections.items():
-        expect(weights <= MAX_WEIGHTS, what, "2**28 weights at most", weights)
+        expect(weights <= MAX_WEIGHTS, what, "2**29 weights at most", weights)
 
 
 def _weights_of(kind: str, spec: Mapping, *, latent: int, at: str = "model"):
@@ -235,5 +235,5 @@ def _weights_of(kind: str, spec: Mapping, *, latent: int, at: str = "model"):
         elif option.kind == "int" and _bound(name) == MAX_SIZE:
             sizes += value if isinstance(value, (list, tuple)) else [value or 1]
     weights = depth * max(sizes) * sorted([1, *sizes])[-2]
-    expect(weights <= MAX_WEIGHTS, at, "of 2**28 weights at most", weights)
+    expect(weights <= MAX_WEIGHTS, at, "of 2**29 weights at most", weights)
     yield from sizes

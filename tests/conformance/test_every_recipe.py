@@ -23,7 +23,7 @@ from glf_tf.experiments import folder as folder_lib
 from tests import calls
 from tests.conformance import test_flagfiles
 
-COUNT = 64
+COUNT = 16
 """Images, in two batches, where no density needs more."""
 
 CLASSES = 10

@@ -10,6 +10,7 @@ import pytest
 from glf_tf import catalogue
 from glf_tf.cli import program, training
 from glf_tf.data import image_set, vector_set
+from glf_tf.experiments import description
 from glf_tf.training import optimizers, options
 from tests import calls
 
@@ -88,6 +89,17 @@ def test_recipe_builds_its_model(path):
     settings.check(stage.name for stage in model.stages() if stage.updates)
     chosen = options.Optimizers(**plan["optimizers"])
     optimizers.check(model.stages(), options=chosen)
+
+
+@pytest.mark.parametrize("path", RUNNABLE, ids=lambda path: path.stem)
+def test_a_run_of_a_recipe_can_be_described(path):
+    plan = read(path)
+    kind = catalogue.load("model", plan["model"]["name"])
+    arguments = kind.arguments_of(one_example(plan["dataset"]))
+    needed = ("dataset", "model")
+    described = {key: plan[key] for key in needed}
+    numbers = {"batch_size": plan["training"]["batch_size"], "seed": 0}
+    description.check({**described, **numbers, "arguments": arguments})
 
 
 @pytest.mark.parametrize("path", PRIORS, ids=lambda path: path.stem)
