@@ -100,12 +100,17 @@ def needed(spec):
     return max(found) * (CLASSES if spec.get("num_classes") else 1)
 
 
+def coordinates(spec):
+    """How many a data set's vectors have; 0 for images."""
+    if spec["name"] == "principal_components":
+        return spec["count"]
+    return test_flagfiles.VECTORS.get(spec["name"], 0)
+
+
 def write_data(spec, folder, *, count):
     """Writes random data of a set's shape; returns the set that reads them."""
-    name = spec["name"] if isinstance(spec, dict) else spec
     generator = np.random.default_rng(0)
-    if name in test_flagfiles.VECTORS or name == "principal_components":
-        size = test_flagfiles.VECTORS.get(name) or spec["count"]
+    if size := coordinates(spec):
         data = {
             split: generator.normal(size=(count, size)).astype(np.float32)
             for split in ("train", "validation", "test")
@@ -154,7 +159,7 @@ def train_features(dataset, data_dir):
 def train(case, tmp_path):
     """Trains a case, and first what it starts from; returns the run."""
     plan = plan_of(case, before=case.before and train(case.before, tmp_path))
-    count = needed(plan.model)
+    count = max(needed(plan.model), 2 * coordinates(plan.dataset))
     dataset, data_dir = write_data(plan.dataset, tmp_path, count=count)
     best_by = plan.reports.best_by
     if dataset == "arrays":  # of which nothing is held out

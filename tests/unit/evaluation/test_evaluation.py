@@ -123,7 +123,7 @@ def test_the_error_of_a_solver_is_told(data):
     z = model.encode(np.float32(few[1].images) / 255.0)
     error = np.mean(model.prior.solver_error(z))
     assert error > 1e-6
-    assert f"by {error:.2g}" in found.notes[0]
+    assert f"by {error:.1g}" in found.notes[0]
 
 
 def test_protocol_says_what_was_done_and_not_what_was_asked_for(data):
