@@ -29,12 +29,12 @@ _BLOCK = re.compile(
     r".*?^(?P<end><!-- end of (?P=kind) -->)$",
     re.M | re.S,
 )
-_MOST_NAMES = 4
-"""Rows that are named one by one below a table."""
-
 _COMMENT = re.compile(
     r"^<!-- ((table|evaluation): .*|end of (table|evaluation)) -->$", re.M
 )
+
+_MOST_NAMES = 4
+"""Rows that are named one by one below a table."""
 
 
 def names(text: str) -> list[str]:

@@ -23,7 +23,8 @@ def to_markdown(folder: pathlib.Path) -> str:
     Raises:
         NotFound: There is none.
         Damaged: A file has no measurements.
-        InvalidValue: A measurement is of another version.
+        InvalidValue: A measurement is of another version; files are of several runs or
+            checkpoints, or measure one thing twice.
     """
     paths = sorted(folder.glob("*.json"))
     if not paths:
@@ -34,9 +35,28 @@ def to_markdown(folder: pathlib.Path) -> str:
         )
     records = cards.evaluations_of(paths)
     found = [protocol.Measurement.from_dict(_measured(record)) for record in records]
+    _check_one(found, records, folder=folder)
     shared, alone = _by_sources(found)
     notes = [*_notes(found, records), *map(_line, alone.items())]
     return "\n".join([*_lines(shared), "", *(f"* {note}." for note in notes)]) + "\n"
+
+
+def _check_one(
+    found: Sequence[protocol.Measurement],
+    records: Sequence[Mapping],
+    *,
+    folder: pathlib.Path,
+) -> None:
+    """Checks that all is of one checkpoint, and that no cell has two values."""
+    runs = {(r["run"]["digest"], r["run"]["step"]) for r in records if "run" in r}
+    cells = [(_source(each.protocol), each.title) for each in found]
+    if len(runs) > 1 or len(set(cells)) < len(cells):
+        raise errors.InvalidValue(
+            "A table of evaluations is of one checkpoint, each measure of it once",
+            received=f"{folder}, of {max(len(runs), 1)}, with {len(cells)} measures "
+            f"for {len(set(cells))} cells",
+            do="Keep the files of one run and protocol there",
+        )
 
 
 def _measured(record: Mapping) -> dict:

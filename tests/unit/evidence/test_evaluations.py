@@ -80,6 +80,19 @@ def test_what_is_measured_of_one_source_is_a_row(folder):
     assert lines[2] == "| samples | 4.0 ± 1.4 | 0.20 ± 0.14 | 0.5 |"
 
 
+@pytest.mark.parametrize("other", [{"digest": "e", "step": 120}, {"step": 240}])
+def test_files_of_two_checkpoints_are_refused(other, folder):
+    write(folder, "4", measured("PRD", 0.5), **other)
+    with pytest.raises(errors.InvalidValue, match="of 2, with"):
+        evaluations.to_markdown(folder)
+
+
+def test_a_measure_of_two_protocols_is_refused(folder):
+    write(folder, "4", measured("FD-classifier", 9.0, samples=30), step=120)
+    with pytest.raises(errors.InvalidValue, match="for 6 cells"):
+        evaluations.to_markdown(folder)
+
+
 def test_what_is_not_there_or_damaged_is_said(folder):
     with pytest.raises(errors.NotFound, match="nowhere"):
         evaluations.to_markdown(folder / "nowhere")
