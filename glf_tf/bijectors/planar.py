@@ -23,20 +23,24 @@ _SHIFT = math.log(math.e - 1.0)
 _TINY = 1e-12
 """Keeps the direction of a zero vector finite."""
 
+_LEAST = 1e-30
+"""Keeps the logarithm of a slope finite."""
+
 
 class PlanarBijector(tfb.Bijector):
     """The bijector of a planar flow, from noise (`forward`) to data.
 
         a = w . x + b
         y = x + u' tanh(a)                                                    (eq. 10)
-        log det = log1p(m (1 - tanh(a)^2)),  m = w . u'                       (eq. 12)
+        log det = log(1 + m (1 - tanh(a)^2)),  m = w . u'                     (eq. 12)
 
     The map is invertible if `m > -1`, which moves `u` along `w` (appendix A.1):
 
         m = softplus(w . u + log(e - 1)) - 1,  u' = u + (m - w . u) w / |w|^2
 
     The shift inside the softplus, which is not in the paper, makes `u = 0` the
-    identity. `inverse` finds `w . x` as the root of an increasing function by
+    identity. Computed is `1 + m`, the least slope along `w`, as in single precision `m`
+    would be rounded to -1, where the determinant is 0. `inverse` finds `w . x` as the root of an increasing function by
     bisection; training does not need it.
     """
 
@@ -61,24 +65,23 @@ class PlanarBijector(tfb.Bijector):
         )
 
     def _constrained(self) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns `u'`, `[..., event_dim]`, and `m`, `[...]`."""
+        """Returns `u'`, `[..., event_dim]`, and `1 + m`, `[...]`."""
         free = _dot(self._w, self._u)
-        m = softplus.softplus(free + _SHIFT) - 1.0
+        rise = softplus.softplus(free + _SHIFT)
         length = _dot(self._w, self._w) + _TINY
-        return self._u + ((m - free) / length)[..., None] * self._w, m
+        return self._u + ((rise - 1.0 - free) / length)[..., None] * self._w, rise
 
     def _forward(self, x):
         u, _ = self._constrained()
         return x + u * tf.tanh(_dot(self._w, x) + self._b)[..., None]
 
     def _forward_log_det_jacobian(self, x):
-        _, m = self._constrained()
-        slope = 1.0 - tf.square(tf.tanh(_dot(self._w, x) + self._b))
-        return tf.math.log1p(m * slope)
+        _, rise = self._constrained()
+        return tf.math.log(_slope(_dot(self._w, x) + self._b, rise=rise))
 
     def _inverse(self, y):
-        u, m = self._constrained()
-        along = _root(_dot(self._w, y), m=m, b=self._b)
+        u, rise = self._constrained()
+        along = _root(_dot(self._w, y), rise=rise, b=self._b)
         return y - u * tf.tanh(along + self._b)[..., None]
 
 
@@ -137,14 +140,20 @@ def _dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(a * b, axis=-1)
 
 
-def _root(value: tf.Tensor, *, m: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+def _slope(a: tf.Tensor, *, rise: tf.Tensor) -> tf.Tensor:
+    """Returns `1 + m (1 - tanh(a)^2)` of `rise = 1 + m`, which is positive."""
+    bent = tf.square(tf.tanh(a))
+    return bent + rise * (1.0 - bent) + _LEAST
+
+
+def _root(value: tf.Tensor, *, rise: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     """Returns the root `a` of `a + m tanh(a + b) = value`, increasing as `m > -1`."""
 
     def excess(a):
-        return a + m * tf.tanh(a + b) - value
+        return a + (rise - 1.0) * tf.tanh(a + b) - value
 
     fixed = tf.stop_gradient(value)
-    reach = tf.stop_gradient(tf.abs(m))
+    reach = tf.stop_gradient(tf.abs(rise - 1.0))
     root, *_ = tfp.math.find_root_chandrupatla(
         lambda a: tf.stop_gradient(excess(a)),
         fixed - reach - _TINY,
@@ -154,5 +163,4 @@ def _root(value: tf.Tensor, *, m: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     )
     root = tf.stop_gradient(root)
     # One Newton step keeps the root, and gives it the right derivatives.
-    slope = 1.0 + m * (1.0 - tf.square(tf.tanh(root + b)))
-    return root - excess(root) / tf.stop_gradient(slope)
+    return root - excess(root) / tf.stop_gradient(_slope(root + b, rise=rise))

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Planar flows: invertible whatever the weights, the identity at the start."""
 
+import math
+
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from glf_tf.bijectors import planar
@@ -64,3 +67,19 @@ def test_a_direction_of_length_zero_is_finite():
     zeros = tf.zeros([2, 3], tf.float64)
     bijector = planar.PlanarBijector(drawn(2, 3), zeros, drawn(2))
     assert np.isfinite(bijector.forward(drawn(2, 3))).all()
+
+
+@pytest.mark.parametrize("along", [-10.0, -17.0, -40.0, -80.0, -200.0])
+def test_a_map_that_all_but_folds_is_finite_in_single_precision(along):
+    """`m` is -1 to the last bit from `w . u` of -17 on, and the slope is least at 0."""
+    zeros, value = tf.zeros([1, 2]), tf.Variable([[along, 0.0]])
+    with tf.GradientTape() as tape:
+        bijector = planar.PlanarBijector(
+            value, tf.constant([[1.0, 0.0]]), tf.zeros([1])
+        )
+        log_det = bijector.forward_log_det_jacobian(zeros)
+    exact = np.log(np.log1p((math.e - 1.0) * np.exp(along)))
+    np.testing.assert_allclose(log_det, max(exact, math.log(1e-30)), rtol=1e-3)
+    assert np.isfinite(tape.gradient(log_det, value)).all()
+    assert np.isfinite(bijector.inverse(zeros + [[0.5, 0.0]])).all()
+    assert np.isfinite(bijector.inverse(zeros)).all()
