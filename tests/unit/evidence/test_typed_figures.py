@@ -16,7 +16,6 @@ TYPED = {
     "GLF on the embedded digits",
     "The slides' models on MNIST",
     "What is left of beta",
-    "Every system under one protocol",
     "The weight of the reconstruction",
     "A flow prior, an energy prior and none",
     "Completing masked images",
