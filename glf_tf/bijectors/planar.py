@@ -40,8 +40,8 @@ class PlanarBijector(tfb.Bijector):
 
     The shift inside the softplus, which is not in the paper, makes `u = 0` the
     identity. Computed is `1 + m`, the least slope along `w`, as in single precision `m`
-    would be rounded to -1, where the determinant is 0. `inverse` finds `w . x` as the root of an increasing function by
-    bisection; training does not need it.
+    would be rounded to -1, where the determinant is 0. `inverse` finds `w . x` as the
+    root of an increasing function by bisection; training does not need it.
     """
 
     def __init__(
